@@ -1,0 +1,102 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// A Status is one of the nine states a gift can be in, or [Unknown] for a word
+// that the source uses and we do not know. Its text is the value of the
+// custom object's status option.
+type Status string
+
+// The statuses, in the order in which a gift usually passes them.
+const (
+	Scheduled   Status = "scheduled"
+	Sent        Status = "sent"
+	Delivered   Status = "delivered"
+	Opened      Status = "opened"
+	Redeemed    Status = "redeemed"
+	Refunded    Status = "refunded"
+	Expired     Status = "expired"
+	Undelivered Status = "undelivered"
+	Donated     Status = "donated"
+	Unknown     Status = "unknown"
+)
+
+// A Person is a sender or a recipient as the source names them.
+type Person struct {
+	Name  string
+	Email string // as received; see [CanonicalEmail] for comparing
+	Phone string
+}
+
+// Money is an exact amount in the major unit of an ISO 4217 currency.
+// The zero Money means that the source gave no amount.
+type Money struct {
+	Value    decimal.Decimal
+	Currency string // upper case; "" when the source gave none
+}
+
+// A Claim is a signed event's statement that the gift reached a status.
+// Unsigned events are no claims: they only cause a fetch.
+type Claim struct {
+	Status Status
+	At     time.Time // when the event says it happened
+}
+
+// A Gift is one Thnks transaction in our own terms: what the source's newest
+// snapshot says, joined with the claims of signed events by [Merge].
+type Gift struct {
+	ID        string // the Thnks transaction id
+	RequestID string // the gift request that caused it; one request may have many recipients
+	Name      string
+	Type      string
+	Amount    Money
+	Message   string // personal text; the journal keeps only its digest
+
+	// MessageDigest stands for the message where the text is gone (in the
+	// journal). It is empty while Message holds the text.
+	MessageDigest string
+
+	TrackingURL string
+	Sender      Person
+	Recipient   Person
+
+	Status    Status               // as the snapshot says; [Gift.Shown] adds the claims
+	RawStatus string               // the source's own word
+	Times     map[Status]time.Time // when each status was reached, UTC, where known
+	CreatedAt time.Time
+	UpdatedAt time.Time // version of the snapshot: the greatest wins
+
+	Claims []Claim // sorted, without duplicates
+}
+
+// Digest returns what the journal keeps of a message: the first 128 bits of
+// its SHA-256, in hex, or "" for an empty one.
+func Digest(message string) string {
+	if message == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(message))
+	return hex.EncodeToString(sum[:16])
+}
+
+// messageDigest is the digest of the gift's message, whether the text is at
+// hand or only its digest.
+func (g Gift) messageDigest() string {
+	if g.Message != "" {
+		return Digest(g.Message)
+	}
+	return g.MessageDigest
+}
+
+// Redacted returns the gift as the journal keeps it: the message replaced by
+// its digest.
+func (g Gift) Redacted() Gift {
+	g.MessageDigest, g.Message = g.messageDigest(), ""
+	return g
+}

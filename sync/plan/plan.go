@@ -1,0 +1,119 @@
+package plan
+
+import "time"
+
+// A Kind is a type of HubSpot record that a gift can be linked to.
+type Kind string
+
+// The kinds, in the order in which links are listed.
+const (
+	Contact Kind = "contact"
+	Company Kind = "company"
+	Deal    Kind = "deal"
+)
+
+// A Link is an association from a gift to another HubSpot record. For a deal
+// it also carries what the deal looked like when the link was made, which the
+// statistics need and HubSpot does not remember.
+type Link struct {
+	Kind   Kind
+	ID     string    // HubSpot record id
+	Stage  string    // deal stage id at linking; deals only
+	Amount string    // deal amount at linking, exact decimal text, "" when none; deals only
+	At     time.Time // when it was planned
+}
+
+// An Orphan is the reason why a gift has no contact link; "" when it has one.
+type Orphan string
+
+// The reasons, as the contract spells them.
+const (
+	NoEmail     Orphan = "no_email"
+	BadEmail    Orphan = "bad_email"
+	NoContact   Orphan = "no_contact"
+	ContactGone Orphan = "contact_gone"
+)
+
+// A Stored is what the journal says the portal holds for one gift.
+type Stored struct {
+	ObjectID  string    // record id of the custom object; never empty in the journal
+	Gift      Gift      // as last written, [Gift.Redacted]
+	Mapping   int       // the [Mapping] it was written with
+	Links     []Link    // sorted
+	Orphan    Orphan    // "" when a contact is linked
+	Ambiguous bool      // several contacts matched when it was linked
+	Deleted   time.Time // when people were found to have deleted the record; zero while it lives
+	Gone      time.Time // when the source was found to have dropped the transaction; zero while it is listed
+}
+
+// A Candidate is a HubSpot contact that was found for an address.
+type Candidate struct {
+	ID         string
+	Email      string   // primary address
+	Additional []string // secondary addresses
+	Company    string   // id of the primary company, "" when none
+	Created    time.Time
+}
+
+// A Match is the contact that [Choose] picked for an address, with everything
+// a link may be made to.
+type Match struct {
+	ID        string
+	Company   string // id of the primary company, "" when none
+	Deals     []OpenDeal
+	Secondary bool // matched by a secondary address
+	Ambiguous bool // other contacts matched as well
+}
+
+// An OpenDeal is a deal of a matched contact that was open when it was read.
+type OpenDeal struct {
+	ID      string
+	Stage   string
+	Amount  string // exact decimal text, "" when none
+	Created time.Time
+}
+
+// A Directory says who is who: canonical address → contact. An address that
+// was looked up and not found is present with a zero Match.
+type Directory map[string]Match
+
+// Rules are the portal's settings that bear on planning.
+type Rules struct {
+	Companies bool          // link the contact's primary company
+	MaxDeals  int           // at most so many deals a gift; newest first
+	Lookback  time.Duration // later runs add deals only to gifts sent within it
+	Now       time.Time     // the run's clock, so that planning is pure
+}
+
+// An Action is what a change does to the portal.
+type Action string
+
+// The actions. Every gift of a plan has exactly one.
+const (
+	Create Action = "create" // a record that the journal does not know
+	Update Action = "update" // properties or links differ
+	Keep   Action = "keep"   // nothing differs
+	Skip   Action = "skip"   // something forbids it; see [Change.Skipped]
+)
+
+// Reasons for skipping, as the contract spells them.
+const (
+	SkippedDeleted = "deleted_in_hubspot"
+)
+
+// A Change is what must happen to one gift's record, and why.
+type Change struct {
+	Action     Action
+	Gift       Gift              // merged: what the journal will hold afterwards
+	ObjectID   string            // of the record; "" for Create
+	Properties map[string]string // to write: all on Create, those that differ on Update
+	Links      []Link            // missing ones, sorted
+	Orphan     Orphan            // after the change
+	Ambiguous  bool
+	DealsCut   int      // open deals beyond [Rules.MaxDeals]
+	Skipped    string   // why, for Skip
+	Reasons    []string // names of properties and kinds of links, never their values but for status
+}
+
+// A Plan is the changes of one window, sorted by transaction id, one a gift.
+type Plan []Change

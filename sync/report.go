@@ -1,0 +1,80 @@
+package sync
+
+import (
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// A Mode is a kind of run. Its text is the report's mode.
+type Mode string
+
+// The modes.
+const (
+	Incremental Mode = "incremental" // what changed since the watermark, and the re-reads that are due
+	Backfill    Mode = "backfill"    // everything; resumes an unfinished one
+	Rebuild     Mode = "rebuild"     // the journal, from what HubSpot holds; part of a first backfill
+	Retry       Mode = "retry"       // the quarantine
+)
+
+// A Request asks an engine for a run.
+type Request struct {
+	Mode   Mode
+	DryRun bool // plan and report; write nothing anywhere
+	// AllChanges lists every planned change of a dry run in the report
+	// instead of the first 20 of each kind.
+	AllChanges bool
+	// Keys limits a Retry to these quarantine keys; empty means all.
+	Keys []string
+}
+
+// A Report says what a run did. Fetched always equals Created + Updated +
+// Unchanged + Quarantined + the sum of Skipped.
+type Report struct {
+	Portal              string                `json:"portal"`
+	Mode                Mode                  `json:"mode"`
+	DryRun              bool                  `json:"dry_run"`
+	Fetched             int                   `json:"fetched"` // distinct transactions considered
+	Created             int                   `json:"created"`
+	Updated             int                   `json:"updated"`
+	Unchanged           int                   `json:"unchanged"`
+	Quarantined         int                   `json:"quarantined"`
+	Skipped             map[string]int        `json:"skipped"`
+	AssociationsCreated int                   `json:"associations_created"`
+	Orphans             map[plan.Orphan]int   `json:"orphans"` // in the portal after the run
+	HubSpotCalls        map[hubspot.Class]int `json:"hubspot_calls"`
+	ThnksCalls          int                   `json:"thnks_calls"`
+	StartedAt           time.Time             `json:"started_at"`
+	FinishedAt          time.Time             `json:"finished_at"`
+	Error               string                `json:"error,omitempty"`
+
+	// SchemaChanges and Changes are filled by a dry run only.
+	SchemaChanges []string        `json:"schema_changes,omitempty"`
+	Changes       []PlannedChange `json:"changes,omitempty"`
+}
+
+// A PlannedChange is one line of a dry run.
+type PlannedChange struct {
+	Action        plan.Action `json:"action"`
+	TransactionID string      `json:"transaction_id"`
+	ObjectID      string      `json:"object_id,omitempty"`
+	Contact       string      `json:"contact,omitempty"`
+	Company       string      `json:"company,omitempty"`
+	Deals         []string    `json:"deals,omitempty"`
+	Orphan        plan.Orphan `json:"orphan,omitempty"`
+	Reasons       []string    `json:"reasons,omitempty"`
+}
+
+// Progress is what a run tells an onlooker after each window.
+type Progress struct {
+	Portal      string
+	Mode        Mode
+	Done        int // transactions considered so far, an earlier attempt's included
+	Created     int
+	Updated     int
+	Unchanged   int
+	Quarantined int
+	Through     time.Time // change time of the newest transaction done; the listing is in that order
+	Elapsed     time.Duration
+}

@@ -1,0 +1,2 @@
+// Package thnksapi reads transactions from the Thnks API.
+package thnksapi

@@ -1,0 +1,59 @@
+package thnksapi
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// A Query asks for a page of transactions.
+type Query struct {
+	// Since asks for transactions changed (or, by dialect, created) at or
+	// after this time. Zero asks for all.
+	Since time.Time
+	// Cursor continues a listing: Page.Next of the page before. Since must be
+	// the same for every page of one listing.
+	Cursor string
+}
+
+// A Page is one page of a listing, in the source's order.
+type Page struct {
+	Rows []Row
+	Next string    // cursor of the next page, "" on the last
+	Date time.Time // the server's clock (Date header), zero when it gave none
+}
+
+// A Row is one element of a listing: a transaction, or the reason why the
+// element could not be read as one. Raw always holds it as received.
+type Row struct {
+	Transaction *Transaction
+	Raw         json.RawMessage
+	Err         error // never quotes values; set exactly when Transaction is nil
+}
+
+// A Transaction is one Thnks sent to one recipient, with the dialect's field
+// names, money unit and status words already translated, and nothing else
+// interpreted.
+type Transaction struct {
+	ID          string
+	RequestID   string
+	GiftName    string
+	GiftType    string
+	Amount      decimal.NullDecimal // major units
+	Currency    string              // as given, or the dialect's default
+	Message     string
+	TrackingURL string
+	Sender      Person
+	Recipient   Person
+	Status      string               // canonical status word of the dialect's map, "unknown" when the map has none
+	RawStatus   string               // the source's own word
+	Times       map[string]time.Time // canonical status word → when it was reached
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// A Person is a sender or recipient.
+type Person struct {
+	Name, Email, Phone string
+}
