@@ -1,0 +1,198 @@
+package configs
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// A Config is a whole configuration file, with defaults filled in.
+type Config struct {
+	// StateDir holds one state file per portal and the admin socket.
+	StateDir string `yaml:"state_dir"`
+	// Listen is the host:port of the public side.
+	Listen string `yaml:"listen"`
+	// PublicURL is how the outside reaches Listen; required with OAuth.
+	PublicURL string `yaml:"public_url"`
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	// AdminListen is the host:port of the private, read-only side.
+	AdminListen string `yaml:"admin_listen"`
+	// AdminTokenFile names the secret that the statistics page asks for; ""
+	// leaves the page open, with recipients masked.
+	AdminTokenFile string `yaml:"admin_token_file"`
+	// MasterKeyFile names the key that seals OAuth tokens at rest.
+	MasterKeyFile string `yaml:"master_key_file"`
+	// Schedule is when the daemon runs, in UTC; see [ParseSchedule].
+	Schedule string `yaml:"schedule"`
+	Log      Log    `yaml:"log"`
+	// HubSpotApps are the OAuth apps that portals may connect through.
+	HubSpotApps []App    `yaml:"hubspot_apps"`
+	Portals     []Portal `yaml:"portals"`
+
+	dir string // of the file; relative file names are sought in it
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  slog.Level `yaml:"level"`  // debug, info, warn or error
+	Format string     `yaml:"format"` // LogAuto or LogJSON
+}
+
+// The values of [Log.Format].
+const (
+	LogAuto = "auto" // coloured on a terminal, plain text otherwise
+	LogJSON = "json"
+)
+
+// An App is a HubSpot OAuth app.
+type App struct {
+	Name             string `yaml:"name"`
+	AppID            int64  `yaml:"app_id"`
+	ClientID         string `yaml:"client_id"`
+	ClientSecretFile string `yaml:"client_secret_file"`
+	AuthorizeURL     string `yaml:"authorize_url"`
+}
+
+// A Portal is one organisation: a HubSpot account and its Thnks keys.
+type Portal struct {
+	// Name is unique without regard to case, and names the state file.
+	Name string `yaml:"name"`
+	// TimeZone is for month borders and times without a zone; nil means the
+	// HubSpot account's own.
+	TimeZone     *time.Location `yaml:"time_zone"`
+	HubSpot      HubSpot        `yaml:"hubspot"`
+	Associations Associations   `yaml:"associations"`
+	Thnks        Thnks          `yaml:"thnks"`
+	Webhooks     Webhooks       `yaml:"webhooks"`
+}
+
+// HubSpot says how to reach a portal's HubSpot account. Exactly one of App
+// and TokenFile is set.
+type HubSpot struct {
+	BaseURL    string `yaml:"base_url"`
+	APIVersion string `yaml:"api_version"`
+	AccountID  int64  `yaml:"account_id"` // 0: learnt on first contact
+	App        string `yaml:"app"`        // name of an [App]
+	TokenFile  string `yaml:"token_file"`
+	// RequestsPer10s caps the rate of calls; 0 follows HubSpot's own headers.
+	RequestsPer10s int    `yaml:"requests_per_10s"`
+	Object         Object `yaml:"object"`
+}
+
+// Object is how the custom object is called in HubSpot.
+type Object struct {
+	Name     string `yaml:"name"`
+	Singular string `yaml:"singular"`
+	Plural   string `yaml:"plural"`
+}
+
+// Associations say what gifts are linked to, beside their contact.
+type Associations struct {
+	Companies string `yaml:"companies"` // CompaniesPrimary or CompaniesNone
+	Deals     Deals  `yaml:"deals"`
+}
+
+// The values of [Associations.Companies].
+const (
+	CompaniesPrimary = "primary" // the contact's primary company
+	CompaniesNone    = "none"
+)
+
+// Deals say which of a contact's open deals a gift is linked to.
+type Deals struct {
+	// Label, when set, limits the deals to those tied to the contact by this
+	// association label.
+	Label string `yaml:"label"`
+	// Max is the largest number of deals for one gift.
+	Max int `yaml:"max"`
+	// Lookback is how long after it was sent a gift may gain further deals.
+	Lookback Duration `yaml:"lookback"`
+}
+
+// Thnks says how to reach a portal's Thnks account. Exactly one of APIKeyFile
+// and Keys is set.
+type Thnks struct {
+	BaseURL    string     `yaml:"base_url"`
+	APIKeyFile string     `yaml:"api_key_file"`
+	Keys       []ThnksKey `yaml:"keys"`
+	Dialect    Dialect    `yaml:"dialect"`
+}
+
+// A ThnksKey is an API key that sees one sender's transactions.
+type ThnksKey struct {
+	Sender     string `yaml:"sender"` // e-mail address
+	APIKeyFile string `yaml:"api_key_file"`
+}
+
+// Webhooks are the event sources of a portal; nil ones do not exist.
+type Webhooks struct {
+	GiftEvents *GiftEvents `yaml:"gift-events"`
+	Thyngs     *TokenHook  `yaml:"thyngs"`
+	ZohoThrive *HeaderHook `yaml:"zoho-thrive"`
+}
+
+// GiftEvents says how gift webhook events prove where they come from. The
+// scheme decides which of the other settings apply.
+type GiftEvents struct {
+	Scheme          string   `yaml:"scheme"` // SchemeStandard, SchemeHMAC or SchemeToken; no default
+	Header          string   `yaml:"header"`
+	Algorithm       string   `yaml:"algorithm"` // sha256
+	Encoding        string   `yaml:"encoding"`  // hex or base64
+	Prefix          string   `yaml:"prefix"`
+	TimestampHeader string   `yaml:"timestamp_header"`
+	SecretFiles     []string `yaml:"secret_files"` // several while one is being replaced
+	TokenFiles      []string `yaml:"token_files"`
+	CompanyID       string   `yaml:"company_id"`
+}
+
+// The values of [GiftEvents.Scheme].
+const (
+	SchemeStandard = "standard" // standardwebhooks.com
+	SchemeHMAC     = "hmac"     // a digest of the body in a header
+	SchemeToken    = "token"    // a fixed token in a header; events are only hints
+)
+
+// A TokenHook is a source that sends a fixed token as authorisation.
+type TokenHook struct {
+	TokenFiles []string `yaml:"token_files"`
+}
+
+// A HeaderHook is a source that sends a fixed token in a header of our choice.
+type HeaderHook struct {
+	Header     string   `yaml:"header"`
+	TokenFiles []string `yaml:"token_files"`
+}
+
+// Default returns the configuration that an empty file would mean, were
+// portals not required.
+func Default() *Config {
+	return &Config{
+		StateDir:      "/var/lib/thnks-hubspot-sync",
+		Listen:        "127.0.0.1:8080",
+		AdminListen:   "127.0.0.1:9090",
+		MasterKeyFile: "master-key",
+		Schedule:      "@hourly",
+		Log:           Log{Level: slog.LevelInfo, Format: LogAuto},
+	}
+}
+
+// DefaultPortal returns a portal with every default filled in: what is left to
+// give is its name and its credentials.
+func DefaultPortal() Portal {
+	return Portal{
+		HubSpot: HubSpot{
+			BaseURL:    "https://api.hubapi.com",
+			APIVersion: "2026-09",
+			Object:     Object{Name: "thnks", Singular: "Thnks", Plural: "Thnks"},
+		},
+		Associations: Associations{
+			Companies: CompaniesPrimary,
+			Deals:     Deals{Max: 10, Lookback: Duration(90 * day)},
+		},
+		Thnks: Thnks{BaseURL: "https://api.thnks.com"},
+	}
+}
+
+func (a *App) setDefaults()    { a.AuthorizeURL = "https://app.hubspot.com/oauth/authorize" }
+func (p *Portal) setDefaults() { *p = DefaultPortal() }

@@ -1,0 +1,136 @@
+package configs
+
+import (
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// A decoder fills a Config from YAML nodes, noting where each key stands and
+// everything that does not fit.
+type decoder struct{ report }
+
+// A defaulter is a type whose fields have defaults.
+type defaulter interface{ setDefaults() }
+
+// value stores node n, which stands at path key, in v.
+func (d *decoder) value(n *yaml.Node, key string, v reflect.Value) {
+	switch {
+	case n.Kind == yaml.AliasNode:
+		d.unreadable(key, "an alias", "write the value out")
+		return
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
+		d.unreadable(key, "has no value", "give one, or remove the key")
+		return
+	}
+	switch into := v.Addr().Interface().(type) {
+	case *string:
+		*into = d.text(n, key)
+	case *int64:
+		*into = d.integer(n, key, 64)
+	case *int:
+		*into = int(d.integer(n, key, strconv.IntSize))
+	case *slog.Level:
+		parsed(d, n, key, into, parseLevel, "not a log level", "choose one of debug, info, warn, error")
+	case *Duration:
+		parsed(d, n, key, into, parseDuration, "not a duration", "write it like 90d, 12h or 15m")
+	case *netip.Prefix:
+		parsed(d, n, key, into, netip.ParsePrefix, "not an address range", "write it like 10.0.0.0/8 or 127.0.0.1/32")
+	case **time.Location:
+		parsed(d, n, key, into, parseZone, "not a known time zone", "write it like Europe/Amsterdam or UTC")
+	default:
+		d.composite(n, key, v)
+	}
+}
+
+// composite stores a mapping or a list.
+func (d *decoder) composite(n *yaml.Node, key string, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(withDefaults(v.Type().Elem()))
+		d.value(n, key, v.Elem())
+	case reflect.Struct:
+		fields := keysOf(v.Type())
+		for name, item := range d.pairs(n, key) {
+			if i := slices.Index(fields, name); i >= 0 && name != "" {
+				d.value(item, join(key, name), v.Field(i))
+			} else {
+				d.unknown(key, name, fields)
+			}
+		}
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for name, item := range d.pairs(n, key) {
+			element := reflect.New(v.Type().Elem()).Elem()
+			d.value(item, join(key, printable(name)), element)
+			v.SetMapIndex(reflect.ValueOf(name), element)
+		}
+	case reflect.Slice:
+		if n.Kind != yaml.SequenceNode {
+			d.unreadable(key, "not a list", "write it like [a, b], or one item a line after a dash")
+			return
+		}
+		v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+		for i, item := range n.Content {
+			at := fmt.Sprintf("%s[%d]", key, i)
+			d.lines[at] = item.Line
+			v.Index(i).Set(withDefaults(v.Type().Elem()).Elem())
+			d.value(item, at, v.Index(i))
+		}
+	}
+}
+
+// pairs yields the entries of a mapping, each key once, and notes where they
+// stand.
+func (d *decoder) pairs(n *yaml.Node, key string) iter.Seq2[string, *yaml.Node] {
+	return func(yield func(string, *yaml.Node) bool) {
+		if n.Kind != yaml.MappingNode {
+			d.unreadable(key, "not a group of keys", "write it as lines of key: value")
+			return
+		}
+		seen := map[string]int{} // line by key
+		for i := 0; i < len(n.Content); i += 2 {
+			name, item := n.Content[i], n.Content[i+1]
+			at := join(key, printable(name.Value))
+			first, doubled := seen[name.Value]
+			d.lines[at] = name.Line
+			switch {
+			case name.Kind != yaml.ScalarNode || name.ShortTag() != "!!str" && name.ShortTag() != "!!int":
+				d.add(at, "the key is not a plain word", "put it in quotes, or remove it")
+			case doubled:
+				d.add(at, fmt.Sprintf("doubled key, already on line %d", first), "keep one of them")
+			default:
+				seen[name.Value] = name.Line
+				if !yield(name.Value, item) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// withDefaults returns a pointer to a new t with its defaults.
+func withDefaults(t reflect.Type) reflect.Value {
+	p := reflect.New(t)
+	if v, ok := p.Interface().(defaulter); ok {
+		v.setDefaults()
+	}
+	return p
+}
+
+// keysOf lists the keys of a struct by field index, "" for a field that the
+// file does not set.
+func keysOf(t reflect.Type) []string {
+	keys := make([]string, t.NumField())
+	for i := range keys {
+		keys[i] = t.Field(i).Tag.Get("yaml")
+	}
+	return keys
+}

@@ -1,0 +1,59 @@
+package configs
+
+import (
+	"slices"
+	"strings"
+)
+
+// A report gathers the problems of a configuration.
+type report struct {
+	problems []Problem
+	lines    map[string]int  // key path → line, for keys that the file has
+	broken   map[string]bool // key paths whose value could not be read
+}
+
+// add notes a problem, unless the value at key was already found unreadable,
+// so that one mistake is told once.
+func (r *report) add(key, what, remedy string) {
+	for at := key; ; at = parent(at) {
+		if r.broken[at] {
+			return
+		}
+		if at == "" {
+			break
+		}
+	}
+	problem := Problem{Line: r.line(key), Key: key, What: what, Remedy: remedy}
+	if !slices.Contains(r.problems, problem) { // two portals may miss the same setting
+		r.problems = append(r.problems, problem)
+	}
+}
+
+// unreadable notes a problem of shape or type.
+func (r *report) unreadable(key, what, remedy string) {
+	r.add(key, what, remedy)
+	r.broken[key] = true
+}
+
+// line returns where key stands, or for an absent one where it belongs.
+func (r *report) line(key string) int {
+	for {
+		if line, ok := r.lines[key]; ok || key == "" {
+			return line
+		}
+		key = parent(key)
+	}
+}
+
+// parent returns the path of the mapping or list that holds key.
+func parent(key string) string {
+	return key[:max(strings.LastIndexAny(key, ".["), 0)]
+}
+
+// join returns the path of a key inside the mapping at path.
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}

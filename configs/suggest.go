@@ -1,0 +1,63 @@
+package configs
+
+import "strings"
+
+// unknown notes a key that the mapping at path does not have, and the one
+// that was probably meant.
+func (d *decoder) unknown(path, name string, fields []string) {
+	key := join(path, printable(name))
+	switch name {
+	case "sending", "triggers", "csv":
+		d.add(key, "not supported by this version", "remove the key")
+		return
+	}
+	remedy := "remove it, or use a key of config.example.yaml"
+	meant := suggest(name, fields)
+	if meant != "" {
+		remedy = "did you mean " + meant + "?"
+	}
+	d.add(key, "unknown key", remedy)
+	if meant != "" {
+		d.broken[join(path, meant)] = true // so that it is not told as missing too
+	}
+}
+
+// suggest returns the candidate that name is closest to: one that it begins,
+// or else one within a third of its letters; "" when there is none.
+func suggest(name string, candidates []string) string {
+	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
+	best, least := "", len(name)/3+1
+	for _, candidate := range candidates {
+		if candidate == "" {
+			continue
+		}
+		if strings.HasPrefix(candidate, name+"_") {
+			return candidate
+		}
+		if n := distance(name, strings.ReplaceAll(candidate, "-", "_")); n < least {
+			best, least = candidate, n
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance of a and b in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substitute := diagonal
+			if a[i] != b[j] {
+				substitute++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(substitute, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,172 @@
+package configs
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	// apiVersion matches HubSpot's date versions:
+	// https://developers.hubspot.com/docs/developer-tooling/platform/versioning
+	apiVersion = regexp.MustCompile(`^20\d\d-(0[1-9]|1[0-2])$`)
+	// objectName is HubSpot's rule for names of custom objects.
+	objectName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+	headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$") // RFC 9110 §5.1
+	mailbox    = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
+)
+
+func (r *report) portals(c *Config) {
+	if len(c.Portals) == 0 {
+		r.add("portals", "missing", "describe at least one portal, as in config.example.yaml")
+	}
+	for i, p := range c.Portals {
+		at := fmt.Sprintf("portals[%d]", i)
+		r.name(at+".name", p.Name, "portals", i, func(i int) string { return c.Portals[i].Name })
+		r.hubspot(at+".hubspot", p.HubSpot, c)
+		r.associations(at+".associations", p.Associations)
+		r.thnks(at+".thnks", p.Thnks)
+		r.webhooks(at+".webhooks", p.Webhooks)
+	}
+}
+
+func (r *report) hubspot(at string, h HubSpot, c *Config) {
+	r.url(at+".base_url", h.BaseURL)
+	if !apiVersion.MatchString(h.APIVersion) {
+		r.add(at+".api_version", "not a version of HubSpot's API", "write year and month, such as 2026-09")
+	}
+	if h.AccountID < 0 {
+		r.add(at+".account_id", "negative", "copy the id from HubSpot's account menu, or remove the key")
+	}
+	if h.RequestsPer10s < 0 {
+		r.add(at+".requests_per_10s", "negative", "use 0 to follow HubSpot's own limit, or a positive cap")
+	}
+	r.exactlyOne(at, "app", h.App != "", "token_file", h.TokenFile != "")
+	if h.TokenFile != "" {
+		r.file(at+".token_file", h.TokenFile)
+	}
+	if h.App != "" {
+		r.oauth(at, h, c)
+	}
+	if !objectName.MatchString(h.Object.Name) {
+		r.add(at+".object.name", "not a name that HubSpot allows", "use letters, digits and underscores, a letter first")
+	}
+	r.required(at+".object.singular", h.Object.Singular)
+	r.required(at+".object.plural", h.Object.Plural)
+}
+
+// oauth checks what a portal that connects through an app needs.
+func (r *report) oauth(at string, h HubSpot, c *Config) {
+	if !slices.ContainsFunc(c.HubSpotApps, func(a App) bool { return a.Name == h.App }) {
+		r.add(at+".app", "no such app", "use a name from hubspot_apps")
+	}
+	if h.AccountID == 0 {
+		r.add(at+".account_id", "missing", "give the portal's id, which OAuth checks the grant against")
+	}
+	if c.PublicURL == "" {
+		r.add("public_url", "missing", "say how HubSpot reaches this program, which OAuth needs")
+	}
+	if c.MasterKeyFile == "" {
+		r.add("master_key_file", "missing", "name the file with the key that seals OAuth tokens")
+	}
+}
+
+// exactlyOne reports two keys that exclude each other, if both or neither
+// are given.
+func (r *report) exactlyOne(at, a string, hasA bool, b string, hasB bool) {
+	switch {
+	case hasA && hasB:
+		r.add(at, "has both "+a+" and "+b, "keep exactly one of the two")
+	case !hasA && !hasB && !r.broken[join(at, a)] && !r.broken[join(at, b)]:
+		r.add(at, "has neither "+a+" nor "+b, "give exactly one of the two")
+	}
+}
+
+func (r *report) associations(at string, a Associations) {
+	r.oneOf(at+".companies", a.Companies, CompaniesPrimary, CompaniesNone)
+	if a.Deals.Max < 1 {
+		r.add(at+".deals.max", "less than 1", "give the largest number of deals that a gift is linked to")
+	}
+}
+
+func (r *report) thnks(at string, t Thnks) {
+	r.url(at+".base_url", t.BaseURL)
+	r.exactlyOne(at, "api_key_file", t.APIKeyFile != "", "keys", len(t.Keys) > 0)
+	if t.APIKeyFile != "" {
+		r.file(at+".api_key_file", t.APIKeyFile)
+	}
+	for i, key := range t.Keys {
+		at := fmt.Sprintf("%s.keys[%d]", at, i)
+		if !mailbox.MatchString(key.Sender) {
+			r.add(at+".sender", "not an e-mail address", "give the address that this key sends as")
+		}
+		for j := range i {
+			if strings.EqualFold(t.Keys[j].Sender, key.Sender) {
+				r.add(at+".sender", fmt.Sprintf("the same sender as keys[%d]", j), "keep one key for each sender")
+				break
+			}
+		}
+		r.file(at+".api_key_file", key.APIKeyFile)
+	}
+	r.dialect(at+".dialect", t.Dialect)
+}
+
+func (r *report) webhooks(at string, w Webhooks) {
+	if w.GiftEvents != nil {
+		r.giftEvents(at+".gift-events", *w.GiftEvents)
+	}
+	if w.Thyngs != nil {
+		r.files(at+".thyngs.token_files", w.Thyngs.TokenFiles)
+	}
+	if w.ZohoThrive != nil {
+		r.header(at+".zoho-thrive.header", w.ZohoThrive.Header)
+		r.files(at+".zoho-thrive.token_files", w.ZohoThrive.TokenFiles)
+	}
+}
+
+// giftEvents checks that the settings of the scheme are there, and those of
+// the others are not.
+func (r *report) giftEvents(at string, g GiftEvents) {
+	switch g.Scheme {
+	case SchemeStandard:
+		r.files(at+".secret_files", g.SecretFiles)
+	case SchemeHMAC:
+		r.files(at+".secret_files", g.SecretFiles)
+		r.header(at+".header", g.Header)
+		r.oneOf(at+".algorithm", g.Algorithm, "sha256")
+		r.oneOf(at+".encoding", g.Encoding, "hex", "base64")
+		if g.TimestampHeader != "" {
+			r.header(at+".timestamp_header", g.TimestampHeader)
+		}
+	case SchemeToken:
+		r.files(at+".token_files", g.TokenFiles)
+		r.header(at+".header", g.Header)
+	default:
+		r.oneOf(at+".scheme", g.Scheme, SchemeStandard, SchemeHMAC, SchemeToken)
+		return
+	}
+	for _, s := range []struct {
+		key     string
+		given   bool
+		schemes string
+	}{
+		{"header", g.Header != "", SchemeHMAC + " " + SchemeToken},
+		{"algorithm", g.Algorithm != "", SchemeHMAC},
+		{"encoding", g.Encoding != "", SchemeHMAC},
+		{"prefix", g.Prefix != "", SchemeHMAC},
+		{"timestamp_header", g.TimestampHeader != "", SchemeHMAC},
+		{"secret_files", len(g.SecretFiles) > 0, SchemeStandard + " " + SchemeHMAC},
+		{"token_files", len(g.TokenFiles) > 0, SchemeToken},
+	} {
+		if s.given && !slices.Contains(strings.Fields(s.schemes), g.Scheme) {
+			r.add(at+"."+s.key, "has no meaning in the scheme "+g.Scheme, "remove the key")
+		}
+	}
+}
+
+func (r *report) header(key, value string) {
+	if !headerName.MatchString(value) {
+		r.add(key, "missing or not the name of a header", "write it like X-Signature")
+	}
+}
