@@ -1,6 +1,16 @@
 package hubspot
 
-import "time"
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+)
 
 // A Kind says what an [Error] means for the caller. Everything is decided by
 // kind, never by the text of a message.
@@ -19,6 +29,33 @@ const (
 	Unexpected                   // an answer that makes no sense: malformed, oversized, empty
 )
 
+// String returns the kind in lower case.
+func (k Kind) String() string {
+	switch k {
+	case Refused:
+		return "refused"
+	case NotFound:
+		return "not found"
+	case Transient:
+		return "transient"
+	case Limited:
+		return "limited"
+	case Daily:
+		return "daily limit"
+	case Migrating:
+		return "migrating"
+	case Unauthorised:
+		return "unauthorised"
+	case Forbidden:
+		return "forbidden"
+	case Unexpected:
+		return "unexpected"
+	case Archived:
+		return "archived"
+	}
+	return fmt.Sprintf("kind %d", int(k))
+}
+
 // A Detail is one entry of an error answer's errors list.
 type Detail struct {
 	Code        string
@@ -34,16 +71,135 @@ type Detail struct {
 // Shape: D/api-reference/error-handling.
 type Error struct {
 	Kind          Kind
-	Status        int
+	Status        int // HTTP status, 0 when no answer came
 	Category      string
 	SubCategory   string
 	Message       string // HubSpot's own words, at most 1 KiB; may hold personal data
 	CorrelationID string
 	Policy        string // policyName of a 429
 	Details       []Detail
-	IDs           []string  // context.ids of a 207 item
-	TraceIDs      []string  // context.objectWriteTraceId of a 207 item
-	Until         time.Time // when Daily and Migrating end
+	IDs           []string      // context.ids of a 207 item
+	TraceIDs      []string      // context.objectWriteTraceId of a 207 item
+	RetryAfter    time.Duration // what HubSpot asked to wait, at most 24 h; 0 when it did not say
+	Until         time.Time     // when Daily and Migrating end
 	Method, Path  string
-	Err           error // underlying transport error, if any
+	Err           error // underlying transport error, if any; its text may quote what was received
+
+	// Lost says that the request must not be repeated blindly: it may have
+	// taken effect, but the answer that would tell is missing or unreadable.
+	Lost bool
+}
+
+// AsError returns the [*Error] in err's chain.
+func AsError(err error) (*Error, bool) { return errors.AsType[*Error](err) }
+
+// Unwrap returns the transport error.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Error says what failed, why and what to do. It is safe to log.
+func (e *Error) Error() string {
+	var s strings.Builder
+	s.WriteString("hubspot: ")
+	if e.Method != "" {
+		fmt.Fprintf(&s, "%s %s: ", e.Method, e.Path)
+	}
+	switch {
+	case e.Status != 0:
+		fmt.Fprintf(&s, "%d ", e.Status)
+		if name := constant(e.Category); name != "" {
+			s.WriteString(name + " ")
+		}
+		if id := constant(e.CorrelationID); id != "" {
+			fmt.Fprintf(&s, "(correlation %s) ", id)
+		}
+	case e.Err != nil && e.Kind == Transient:
+		s.WriteString(cause(e.Err) + " ")
+	}
+	text := strings.TrimSuffix(s.String(), " ")
+	return strings.TrimSuffix(text, ":") + ": " + e.remedy()
+}
+
+// remedy says what to do about the error.
+func (e *Error) remedy() string {
+	if e.Lost {
+		return "the request may have taken effect; look for its record before sending it again"
+	}
+	switch e.Kind {
+	case Refused:
+		return "HubSpot does not accept this input; correct it, or the property or rule in HubSpot that stands against it"
+	case NotFound:
+		return "this portal has no such record or object; it may have been deleted or merged"
+	case Transient:
+		if errors.Is(e.Err, context.Canceled) {
+			return "the call was interrupted; run again"
+		}
+		return "HubSpot could not be reached or did not finish; check the connection, run again later"
+	case Limited:
+		return "the rate limit stayed used up; let other apps of this portal call less, or lower requests_per_10s"
+	case Daily:
+		return "the portal's calls of today are used up; nothing is sent until " + e.Until.Format(time.RFC3339)
+	case Migrating:
+		return "HubSpot is moving the account to another data centre; nothing is sent until " + e.Until.Format(time.RFC3339)
+	case Unauthorised:
+		return "the access token is not accepted; it may have been rotated or revoked: provide a new one"
+	case Forbidden:
+		if scopes := e.scopes(); scopes != "" {
+			return "the token lacks a scope; grant one of: " + scopes
+		}
+		return "a scope, a permission or the product tier is missing; compare the app's scopes and the portal's subscription"
+	case Archived:
+		return "a deleted record holds this unique value; restore it in HubSpot, or wait until HubSpot has forgotten it"
+	case Unexpected:
+		if e.Status/100 == 3 {
+			return "redirects are not followed; set base_url to the address of the API itself"
+		}
+	}
+	return "the answer makes no sense; check that base_url is HubSpot's API, and report it with its correlation id otherwise"
+}
+
+// scopes lists the scopes that HubSpot misses.
+func (e *Error) scopes() string {
+	var names []string
+	for _, d := range e.Details {
+		for _, scope := range d.Scopes {
+			if scope = constant(scope); scope != "" {
+				names = append(names, scope)
+			}
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// constant returns s if it can be the name of something in HubSpot's API or an
+// id of its making, and "" if it could be anything else, which is not quoted.
+func constant(s string) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	if len(s) > 100 || strings.Trim(s, letters+"0123456789-_.") != "" {
+		return ""
+	}
+	return s
+}
+
+// cause says in our words why no answer came. The texts of transport errors
+// are not used: some quote what the other side sent.
+func cause(err error) string {
+	var (
+		dns     *net.DNSError
+		invalid *tls.CertificateVerificationError
+	)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	case errors.As(err, &dns):
+		return "host name not resolved"
+	case errors.As(err, &invalid):
+		return "TLS certificate not trusted"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case timedOut(err):
+		return "no answer in time"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return "connection closed before the answer was complete"
+	}
+	return "connection failed"
 }

@@ -44,7 +44,12 @@ type Outcome struct {
 	Object *Object
 	// Existed says that a create found the record already there (a lost
 	// answer, or an earlier run), with its present properties in Object.
+	// Nothing is known about its links.
 	Existed bool
+	// Unlinked says that the record was created without the links it was to
+	// be created with, since HubSpot refused it with them. They are still to
+	// be made; [Client.Associate] says what is wrong with each.
+	Unlinked bool
 	// Err is an [*Error] for an input that HubSpot refused or does not know,
 	// or the error that ended the call before this input was tried.
 	Err error

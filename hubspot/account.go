@@ -1,0 +1,82 @@
+package hubspot
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// An Account is the portal that the token belongs to.
+type Account struct {
+	ID       string // portal id
+	TimeZone string // IANA name
+	Currency string // ISO 4217 code of the portal's own currency
+	UIDomain string // "app.hubspot.com", "app-eu1.hubspot.com", …; record links begin with it
+	Type     string // STANDARD, DEVELOPER_TEST, SANDBOX, APP_DEVELOPER
+}
+
+// Account reads the portal's account details. Any token may.
+//
+// D/api-reference/latest/account/account-information/guide
+func (c *Client) Account(ctx context.Context) (*Account, error) {
+	var w struct {
+		PortalID text   `json:"portalId"`
+		TimeZone string `json:"timeZone"`
+		Currency string `json:"companyCurrency"`
+		UIDomain string `json:"uiDomain"`
+		Type     string `json:"accountType"`
+	}
+	call, err := c.do(ctx, request{class: Other, method: http.MethodGet, path: "/account-info/{version}/details", out: &w})
+	if err != nil {
+		return nil, err
+	}
+	if w.PortalID == "" {
+		return nil, unexpected(call)
+	}
+	return &Account{ID: string(w.PortalID), TimeZone: w.TimeZone, Currency: w.Currency, UIDomain: w.UIDomain, Type: w.Type}, nil
+}
+
+// A Pipeline is a sequence of stages that records of an object type go through.
+type Pipeline struct {
+	ID     string  `json:"id"`
+	Label  string  `json:"label"`
+	Stages []Stage `json:"stages"`
+}
+
+// A Stage is a step of a pipeline.
+type Stage struct {
+	ID     string
+	Label  string
+	Closed bool // records in it are won, lost or done
+}
+
+// UnmarshalJSON reads the stage as HubSpot prints it. Whether it is closed
+// stands in its metadata, as text. Where older portals do not say, a deal's
+// probability of 0 or 1 does.
+func (s *Stage) UnmarshalJSON(b []byte) error {
+	var w struct {
+		ID       string `json:"id"`
+		Label    string `json:"label"`
+		Metadata struct {
+			IsClosed    text `json:"isClosed"`
+			Probability text `json:"probability"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	*s = Stage{ID: w.ID, Label: w.Label, Closed: w.Metadata.IsClosed == "true"}
+	if w.Metadata.IsClosed == "" {
+		p, err := strconv.ParseFloat(string(w.Metadata.Probability), 64)
+		s.Closed = err == nil && (p == 0 || p == 1)
+	}
+	return nil
+}
+
+// Pipelines lists an object type's pipelines.
+//
+// D/api-reference/latest/crm/pipelines/guide
+func (c *Client) Pipelines(ctx context.Context, objectType string) ([]Pipeline, error) {
+	return unpaged[Pipeline](ctx, c, Other, path("/crm/pipelines/{version}", objectType), nil)
+}

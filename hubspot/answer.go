@@ -1,0 +1,169 @@
+package hubspot
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxBody    = 8 << 20 // of an answer, decompressed
+	maxDepth   = 64      // of nested lists and objects in an answer
+	maxMessage = 1 << 10 // of what is kept of an error's message
+)
+
+const (
+	statusLocked    = http.StatusLocked // the account is locked for 2 s
+	statusMigrating = 477               // HubSpot's own
+)
+
+// The policies of a rate limit that make a difference to us.
+const (
+	policyDaily       = "DAILY"
+	policySecondly    = "SECONDLY"
+	policyTenSecondly = "TEN_SECONDLY_ROLLING"
+)
+
+// kindOf returns what a status that is no success means.
+func kindOf(status int, policy string) Kind {
+	switch {
+	case status == http.StatusTooManyRequests && policy == policyDaily:
+		return Daily
+	case status == http.StatusTooManyRequests:
+		return Limited
+	case status == statusMigrating:
+		return Migrating
+	case status == statusLocked, status >= 500:
+		return Transient
+	case status == http.StatusUnauthorized:
+		return Unauthorised
+	case status == http.StatusForbidden:
+		return Forbidden
+	case status == http.StatusNotFound:
+		return NotFound
+	case status >= 400:
+		return Refused
+	}
+	return Unexpected
+}
+
+// errorBody is the body of an error answer. Every field is optional.
+type errorBody struct {
+	itemError
+	CorrelationID text `json:"correlationId"`
+	PolicyName    text `json:"policyName"`
+	ErrorType     text `json:"errorType"`
+}
+
+// answerError returns the error of an answer that is no success. Bodies that
+// are not JSON, such as a gateway's HTML page, are not looked at.
+func answerError(call *Call, h http.Header, body []byte) *Error {
+	var b errorBody
+	if isJSON(h, body) {
+		// Fields of an odd type are left empty: the status decides.
+		_ = json.Unmarshal(body, &b)
+	}
+	e := b.err(call)
+	if e.CorrelationID == "" {
+		e.CorrelationID = constant(string(b.CorrelationID))
+		call.CorrelationID = e.CorrelationID
+	}
+	if scopes := b.Context["requiredGranularScopes"]; len(scopes) > 0 {
+		e.Details = append(e.Details, Detail{Scopes: scopes})
+	}
+	if call.Status == http.StatusTooManyRequests {
+		e.Policy = b.policy()
+	}
+	e.Kind = kindOf(call.Status, e.Policy)
+	return e
+}
+
+// policy returns the policy of a 429: the first field that speaks of one
+// decides, and where none does it is the general limit.
+func (b *errorBody) policy() string {
+	for _, field := range []text{b.PolicyName, b.ErrorType, b.Category, b.Message} {
+		s := strings.ToUpper(string(field))
+		switch {
+		case strings.Contains(s, "TEN_SECONDLY"):
+			return policyTenSecondly
+		case strings.Contains(s, policySecondly):
+			return policySecondly
+		case strings.Contains(s, policyDaily):
+			return policyDaily
+		}
+	}
+	if b.PolicyName != "" {
+		return string(b.PolicyName)
+	}
+	return policyTenSecondly
+}
+
+// isJSON says whether the body is to be read as JSON.
+func isJSON(h http.Header, body []byte) bool {
+	if media, _, _ := mime.ParseMediaType(h.Get("Content-Type")); media != "" && !strings.HasSuffix(media, "json") {
+		return false
+	}
+	return !tooDeep(body)
+}
+
+// decode decodes the body of a success. The error's text may quote the body.
+func decode(body []byte, out any) error {
+	if tooDeep(body) {
+		return fmt.Errorf("nested deeper than %d", maxDepth)
+	}
+	return json.Unmarshal(body, out)
+}
+
+// tooDeep says whether the JSON text nests lists and objects beyond maxDepth.
+func tooDeep(body []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// errTooLarge is the error of a body beyond maxBody.
+var errTooLarge = errors.New("the answer is larger than 8 MiB")
+
+// readBody reads a body to its end, as far as its size is bearable.
+func readBody(r io.Reader) ([]byte, error) {
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(io.LimitReader(r, maxBody+1)); err != nil {
+		return nil, err
+	}
+	if b.Len() > maxBody {
+		return nil, errTooLarge
+	}
+	return b.Bytes(), nil
+}
+
+// bounded cuts a message to maxMessage bytes, between two runes.
+func bounded(s string) string {
+	if len(s) <= maxMessage {
+		return s
+	}
+	end := maxMessage
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}

@@ -1,0 +1,253 @@
+package hubspot
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A bucket paces the calls of one class. It promises two things: in any window
+// of one interval HubSpot never sees more than the limit, and no call waits
+// while it might be sent.
+//
+// A call occupies a slot from its start until one interval after its answer
+// was received. HubSpot counted it at some moment between start and answer,
+// which only HubSpot knows; a slot is therefore used again no earlier than an
+// interval after the call that had it was counted, whatever the latency.
+// Waiting calls are served in order of arrival, at the very moment a slot
+// becomes free. A nil bucket paces nothing.
+type bucket struct {
+	learns bool // whether headers set limit and interval and tell of foreign calls
+	most   int  // calls in 10 s at most, 0 for no cap
+
+	mu       sync.Mutex
+	limit    int
+	interval time.Duration
+
+	begun    int         // slots ever taken
+	inFlight int         // slots whose call has no answer yet
+	answered []time.Time // answers younger than the interval, oldest first
+	foreign  []sighting  // most calls by others, see sight
+
+	pausedUntil  time.Time
+	stoppedUntil time.Time
+	stopped      error // what acquire returns before stoppedUntil
+
+	queue []*waiter
+	timer *time.Timer // serves the queue when a slot or a pause expires
+}
+
+// A slot is the permission to make one call.
+type slot struct {
+	occupied int // slots in use when it was granted, itself included
+	begun    int // slots ever taken at that moment, itself included
+}
+
+type waiter struct {
+	served chan struct{} // closed once slot or err is set
+	slot   slot
+	err    error
+}
+
+// A sighting is a number of calls in one window that were not ours.
+type sighting struct {
+	calls int
+	at    time.Time
+}
+
+// newBucket returns a bucket whose limit is fixed.
+func newBucket(limit int, interval time.Duration) *bucket {
+	return &bucket{limit: limit, interval: interval}
+}
+
+// newObjectsBucket returns the bucket for the general limit, which differs by
+// subscription: 100 to 250 in 10 s. Until the first header it assumes the least.
+//
+// D/developer-tooling/platform/usage-guidelines
+func newObjectsBucket(most int) *bucket {
+	b := newBucket(95, 10*time.Second)
+	b.learns = true
+	b.most = most
+	return b
+}
+
+// acquire waits for a slot. It returns the error of stop, or the context's.
+// The slot must be given back by release, or by discard if no call was made.
+func (b *bucket) acquire(ctx context.Context) (slot, error) {
+	if err := ctx.Err(); err != nil || b == nil {
+		return slot{}, err
+	}
+	w := &waiter{served: make(chan struct{})}
+	b.mu.Lock()
+	b.queue = append(b.queue, w)
+	b.serve()
+	b.mu.Unlock()
+
+	select {
+	case <-w.served:
+		return w.slot, w.err
+	case <-ctx.Done():
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(b.queue, w); i >= 0 {
+		b.queue = slices.Delete(b.queue, i, i+1)
+	} else if w.err == nil {
+		b.inFlight--
+		b.serve()
+	}
+	return slot{}, ctx.Err()
+}
+
+// release says that the call's answer, or the news that none will come, has
+// just been received. Learned is what its headers tell of the limit.
+func (b *bucket) release(s slot, learned allowance) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	b.inFlight--
+	b.answered = append(b.answered, now)
+	if b.learns && learned.max > 0 {
+		b.limit = max(learned.max*95/100, 1)
+		if learned.interval > 0 {
+			b.interval = learned.interval
+		}
+		// HubSpot counted our call between its start and now. At that moment
+		// at most these calls of ours were in its window: those that had a
+		// slot at the start, and those begun since.
+		ours := s.occupied + b.begun - s.begun
+		b.sight(learned.used-ours, now)
+	}
+	b.serve()
+}
+
+// discard gives back the slot of a call that was not made after all.
+func (b *bucket) discard() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.inFlight--
+	b.serve()
+}
+
+// sight notes how many calls by others HubSpot counts. The most seen within
+// the last interval is what others are taken to use; the notes that can no
+// longer become that are dropped, so that the first is always the greatest.
+func (b *bucket) sight(calls int, now time.Time) {
+	for len(b.foreign) > 0 && b.foreign[len(b.foreign)-1].calls <= calls {
+		b.foreign = b.foreign[:len(b.foreign)-1]
+	}
+	if calls > 0 {
+		b.foreign = append(b.foreign, sighting{calls, now})
+	}
+}
+
+// pause makes all calls wait for d.
+func (b *bucket) pause(d time.Duration) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if until := time.Now().Add(d); until.After(b.pausedUntil) {
+		b.pausedUntil = until
+	}
+	b.serve()
+}
+
+// stop makes every acquire, those waiting included, return err until then.
+func (b *bucket) stop(err error, until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if until.After(b.stoppedUntil) {
+		b.stopped, b.stoppedUntil = err, until
+	}
+	b.serve()
+}
+
+// wakeAfter has the queue served again after d.
+func (b *bucket) wakeAfter(d time.Duration) {
+	if b.timer == nil {
+		b.timer = time.AfterFunc(d, b.wake)
+		return
+	}
+	b.timer.Reset(d)
+}
+
+func (b *bucket) wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.serve()
+}
+
+// serve grants what may be granted now, and sets the timer for the rest. It
+// must run, with mu held, whenever anything has changed.
+func (b *bucket) serve() {
+	now := time.Now()
+	b.expire(now)
+	for len(b.queue) > 0 {
+		w := b.queue[0]
+		switch {
+		case now.Before(b.stoppedUntil):
+			w.err = b.stopped
+		case now.Before(b.pausedUntil):
+			b.wakeAfter(b.pausedUntil.Sub(now))
+			return
+		case b.occupied() >= b.allowed():
+			b.awaitSlot(now)
+			return
+		default:
+			b.begun++
+			b.inFlight++
+			w.slot = slot{occupied: b.occupied(), begun: b.begun}
+		}
+		b.queue = slices.Delete(b.queue, 0, 1)
+		close(w.served)
+	}
+}
+
+// expire forgets answers and sightings that left the window.
+func (b *bucket) expire(now time.Time) {
+	for len(b.answered) > 0 && now.Sub(b.answered[0]) >= b.interval {
+		b.answered = b.answered[1:]
+	}
+	for len(b.foreign) > 0 && now.Sub(b.foreign[0].at) >= b.interval {
+		b.foreign = b.foreign[1:]
+	}
+}
+
+func (b *bucket) occupied() int { return b.inFlight + len(b.answered) }
+
+// allowed returns how many slots may be occupied now: the limit less what
+// others use. One always may, so that we notice when they stop.
+func (b *bucket) allowed() int {
+	n := b.limit
+	if len(b.foreign) > 0 {
+		n -= b.foreign[0].calls
+	}
+	if b.most > 0 {
+		n = min(n, int(time.Duration(b.most)*b.interval/(10*time.Second)))
+	}
+	return max(n, 1)
+}
+
+// awaitSlot sets the timer for the next moment at which time alone frees a
+// slot. Without one, all slots are in flight, and a release will serve.
+func (b *bucket) awaitSlot(now time.Time) {
+	var next time.Time
+	if len(b.answered) > 0 {
+		next = b.answered[0]
+	}
+	if len(b.foreign) > 0 && (next.IsZero() || b.foreign[0].at.Before(next)) {
+		next = b.foreign[0].at
+	}
+	if !next.IsZero() {
+		b.wakeAfter(next.Add(b.interval).Sub(now))
+	}
+}

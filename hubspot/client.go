@@ -1,0 +1,188 @@
+package hubspot
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// What a [Config] that leaves them empty means.
+const (
+	defaultBaseURL = "https://api.hubapi.com"
+	defaultVersion = "2026-09"
+)
+
+// A Config says how to reach one portal. Only Token is required.
+type Config struct {
+	// BaseURL is where the API is, https://api.hubapi.com when empty. Plain
+	// http is for loopback hosts only, since every request carries the token.
+	BaseURL string
+
+	// Version is the date version in the paths, 2026-09 when empty.
+	Version string
+
+	// Token gives the access token of each request. After a 401 it is asked
+	// once more, in case the token was replaced meanwhile.
+	Token oauth2.TokenSource
+
+	// RequestsPer10s caps the calls in any 10 seconds, associations and
+	// searches not counted. 0 means 95 % of what HubSpot's headers allow.
+	RequestsPer10s int
+
+	// TimeZone returns the portal's time zone, in which the daily limit ends
+	// at midnight. UTC when it is nil or returns nil.
+	TimeZone func() *time.Location
+
+	// Transport makes the requests. Nil means one with bounded times and at
+	// most 8 connections.
+	Transport http.RoundTripper
+
+	// Logger hears of retries (debug) and of limits that stop all calls
+	// (warn). Nil means silence.
+	Logger *slog.Logger
+}
+
+// A Client calls the API of one portal. It is safe for concurrent use; all
+// calls share its rate buckets and its retry budget.
+type Client struct {
+	base     *url.URL
+	version  string
+	token    oauth2.TokenSource
+	timeZone func() *time.Location
+	http     *http.Client
+	log      *slog.Logger
+
+	objects, associations, search *bucket
+	retries                       *retryBudget
+
+	mu          sync.Mutex
+	calls       map[Class]int
+	parkedUntil time.Time
+	dailyReset  time.Time // when the last daily limit was to end
+}
+
+// New returns a client for the portal. Nothing is sent yet.
+func New(cfg Config) (*Client, error) {
+	base, err := parseBaseURL(cfg.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	version := cfg.Version
+	if version == "" {
+		version = defaultVersion
+	}
+	if strings.Trim(version, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return nil, fmt.Errorf("hubspot: version %q: want a date version such as %s", version, defaultVersion)
+	}
+	if cfg.Token == nil {
+		return nil, errors.New("hubspot: no access token: set one for the portal")
+	}
+	if cfg.RequestsPer10s < 0 {
+		return nil, fmt.Errorf("hubspot: requests_per_10s is %d: want 1 or more, or 0 to follow HubSpot's headers", cfg.RequestsPer10s)
+	}
+	transport := cfg.Transport
+	if transport == nil {
+		transport = newTransport()
+	}
+	log := cfg.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Client{
+		base:     base,
+		version:  version,
+		token:    cfg.Token,
+		timeZone: cfg.TimeZone,
+		http: &http.Client{
+			Transport: transport,
+			// The API does not redirect. Following one could carry the token
+			// or a record to a stranger.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		log:          log,
+		objects:      newObjectsBucket(cfg.RequestsPer10s),
+		associations: newBucket(90, 10*time.Second),
+		search:       newBucket(4, time.Second),
+		retries:      newRetryBudget(),
+		calls:        make(map[Class]int),
+	}, nil
+}
+
+// parseBaseURL checks the address that every request, and the token with it,
+// will be sent to.
+func parseBaseURL(s string) (*url.URL, error) {
+	if s == "" {
+		s = defaultBaseURL
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		// The address is not quoted: a password may stand in it.
+		return nil, fmt.Errorf("hubspot: the base URL is not a plain address such as %s", defaultBaseURL)
+	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+		u.Path = strings.TrimSuffix(u.Path, "/")
+		return u, nil
+	}
+	return nil, fmt.Errorf("hubspot: base URL %s would send the token in clear: use https, or http to a loopback host", u)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// newTransport returns a transport on which nothing waits for ever. It stays
+// with HTTP/1.1: at 11 requests a second several plain connections serve well,
+// and a single one that died silently would hold up everything.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    5 * time.Second,
+		ResponseHeaderTimeout:  30 * time.Second,
+		IdleConnTimeout:        90 * time.Second,
+		MaxConnsPerHost:        8,
+		MaxIdleConnsPerHost:    8,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+// Calls returns how many HTTP requests of each class were sent since New,
+// retries included.
+func (c *Client) Calls() map[Class]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.calls)
+}
+
+func (c *Client) count(class Class) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls[class]++
+}
+
+// Close closes idle connections. Calls under way are not disturbed.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// bucket returns the bucket that paces the class, nil for classes that are not
+// paced.
+func (c *Client) bucket(class Class) *bucket {
+	switch class {
+	case Associations:
+		return c.associations
+	case Search:
+		return c.search
+	case OAuth:
+		return nil
+	}
+	return c.objects
+}

@@ -1,0 +1,133 @@
+package hubspot
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// The properties of a contact that hold its addresses.
+const (
+	emailProperty      = "email"
+	additionalProperty = "hs_additional_emails" // separated by ";"
+)
+
+// A ContactsOutcome is what [Client.ContactsByEmail] found for one address.
+// Both fields are nil when no contact has it.
+type ContactsOutcome struct {
+	Found []Object // by id, lowest first; seldom more than one
+	// Err is an [*Error] for an address that HubSpot refused, or the error
+	// that ended the call before it was tried.
+	Err error
+}
+
+// ContactsByEmail returns, for each address, the contacts whose email or an
+// element of whose hs_additional_emails it is. The addresses must be lower case,
+// as HubSpot keeps them. HubSpot does not say whether it looks at the additional
+// ones: a contact known by such may be missed, but none is returned for an
+// address that it does not have.
+//
+// The error is not nil when the call ended early; then every address that was
+// not looked up holds it.
+//
+// D/api-reference/latest/crm/objects/contacts/guide
+func (c *Client) ContactsByEmail(ctx context.Context, addresses, properties []string) ([]ContactsOutcome, error) {
+	properties = slices.Clone(properties)
+	for _, p := range []string{emailProperty, additionalProperty} {
+		if !slices.Contains(properties, p) {
+			properties = append(properties, p)
+		}
+	}
+	r := objectRead{objectType: "contacts", key: emailProperty, properties: properties}
+	unique, of := distinct(addresses)
+	out := make(outcomes, len(unique))
+	found := contactIndex{byID: make(map[string]*Object)}
+	send := func(ctx context.Context, in []int) (*refusal, error) {
+		if in = out.nameless(unique, in); len(in) == 0 {
+			return nil, nil
+		}
+		a, call, err := c.postRead(ctx, r, pick(unique, in))
+		if err != nil {
+			return refused(in, call, err)
+		}
+		found.add(a.Results)
+		by := named(in, func(i int) string { return unique[i] })
+		stray := by.match(a.Errors, call, func(i int, e *Error) {
+			if e.Kind != NotFound {
+				out.refuse(i, &refusal{err: e, call: call})
+			}
+		})
+		// Who was found is seen when all answers are in; until then every
+		// address is open that no error is about.
+		rest := out.undecided(in)
+		if stray != nil && stray.Kind != NotFound && len(rest) > 0 {
+			return &refusal{in: rest, err: stray, call: call}, nil
+		}
+		for _, i := range rest {
+			out[i].Call = call
+		}
+		return nil, nil
+	}
+	err := batch{size: BatchSize, send: send, refuse: out.refuse}.run(ctx, indexes(unique))
+
+	byAddress := found.byAddress()
+	all := make([]ContactsOutcome, len(addresses))
+	for i, o := range out.spread(of, err) {
+		all[i].Found = byAddress[addresses[i]]
+		if all[i].Found == nil {
+			all[i].Err = o.Err
+		}
+	}
+	return all, err
+}
+
+// A contactIndex gathers the contacts of all answers of a call. They are joined
+// with the addresses only at the end, so that it does not matter which request
+// a contact came with.
+type contactIndex struct {
+	mu   sync.Mutex
+	byID map[string]*Object
+}
+
+func (x *contactIndex) add(results []wireObject) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for k := range results {
+		o := results[k].object()
+		x.byID[o.ID] = o
+	}
+}
+
+// byAddress returns the contacts by each of their addresses.
+func (x *contactIndex) byAddress() map[string][]Object {
+	contacts := make([]*Object, 0, len(x.byID))
+	for _, o := range x.byID {
+		contacts = append(contacts, o)
+	}
+	slices.SortFunc(contacts, func(a, b *Object) int { return compareIDs(a.ID, b.ID) })
+	found := make(map[string][]Object)
+	for _, o := range contacts {
+		for _, address := range addressesOf(o) {
+			found[address] = append(found[address], *o)
+		}
+	}
+	return found
+}
+
+// addressesOf returns the contact's addresses, each once.
+func addressesOf(o *Object) []string {
+	all := append(strings.Split(o.Properties[additionalProperty], ";"), o.Properties[emailProperty])
+	for i, a := range all {
+		all[i] = strings.ToLower(strings.TrimSpace(a))
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	return slices.DeleteFunc(all, func(a string) bool { return a == "" })
+}
+
+// compareIDs orders record ids, which are decimal numbers, by value.
+func compareIDs(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+}

@@ -1,0 +1,214 @@
+package hubspot
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// Archived is the kind of a refused create whose unique property is held by a
+// record that people deleted: Error.IDs has its id. HubSpot keeps it restorable
+// for about 90 days.
+const Archived Kind = Unexpected + 1
+
+// maxRounds is how often the same create is sent while its answers get lost.
+const maxRounds = 3
+
+// Create creates records. Key names a unique property that every input has: it
+// tells the records apart in the answers, and makes it safe to ask again when
+// an answer got lost, since HubSpot refuses a second record with the same value.
+// Of inputs with the same key the last is sent, and all get its outcome.
+//
+// A refused input is looked up by its key before the outcome is told:
+//   - a record that has it is the outcome, with Existed set;
+//   - an archived one makes it an error of kind [Archived];
+//   - else the input is tried once more without its links, if it has any. When
+//     that passes, the outcome has Unlinked set;
+//   - else the refusal stands, with kind [Refused].
+//
+// The error is not nil when the call ended early; then every outcome that was
+// not decided holds it.
+//
+// D/api-reference/latest/crm/using-object-apis
+func (c *Client) Create(ctx context.Context, objectType, key string, in []NewObject) ([]Outcome, error) {
+	keys := make([]string, len(in))
+	for i, o := range in {
+		keys[i] = o.Properties[key]
+	}
+	unique, of := distinct(keys)
+	cr := &creation{
+		c:          c,
+		objectType: objectType,
+		key:        key,
+		keys:       unique,
+		objects:    make([]NewObject, len(unique)),
+		out:        make(outcomes, len(unique)),
+		refusals:   make([]*refusal, len(unique)),
+		sought:     make([]bool, len(unique)),
+	}
+	properties := map[string]bool{key: true}
+	for i, u := range of {
+		cr.objects[u] = in[i]
+		for name := range in[i].Properties {
+			properties[name] = true
+		}
+	}
+	cr.properties = slices.Sorted(maps.Keys(properties))
+
+	err := cr.run(ctx)
+	return cr.out.spread(of, err), err
+}
+
+// A creation is one call of Create. Inputs are named by their index.
+type creation struct {
+	c          *Client
+	objectType string
+	key        string
+	keys       []string // of each input
+	objects    []NewObject
+	properties []string // to read of records that exist already
+	out        outcomes
+
+	// refusals of inputs that may yet turn out to exist, or pass unlinked.
+	refusals []*refusal
+
+	// sought are inputs that were looked up because their batch was refused.
+	sought []bool
+}
+
+// run creates the inputs, and then settles what was refused.
+func (cr *creation) run(ctx context.Context) error {
+	err := cr.batch(cr.send).run(ctx, indexes(cr.keys))
+	if err == nil {
+		err = cr.settle(ctx)
+	}
+	if _, ok := errors.AsType[*Systematic](err); err != nil && !ok {
+		return err
+	}
+	for i, no := range cr.refusals {
+		if no != nil && !cr.out[i].decided() {
+			cr.out[i] = Outcome{Err: no.as(Refused), Call: no.call}
+		}
+	}
+	return err
+}
+
+func (cr *creation) batch(send func(context.Context, []int) (*refusal, error)) batch {
+	return batch{
+		size:   BatchSize,
+		send:   send,
+		refuse: func(i int, no *refusal) { cr.refusals[i] = no },
+	}
+}
+
+// send creates a batch. One that is refused as a whole is first looked up,
+// before it is taken apart: after a crash it is mostly records that exist
+// already, for which HubSpot may refuse everything.
+func (cr *creation) send(ctx context.Context, in []int) (*refusal, error) {
+	in = cr.out.nameless(cr.keys, in)
+	no, err := cr.post(ctx, in, true)
+	if err != nil || no == nil || len(no.in) == 1 || cr.sought[no.in[0]] {
+		return no, err
+	}
+	missing, err := cr.explain(ctx, no.in, func(int) *refusal { return no })
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range missing {
+		cr.sought[i] = true
+	}
+	if len(missing) == len(no.in) {
+		return no, nil
+	}
+	return cr.post(ctx, missing, true)
+}
+
+// post creates a batch. Inputs of which nothing was heard, since the answer
+// got lost or passes over them, are looked up, and the missing ones are sent
+// again, maxRounds times in all.
+func (cr *creation) post(ctx context.Context, in []int, linked bool) (*refusal, error) {
+	var (
+		last  *refusal // why the inputs left were not heard of
+		heard bool     // whether an answer spoke of any input
+	)
+	for range maxRounds {
+		if len(in) == 0 {
+			return nil, nil
+		}
+		a, call, err := cr.request(ctx, in, linked)
+		var stray *Error
+		if err == nil {
+			stray = cr.decide(in, a, call, linked)
+			last = &refusal{err: unexpected(call), call: call}
+			heard = heard || !a.empty()
+		} else if e, ok := errors.AsType[*Error](err); ok && e.Lost {
+			last = &refusal{err: e, call: call}
+		} else {
+			return refused(in, call, err)
+		}
+		if in, err = cr.lookUp(ctx, cr.open(in)); err != nil {
+			return nil, err
+		}
+		if stray != nil && len(in) > 0 {
+			return &refusal{in: in, err: stray, call: call}, nil
+		}
+	}
+	switch {
+	case len(in) == 0:
+		return nil, nil
+	case last.err.Lost:
+		return nil, last.as(Transient)
+	case !heard:
+		return nil, last.err
+	}
+	for _, i := range in {
+		cr.out[i] = Outcome{Err: last.err, Call: last.call}
+	}
+	return nil, nil
+}
+
+// open returns those of the inputs of which nothing was heard yet.
+func (cr *creation) open(in []int) []int {
+	return slices.DeleteFunc(cr.out.undecided(in), func(i int) bool { return cr.refusals[i] != nil })
+}
+
+// request makes one batch create.
+func (cr *creation) request(ctx context.Context, in []int, linked bool) (*answer[wireObject], *Call, error) {
+	var body batchRequest[writeInput]
+	for _, i := range in {
+		w := writeInput{TraceID: trace(i), Properties: cr.objects[i].Properties}
+		if linked {
+			w.Associations = wireLinks(cr.objects[i].Links)
+		}
+		body.Inputs = append(body.Inputs, w)
+	}
+	var a answer[wireObject]
+	call, err := cr.c.do(ctx, request{
+		class:  Objects,
+		method: http.MethodPost,
+		path:   objectPath(cr.objectType, "batch", "create"),
+		in:     body,
+		out:    &a,
+		once:   true,
+	})
+	return &a, call, err
+}
+
+// decide takes in what an answer says of the inputs, and returns an error in
+// it that is about none of them by name.
+func (cr *creation) decide(in []int, a *answer[wireObject], call *Call, linked bool) (stray *Error) {
+	by := named(in, func(i int) string { return cr.keys[i] })
+	for k := range a.Results {
+		o := a.Results[k].object()
+		if i, ok := by.find(o.Properties[cr.key], a.Results[k].TraceID); ok && o.ID != "" {
+			cr.out[i] = Outcome{Object: o, Unlinked: !linked, Call: call}
+		}
+	}
+	return by.match(a.Errors, call, func(i int, e *Error) {
+		if !cr.out[i].decided() {
+			cr.refusals[i] = &refusal{in: []int{i}, err: e, call: call}
+		}
+	})
+}

@@ -1,0 +1,251 @@
+package hubspot
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func TestAnswerError(t *testing.T) {
+	const message = "Property values were not valid: ann@example.com"
+	for _, tt := range []struct {
+		name   string
+		status int
+		header []string
+		body   string
+		want   Error
+	}{
+		{
+			name: "validation", status: 400,
+			body: `{"status":"error","message":"` + message + `","correlationId":"c-1","category":"VALIDATION_ERROR","subCategory":"crm.x",
+				"errors":[{"message":"no","code":"INVALID_INTEGER","subCategory":"s","context":{"propertyName":["discount"]}}],"links":{}}`,
+			want: Error{
+				Kind: Refused, Category: "VALIDATION_ERROR", SubCategory: "crm.x", Message: message, CorrelationID: "c-1",
+				Details: []Detail{{Code: "INVALID_INTEGER", Property: "discount", SubCategory: "s"}},
+			},
+		},
+		{
+			name: "the header's correlation id comes first", status: 400, header: []string{"x-hubspot-correlation-id", "c-2"},
+			body: `{"correlationId":"c-1"}`,
+			want: Error{Kind: Refused, CorrelationID: "c-2"},
+		},
+		{
+			name: "scopes", status: 403,
+			body: `{"category":"MISSING_SCOPES","errors":[{"message":"One or more of the following scopes are required.",
+				"context":{"requiredGranularScopes":["crm.objects.custom.read","crm.objects.custom.write"]}}]}`,
+			want: Error{
+				Kind: Forbidden, Category: "MISSING_SCOPES",
+				Details: []Detail{{Scopes: []string{"crm.objects.custom.read", "crm.objects.custom.write"}}},
+			},
+		},
+		{
+			name: "scopes at the top", status: 403,
+			body: `{"context":{"requiredGranularScopes":["crm.schemas.custom.read"]}}`,
+			want: Error{Kind: Forbidden, Details: []Detail{{Scopes: []string{"crm.schemas.custom.read"}}}},
+		},
+		{
+			name: "an object of that id is missing", status: 404,
+			body: `{"category":"OBJECT_NOT_FOUND"}`,
+			want: Error{Kind: NotFound, Category: "OBJECT_NOT_FOUND"},
+		},
+		{
+			name: "what the category says of a 400 changes nothing", status: 400,
+			body: `{"category":"OBJECT_NOT_FOUND"}`,
+			want: Error{Kind: Refused, Category: "OBJECT_NOT_FOUND"},
+		},
+		{
+			name: "odd types", status: 409,
+			body: `{"status":409,"correlationId":7,"errors":"none","context":[1],"category":"CONFLICT"}`,
+			want: Error{Kind: Refused, Category: "CONFLICT", CorrelationID: "7"},
+		},
+		{name: "HTML", status: 502, header: []string{"Content-Type", "text/html"}, body: `{"message":"<html>"}`, want: Error{Kind: Transient}},
+		{name: "HTML without saying so", status: 502, header: []string{"Content-Type", ""}, body: `<html>ann@example.com`, want: Error{Kind: Transient}},
+		{
+			name: "problem+json", status: 400, header: []string{"Content-Type", "application/problem+json"}, body: `{"category":"A"}`,
+			want: Error{Kind: Refused, Category: "A"},
+		},
+		{name: "too deep", status: 400, body: `{"category":"A","x":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, want: Error{Kind: Refused}},
+		{name: "empty", status: 437, want: Error{Kind: Refused}},
+		{name: "list", status: 404, body: `[]`, want: Error{Kind: NotFound}},
+		{
+			name: "daily", status: 429, body: `{"message":"You have reached your daily limit.","errorType":"RATE_LIMIT","policyName":"DAILY"}`,
+			want: Error{Kind: Daily, Message: "You have reached your daily limit.", Policy: "DAILY"},
+		},
+		{
+			name: "ten seconds", status: 429, body: `{"policyName":"TEN_SECONDLY_ROLLING","message":"daily"}`,
+			want: Error{Kind: Limited, Message: "daily", Policy: "TEN_SECONDLY_ROLLING"},
+		},
+		{name: "second", status: 429, body: `{"policyName":"SECONDLY"}`, want: Error{Kind: Limited, Policy: "SECONDLY"}},
+		{
+			name: "policy by message", status: 429, body: `{"category":"RATE_LIMITS","message":"You have reached your secondly limit."}`,
+			want: Error{Kind: Limited, Category: "RATE_LIMITS", Message: "You have reached your secondly limit.", Policy: "SECONDLY"},
+		},
+		{
+			name: "policy by long message", status: 429, body: `{"message":"You have reached your ten_secondly_rolling limit."}`,
+			want: Error{Kind: Limited, Message: "You have reached your ten_secondly_rolling limit.", Policy: "TEN_SECONDLY_ROLLING"},
+		},
+		{name: "policy by error type", status: 429, body: `{"errorType":"DAILY_LIMIT"}`, want: Error{Kind: Daily, Policy: "DAILY"}},
+		{name: "new policy", status: 429, body: `{"policyName":"HOURLY"}`, want: Error{Kind: Limited, Policy: "HOURLY"}},
+		{name: "no policy", status: 429, body: `too many`, want: Error{Kind: Limited, Policy: "TEN_SECONDLY_ROLLING"}},
+		{name: "migrating", status: 477, body: `{}`, want: Error{Kind: Migrating}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			res := respond(nil, tt.status, tt.body, tt.header...)
+			call := &Call{Status: tt.status, Method: "POST", Path: "/x", CorrelationID: res.Header.Get("X-HubSpot-Correlation-Id")}
+			got := answerError(call, res.Header, []byte(tt.body))
+			tt.want.Status, tt.want.Method, tt.want.Path = tt.status, "POST", "/x"
+			if diff := cmp.Diff(&tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if call.CorrelationID != got.CorrelationID {
+				t.Errorf("the call has correlation id %q", call.CorrelationID)
+			}
+		})
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	until := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		err  *Error
+		want string
+	}{
+		{
+			&Error{Kind: Refused, Status: 400, Category: "VALIDATION_ERROR", CorrelationID: "c-1", Message: "ann@example.com", Method: "POST", Path: "/x"},
+			"hubspot: POST /x: 400 VALIDATION_ERROR (correlation c-1): HubSpot does not accept this input; correct it, or the property or rule in HubSpot that stands against it",
+		},
+		{
+			&Error{Kind: Refused, Status: 400, Category: "Ann said no", CorrelationID: "\x1b[2J", Method: "POST", Path: "/x"},
+			"hubspot: POST /x: 400: HubSpot does not accept this input; correct it, or the property or rule in HubSpot that stands against it",
+		},
+		{
+			&Error{Kind: Transient, Err: refusedDial, Method: "GET", Path: "/x"},
+			"hubspot: GET /x: connection refused: HubSpot could not be reached or did not finish; check the connection, run again later",
+		},
+		{
+			&Error{Kind: Transient, Err: context.Canceled, Method: "GET", Path: "/x"},
+			"hubspot: GET /x: cancelled: the call was interrupted; run again",
+		},
+		{
+			&Error{Kind: Transient, Err: io.EOF, Lost: true, Method: "POST", Path: "/x"},
+			"hubspot: POST /x: connection closed before the answer was complete: the request may have taken effect; look for its record before sending it again",
+		},
+		{
+			&Error{Kind: Daily, Status: 429, Until: until, Method: "GET", Path: "/x"},
+			"hubspot: GET /x: 429: the portal's calls of today are used up; nothing is sent until 2026-11-22T00:00:00Z",
+		},
+		{
+			&Error{Kind: Forbidden, Status: 403, Details: []Detail{{Scopes: []string{"crm.a", "crm.b", "<b>"}}}, Method: "GET", Path: "/x"},
+			"hubspot: GET /x: 403: the token lacks a scope; grant one of: crm.a, crm.b",
+		},
+		{
+			&Error{Kind: Unexpected, Status: 302, Method: "GET", Path: "/x"},
+			"hubspot: GET /x: 302: redirects are not followed; set base_url to the address of the API itself",
+		},
+		{&Error{Kind: Refused}, "hubspot: HubSpot does not accept this input; correct it, or the property or rule in HubSpot that stands against it"},
+	} {
+		if got := tt.err.Error(); got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+	}
+}
+
+func TestEveryKindHasWords(t *testing.T) {
+	remedies := map[string]Kind{}
+	for k := Refused; k <= Archived; k++ {
+		if strings.HasPrefix(k.String(), "kind ") {
+			t.Errorf("kind %d has no name", k)
+		}
+		remedy := (&Error{Kind: k}).remedy()
+		if other, ok := remedies[remedy]; ok {
+			t.Errorf("%v and %v have the same remedy", k, other)
+		}
+		remedies[remedy] = k
+	}
+	if got := Kind(0).String(); got != "kind 0" {
+		t.Errorf("the zero kind is %q", got)
+	}
+}
+
+func TestCause(t *testing.T) {
+	for want, err := range map[string]error{
+		"host name not resolved": &net.OpError{Op: "dial", Err: &net.DNSError{Name: "api.hubapi.com", IsNotFound: true}},
+		"connection refused":     refusedDial,
+		"no answer in time":      context.DeadlineExceeded,
+		"cancelled":              context.Canceled,
+		"connection closed before the answer was complete": &net.OpError{Op: "read", Err: syscall.ECONNRESET},
+		"connection failed": errors.New(`malformed HTTP response "ann@example.com"`),
+	} {
+		if got := cause(err); got != want {
+			t.Errorf("%v is %q, want %q", err, got, want)
+		}
+	}
+}
+
+func TestAsError(t *testing.T) {
+	e := &Error{Kind: Transient, Err: io.EOF}
+	if got, ok := AsError(errors.Join(errors.New("batch"), e)); !ok || got != e {
+		t.Errorf("got %v, %v", got, ok)
+	}
+	if _, ok := AsError(io.EOF); ok {
+		t.Error("found an Error where none is")
+	}
+	if !errors.Is(e, io.EOF) {
+		t.Error("the cause is hidden")
+	}
+}
+
+func TestBounded(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := strings.Repeat("x", rapid.IntRange(0, 3).Draw(rt, "offset")) + strings.Repeat(rapid.StringN(1, 8, 16).Draw(rt, "s"), 300)
+		got := bounded(s)
+		if !strings.HasPrefix(s, got) || !utf8.ValidString(got) || len(got) > maxMessage {
+			rt.Fatalf("%d bytes of %d", len(got), len(s))
+		}
+		if len(got) < min(len(s), maxMessage-utf8.UTFMax+1) {
+			rt.Fatalf("cut to %d bytes without need", len(got))
+		}
+	})
+}
+
+func TestTooDeep(t *testing.T) {
+	nest := func(n int) string { return strings.Repeat(`[{"a":`, n) + "1" + strings.Repeat("}]", n) }
+	for text, want := range map[string]bool{
+		nest(maxDepth / 2):                           false,
+		nest(maxDepth/2 + 1):                         true,
+		strings.Repeat("[],", 1000):                  false,
+		`"` + strings.Repeat("[", 1000) + `"`:        false,
+		`"\"` + strings.Repeat("[", 1000) + `"`:      false,
+		`"\\"` + strings.Repeat("[", maxDepth+1):     true,
+		`{"a":"` + strings.Repeat("{", 1000) + `"}x`: false,
+	} {
+		if got := tooDeep([]byte(text)); got != want {
+			t.Errorf("%.20s… of %d bytes: %v", text, len(text), got)
+		}
+	}
+}
+
+// FuzzAnswer decodes what a stranger might send as an answer.
+func FuzzAnswer(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"results":[{"id":1}],"errors":[{"context":{"ids":["1"]}}]}`, `{"errors":[1]}`, "[[[", `"`, "\ufeff{}"} {
+		f.Add(429, seed)
+	}
+	f.Fuzz(func(t *testing.T, code int, text string) {
+		e := answerError(&Call{Status: code}, http.Header{}, []byte(text))
+		if e.Kind < Refused || e.Kind > Unexpected || len(e.Message) > maxMessage {
+			t.Errorf("%d %q: %#v", code, text, e)
+		}
+		var a answer[wireObject]
+		_ = decode([]byte(text), &a)
+	})
+}

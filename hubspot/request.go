@@ -1,0 +1,257 @@
+package hubspot
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// attemptTimeout bounds one try, from connecting to the end of the answer. The
+// wait for the rate bucket is not counted.
+const attemptTimeout = time.Minute
+
+// The keys of the log lines.
+const (
+	keyClass       = "class"
+	keyPath        = "path"
+	keyStatus      = "status"
+	keyWait        = "wait"
+	keyCorrelation = "correlation"
+	keyReason      = "reason"
+	keyUntil       = "until"
+)
+
+// A request is one logical call, whatever tries it takes.
+type request struct {
+	class  Class
+	method string
+	path   string // with "{version}" for the date version; escaped
+	query  url.Values
+	in     any // body, nil for none
+	out    any // where to decode the body of a success; nil to ignore it
+
+	// once forbids to repeat the request after HubSpot may have received it.
+	// A failure that leaves this open comes back with Lost set.
+	once bool
+}
+
+// A message is a request made ready to be sent any number of times.
+type message struct {
+	request
+	url   *url.URL
+	body  []byte
+	token string // the last one sent
+}
+
+// do makes the call: it waits for the rate bucket, sends, and repeats what may
+// be repeated. The error is an [*Error]. The [Call] is the last request that
+// was sent, nil if none was.
+//
+// The loop is written out rather than taken from a retry library, because what
+// those return when the context ends during a try is the context's error, even
+// if the try got its answer: the news of a write would be lost.
+func (c *Client) do(ctx context.Context, r request) (*Call, error) {
+	m, err := c.message(r)
+	if err != nil {
+		return nil, err
+	}
+	var sent *Call
+	renewed := false
+	for retry := 0; ; retry++ {
+		call, e := c.attempt(ctx, m)
+		if call != nil {
+			sent = call
+		}
+		if e == nil {
+			c.retries.refund()
+			return sent, nil
+		}
+		var wait time.Duration
+		switch {
+		case e.Kind == Unauthorised && !renewed && c.renewed(m.token):
+			renewed = true
+		case repeatable(e):
+			wait = retryWait(e, retry, rand.Float64())
+		default:
+			return sent, e
+		}
+		if e.Kind == Limited {
+			// All calls of the bucket wait, this one among them.
+			c.bucket(r.class).pause(wait)
+		}
+		if retry+1 == maxTries || ctx.Err() != nil || !c.retries.pay(e) {
+			return sent, e
+		}
+		c.log.Debug("HubSpot call repeated", keyClass, string(r.class), keyPath, m.path, keyStatus, e.Status,
+			keyWait, wait, keyCorrelation, e.CorrelationID)
+		if e.Kind != Limited && sleep(ctx, wait) != nil {
+			return sent, e
+		}
+	}
+}
+
+// message encodes the request.
+func (c *Client) message(r request) (*message, error) {
+	m := &message{request: r}
+	m.path = strings.ReplaceAll(r.path, "{version}", c.version)
+	path, err := url.PathUnescape(m.path)
+	if err != nil || !strings.HasPrefix(path, "/") {
+		return nil, &Error{Kind: Refused, Method: r.method, Path: m.path, Err: errors.New("hubspot: malformed path")}
+	}
+	// Everything but path and query is the base URL's, so that no path or
+	// cursor can lead the token elsewhere.
+	u := *c.base
+	u.Path, u.RawPath = c.base.Path+path, c.base.EscapedPath()+m.path
+	u.RawQuery = r.query.Encode()
+	m.url = &u
+	if r.in != nil {
+		if m.body, err = json.Marshal(r.in); err != nil {
+			return nil, &Error{Kind: Refused, Method: r.method, Path: m.path, Err: fmt.Errorf("hubspot: encoding the request: %w", err)}
+		}
+	}
+	return m, nil
+}
+
+// attempt waits for the bucket and sends the message once. The call is nil if
+// it was not sent.
+func (c *Client) attempt(ctx context.Context, m *message) (*Call, *Error) {
+	b := c.bucket(m.class)
+	s, err := b.acquire(ctx)
+	if err != nil {
+		return nil, m.unsent(err)
+	}
+	token, err := c.token.Token()
+	if err != nil {
+		b.discard()
+		return nil, m.unsent(tokenError(err))
+	}
+	m.token = token.AccessToken
+
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	req, err := m.httpRequest(ctx)
+	if err != nil {
+		b.discard()
+		return nil, m.unsent(&Error{Kind: Refused, Err: err})
+	}
+	call := &Call{Class: m.class, Method: m.method, Path: m.path, At: time.Now()}
+	c.count(m.class)
+	res, err := c.http.Do(req)
+	if err != nil {
+		b.release(s, allowance{})
+		return call, m.noAnswer(call, err)
+	}
+	defer res.Body.Close()
+	b.release(s, parseAllowance(res.Header))
+	call.Status = res.StatusCode
+	call.CorrelationID = constant(res.Header.Get("X-HubSpot-Correlation-Id"))
+	body, err := readBody(res.Body)
+	if res.StatusCode/100 == 2 {
+		return call, m.success(call, body, err)
+	}
+	return call, c.failure(m, call, res.Header, body)
+}
+
+func (m *message) httpRequest(ctx context.Context) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, m.method, m.url.String(), bytes.NewReader(m.body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+m.token)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "thnks-hubspot-sync")
+	if m.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+// unsent turns the reason why nothing was sent into the message's error.
+func (m *message) unsent(err error) *Error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return &Error{Kind: Transient, Method: m.method, Path: m.path, Err: err}
+	}
+	own := *e // others wait with the same error
+	own.Method, own.Path = m.method, m.path
+	return &own
+}
+
+// noAnswer is the error of a request whose answer did not come.
+func (m *message) noAnswer(call *Call, err error) *Error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err // its text would hold the whole address
+	}
+	e := m.failed(call, Transient)
+	e.Err = err
+	e.Lost = m.once && !neverSent(err)
+	return e
+}
+
+// neverSent says whether the request certainly did not leave this machine.
+func neverSent(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
+}
+
+// success decodes the body of a 2xx answer; err is that of reading it.
+func (m *message) success(call *Call, body []byte, err error) *Error {
+	kind := Unexpected
+	switch {
+	case err == nil && m.out != nil:
+		err = decode(body, m.out)
+	case err != nil && !errors.Is(err, errTooLarge):
+		kind = Transient // the connection broke
+	}
+	if err == nil {
+		return nil
+	}
+	e := m.failed(call, kind)
+	e.Err = err
+	e.Lost = m.once
+	return e
+}
+
+// failure is the error of any other answer.
+func (c *Client) failure(m *message, call *Call, h http.Header, body []byte) *Error {
+	e := answerError(call, h, body)
+	e.RetryAfter = parseRetryAfter(h.Get("Retry-After"), time.Now())
+	e.Lost = m.once && call.Status >= 500
+	if e.Kind == Daily || e.Kind == Migrating {
+		c.park(m.class, e)
+	}
+	return e
+}
+
+// failed returns the error of a call.
+func (m *message) failed(call *Call, kind Kind) *Error {
+	e := unexpected(call)
+	e.Kind = kind
+	return e
+}
+
+// renewed says whether the token source has another token than the refused one.
+func (c *Client) renewed(refused string) bool {
+	token, err := c.token.Token()
+	return err == nil && token.AccessToken != refused
+}
+
+// tokenError turns the failure of a token source into an error of ours: a
+// network failure passes, a refusal does not.
+func tokenError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return &Error{Kind: Transient, Err: err}
+	}
+	return &Error{Kind: Unauthorised, Err: err}
+}

@@ -1,0 +1,83 @@
+package hubspot
+
+import (
+	"context"
+)
+
+// settle finds out, for all refused inputs together, which of them exist
+// already, and tries the others without their links: whether HubSpot refused a
+// record for its links it does not say.
+func (cr *creation) settle(ctx context.Context) error {
+	var in []int
+	for i, no := range cr.refusals {
+		if no != nil && !cr.out[i].decided() {
+			in = append(in, i)
+		}
+	}
+	missing, err := cr.explain(ctx, in, func(i int) *refusal { return cr.refusals[i] })
+	if err != nil {
+		return err
+	}
+	var again []int
+	for _, i := range missing {
+		if len(cr.objects[i].Links) > 0 {
+			cr.refusals[i] = nil
+			again = append(again, i)
+		}
+	}
+	return cr.batch(func(ctx context.Context, in []int) (*refusal, error) {
+		return cr.post(ctx, in, false)
+	}).run(ctx, again)
+}
+
+// explain looks refused inputs up, first among the live records and then among
+// the archived ones, and returns those that are neither.
+func (cr *creation) explain(ctx context.Context, in []int, why func(i int) *refusal) (missing []int, err error) {
+	in, err = cr.lookUp(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	found, err := cr.byKey(ctx, in, true)
+	if err != nil {
+		return nil, err
+	}
+	for k, i := range in {
+		o := found[k].Object
+		if o == nil {
+			missing = append(missing, i)
+			continue
+		}
+		e := why(i).as(Archived)
+		e.IDs = []string{o.ID}
+		cr.out[i] = Outcome{Err: e, Call: found[k].Call}
+	}
+	return missing, nil
+}
+
+// lookUp decides the inputs whose records exist, and returns the others.
+func (cr *creation) lookUp(ctx context.Context, in []int) (missing []int, err error) {
+	found, err := cr.byKey(ctx, in, false)
+	if err != nil {
+		return nil, err
+	}
+	for k, i := range in {
+		if found[k].Object == nil {
+			missing = append(missing, i)
+			continue
+		}
+		cr.out[i] = Outcome{Object: found[k].Object, Existed: true, Call: found[k].Call}
+	}
+	return missing, nil
+}
+
+// byKey reads the records that have the inputs' keys.
+func (cr *creation) byKey(ctx context.Context, in []int, archived bool) ([]Outcome, error) {
+	return cr.c.ReadByKey(ctx, cr.objectType, cr.key, pick(cr.keys, in), cr.properties, archived)
+}
+
+// as returns a copy of the refusal's error, of another kind.
+func (no *refusal) as(kind Kind) *Error {
+	e := *no.err
+	e.Kind = kind
+	return &e
+}

@@ -1,0 +1,133 @@
+package hubspot
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+)
+
+// Update changes records by id. Patches of the same record are sent as one, in
+// which the later value of a property wins.
+//
+// A record that the answer passes over, as HubSpot does with one that was
+// merged into another, is read and changed singly; its outcome is the record
+// that it has become, with the new ID. One that is gone has the outcome
+// [NotFound].
+//
+// The error is not nil when the call ended early; then every outcome that was
+// not decided holds it.
+//
+// D/api-reference/latest/crm/using-object-apis
+func (c *Client) Update(ctx context.Context, objectType string, in []Patch) ([]Outcome, error) {
+	ids := make([]string, len(in))
+	for i, p := range in {
+		ids[i] = p.ID
+	}
+	ids, of := distinct(ids)
+	u := &update{
+		c:          c,
+		objectType: objectType,
+		ids:        ids,
+		properties: make([]map[string]string, len(ids)),
+		out:        make(outcomes, len(ids)),
+	}
+	for i, k := range of {
+		if u.properties[k] == nil {
+			u.properties[k] = make(map[string]string, len(in[i].Properties))
+		}
+		maps.Copy(u.properties[k], in[i].Properties)
+	}
+	err := batch{size: BatchSize, send: u.send, refuse: u.out.refuse}.run(ctx, indexes(ids))
+	return u.out.spread(of, err), err
+}
+
+// An update is one call of Update. Inputs are named by their index.
+type update struct {
+	c          *Client
+	objectType string
+	ids        []string
+	properties []map[string]string
+	out        outcomes
+}
+
+// send changes a batch.
+func (u *update) send(ctx context.Context, in []int) (*refusal, error) {
+	if in = u.out.nameless(u.ids, in); len(in) == 0 {
+		return nil, nil
+	}
+	a, call, err := u.request(ctx, in)
+	if err != nil {
+		no, err := refused(in, call, err)
+		if no != nil && no.err.Kind == NotFound && len(in) == 1 {
+			return nil, u.single(ctx, in[0], nil)
+		}
+		return no, err
+	}
+	by := named(in, func(i int) string { return u.ids[i] })
+	for k := range a.Results {
+		o := a.Results[k].object()
+		if i, ok := by.find(o.ID, a.Results[k].TraceID); ok && o.ID != "" {
+			u.out[i] = Outcome{Object: o, Call: call}
+		}
+	}
+	// What is reported as missing is not believed before it was read singly:
+	// a mistake would be taken for a record that people deleted.
+	stray := by.match(a.Errors, call, func(i int, e *Error) {
+		if !u.out[i].decided() && e.Kind != NotFound {
+			u.out[i] = Outcome{Err: e, Call: call}
+		}
+	})
+	rest := u.out.undecided(in)
+	if stray != nil && stray.Kind != NotFound && len(rest) > 0 {
+		return &refusal{in: rest, err: stray, call: call}, nil
+	}
+	var silent *Error
+	if a.empty() && len(in) > 1 {
+		silent = unexpected(call)
+	}
+	for _, i := range rest {
+		if err := u.single(ctx, i, silent); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// request makes one batch update.
+func (u *update) request(ctx context.Context, in []int) (*answer[wireObject], *Call, error) {
+	var body batchRequest[writeInput]
+	for _, i := range in {
+		body.Inputs = append(body.Inputs, writeInput{ID: u.ids[i], TraceID: trace(i), Properties: u.properties[i]})
+	}
+	var a answer[wireObject]
+	call, err := u.c.do(ctx, request{
+		class:  Objects,
+		method: http.MethodPost,
+		path:   objectPath(u.objectType, "batch", "update"),
+		in:     body,
+		out:    &a,
+	})
+	return &a, call, err
+}
+
+// single finds out what has become of a record, and changes that. Silent is
+// the error of an answer that mentioned none of several records: it ends the
+// call unless the record explains it by having been merged or deleted.
+func (u *update) single(ctx context.Context, i int, silent *Error) error {
+	o, call, err := u.c.get(ctx, u.objectType, u.ids[i], nil, false)
+	if err == nil && o.ID == u.ids[i] && silent != nil {
+		return silent
+	}
+	if err == nil {
+		o, call, err = u.c.patch(ctx, u.objectType, o.ID, u.properties[i])
+	}
+	if e, ok := errors.AsType[*Error](err); ok && (e.Kind == NotFound || e.Kind == Refused) {
+		u.out[i] = Outcome{Err: e, Call: call}
+		return nil
+	}
+	if err == nil {
+		u.out[i] = Outcome{Object: o, Call: call}
+	}
+	return err
+}
