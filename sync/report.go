@@ -12,8 +12,9 @@ type Mode string
 
 // The modes.
 const (
-	Incremental Mode = "incremental" // what changed since the watermark, and the re-reads that are due
+	Incremental Mode = "incremental" // what changed since the watermark
 	Backfill    Mode = "backfill"    // everything; resumes an unfinished one
+	Resweep     Mode = "resweep"     // an incremental run that reads again what nothing said has changed
 	Rebuild     Mode = "rebuild"     // the journal, from what HubSpot holds; part of a first backfill
 	Retry       Mode = "retry"       // the quarantine
 )

@@ -1,5 +1,10 @@
 package plan
 
+import (
+	"slices"
+	"time"
+)
+
 // Mapping is the version of [Fields]' meaning. A record written with an older
 // one is written again in full when it is next seen.
 const Mapping = 1
@@ -29,4 +34,134 @@ type Field struct {
 // An Option is one choice of an enumeration property.
 type Option struct {
 	Value, Label string
+}
+
+// Names of the properties that are treated apart somewhere. The others stand
+// in the table alone.
+const (
+	idProperty       = "thnks_transaction_id"
+	currencyProperty = "gift_currency"
+	statusProperty   = "status"
+	messageProperty  = "message"
+)
+
+// fields is the table behind [Fields]; nothing changes it.
+var fields = slices.Concat(
+	[]Field{
+		{
+			Name: idProperty, Label: "Transaction ID", Type: "string", FieldType: "text",
+			Unique: true, Required: true, Searchable: true,
+			value: func(g Gift) string { return g.ID },
+			parse: func(g *Gift, v string) error { g.ID = v; return nil },
+		},
+		searchable(text("gift_name", "Gift Name", func(g *Gift) *string { return &g.Name })),
+		text("gift_type", "Gift Type", func(g *Gift) *string { return &g.Type }),
+		{
+			Name: "gift_amount", Label: "Gift Amount", Type: "number", FieldType: "number",
+			NumberHint: "currency", CurrencyOf: currencyProperty,
+			value: amount, parse: parseAmount,
+		},
+		{
+			Name: currencyProperty, Label: "Gift Currency", Type: "enumeration", FieldType: "select",
+			Grows: true,
+			value: func(g Gift) string { return g.Amount.Currency },
+			parse: func(g *Gift, v string) error { g.Amount.Currency = v; return nil },
+		},
+		text("sender_name", "Sender Name", func(g *Gift) *string { return &g.Sender.Name }),
+		searchable(email("sender_email", "Sender Email", func(g *Gift) *string { return &g.Sender.Email })),
+		searchable(text("recipient_name", "Recipient Name", func(g *Gift) *string { return &g.Recipient.Name })),
+		searchable(email("recipient_email", "Recipient Email", func(g *Gift) *string { return &g.Recipient.Email })),
+		phone("recipient_phone", "Recipient Phone", func(g *Gift) *string { return &g.Recipient.Phone }),
+		{
+			Name: statusProperty, Label: "Status", Type: "enumeration", FieldType: "select",
+			Options: statusOptions(),
+			value:   func(g Gift) string { return string(g.Shown()) },
+			parse:   func(g *Gift, v string) error { g.Status = ParseStatus(v); return nil },
+		},
+		text("status_raw", "Status (as reported)", func(g *Gift) *string { return &g.RawStatus }),
+		{
+			Name: messageProperty, Label: "Message", Type: "string", FieldType: "textarea",
+			value: func(g Gift) string { return paragraphs(g.Message) },
+			parse: func(g *Gift, v string) error { g.Message = v; return nil },
+		},
+	},
+	statusDates(),
+	[]Field{
+		text("tracking_url", "Tracking URL", func(g *Gift) *string { return &g.TrackingURL }),
+		{Name: "parcel_status", Label: "Parcel Status", Type: "string", FieldType: "text"},
+		{Name: "parcel_status_date", Label: "Parcel Status Date", Type: "datetime", FieldType: "date"},
+		{Name: "thank_you_note", Label: "Thank-you Note", Type: "string", FieldType: "textarea"},
+	},
+)
+
+// Fields returns the properties of the custom object, in the order in which
+// they are created and shown. It does not list HubSpot's own properties.
+//
+// The definitions follow
+// https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide.
+func Fields() []Field {
+	all := slices.Clone(fields)
+	for i := range all {
+		all[i].Options = slices.Clone(all[i].Options)
+	}
+	return all
+}
+
+// text is a single-line property that holds the text that part points at.
+func text(name, label string, part func(*Gift) *string) Field {
+	return Field{
+		Name: name, Label: label, Type: "string", FieldType: "text",
+		value: func(g Gift) string { return line(*part(&g)) },
+		parse: func(g *Gift, v string) error { *part(g) = v; return nil },
+	}
+}
+
+// email is a property that HubSpot shows as an address. The value goes there
+// as received, since the canonical form is for comparing only.
+func email(name, label string, part func(*Gift) *string) Field {
+	f := text(name, label, part)
+	f.TextHint = "email"
+	return f
+}
+
+func phone(name, label string, part func(*Gift) *string) Field {
+	f := text(name, label, part)
+	f.FieldType, f.TextHint = "phonenumber", "phone_number"
+	return f
+}
+
+func searchable(f Field) Field {
+	f.Searchable = true
+	return f
+}
+
+func statusOptions() []Option {
+	var options []Option
+	for _, s := range statuses {
+		options = append(options, Option{Value: string(s), Label: s.label()})
+	}
+	return options
+}
+
+// statusDates are the properties that say when each status was reached.
+func statusDates() []Field {
+	var dates []Field
+	for _, s := range statuses[:len(statuses)-1] {
+		dates = append(dates, Field{
+			Name: string(s) + "_date", Label: s.label() + " Date", Type: "datetime", FieldType: "date",
+			value: func(g Gift) string { return datetime(g.shownTime(s, g.Shown())) },
+			parse: func(g *Gift, v string) error {
+				at, err := time.Parse(time.RFC3339, v)
+				if err != nil {
+					return err
+				}
+				if g.Times == nil {
+					g.Times = make(map[Status]time.Time)
+				}
+				g.Times[s] = at.UTC()
+				return nil
+			},
+		})
+	}
+	return dates
 }

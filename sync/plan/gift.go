@@ -59,20 +59,31 @@ type Gift struct {
 	Message   string // personal text; the journal keeps only its digest
 
 	// MessageDigest stands for the message where the text is gone (in the
-	// journal). It is empty while Message holds the text.
+	// journal): the [Digest] of the text as HubSpot got it, which may be cut.
+	// It is empty while Message holds the text.
 	MessageDigest string
 
 	TrackingURL string
 	Sender      Person
 	Recipient   Person
 
-	Status    Status               // as the snapshot says; [Gift.Shown] adds the claims
+	Status    Status               // as the newest snapshot says; [Gift.Shown] adds the rest
 	RawStatus string               // the source's own word
-	Times     map[Status]time.Time // when each status was reached, UTC, where known
+	Times     map[Status]time.Time // when each status was reached, UTC, where a snapshot said so; see [Gift.ShownTimes]
 	CreatedAt time.Time
 	UpdatedAt time.Time // version of the snapshot: the greatest wins
 
-	Claims []Claim // sorted, without duplicates
+	// Known is the last status that we knew the word for, and KnownAt the
+	// version of the snapshot that had it, where Status is [Unknown]. Both are
+	// zero otherwise.
+	Known   Status
+	KnownAt time.Time
+
+	// AsOf holds, for each of Times that the newest snapshot did not repeat,
+	// the version of the snapshot that gave it. Usually it is empty.
+	AsOf map[Status]time.Time
+
+	Claims []Claim // sorted; of each status the first and the last at most
 }
 
 // Digest returns what the journal keeps of a message: the first 128 bits of
@@ -85,11 +96,11 @@ func Digest(message string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// messageDigest is the digest of the gift's message, whether the text is at
-// hand or only its digest.
+// messageDigest is the digest of the gift's message as HubSpot gets it,
+// whether the text is at hand or only its digest.
 func (g Gift) messageDigest() string {
 	if g.Message != "" {
-		return Digest(g.Message)
+		return Digest(paragraphs(g.Message))
 	}
 	return g.MessageDigest
 }

@@ -104,7 +104,8 @@ const (
 // A Change is what must happen to one gift's record, and why.
 type Change struct {
 	Action     Action
-	Gift       Gift              // merged: what the journal will hold afterwards
+	Gift       Gift              // merged from what was seen and what the journal held
+	Have       Stored            // what the journal held; zero for Create
 	ObjectID   string            // of the record; "" for Create
 	Properties map[string]string // to write: all on Create, those that differ on Update
 	Links      []Link            // missing ones, sorted

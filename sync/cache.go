@@ -1,0 +1,164 @@
+package sync
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"time"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+const (
+	cacheSlots  = 1 << 19  // entries found by hash
+	cacheArena  = 16 << 20 // bytes of entries; about 200,000 people
+	cacheProbes = 4
+)
+
+// A cache remembers who was looked up, in a fixed amount of memory: entries
+// stand in a ring of bytes, where the oldest make room for the newest, and are
+// found through a table of positions. An entry is recognised by a 128-bit
+// keyed hash of the address. Forgetting costs a look-up, nothing else.
+type cache struct {
+	seeds [2]maphash.Seed
+	slots []uint64 // 1 + position of an entry; 0 is free
+	arena []byte
+	head  uint64 // position where the next entry goes; positions only grow
+}
+
+func newCache() *cache {
+	return &cache{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+}
+
+func (c *cache) key(address string) [16]byte {
+	var k [16]byte
+	binary.LittleEndian.PutUint64(k[:8], maphash.String(c.seeds[0], address))
+	binary.LittleEndian.PutUint64(k[8:], maphash.String(c.seeds[1], address))
+	return k
+}
+
+// get returns what was put for the address, if it is still remembered.
+func (c *cache) get(address string) (plan.Match, bool) {
+	if c.slots == nil {
+		return plan.Match{}, false
+	}
+	k := c.key(address)
+	h := binary.LittleEndian.Uint64(k[:8])
+	for i := range uint64(cacheProbes) {
+		p := c.slots[(h+i)%cacheSlots]
+		if p == 0 || !c.live(p-1) {
+			continue // nothing here, or overwritten since
+		}
+		entry := c.arena[(p-1)%cacheArena:]
+		if [16]byte(entry) == k {
+			return decodeMatch(entry[len(k):]), true
+		}
+	}
+	return plan.Match{}, false
+}
+
+// live reports whether the entry at pos has not been overwritten.
+func (c *cache) live(pos uint64) bool { return pos+cacheArena >= c.head }
+
+// put remembers a match. One too large for the ring to hold many of is not
+// remembered.
+func (c *cache) put(address string, m plan.Match) {
+	if c.slots == nil {
+		c.slots = make([]uint64, cacheSlots)
+		c.arena = make([]byte, cacheArena)
+	}
+	k := c.key(address)
+	entry := appendMatch(k[:], m)
+	if len(entry) > cacheArena/1024 {
+		return
+	}
+	if end := c.head%cacheArena + uint64(len(entry)); end > cacheArena {
+		c.head += cacheArena - c.head%cacheArena // entries do not wrap around
+	}
+	pos := c.head
+	copy(c.arena[pos%cacheArena:], entry)
+	c.head += uint64(len(entry))
+
+	h := binary.LittleEndian.Uint64(k[:8])
+	oldest := h % cacheSlots
+	for i := range uint64(cacheProbes) {
+		at := (h + i) % cacheSlots
+		if p := c.slots[at]; p == 0 || !c.live(p-1) || [16]byte(c.arena[(p-1)%cacheArena:]) == k {
+			oldest = at
+			break
+		}
+		if c.slots[at] < c.slots[oldest] {
+			oldest = at
+		}
+	}
+	c.slots[oldest] = pos + 1
+}
+
+const (
+	flagSecondary = 1 << iota
+	flagAmbiguous
+)
+
+func appendMatch(b []byte, m plan.Match) []byte {
+	var flags byte
+	if m.Secondary {
+		flags |= flagSecondary
+	}
+	if m.Ambiguous {
+		flags |= flagAmbiguous
+	}
+	b = append(b, flags)
+	b = appendString(b, m.ID)
+	b = appendString(b, m.Company)
+	b = binary.AppendUvarint(b, uint64(len(m.Deals)))
+	for _, d := range m.Deals {
+		b = appendString(b, d.ID)
+		b = appendString(b, d.Stage)
+		b = appendString(b, d.Amount)
+		b = binary.AppendVarint(b, d.Created.UnixMilli())
+	}
+	return b
+}
+
+func decodeMatch(b []byte) plan.Match {
+	d := decoder{b[1:]}
+	m := plan.Match{
+		Secondary: b[0]&flagSecondary != 0,
+		Ambiguous: b[0]&flagAmbiguous != 0,
+		ID:        d.text(),
+		Company:   d.text(),
+	}
+	for range d.uvarint() {
+		m.Deals = append(m.Deals, plan.OpenDeal{
+			ID:      d.text(),
+			Stage:   d.text(),
+			Amount:  d.text(),
+			Created: time.UnixMilli(d.varint()).UTC(),
+		})
+	}
+	return m
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+type decoder struct{ b []byte }
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.b)
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) text() string {
+	n := d.uvarint()
+	s := string(d.b[:n])
+	d.b = d.b[n:]
+	return s
+}

@@ -1,0 +1,85 @@
+package sync
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+func drawMatch(t *rapid.T) plan.Match {
+	m := plan.Match{
+		ID:        rapid.StringMatching(`[0-9]{0,12}`).Draw(t, "contact"),
+		Company:   rapid.StringMatching(`[0-9]{0,12}`).Draw(t, "company"),
+		Secondary: rapid.Bool().Draw(t, "secondary"),
+		Ambiguous: rapid.Bool().Draw(t, "ambiguous"),
+	}
+	for range rapid.IntRange(0, 20).Draw(t, "deals") {
+		m.Deals = append(m.Deals, plan.OpenDeal{
+			ID:      rapid.StringMatching(`[0-9]{1,12}`).Draw(t, "deal"),
+			Stage:   rapid.String().Draw(t, "stage"),
+			Amount:  rapid.String().Draw(t, "amount"),
+			Created: time.UnixMilli(rapid.Int64Range(0, 1<<42).Draw(t, "created")).UTC(),
+		})
+	}
+	return m
+}
+
+func TestCacheRemembersWhatWasPut(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := newCache()
+		model := make(map[string]plan.Match)
+		for range rapid.IntRange(0, 50).Draw(t, "puts") {
+			a := fmt.Sprintf("p%d@example.com", rapid.IntRange(0, 30).Draw(t, "address"))
+			model[a] = drawMatch(t)
+			c.put(a, model[a])
+		}
+		for a, want := range model {
+			got, ok := c.get(a)
+			if !ok {
+				t.Fatalf("%s is forgotten", a)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("%s: %s", a, diff)
+			}
+		}
+		if _, ok := c.get("nobody@example.com"); ok {
+			t.Fatal("knows somebody who was never put")
+		}
+	})
+}
+
+// TestCacheForgetsTheOldestButNeverErrs fills the ring several times over:
+// what is found must be what was put.
+func TestCacheForgetsTheOldestButNeverErrs(t *testing.T) {
+	c := newCache()
+	match := func(i int) plan.Match {
+		return plan.Match{ID: fmt.Sprint(i), Company: strings.Repeat("9", i%40)}
+	}
+	const n = 1_500_000
+	for i := range n {
+		c.put(fmt.Sprintf("p%d@example.com", i), match(i))
+	}
+	kept := 0
+	for i := range n {
+		got, ok := c.get(fmt.Sprintf("p%d@example.com", i))
+		if !ok {
+			continue
+		}
+		kept++
+		if want := match(i); got.ID != want.ID || got.Company != want.Company {
+			t.Fatalf("p%d: got %+v, want %+v", i, got, want)
+		}
+	}
+	if kept < 150_000 || kept == n {
+		t.Errorf("%d of %d entries kept; the ring should hold some hundred thousand and no more", kept, n)
+	}
+	if _, ok := c.get(fmt.Sprintf("p%d@example.com", n-1)); !ok {
+		t.Error("the newest entry is forgotten")
+	}
+}

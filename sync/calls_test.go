@@ -1,0 +1,55 @@
+package sync
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// The calls a backfill may make, by the contact-first formula: addresses and
+// gifts by the hundred, each matched contact's deals by the thousand, the
+// deals themselves by the hundred.
+func budget(n, addresses, matched, deals int) int {
+	up := func(n, size int) int { return (n + size - 1) / size }
+	return up(addresses, 100) + up(n, 100) + up(matched, 1000) + up(deals, 100)
+}
+
+// TestCallBudget is the gate for calls: at most 2 % above the formula, on the
+// typical data set (five gifts a person) and the worst (each to another
+// person, all matched, one open deal each).
+func TestCallBudget(t *testing.T) {
+	sizes := []int{10_000, 100_000}
+	if raceDetector {
+		sizes = sizes[:1] // the count is the same with and without it
+	}
+	for _, n := range sizes {
+		for _, tt := range []struct {
+			name   string
+			people int
+		}{{"typical", n / 5}, {"worst", n}} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, hubspottest.Options{Seed: 1}, thnksapitest.Options{})
+				txs := thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: n, Recipients: tt.people})
+				w.thnks.Add(txs...)
+				w.portal.Populate(thnksapitest.Recipients(txs), hubspottest.Population{Matched: 1, WithCompany: 1, DealsPer: 1, OpenDeals: 1, Seed: 1})
+				rep := w.must(Backfill)
+				if rep.Created != n {
+					t.Fatalf("created %d of %d", rep.Created, n)
+				}
+				work := rep.HubSpotCalls[hubspot.Objects] + rep.HubSpotCalls[hubspot.Associations] + rep.HubSpotCalls[hubspot.Search]
+				formula := budget(n, tt.people, tt.people, tt.people)
+				t.Logf("%s, N = %d: %d calls (objects %d, associations %d), %.1f per 1,000 gifts; formula %d; setting up: %d other calls",
+					tt.name, n, work, rep.HubSpotCalls[hubspot.Objects], rep.HubSpotCalls[hubspot.Associations], float64(work)/float64(n)*1000, formula, rep.HubSpotCalls[hubspot.Other])
+				if work*100 > formula*102 {
+					t.Errorf("%s, N = %d: %d calls, more than 2 %% above the formula's %d", tt.name, n, work, formula)
+				}
+				if other := rep.HubSpotCalls[hubspot.Other]; other > 20 {
+					t.Errorf("setting up took %d calls", other)
+				}
+			})
+		}
+	}
+}

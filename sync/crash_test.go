@@ -1,0 +1,169 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// die runs the world's process until its step-th step and reports whether it
+// lived to the end.
+func (w *world) die(step int, mode Mode) (alive bool) {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	m := &mortal{step: step, cancel: cancel}
+	w.wrap = m.transport
+	w.journal = func(j Journal) Journal { return mortalJournal{j, m} }
+	defer func() { w.wrap, w.journal = nil, nil }()
+	_, err := w.run(ctx, Request{Mode: mode})
+	if m.dead && err == nil {
+		w.t.Fatalf("step %d: the process died and yet reports success", step)
+	}
+	if !m.dead && err != nil {
+		w.t.Fatalf("step %d: %v", step, err)
+	}
+	return !m.dead
+}
+
+// settle runs what the next starts of the program would, and checks the end:
+// the portal equals the source, nothing doubled, and there is nothing left to
+// do.
+func (w *world) settle(step int) {
+	w.t.Helper()
+	w.must(Incremental)
+	w.check()
+	rep := w.must(Incremental)
+	if calls(rep) != 0 {
+		w.t.Errorf("step %d: the pass after recovery still makes %d HubSpot calls", step, calls(rep))
+	}
+	st := w.open()
+	defer st.Close()
+	if err := st.Check(context.Background()); err != nil {
+		w.t.Errorf("step %d: state file: %v", step, err)
+	}
+}
+
+// everyStep calls f with a fresh bubble for each step of a process, until f
+// reports that it lived to the end.
+func everyStep(t *testing.T, stride int, f func(t *testing.T, step int) (alive bool)) {
+	steps := 0
+	for step := 1; ; step += stride {
+		alive := false
+		synctest.Test(t, func(t *testing.T) { alive = f(t, step) })
+		if alive || t.Failed() {
+			break
+		}
+		steps++
+	}
+	if steps < 20 && !t.Failed() {
+		t.Errorf("only %d steps died at; the process must have more", steps)
+	}
+	t.Logf("died at %d steps", steps)
+}
+
+func smallWorld(t *testing.T) *world {
+	w := newWorld(t, hubspottest.Options{Seed: 3}, thnksapitest.Options{PageLimit: 15})
+	w.windowRows = 30
+	w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 80, Recipients: 40}), 0.7)
+	return w
+}
+
+// TestCrashAtEveryStepOfABackfill kills a first backfill before and after
+// each of its HubSpot calls and commits.
+func TestCrashAtEveryStepOfABackfill(t *testing.T) {
+	everyStep(t, 1, func(t *testing.T, step int) bool {
+		w := smallWorld(t)
+		alive := w.die(step, Backfill)
+		w.settle(step)
+		return alive
+	})
+}
+
+// TestCrashAtEveryStepOfAnIncrementalPass kills a pass with new gifts, changed
+// gifts, and gifts whose recipient has become a contact meanwhile.
+func TestCrashAtEveryStepOfAnIncrementalPass(t *testing.T) {
+	everyStep(t, 1, func(t *testing.T, step int) bool {
+		w := smallWorld(t)
+		w.must(Backfill)
+		time.Sleep(time.Hour)
+		rng := rand.New(rand.NewPCG(1, 1))
+		for range 15 {
+			w.thnks.Tick(rng)
+			time.Sleep(time.Minute)
+		}
+		alive := w.die(step, Incremental)
+		w.settle(step)
+		return alive
+	})
+}
+
+// TestCrashTwice dies again at every later step of the recovery.
+func TestCrashTwice(t *testing.T) {
+	for _, first := range []int{25, 40, 55} {
+		everyStep(t, 3, func(t *testing.T, step int) bool {
+			w := smallWorld(t)
+			w.die(first, Backfill)
+			alive := w.die(step, Incremental)
+			w.settle(step)
+			return alive
+		})
+	}
+}
+
+// TestLostAnswers lets every kind of write answer get lost once, after the
+// write was done.
+func TestLostAnswers(t *testing.T) {
+	for _, path := range []string{"/batch/create", "/batch/update", "/batch/read", "/schemas", "/groups", "/associations"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := smallWorld(t)
+			if path == "/batch/update" {
+				w.must(Backfill)
+				for rng := rand.New(rand.NewPCG(2, 2)); w.thnks.Len() < 120; {
+					w.thnks.Tick(rng)
+				}
+				time.Sleep(time.Hour)
+			}
+			w.portal.Fault(hubspottest.Fault{PathContains: path, Count: 3, Kind: hubspottest.ResetConn, AfterEffect: true})
+			for range 3 {
+				if _, err := w.run(context.Background(), Request{Mode: Incremental}); err == nil {
+					break
+				}
+				time.Sleep(time.Hour)
+			}
+			if w.portal.Struck() == 0 {
+				t.Fatalf("%s: no call was struck", path)
+			}
+			w.settle(0)
+		})
+	}
+}
+
+// TestInterruptedRunSaysSo cancels a run between two windows.
+func TestInterruptedRunSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := smallWorld(t)
+		ctx, cancel := context.WithCancel(context.Background())
+		w.wrap = func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(req *http.Request) (*http.Response, error) {
+				if req.Method == http.MethodPost && w.portal.Count("thnks") > 0 {
+					cancel()
+				}
+				return next.RoundTrip(req)
+			})
+		}
+		_, err := w.run(ctx, Request{Mode: Backfill})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("got %v, want the interruption", err)
+		}
+		w.wrap = nil
+		w.settle(0)
+	})
+}

@@ -1,0 +1,233 @@
+package sync
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// commitGifts bounds a commit. A larger one would hold the file's only writer
+// for too long.
+const commitGifts = 500
+
+// Actions of audit entries.
+const (
+	actionCreate    = "create"
+	actionUpdate    = "update"
+	actionAssociate = "associate"
+	actionSchema    = "schema"
+	actionRecovered = "recovered" // a run that died had written it
+)
+
+// An effect is what became of one gift's record: what the journal will hold,
+// and the links that are still to be made.
+type effect struct {
+	stored  plan.Stored
+	pending []plan.Link
+}
+
+// record notes that the change's properties are written. The pending links
+// count only once they are made.
+func (b *batch) record(c plan.Change, objectID string, pending []plan.Link) {
+	e := &effect{stored: c.Stored(objectID)}
+	for _, l := range pending {
+		e.stored.Links = slices.DeleteFunc(e.stored.Links, func(m plan.Link) bool { return m.Kind == l.Kind && m.ID == l.ID })
+		if l.Kind == plan.Contact {
+			e.stored.Orphan = plan.NoContact
+		}
+		e.pending = append(e.pending, l)
+	}
+	b.effects = append(b.effects, e)
+	b.heal(c.Gift.ID)
+}
+
+// link notes that a pending link is made.
+func (e *effect) link(l plan.Link) {
+	e.forgo(l)
+	e.stored.Links = plan.SortLinks(append(e.stored.Links, l))
+	if l.Kind == plan.Contact {
+		e.stored.Orphan = ""
+	}
+}
+
+// forgo takes a link off the pending ones.
+func (e *effect) forgo(l plan.Link) {
+	e.pending = slices.DeleteFunc(e.pending, func(m plan.Link) bool { return m.Kind == l.Kind && m.ID == l.ID })
+}
+
+// tombstone notes that people deleted the record: it is not written again.
+func (b *batch) tombstone(c plan.Change, objectID string) {
+	s := c.Stored(objectID)
+	s.Links, s.Deleted = nil, b.started
+	b.effects = append(b.effects, &effect{stored: s})
+	b.heal(c.Gift.ID)
+	b.tally.add(c.Gift.ID, endDeleted)
+	b.log.Info("record was deleted in HubSpot and stays deleted", "transaction", c.Gift.ID, "object", objectID)
+}
+
+// audit notes the call that wrote to the gift's record. Gifts of one batch
+// share the call and so the entry.
+func (b *batch) audit(action string, call *hubspot.Call, giftID string, reasons []string) {
+	if call == nil {
+		return
+	}
+	e, ok := b.entries[call]
+	if !ok {
+		e = &store.AuditEntry{
+			At: call.At, Run: b.id, Action: action,
+			Method: call.Method, Path: call.Path, Status: call.Status, CorrelationID: call.CorrelationID,
+		}
+		b.entries[call] = e
+		b.calls = append(b.calls, call)
+	}
+	e.TransactionIDs = append(e.TransactionIDs, giftID)
+	for _, reason := range reasons {
+		if !slices.Contains(e.Reasons, reason) {
+			e.Reasons = append(e.Reasons, reason)
+		}
+	}
+}
+
+// quarantine sets a gift aside whose record HubSpot refused, with its reason.
+func (b *batch) quarantine(c plan.Change, err error) {
+	q := store.Quarantined{
+		Key:           c.Gift.ID,
+		TransactionID: c.Gift.ID,
+		Class:         classRefused,
+		Reason:        err.Error(),
+		Row:           b.window.raw[c.Gift.ID],
+	}
+	var he *hubspot.Error
+	if errors.As(err, &he) {
+		q.Class = refusalClass(he)
+		q.CorrelationID = he.CorrelationID
+		if he.Message != "" {
+			q.Reason = he.Message
+		}
+	}
+	b.jail(q)
+	b.tally.add(c.Gift.ID, endQuarantined)
+	b.log.Warn("record quarantined", "transaction", c.Gift.ID, "class", q.Class, "correlation", q.CorrelationID)
+}
+
+// refusalClass groups refusals by what HubSpot's error is about, without its
+// prose.
+func refusalClass(he *hubspot.Error) string {
+	class := classRefused
+	for _, d := range he.Details {
+		if d.Code != "" {
+			class += ":" + d.Code
+			if d.Property != "" {
+				class += ":" + d.Property
+			}
+			return class
+		}
+	}
+	if he.SubCategory != "" {
+		return class + ":" + he.SubCategory
+	}
+	if he.Category != "" {
+		return class + ":" + he.Category
+	}
+	return class
+}
+
+// quarantineRow sets a row aside that is no gift.
+func (b *batch) quarantineRow(row badRow) error {
+	key := digest(row.raw)
+	b.jail(store.Quarantined{Key: key, Class: row.class, Reason: row.reason, Row: row.raw})
+	b.tally.add(key, endQuarantined)
+	return b.guard.add(row.class)
+}
+
+func (b *batch) jail(q store.Quarantined) {
+	q.First, q.Last = b.started, b.started
+	q.Attempts = 1
+	q.RowDigest = digest(q.Row)
+	b.quarantined = append(b.quarantined, q)
+}
+
+// heal notes that a gift which waited in the quarantine got through.
+func (b *batch) heal(giftID string) {
+	if _, ok := b.jailed[giftID]; ok {
+		b.healed = append(b.healed, giftID)
+	}
+}
+
+// judge asks the guard whether what was refused still looks like the rows'
+// own fault.
+func (b *batch) judge() error {
+	refusals := make(map[string]string, len(b.quarantined))
+	for _, q := range b.quarantined {
+		refusals[q.Key] = q.Class
+	}
+	for _, c := range b.changes {
+		if err := b.guard.add(refusals[c.Gift.ID]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit makes the effects durable, at most commitGifts a transaction. The
+// audit goes with the first of them and last, which may move the checkpoint,
+// with the last: so no effect is without its entry, and the checkpoint never
+// passes a gift that is not recorded. Gifts with links still pending are not
+// recorded: the next run meets their records again and makes the links.
+func (b *batch) commit(last store.Commit) error {
+	var next store.Commit
+	for _, call := range b.calls {
+		next.Audit = append(next.Audit, *b.entries[call])
+	}
+	for _, e := range b.effects {
+		if len(e.pending) > 0 {
+			continue
+		}
+		if len(next.Gifts) == commitGifts {
+			if err := b.Journal.Commit(next); err != nil {
+				return fmt.Errorf("recording what was written: %w", err)
+			}
+			next = store.Commit{}
+		}
+		next.Gifts = append(next.Gifts, e.stored)
+	}
+	next.Quarantine, next.Healed = b.quarantined, b.healed
+	next.Checkpoints, next.Meta = last.Checkpoints, last.Meta
+	if empty(next) {
+		return nil
+	}
+	if err := b.Journal.Commit(next); err != nil {
+		return fmt.Errorf("recording what was written: %w", err)
+	}
+	return nil
+}
+
+func empty(c store.Commit) bool {
+	return len(c.Gifts)+len(c.Quarantine)+len(c.Healed)+len(c.Audit)+len(c.Checkpoints)+len(c.Meta) == 0
+}
+
+// stored reads a record found in HubSpot as what the journal would hold of it.
+// Its links are not known from it. One with values that cannot be read counts
+// as written with an older mapping, so that it is written again in full; one
+// without a transaction id is an error: people made it, and it is not ours.
+func stored(o hubspot.Object) (plan.Stored, error) {
+	g, err := plan.FromProperties(o.Properties)
+	if g.ID == "" {
+		return plan.Stored{}, err
+	}
+	s := plan.Stored{ObjectID: o.ID, Gift: g.Redacted(), Mapping: plan.Mapping, Orphan: plan.NoContact}
+	if err != nil {
+		s.Mapping = 0
+	}
+	switch _, ok := plan.CanonicalEmail(g.Recipient.Email); {
+	case g.Recipient.Email == "":
+		s.Orphan = plan.NoEmail
+	case !ok:
+		s.Orphan = plan.BadEmail
+	}
+	return s, nil
+}

@@ -1,0 +1,246 @@
+package sync
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/thnksapi"
+)
+
+// A Source is one Thnks API key of the portal. Where a key sees only its
+// owner's transactions, several together cover the organisation: the union
+// by transaction id is synced.
+type Source struct {
+	Key string // short name that stays the same between runs; checkpoints are kept under it
+	API SourceAPI
+}
+
+// SourceAPI is what a run needs of a Thnks client. [*thnksapi.Client] is one.
+type SourceAPI interface {
+	Transactions(context.Context, thnksapi.Query) (*thnksapi.Page, error)
+	Decode(json.RawMessage) []thnksapi.Row
+	Filter() thnksapi.SinceKind
+	Calls() int
+}
+
+// CRM is what a run needs of a HubSpot client. [*hubspot.Client] is one.
+// Every batch call takes any number of inputs and returns one outcome per
+// input, in input order.
+type CRM interface {
+	Account(context.Context) (*hubspot.Account, error)
+	Schemas(context.Context) ([]hubspot.Schema, error)
+	CreateSchema(context.Context, hubspot.NewSchema) (*hubspot.Schema, error)
+	CreateAssociationDefinition(ctx context.Context, objectType, toTypeID, name string) error
+	AssociationTypes(ctx context.Context, fromType, toType string) ([]hubspot.LabelledType, error)
+	PropertyGroups(ctx context.Context, objectType string) ([]hubspot.PropertyGroup, error)
+	CreatePropertyGroup(context.Context, string, hubspot.PropertyGroup) error
+	Properties(ctx context.Context, objectType string) ([]hubspot.Property, error)
+	CreateProperties(ctx context.Context, objectType string, in []hubspot.Property) ([]error, error)
+	UpdateProperty(ctx context.Context, objectType, name string, patch hubspot.PropertyPatch) error
+	Pipelines(ctx context.Context, objectType string) ([]hubspot.Pipeline, error)
+
+	List(ctx context.Context, objectType, after string, limit int, properties []string) (*hubspot.Page, error)
+	Read(ctx context.Context, objectType string, ids, properties []string) ([]hubspot.Outcome, error)
+	ReadByKey(ctx context.Context, objectType, key string, values, properties []string, archived bool) ([]hubspot.Outcome, error)
+	ContactsByEmail(ctx context.Context, addresses, properties []string) ([]hubspot.ContactsOutcome, error)
+	Create(ctx context.Context, objectType, key string, in []hubspot.NewObject) ([]hubspot.Outcome, error)
+	Update(ctx context.Context, objectType string, in []hubspot.Patch) ([]hubspot.Outcome, error)
+	Associated(ctx context.Context, fromType, toType string, ids []string) ([]hubspot.RelatedOutcome, error)
+	Associate(ctx context.Context, fromType, toType string, in []hubspot.Pair) ([]hubspot.Outcome, error)
+	Calls() map[hubspot.Class]int
+}
+
+// Journal is what a run remembers. [*store.Store] is one. Commit is atomic
+// and durable.
+type Journal interface {
+	Gifts(ids []string) (map[string]plan.Stored, error)
+	All(context.Context) iter.Seq2[plan.Stored, error]
+	Count() (int, error)
+	OrphanCounts() (map[plan.Orphan]int, error)
+	Checkpoint(name string) (store.Checkpoint, bool, error)
+	Meta(name string) ([]byte, error)
+	QuarantinedByID(ids []string) (map[string]store.Quarantined, error)
+	Quarantine(context.Context) iter.Seq2[store.Quarantined, error]
+	Commit(store.Commit) error
+}
+
+// ObjectNames says what the custom object is called where it does not exist
+// yet.
+type ObjectNames struct {
+	Name, Singular, Plural string
+}
+
+// LinkRules are the portal's settings for links.
+type LinkRules struct {
+	Companies bool          // link the contact's primary company
+	DealLabel string        // only deals tied to the contact by this association label; "" for all
+	MaxDeals  int           // at most so many deals a gift
+	Lookback  time.Duration // later runs add deals only to gifts sent within it
+}
+
+// Config is everything an [Engine] works with.
+type Config struct {
+	Portal    string
+	Sources   []Source
+	CRM       CRM
+	Journal   Journal
+	AccountID string // the HubSpot account it must be; "" to learn it once and hold on to it
+	Object    ObjectNames
+	Rules     LinkRules
+	Logger    *slog.Logger
+	Progress  func(Progress) // called after every window; may be nil
+}
+
+// An Engine does the runs of one portal, one at a time.
+type Engine struct {
+	Config
+	windowRows int
+	mu         sync.Mutex // held for a run
+}
+
+// New returns the engine of one portal.
+func New(cfg Config) *Engine {
+	if cfg.Progress == nil {
+		cfg.Progress = func(Progress) {}
+	}
+	return &Engine{Config: cfg, windowRows: windowRows}
+}
+
+// Run does one pass and reports it. The report is valid with an error too,
+// and then says in Error why the run ended. A [*Fatal] error needs a person;
+// after any other the next run goes on where this one ended.
+func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	r := e.newRun(req)
+	err := r.do(ctx)
+	if err != nil {
+		err = fmt.Errorf("portal %s: %w", e.Portal, classify(err))
+	}
+	rep, repErr := r.finish(err)
+	if err == nil {
+		err = repErr
+	}
+	return rep, err
+}
+
+// A run is one call of [Engine.Run]: its request, its clock and what it has
+// found out so far.
+type run struct {
+	*Engine
+	req     Request
+	id      string // names the run in the audit
+	mode    Mode
+	started time.Time
+	log     *slog.Logger
+
+	object     *object // the custom object, once found
+	people     *people
+	guard      guard
+	tally      tally
+	linked     int // associations created
+	changes    []PlannedChange
+	schema     []string // changes to the schema that a dry run plans
+	perKind    map[plan.Action]int
+	identified bool      // the token belongs to the right account
+	staged     bool      // deal stages were read in this run
+	done       int       // rows worked off
+	newest     time.Time // newest change time worked off
+	calls0     map[hubspot.Class]int
+	thnks0     int
+}
+
+func (e *Engine) newRun(req Request) *run {
+	r := &run{
+		Engine:  e,
+		req:     req,
+		id:      rand.Text()[:12],
+		mode:    req.Mode,
+		started: time.Now().UTC(),
+		perKind: make(map[plan.Action]int),
+		calls0:  e.CRM.Calls(),
+	}
+	for _, s := range e.Sources {
+		r.thnks0 += s.API.Calls()
+	}
+	r.people = newPeople(r)
+	r.log = e.Logger.With("portal", e.Portal, "run", r.id)
+	return r
+}
+
+// do picks the run's way by its mode. An incremental run of a portal whose
+// first backfill has not finished goes on with that: until then there is no
+// watermark to start from.
+func (r *run) do(ctx context.Context) error {
+	switch r.mode {
+	case Retry:
+		return r.retry(ctx)
+	case Incremental:
+		cp, ok, err := r.Journal.Checkpoint(backfillCheckpoint)
+		if err != nil {
+			return err
+		}
+		if ok && !cp.Finished.IsZero() {
+			return r.incremental(ctx)
+		}
+		r.mode = Backfill
+		return r.backfill(ctx)
+	case Backfill:
+		return r.backfill(ctx)
+	default:
+		return fmt.Errorf("sync: unknown mode %q", r.mode)
+	}
+}
+
+// finish makes the report, and records when the run ended.
+func (r *run) finish(runErr error) (Report, error) {
+	rep := Report{
+		Portal:              r.Portal,
+		Mode:                r.mode,
+		DryRun:              r.req.DryRun,
+		Skipped:             make(map[string]int),
+		AssociationsCreated: r.linked,
+		HubSpotCalls:        make(map[hubspot.Class]int),
+		StartedAt:           r.started,
+		FinishedAt:          time.Now().UTC(),
+		SchemaChanges:       r.schema,
+		Changes:             r.changes,
+	}
+	r.tally.report(&rep)
+	for class, n := range r.CRM.Calls() {
+		rep.HubSpotCalls[class] = n - r.calls0[class]
+	}
+	rep.ThnksCalls = -r.thnks0
+	for _, s := range r.Sources {
+		rep.ThnksCalls += s.API.Calls()
+	}
+	orphans, err := r.Journal.OrphanCounts()
+	if err != nil {
+		return rep, err
+	}
+	rep.Orphans = orphans
+	if runErr != nil {
+		rep.Error = runErr.Error()
+		return rep, nil
+	}
+	if r.req.DryRun || r.mode == Retry {
+		return rep, nil
+	}
+	return rep, r.remember(metaLastSync, rep.FinishedAt)
+}
+
+var (
+	_ CRM       = (*hubspot.Client)(nil)
+	_ SourceAPI = (*thnksapi.Client)(nil)
+	_ Journal   = (*store.Store)(nil)
+)

@@ -1,0 +1,90 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/thnksapi"
+)
+
+// A Fatal error stops its portal until a person has done something; its text
+// says what. Other portals go on.
+type Fatal struct {
+	What   string // what is wrong
+	Remedy string // what to do about it
+	Err    error  // the failure behind it, if any
+}
+
+func (f *Fatal) Error() string {
+	s := f.What
+	if f.Err != nil {
+		s += " (" + f.Err.Error() + ")"
+	}
+	return s + ": " + f.Remedy
+}
+
+func (f *Fatal) Unwrap() error { return f.Err }
+
+// isFatal reports whether classify makes err fatal.
+func isFatal(err error) bool {
+	var fatal *Fatal
+	return errors.As(classify(err), &fatal)
+}
+
+// classify turns the clients' errors that no retry can mend into [*Fatal]
+// errors, and leaves all others, which the next run outlives, as they are.
+func classify(err error) error {
+	var fatal *Fatal
+	if errors.As(err, &fatal) {
+		return err
+	}
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("interrupted; the next run resumes: %w", err)
+	}
+	var systematic *hubspot.Systematic
+	if errors.As(err, &systematic) {
+		return &Fatal{
+			What:   "schema problem: HubSpot refuses many records of one batch",
+			Remedy: "see the reasons with `quarantine list` and in the audit, mend the object's property rules in HubSpot, then run again; nothing was skipped",
+			Err:    err,
+		}
+	}
+	var he *hubspot.Error
+	if errors.As(err, &he) {
+		switch he.Kind {
+		case hubspot.Unauthorised:
+			return &Fatal{What: "HubSpot does not accept the token", Remedy: "put a valid token into the portal's token_file (HubSpot: Development → Keys, or the app's Auth page)", Err: err}
+		case hubspot.Forbidden:
+			return forbidden(he)
+		}
+	}
+	var te *thnksapi.Error
+	if errors.As(err, &te) && te.Kind == thnksapi.KeyRefused {
+		return &Fatal{What: "Thnks does not accept the API key", Remedy: "put a valid key into the portal's api_key_file", Err: err}
+	}
+	return err
+}
+
+// forbidden explains a 403: missing scopes where HubSpot names them, and
+// otherwise the product tier, which is what is left.
+func forbidden(he *hubspot.Error) *Fatal {
+	var scopes []string
+	for _, d := range he.Details {
+		scopes = append(scopes, d.Scopes...)
+	}
+	if len(scopes) > 0 {
+		return &Fatal{
+			What:   "the HubSpot token lacks " + strings.Join(scopes, ", "),
+			Remedy: "grant these scopes to the app or service key, then run again (custom-object scopes exist only in accounts with an Enterprise subscription)",
+			Err:    he,
+		}
+	}
+	return &Fatal{
+		What:   "HubSpot forbids the call",
+		Remedy: "custom objects need an Enterprise subscription, and the token needs the scopes that the README lists; check both, then run again",
+		Err:    he,
+	}
+}

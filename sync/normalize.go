@@ -1,0 +1,108 @@
+package sync
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/thnksapi"
+)
+
+// Classes of rows that never reach HubSpot, as the quarantine groups them.
+const (
+	classUnreadable = "unreadable"
+	classNoID       = "no_id"
+	classBadID      = "bad_id"
+	classRefused    = "refused" // HubSpot refused the record
+)
+
+// A bad says why a row is no gift. Reason never quotes the row.
+type bad struct {
+	class, reason string
+}
+
+func (b *bad) Error() string { return b.reason }
+
+// maxID bounds a transaction id; a longer one is no id but some other text.
+const maxID = 255
+
+var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
+
+// normalize turns a row into a gift, or says why it cannot be one. A value
+// that makes no sense beside a good id (a year 9999, a currency that is none)
+// is left out, for the rest of the gift is still worth having.
+func normalize(row thnksapi.Row) (plan.Gift, *bad) {
+	if row.Transaction == nil {
+		reason := "not a transaction"
+		if row.Err != nil {
+			reason = row.Err.Error()
+		}
+		return plan.Gift{}, &bad{classUnreadable, reason}
+	}
+	t := row.Transaction
+	id := strings.TrimSpace(t.ID)
+	switch {
+	case id == "":
+		return plan.Gift{}, &bad{classNoID, "the row has no transaction id; without one it cannot be told from others"}
+	case len(id) > maxID:
+		return plan.Gift{}, &bad{classBadID, fmt.Sprintf("the transaction id is %d bytes long; the limit is %d", len(id), maxID)}
+	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }):
+		return plan.Gift{}, &bad{classBadID, "the transaction id has control or invalid characters"}
+	}
+	g := plan.Gift{
+		ID:          id,
+		RequestID:   t.RequestID,
+		Name:        t.GiftName,
+		Type:        t.GiftType,
+		Message:     t.Message,
+		TrackingURL: t.TrackingURL,
+		Sender:      plan.Person(t.Sender),
+		Recipient:   plan.Person(t.Recipient),
+		Status:      plan.ParseStatus(t.Status),
+		RawStatus:   t.RawStatus,
+		Times:       make(map[plan.Status]time.Time, len(t.Times)),
+		CreatedAt:   plausible(t.CreatedAt),
+		UpdatedAt:   plausible(t.UpdatedAt),
+	}
+	if t.Amount.Valid {
+		g.Amount.Value = t.Amount.Decimal
+	}
+	if c := strings.ToUpper(strings.TrimSpace(t.Currency)); t.Amount.Valid && currencyCode.MatchString(c) {
+		g.Amount.Currency = c
+	}
+	latest := g.CreatedAt
+	for word, at := range t.Times {
+		if at = plausible(at); at.IsZero() {
+			continue
+		}
+		g.Times[plan.ParseStatus(word)] = at
+		if at.After(latest) {
+			latest = at
+		}
+	}
+	if g.UpdatedAt.IsZero() {
+		g.UpdatedAt = latest // the newest thing known about it
+	}
+	return g, nil
+}
+
+// plausible returns t in UTC when a gift can have such a stamp, and the zero
+// time otherwise.
+func plausible(t time.Time) time.Time {
+	if t.Year() < 2000 || t.Year() > 2100 {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// digest identifies a row's content, to notice when it changes.
+func digest(raw json.RawMessage) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}

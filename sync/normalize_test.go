@@ -1,0 +1,96 @@
+package sync
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/thnksapi"
+)
+
+func row(t thnksapi.Transaction) thnksapi.Row {
+	return thnksapi.Row{Transaction: &t, Raw: json.RawMessage(`{}`)}
+}
+
+func TestNormalizeRefusesWhatHasNoIdentity(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		row   thnksapi.Row
+		class string
+	}{
+		{"unreadable", thnksapi.Row{Raw: json.RawMessage(`[]`), Err: errors.New("not an object")}, classUnreadable},
+		{"no id", row(thnksapi.Transaction{}), classNoID},
+		{"blank id", row(thnksapi.Transaction{ID: " \t"}), classNoID},
+		{"long id", row(thnksapi.Transaction{ID: strings.Repeat("x", 256)}), classBadID},
+		{"control character", row(thnksapi.Transaction{ID: "T-\x001"}), classBadID},
+		{"invalid UTF-8", row(thnksapi.Transaction{ID: "T-\xff"}), classBadID},
+	} {
+		if _, bad := normalize(tt.row); bad == nil || bad.class != tt.class {
+			t.Errorf("%s: got %v, want class %s", tt.name, bad, tt.class)
+		}
+	}
+}
+
+func TestNormalizeLeavesNonsenseOut(t *testing.T) {
+	sent := time.Date(2026, 3, 1, 9, 0, 0, 0, time.FixedZone("", 3600))
+	g, bad := normalize(row(thnksapi.Transaction{
+		ID:       " T-1 ",
+		Amount:   decimal.NewNullDecimal(decimal.RequireFromString("7.50")),
+		Currency: "usd",
+		Status:   "sent",
+		Times: map[string]time.Time{
+			"sent":    sent,
+			"opened":  time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC),
+			"expired": {},
+		},
+		UpdatedAt: time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC),
+	}))
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	if g.ID != "T-1" || g.Amount.Currency != "USD" || g.Status != plan.Sent {
+		t.Errorf("got id %q, currency %q, status %q", g.ID, g.Amount.Currency, g.Status)
+	}
+	if len(g.Times) != 1 || !g.Times[plan.Sent].Equal(sent) || g.Times[plan.Sent].Location() != time.UTC {
+		t.Errorf("times %v, want only the sent one, in UTC", g.Times)
+	}
+	if !g.UpdatedAt.Equal(sent) {
+		t.Errorf("updated %v, want the newest stamp that makes sense", g.UpdatedAt)
+	}
+	if g, _ := normalize(row(thnksapi.Transaction{ID: "T-2", Amount: decimal.NewNullDecimal(decimal.New(1, 0)), Currency: "dollars"})); g.Amount.Currency != "" {
+		t.Errorf("currency %q, want none", g.Amount.Currency)
+	}
+}
+
+func TestGuardTellsSchemaProblemsFromRowProblems(t *testing.T) {
+	var g guard
+	for i := range 10_000 { // every fourth row is bad: under 30 %
+		reason := ""
+		if i%4 == 0 {
+			reason = "refused:INVALID_EMAIL"
+		}
+		if err := g.add(reason); err != nil {
+			t.Fatalf("row %d: %v", i, err)
+		}
+	}
+	g = guard{}
+	for i := range 10_000 { // 40 % bad, for two different reasons: 20 % each
+		reason := []string{"", "", "", "a", "b"}[i%5]
+		if err := g.add(reason); err != nil {
+			t.Fatalf("row %d: %v", i, err)
+		}
+	}
+	g = guard{}
+	for i := range guardLimit {
+		err := g.add("refused:PROPERTY_DOESNT_EXIST")
+		var fatal *Fatal
+		if last := i == guardLimit-1; errors.As(err, &fatal) != last {
+			t.Fatalf("row %d: %v", i, err)
+		}
+	}
+}

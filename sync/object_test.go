@@ -1,0 +1,223 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// TestObjectIsCreatedAsTheContractSays reads the definition back from the
+// portal.
+func TestObjectIsCreatedAsTheContractSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{SchemaLag: time.Minute, PropertyLag: 700 * time.Millisecond}, thnksapitest.Options{})
+		w.must(Backfill)
+		s, ok := w.portal.SchemaOf("thnks")
+		if !ok {
+			t.Fatal("no custom object thnks")
+		}
+		if s.Singular != "Thnks" || s.Plural != "Thnks" || s.Primary != "gift_name" {
+			t.Errorf("labels %q/%q, primary %q", s.Singular, s.Plural, s.Primary)
+		}
+		want := []string{"gift_name", "recipient_email", "recipient_name", "sender_email", "thnks_transaction_id"}
+		if got := slices.Sorted(slices.Values(s.Searchable)); !slices.Equal(got, want) {
+			t.Errorf("searchable %v, want %v", got, want)
+		}
+		if !slices.Equal(s.Required, []string{"thnks_transaction_id"}) {
+			t.Errorf("required %v", s.Required)
+		}
+		for _, to := range []string{"contacts", "companies", "deals"} {
+			if !slices.Contains(s.AssociatedWith, to) {
+				t.Errorf("no association with %s", to)
+			}
+		}
+		// The table of the contract, retyped.
+		table := map[string]string{
+			"thnks_transaction_id": "Transaction ID string/text",
+			"gift_name":            "Gift Name string/text",
+			"gift_type":            "Gift Type string/text",
+			"gift_amount":          "Gift Amount number/number",
+			"gift_currency":        "Gift Currency enumeration/select",
+			"sender_name":          "Sender Name string/text",
+			"sender_email":         "Sender Email string/text",
+			"recipient_name":       "Recipient Name string/text",
+			"recipient_email":      "Recipient Email string/text",
+			"recipient_phone":      "Recipient Phone string/phonenumber",
+			"status":               "Status enumeration/select",
+			"status_raw":           "Status (as reported) string/text",
+			"message":              "Message string/textarea",
+			"scheduled_date":       "Scheduled Date datetime/date",
+			"sent_date":            "Sent Date datetime/date",
+			"delivered_date":       "Delivered Date datetime/date",
+			"opened_date":          "Opened Date datetime/date",
+			"redeemed_date":        "Redeemed Date datetime/date",
+			"refunded_date":        "Refunded Date datetime/date",
+			"expired_date":         "Expired Date datetime/date",
+			"undelivered_date":     "Undelivered Date datetime/date",
+			"donated_date":         "Donated Date datetime/date",
+			"tracking_url":         "Tracking URL string/text",
+			"parcel_status":        "Parcel Status string/text",
+			"parcel_status_date":   "Parcel Status Date datetime/date",
+			"thank_you_note":       "Thank-you Note string/textarea",
+		}
+		for _, p := range s.Properties {
+			want, ok := table[p.Name]
+			if !ok {
+				continue // HubSpot's own
+			}
+			delete(table, p.Name)
+			if got := p.Label + " " + p.Type + "/" + p.FieldType; got != want {
+				t.Errorf("%s is %q, want %q", p.Name, got, want)
+			}
+			if p.Group != "thnks_hubspot_sync" {
+				t.Errorf("%s is in group %q", p.Name, p.Group)
+			}
+			switch p.Name {
+			case "thnks_transaction_id":
+				if !p.Unique {
+					t.Error("the transaction id is not unique")
+				}
+			case "gift_amount":
+				if p.NumberDisplayHint != "currency" || p.CurrencyPropertyName != "gift_currency" {
+					t.Errorf("gift_amount: hint %q, currency of %q", p.NumberDisplayHint, p.CurrencyPropertyName)
+				}
+			case "sender_email", "recipient_email":
+				if p.TextDisplayHint != "email" {
+					t.Errorf("%s: hint %q", p.Name, p.TextDisplayHint)
+				}
+			case "status":
+				if got := strings.Join(p.Options, ","); got != "scheduled,sent,delivered,opened,redeemed,refunded,expired,undelivered,donated,unknown" {
+					t.Errorf("status options %s", got)
+				}
+			}
+		}
+		if len(table) > 0 {
+			t.Errorf("properties missing: %v", table)
+		}
+	})
+}
+
+// TestObjectRefusals: what must stop the portal before any write, and say
+// what to do.
+func TestObjectRefusals(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		opt   hubspottest.Options
+		spoil func(*world)
+		says  []string
+	}{
+		{
+			name:  "a stranger's object",
+			spoil: func(w *world) { w.portal.AddForeignSchema("thnks") },
+			says:  []string{"did not make", "portals[].hubspot.object", "check --adopt 2-"},
+		},
+		{
+			name: "no Enterprise tier",
+			opt:  hubspottest.Options{Tier: hubspottest.Professional},
+			says: []string{"Enterprise"},
+		},
+		{
+			name: "a missing scope",
+			opt:  hubspottest.Options{Scopes: []string{"oauth", "crm.objects.contacts.read", "crm.objects.custom.read", "crm.objects.custom.write"}},
+			says: []string{"lacks crm.schemas.custom"},
+		},
+		{
+			name: "a token that is not accepted",
+			spoil: func(w *world) {
+				w.portal.SetToken("another")
+				w.portal.Fault(hubspottest.Fault{Status: 401, Count: -1})
+			},
+			says: []string{"does not accept the token", "token_file"},
+		},
+		{
+			name:  "another account's token",
+			spoil: func(w *world) { w.cfg = func(c *Config) { c.AccountID = "4711" } },
+			says:  []string{"account 62515", "bound to account 4711"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, tt.opt, thnksapitest.Options{})
+				w.thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 10, Recipients: 5})...)
+				if tt.spoil != nil {
+					tt.spoil(w)
+				}
+				before := w.portal.Snapshot()
+				_, err := w.run(context.Background(), Request{Mode: Backfill})
+				var fatal *Fatal
+				if !errors.As(err, &fatal) {
+					t.Fatalf("got %v, want a fatal error", err)
+				}
+				for _, s := range tt.says {
+					if !strings.Contains(err.Error(), s) {
+						t.Errorf("%q does not say %q", err, s)
+					}
+				}
+				if !sameSnapshot(before, w.portal.Snapshot()) {
+					t.Error("something was written")
+				}
+			})
+		})
+	}
+}
+
+// TestObjectDrift: what people do to the object later.
+func TestObjectDrift(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		drift func(*world)
+		says  string // "" when the portal mends it
+	}{
+		{"a property is missing", func(w *world) { w.portal.ArchiveProperty("thnks", "tracking_url") }, ""},
+		{"options are missing", func(w *world) { w.portal.SetOptions("thnks", "status", "sent", "opened", "mine") }, ""},
+		{"the unique property is missing", func(w *world) { w.portal.ArchiveProperty("thnks", "thnks_transaction_id") }, "no longer unique"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
+				w.must(Backfill)
+				tt.drift(w)
+				w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 2, N: 100, Recipients: 30}), 0.8)
+				_, err := w.run(context.Background(), Request{Mode: Backfill})
+				if tt.says != "" {
+					if err == nil || !strings.Contains(err.Error(), tt.says) {
+						t.Fatalf("got %v, want words about %q", err, tt.says)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.check()
+				s, _ := w.portal.SchemaOf("thnks")
+				i := slices.IndexFunc(s.Properties, func(p hubspottest.Property) bool { return p.Name == "status" })
+				if tt.name == "options are missing" && !slices.Contains(s.Properties[i].Options, "mine") {
+					t.Error("an option that people added is gone")
+				}
+			})
+		})
+	}
+}
+
+// TestAPropertyRestoredWithAnotherTypeStopsThePortal: HubSpot brings an
+// archived property back as it was.
+func TestAPropertyRestoredWithAnotherTypeStopsThePortal(t *testing.T) {
+	if err := checkTypes(nil); err != nil {
+		t.Fatal(err)
+	}
+	p := definition(plan.Fields()[1])
+	p.Type = "number"
+	err := checkTypes(map[string]hubspot.Property{p.Name: p})
+	if err == nil || !strings.Contains(err.Error(), "gift_name is of type number, not string") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,285 @@
+package sync
+
+import (
+	"context"
+	"time"
+
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/thnksapi"
+)
+
+// Names of the checkpoints.
+const (
+	backfillCheckpoint    = "backfill"
+	rebuildCheckpoint     = "rebuild"
+	incrementalCheckpoint = "incremental"
+	resweepCheckpoint     = "resweep"
+)
+
+// How often, and how far back, transactions are read again although nothing
+// said that they changed: rows become visible late, and some sources cannot
+// be asked for changes at all.
+const (
+	daily         = 24 * time.Hour
+	weekly        = 7 * daily
+	dailyReach    = 48 * time.Hour
+	changesWithin = 400 * daily // a gift may change for about 395 days after sending
+)
+
+// rereads says when the last full and partial re-reads were begun.
+type rereads struct {
+	Daily  time.Time `json:"daily"`
+	Weekly time.Time `json:"weekly"`
+}
+
+// backfill copies all transactions. An unfinished one is resumed where it
+// stopped, a finished one starts over.
+//
+//  1. Where the journal is empty and the portal is not, rebuild the journal
+//     from the portal: it decides what exists.
+//  2. Note each source's clock before its first page is used: changes from
+//     then on are the incremental runs' business.
+//  3. Go through the listings, window by window.
+//  4. Hand the noted clocks to the incremental runs as their watermarks.
+func (r *run) backfill(ctx context.Context) error {
+	if err := r.identify(ctx); err != nil {
+		return err
+	}
+	if err := r.findObject(ctx); err != nil {
+		return err
+	}
+	if err := r.rebuildIfLost(ctx); err != nil {
+		return err
+	}
+	cp, ok, err := r.Journal.Checkpoint(backfillCheckpoint)
+	if err != nil {
+		return err
+	}
+	if !ok || !cp.Finished.IsZero() {
+		cp = store.Checkpoint{Started: r.started}
+	}
+	if cp.Watermarks == nil {
+		cp.Watermarks = make(map[string]time.Time)
+	}
+	resumed := cp.Source
+	for _, s := range r.Sources {
+		if _, noted := cp.Watermarks[s.Key]; noted && s.Key != resumed {
+			continue // an earlier attempt went all the way through this one
+		}
+		if _, noted := cp.Watermarks[s.Key]; !noted {
+			cp.Watermarks[s.Key] = r.started
+			cp.Source, cp.Cursor = s.Key, ""
+			if err := r.moveCheckpoint(backfillCheckpoint, cp); err != nil {
+				return err
+			}
+		}
+		l := listing{source: s, cursor: cp.Cursor}
+		err := r.through(ctx, l, func(w *window) store.Commit {
+			if w.clock.Before(cp.Watermarks[s.Key]) {
+				cp.Watermarks[s.Key] = w.clock // the source's clock is behind ours
+			}
+			cp.Source, cp.Cursor = s.Key, w.next
+			if w.next == "" {
+				cp.Source = "" // this listing is done
+			}
+			return checkpoint(backfillCheckpoint, cp)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if r.req.DryRun {
+		return nil
+	}
+	cp.Finished = time.Now().UTC()
+	c := checkpoint(backfillCheckpoint, cp)
+	c.Checkpoints[incrementalCheckpoint] = store.Checkpoint{Watermarks: cp.Watermarks, Started: cp.Started, Finished: cp.Finished}
+	c.Meta = meta(metaRereads, rereads{Daily: cp.Started, Weekly: cp.Started})
+	return r.Journal.Commit(c)
+}
+
+// incremental copies what changed since the watermarks. Once a day it reaches
+// back further, and once a week it reads everything.
+func (r *run) incremental(ctx context.Context) error {
+	var due rereads
+	if _, err := recall(r.Journal, metaRereads, &due); err != nil {
+		return err
+	}
+	switch {
+	case r.started.Sub(due.Weekly) >= weekly:
+		r.mode = Resweep
+		return r.resweep(ctx, due)
+	case r.started.Sub(due.Daily) >= daily:
+		r.mode = Resweep
+		due.Daily = r.started
+		return r.reread(ctx, due)
+	default:
+		return r.changed(ctx, func(_ Source, watermark time.Time) time.Time { return watermark }, nil)
+	}
+}
+
+// reread is the daily re-read.
+func (r *run) reread(ctx context.Context, due rereads) error {
+	since := func(s Source, watermark time.Time) time.Time {
+		reach := dailyReach
+		if s.API.Filter() != thnksapi.SinceUpdated {
+			reach = changesWithin
+		}
+		if t := r.started.Add(-reach); t.Before(watermark) {
+			return t
+		}
+		return watermark
+	}
+	return r.changed(ctx, since, meta(metaRereads, due))
+}
+
+// changed goes through what each source lists since a time, and moves the
+// watermarks when a listing has been gone through. Interrupted, a listing is
+// taken up again at the window it stopped at.
+func (r *run) changed(ctx context.Context, since func(Source, time.Time) time.Time, done map[string][]byte) error {
+	cp, _, err := r.Journal.Checkpoint(incrementalCheckpoint)
+	if err != nil {
+		return err
+	}
+	if cp.Watermarks == nil {
+		cp.Watermarks = make(map[string]time.Time)
+	}
+	for _, s := range r.Sources {
+		l := listing{source: s, since: since(s, cp.Watermarks[s.Key])}
+		if cp.Source == s.Key && cp.Cursor != "" && !cp.Since.After(l.since) {
+			l.since, l.cursor = cp.Since, cp.Cursor
+		}
+		newest := cp.Watermarks[s.Key]
+		err := r.through(ctx, l, func(w *window) store.Commit {
+			if w.newest.After(w.clock) {
+				w.newest = w.clock // a stamp from the future must not carry the watermark there
+			}
+			if w.newest.After(newest) {
+				newest = w.newest
+			}
+			cp.Source, cp.Since, cp.Cursor = s.Key, l.since, w.next
+			if w.next == "" {
+				cp.Watermarks[s.Key] = newest
+				cp.Source, cp.Since = "", time.Time{}
+			}
+			return checkpoint(incrementalCheckpoint, cp)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if r.req.DryRun || done == nil {
+		return nil
+	}
+	return r.Journal.Commit(store.Commit{Meta: done})
+}
+
+// resweep is the weekly re-read of everything. Transactions that no source
+// lists any more are marked, never deleted.
+func (r *run) resweep(ctx context.Context, due rereads) error {
+	cp, ok, err := r.Journal.Checkpoint(resweepCheckpoint)
+	if err != nil {
+		return err
+	}
+	whole := !ok || !cp.Finished.IsZero() // one taken up half way has not seen everything itself
+	if whole {
+		cp = store.Checkpoint{Started: r.started}
+	}
+	reached := whole || cp.Source == ""
+	for _, s := range r.Sources {
+		reached = reached || s.Key == cp.Source
+		if !reached {
+			continue
+		}
+		l := listing{source: s}
+		if s.Key == cp.Source {
+			l.cursor = cp.Cursor
+		}
+		err := r.through(ctx, l, func(w *window) store.Commit {
+			cp.Source, cp.Cursor = s.Key, w.next
+			return checkpoint(resweepCheckpoint, cp)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if whole {
+		if err := r.markGone(ctx); err != nil {
+			return err
+		}
+	}
+	if r.req.DryRun {
+		return nil
+	}
+	cp.Finished, cp.Source, cp.Cursor = time.Now().UTC(), "", ""
+	c := checkpoint(resweepCheckpoint, cp)
+	due.Daily, due.Weekly = r.started, r.started
+	c.Meta = meta(metaRereads, due)
+	return r.Journal.Commit(c)
+}
+
+// markGone marks the gifts that a complete listing did not show. Those
+// changed lately are left alone: they may have come in beside the listing.
+func (r *run) markGone(ctx context.Context) error {
+	var c store.Commit
+	flush := func() error {
+		if len(c.Gifts) == 0 || r.req.DryRun {
+			return nil
+		}
+		defer func() { c = store.Commit{} }()
+		return r.Journal.Commit(c)
+	}
+	gone := 0
+	for have, err := range r.Journal.All(ctx) {
+		if err != nil {
+			return err
+		}
+		if !have.Gone.IsZero() || r.tally.has(have.Gift.ID) || have.Gift.UpdatedAt.After(r.started.Add(-dailyReach)) {
+			continue
+		}
+		have.Gone = r.started
+		c.Gifts = append(c.Gifts, have)
+		gone++
+		if len(c.Gifts) == commitGifts {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if gone > 0 {
+		r.log.Warn("transactions no longer listed by Thnks; their records are kept", "count", gone)
+	}
+	return flush()
+}
+
+// through works a listing off. moved says how each finished window moves the
+// checkpoint; that becomes durable with the window's last effects.
+func (r *run) through(ctx context.Context, l listing, moved func(*window) store.Commit) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l.rows = r.windowRows
+	ch := windows(ctx, l)
+	cur, ok := <-ch
+	for ok {
+		if cur.err != nil {
+			return cur.err
+		}
+		ahead, more := <-ch
+		if err := r.process(ctx, cur.window, ahead.window, func() store.Commit { return moved(cur.window) }); err != nil {
+			return err
+		}
+		cur, ok = ahead, more
+	}
+	return ctx.Err()
+}
+
+func checkpoint(name string, cp store.Checkpoint) store.Commit {
+	return store.Commit{Checkpoints: map[string]store.Checkpoint{name: cp}}
+}
+
+func (r *run) moveCheckpoint(name string, cp store.Checkpoint) error {
+	if r.req.DryRun {
+		return nil
+	}
+	return r.Journal.Commit(checkpoint(name, cp))
+}

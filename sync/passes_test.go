@@ -1,0 +1,179 @@
+package sync
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/thnksapi"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// TestLateRowsAreFound: rows that become visible with an old stamp are found
+// by the overlap, the daily or the weekly re-read, by how late they are.
+func TestLateRowsAreFound(t *testing.T) {
+	for _, tt := range []struct {
+		late, within time.Duration
+	}{
+		{10 * time.Minute, time.Hour},
+		{20 * time.Hour, 25 * time.Hour},
+		{20 * daily, weekly + time.Hour},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
+			w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, Recipients: 20}), 1)
+			w.must(Backfill)
+			w.must(Incremental)
+			time.Sleep(tt.late)
+			stamp := time.Now().UTC().Add(-tt.late)
+			// Something newer carries the watermark past the late row's stamp.
+			w.thnks.Add(thnksapitest.Transaction{ID: "T-new", Status: "sent", CreatedAt: time.Now().UTC(), UpdatedAt: time.Now().UTC()})
+			w.must(Incremental)
+			w.thnks.Add(thnksapitest.Transaction{ID: "T-late", Status: "sent", CreatedAt: stamp, UpdatedAt: stamp})
+			for waited := time.Duration(0); waited < tt.within; waited += time.Hour {
+				time.Sleep(time.Hour)
+				w.must(Incremental)
+			}
+			w.check()
+		})
+	}
+}
+
+// TestRowsGoneAtTheSourceAreMarked: the weekly listing misses one; its record
+// stays, and the mark goes when it is listed again.
+func TestRowsGoneAtTheSourceAreMarked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, Recipients: 20, End: time.Now().Add(-10 * daily)}), 1)
+		w.must(Backfill)
+		tx, _ := w.thnks.Transaction("T-000007")
+		w.thnks.Delete("T-000007")
+		mark := func() bool {
+			st := w.open()
+			defer st.Close()
+			s, ok, err := st.Gift("T-000007")
+			if err != nil || !ok {
+				t.Fatalf("gift: %v, %v", ok, err)
+			}
+			return !s.Gone.IsZero()
+		}
+		time.Sleep(weekly)
+		if rep := w.must(Incremental); rep.Mode != Resweep || rep.Fetched != 49 {
+			t.Errorf("mode %s fetched %d, want a full listing of 49", rep.Mode, rep.Fetched)
+		}
+		if !mark() || w.portal.Count("thnks") != 50 {
+			t.Errorf("marked %v with %d records, want the mark and all 50", mark(), w.portal.Count("thnks"))
+		}
+		w.thnks.Add(tx)
+		time.Sleep(weekly)
+		w.must(Incremental)
+		if mark() {
+			t.Error("still marked although listed again")
+		}
+	})
+}
+
+// TestSeveralKeysMakeAUnion: each key sees its owner's gifts and one of them
+// sees some of the other's too.
+func TestSeveralKeysMakeAUnion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 4, N: 300, Recipients: 80, Senders: 2})
+		senders := map[string]bool{}
+		opts := thnksapitest.Options{Keys: map[string]string{"all": ""}}
+		for _, tx := range txs {
+			senders[tx.Sender.Email] = true
+		}
+		keys := []string{"all"}
+		for s := range senders {
+			opts.Keys["key-of-"+s] = s
+			keys = append(keys, "key-of-"+s)
+		}
+		w := newWorld(t, hubspottest.Options{}, opts)
+		w.keys = keys
+		w.populate(txs, 0.8)
+		if rep := w.must(Backfill); rep.Fetched != 300 || rep.Created != 300 {
+			t.Errorf("fetched %d, created %d; want each of 300 once", rep.Fetched, rep.Created)
+		}
+		w.check()
+		time.Sleep(time.Hour)
+		if rep := w.must(Incremental); rep.ThnksCalls != len(keys) || calls(rep) != 0 {
+			t.Errorf("an idle pass costs %d Thnks and %d HubSpot calls, want one Thnks call a key and none", rep.ThnksCalls, calls(rep))
+		}
+	})
+}
+
+// TestSourcesWithoutAChangeFilter are re-read daily, 400 days back.
+func TestSourcesWithoutAChangeFilter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{Shape: thnksapitest.Shape{Filter: thnksapitest.CreatedFilter}})
+		w.dialect.Since.Kind = thnksapi.SinceCreated
+		w.dialect.Since.Param = "created_since"
+		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 6, N: 100, Recipients: 30}), 1)
+		w.must(Backfill)
+		w.thnks.Update("T-000050", func(tx *thnksapitest.Transaction) { tx.TrackingURL = "https://thnks.test/changed" })
+		time.Sleep(time.Hour)
+		w.must(Incremental)
+		time.Sleep(24 * time.Hour)
+		if rep := w.must(Incremental); rep.Updated != 1 {
+			t.Errorf("the daily re-read updated %d, want the changed one", rep.Updated)
+		}
+		w.check()
+	})
+}
+
+// TestDryRunWritesNothing, neither to HubSpot nor to the state file, and
+// plans what the run then does.
+func TestDryRunWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 7, N: 200, Recipients: 50}), 0.8)
+		dry := func() Report {
+			before := w.portal.Snapshot()
+			rep, err := w.run(context.Background(), Request{Mode: Backfill, DryRun: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !sameSnapshot(before, w.portal.Snapshot()) {
+				t.Error("a dry run changed the portal")
+			}
+			return rep
+		}
+		first := dry()
+		if len(first.SchemaChanges) == 0 || first.Created != 200 || len(first.Changes) != listedChanges {
+			t.Errorf("planned %d schema changes, %d creates, listed %d; want some, 200, %d", len(first.SchemaChanges), first.Created, len(first.Changes), listedChanges)
+		}
+		st := w.open()
+		if _, begun, _ := st.Checkpoint(backfillCheckpoint); begun {
+			t.Error("a dry run began a backfill")
+		}
+		st.Close()
+		real := w.must(Backfill)
+		if real.AssociationsCreated != first.AssociationsCreated {
+			t.Errorf("planned %d links, made %d", first.AssociationsCreated, real.AssociationsCreated)
+		}
+		// With the state file lost, a dry run learns from HubSpot what exists.
+		w.path += ".lost"
+		if rep := dry(); rep.Created != 0 || rep.Unchanged+rep.Updated != 200 {
+			t.Errorf("created %d, unchanged %d, updated %d; want all 200 found", rep.Created, rep.Unchanged, rep.Updated)
+		}
+	})
+}
+
+// TestFutureStampDoesNotPoisonTheWatermark: one row from the year 2100 must
+// not hide everything that changes before then.
+func TestFutureStampDoesNotPoisonTheWatermark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.must(Backfill)
+		far := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+		w.thnks.Add(thnksapitest.Transaction{ID: "T-far", Status: "sent", CreatedAt: time.Now().UTC(), UpdatedAt: far})
+		w.must(Incremental)
+		time.Sleep(time.Hour)
+		w.thnks.Add(thnksapitest.Transaction{ID: "T-near", Status: "sent", CreatedAt: time.Now().UTC(), UpdatedAt: time.Now().UTC()})
+		if rep := w.must(Incremental); rep.Created != 1 {
+			t.Errorf("created %d, want the new one", rep.Created)
+		}
+	})
+}

@@ -1,0 +1,119 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func TestDiff(t *testing.T) {
+	written := Gift{ID: "T-1", Name: "Tea", Type: "Drinks", Message: "Hello", Status: Sent, UpdatedAt: epoch}
+	have := Stored{ObjectID: "7", Gift: written.Redacted(), Mapping: Mapping}
+	edit := func(change func(*Gift)) Gift {
+		g := written
+		change(&g)
+		return g
+	}
+	old := have
+	old.Mapping = Mapping - 1
+	all := map[string]string{}
+	for _, f := range fields {
+		if f.value != nil {
+			all[f.Name] = f.value(written)
+		}
+	}
+	withoutText := map[string]string{}
+	for k, v := range all {
+		if k != "message" {
+			withoutText[k] = v
+		}
+	}
+	for _, tt := range []struct {
+		name    string
+		want    Gift
+		have    Stored
+		props   map[string]string
+		reasons []string
+	}{
+		{"nothing", written, have, nil, nil},
+		{"only the digest at hand", written.Redacted(), have, nil, nil},
+		{"status", edit(func(g *Gift) { g.Status = Opened }), have, map[string]string{"status": "opened"}, []string{"status sent → opened"}},
+		{"cleared", edit(func(g *Gift) { g.Type = "" }), have, map[string]string{"gift_type": ""}, []string{"gift_type"}},
+		{"message", edit(func(g *Gift) { g.Message = "Hallo" }), have, map[string]string{"message": "Hallo"}, []string{"message"}},
+		{"message gone", edit(func(g *Gift) { g.Message = "" }), have, map[string]string{"message": ""}, []string{"message"}},
+		{"message the same once clean", edit(func(g *Gift) { g.Message = "He\x00llo\r\n" }), have, nil, nil},
+		{"another digest, but no text", edit(func(g *Gift) { g.Message, g.MessageDigest = "", Digest("Hallo") }), have, nil, nil},
+		{"older mapping", written, old, all, []string{"mapping 0 → 1"}},
+		{"older mapping, no text", written.Redacted(), old, withoutText, []string{"mapping 0 → 1"}},
+		{
+			"two, in the order of fields", edit(func(g *Gift) { g.TrackingURL, g.Name = "https://example.com", "Mate" }), have,
+			map[string]string{"tracking_url": "https://example.com", "gift_name": "Mate"},
+			[]string{"gift_name", "tracking_url"},
+		},
+	} {
+		props, reasons := Diff(tt.want, tt.have)
+		if d := cmp.Diff(tt.props, props, same); d != "" {
+			t.Errorf("%s: properties:\n%s", tt.name, d)
+		}
+		if d := cmp.Diff(tt.reasons, reasons, same); d != "" {
+			t.Errorf("%s: reasons:\n%s", tt.name, d)
+		}
+	}
+}
+
+// A message beyond the limit is cut once, not written again at every pass.
+func TestDiffOfACutMessage(t *testing.T) {
+	g := Gift{ID: "T-1", Message: strings.Repeat("a", maxText-2) + strings.Repeat("😀", 1000)}
+	for name, was := range map[string]Gift{
+		"journal": g.Redacted(),
+		"rebuilt": {ID: "T-1", Message: Properties(g)["message"]},
+	} {
+		if props, _ := Diff(g, Stored{Gift: was, Mapping: Mapping}); len(props) > 0 {
+			t.Errorf("%s: written again", name)
+		}
+	}
+}
+
+func TestDiffApplied(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		have := genStored("T-1").Draw(t, "have")
+		want := Merge(have.Gift, genGift("T-1").Draw(t, "want"))
+		portal := Properties(have.Gift)
+		props, reasons := Diff(want, have)
+		if len(props) > 0 != (len(reasons) > 0) {
+			t.Fatalf("%d properties, reasons %q", len(props), reasons)
+		}
+		for k, v := range props {
+			portal[k] = v
+			if v == "" {
+				delete(portal, k)
+			}
+		}
+		wanted := Properties(want)
+		if want.Message == "" {
+			delete(wanted, "message")
+			delete(portal, "message")
+		}
+		if have.Gift.MessageDigest == want.messageDigest() {
+			portal["message"] = wanted["message"] // the journal did not keep it, HubSpot did
+		}
+		for k, v := range wanted {
+			if portal[k] != v {
+				t.Fatalf("%s: the portal would hold %q, want %q", k, portal[k], v)
+			}
+		}
+		after := have
+		after.Gift, after.Mapping = want.Redacted(), Mapping
+		if again, reasons := Diff(want, after); len(again) > 0 || len(reasons) > 0 {
+			t.Fatalf("still differs: %v, %q", again, reasons)
+		}
+		for _, r := range reasons {
+			name, _, _ := strings.Cut(r, " ")
+			if _, written := props[name]; !written && name != "mapping" {
+				t.Fatalf("reason %q names nothing that is written", r)
+			}
+		}
+	})
+}

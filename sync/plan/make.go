@@ -1,0 +1,74 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+)
+
+// Make plans what must happen to the records of the gifts in want, one change
+// a gift, sorted by transaction id. Gifts may come in any order and more than
+// once; each is merged with its like and with what the journal has.
+//
+// The journal decides what exists: have holds an entry for every gift of want
+// that has a record. Every address of a gift that is to be created should be
+// in who, or nothing is said about its contact.
+func Make(want []Gift, have map[string]Stored, who Directory, r Rules) Plan {
+	seen := make(map[string]Gift, len(want))
+	for _, g := range want {
+		if other, ok := seen[g.ID]; ok {
+			g = Merge(other, g)
+		}
+		seen[g.ID] = g
+	}
+	p := make(Plan, 0, len(seen))
+	for _, id := range slices.Sorted(maps.Keys(seen)) {
+		stored, exists := have[id]
+		p = append(p, change(seen[id], stored, exists, who, r))
+	}
+	return p
+}
+
+// change plans one gift.
+func change(g Gift, have Stored, exists bool, who Directory, r Rules) Change {
+	g = Merge(have.Gift, g)
+	c := Change{Gift: g, Have: have, ObjectID: have.ObjectID}
+	if !have.Deleted.IsZero() {
+		c.Action, c.Skipped = Skip, SkippedDeleted
+		c.Orphan, c.Ambiguous = have.Orphan, have.Ambiguous
+		return c
+	}
+	c.Links, c.Orphan, c.Ambiguous, c.DealsCut = Links(g, have, who, r)
+	if !exists {
+		c.Action, c.Properties = Create, Properties(g)
+		return c
+	}
+	c.Properties, c.Reasons = Diff(g, have)
+	for _, k := range kinds {
+		if has(c.Links, k) {
+			c.Reasons = append(c.Reasons, string(k))
+		}
+	}
+	c.Action = Keep
+	if len(c.Properties) > 0 || len(c.Links) > 0 {
+		c.Action = Update
+	}
+	return c
+}
+
+// Stored returns what the journal holds once the change has succeeded.
+// objectID is the record's id: given by HubSpot on Create, and on Update a new
+// one if people have merged the record. A skipped record stays as it was.
+func (c Change) Stored(objectID string) Stored {
+	s := c.Have
+	if c.Action == Skip {
+		return s
+	}
+	s.ObjectID = objectID
+	s.Gift = c.Gift.Redacted()
+	s.Mapping = Mapping
+	s.Links = slices.Concat(c.Have.Links, c.Links)
+	slices.SortFunc(s.Links, compareLinks)
+	s.Orphan = c.Orphan
+	s.Ambiguous = c.Ambiguous
+	return s
+}

@@ -1,0 +1,144 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// grace is how much older than the snapshot a claim may be and still count:
+// the source's clocks differ, and its listing lags behind its events.
+const grace = 15 * time.Minute
+
+// statuses are in the order of the contract's option list.
+var statuses = []Status{Scheduled, Sent, Delivered, Opened, Redeemed, Refunded, Expired, Undelivered, Donated, Unknown}
+
+// Statuses returns all statuses, [Unknown] last.
+func Statuses() []Status { return slices.Clone(statuses) }
+
+// ParseStatus returns the status that a word names, in any case, and [Unknown]
+// for a word that names none.
+func ParseStatus(word string) Status {
+	if s := Status(strings.ToLower(strings.TrimSpace(word))); slices.Contains(statuses, s) {
+		return s
+	}
+	return Unknown
+}
+
+// Rank says how far a gift has come with status s: the higher rank is shown.
+// Redeemed, donated, expired and undelivered share a rank, since a gift ends
+// in one of them; only a refund may follow. The rank of [Unknown] is 0.
+func (s Status) Rank() int {
+	switch s {
+	case Scheduled:
+		return 1
+	case Sent:
+		return 2
+	case Delivered:
+		return 3
+	case Opened:
+		return 4
+	case Redeemed, Donated, Expired, Undelivered:
+		return 5
+	case Refunded:
+		return 6
+	default:
+		return 0
+	}
+}
+
+// label is the status as people read it.
+func (s Status) label() string {
+	return strings.ToUpper(string(s[:1])) + string(s[1:])
+}
+
+// precedence orders statuses of the same rank that were reached at the same
+// time: the earlier in the list is shown.
+var precedence = []Status{Redeemed, Donated, Expired, Undelivered}
+
+// A reached is a status with the time to judge it by.
+type reached struct {
+	status Status
+	at     time.Time
+}
+
+func compareReached(a, b reached) int {
+	return cmp.Or(
+		cmp.Compare(a.status.Rank(), b.status.Rank()),
+		a.at.Compare(b.at),
+		cmp.Compare(slices.Index(precedence, b.status), slices.Index(precedence, a.status)),
+	)
+}
+
+// known is the newest status that a snapshot told in a word we know, and the
+// version of that snapshot; "" when there is none.
+func (g Gift) known() (Status, time.Time) {
+	if g.Status.Rank() > 0 {
+		return g.Status, g.UpdatedAt
+	}
+	return g.Known, g.KnownAt
+}
+
+// counts reports whether a claim bears on the status: a snapshot that is newer
+// by more than the grace knew better. A snapshot whose status we do not know
+// overrules nothing.
+func (g Gift) counts(c Claim) bool {
+	_, version := g.known()
+	return !c.At.Before(version.Add(-grace))
+}
+
+// Shown returns the status to show: the highest of the newest known one of the
+// snapshots and of the claims that are not older than that snapshot, less 15
+// minutes. Statuses of one rank go by the later time (of a snapshot that gives
+// none, its version), then redeemed before donated, expired, undelivered.
+func (g Gift) Shown() Status {
+	best := reached{status: Unknown}
+	if status, version := g.known(); status != "" {
+		best = reached{status, version}
+		if at := g.Times[status]; !at.IsZero() {
+			best.at = at
+		}
+	}
+	for _, c := range g.Claims {
+		if r := (reached{c.Status, c.At}); g.counts(c) && c.Status.Rank() > 0 && compareReached(r, best) > 0 {
+			best = r
+		}
+	}
+	return best.status
+}
+
+// ShownTimes returns when each status was reached: what the snapshots say, and
+// where they say nothing, the first claim that counts. A claim that a newer
+// snapshot overruled still dates a status that the gift has passed.
+func (g Gift) ShownTimes() map[Status]time.Time {
+	times := make(map[Status]time.Time)
+	shown := g.Shown()
+	for _, s := range statuses {
+		if at := g.shownTime(s, shown); !at.IsZero() {
+			times[s] = at
+		}
+	}
+	return times
+}
+
+// shownTime is the entry of [Gift.ShownTimes] for s, zero for none.
+func (g Gift) shownTime(s, shown Status) time.Time {
+	if s.Rank() == 0 {
+		return time.Time{}
+	}
+	if at := g.Times[s]; !at.IsZero() {
+		return at
+	}
+	var passed time.Time
+	for _, c := range g.Claims { // sorted by time
+		switch {
+		case c.Status != s:
+		case g.counts(c):
+			return c.At
+		case passed.IsZero() && (s == shown || s.Rank() < shown.Rank()):
+			passed = c.At
+		}
+	}
+	return passed
+}

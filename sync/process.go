@@ -1,0 +1,233 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// process does everything for one window: look up, plan, write, associate,
+// commit. ahead is the window after it, or nil; its people are looked up
+// along where that fills a batch. moved makes the commit that moves the
+// checkpoint past the window.
+func (r *run) process(ctx context.Context, w, ahead *window, moved func() store.Commit) error {
+	b := &batch{run: r, window: w, entries: make(map[*hubspot.Call]*store.AuditEntry)}
+	if err := b.setAside(); err != nil {
+		return err
+	}
+	if err := b.plan(ctx, ahead); err != nil {
+		return err
+	}
+	if r.req.DryRun {
+		r.list(b.changes)
+		r.moved(w)
+		return nil
+	}
+	// What was written is remembered even where the window cannot be finished:
+	// then without moving the checkpoint, so that the next run does the rest.
+	err := b.write(ctx)
+	if err == nil {
+		err = b.associate(ctx)
+	}
+	if err == nil {
+		err = b.judge()
+	}
+	if err == nil {
+		err = b.conserved()
+	}
+	if err != nil {
+		if isFatal(err) {
+			// Not the rows' fault: they are to be tried again, not set aside.
+			b.quarantined = nil
+		}
+		return joined(err, b.commit(store.Commit{}))
+	}
+	if err := b.commit(moved()); err != nil {
+		return err
+	}
+	r.moved(w)
+	return nil
+}
+
+// conserved checks that every gift of the window has an end before the
+// checkpoint passes it: fetched is created, updated, unchanged, quarantined or
+// skipped, and nothing falls in between.
+func (b *batch) conserved() error {
+	for _, g := range b.window.gifts {
+		if !b.tally.has(g.ID) {
+			return fmt.Errorf("transaction %s was fetched and came to no end; this is a defect of the program, please report it", g.ID)
+		}
+	}
+	return nil
+}
+
+// joined returns err, and with it the failure to keep what was done before.
+func joined(err, also error) error {
+	if also != nil {
+		return fmt.Errorf("%w; moreover, what was written could not be recorded: %v", err, also)
+	}
+	return err
+}
+
+// moved tells the onlooker.
+func (r *run) moved(w *window) {
+	r.done += w.rows
+	if w.newest.After(r.newest) {
+		r.newest = w.newest
+	}
+	r.Progress(Progress{
+		Portal: r.Portal, Mode: r.mode, Done: r.done,
+		Created: r.tally.counts[endCreated], Updated: r.tally.counts[endUpdated],
+		Unchanged: r.tally.counts[endUnchanged], Quarantined: r.tally.counts[endQuarantined],
+		Through: r.newest, Elapsed: time.Since(r.started),
+	})
+}
+
+// A batch is a window on its way through the steps.
+type batch struct {
+	*run
+	window *window
+
+	have    map[string]plan.Stored
+	jailed  map[string]store.Quarantined // what the quarantine holds of the window's ids
+	changes plan.Plan
+
+	// What has happened so far, to be committed together.
+	effects     []*effect
+	quarantined []store.Quarantined
+	healed      []string
+	calls       []*hubspot.Call                     // that wrote, in order
+	entries     map[*hubspot.Call]*store.AuditEntry // of calls
+}
+
+// setAside takes out the rows that are no gifts, and the gifts that wait in
+// the quarantine and have not changed since.
+func (b *batch) setAside() error {
+	for _, row := range b.window.bad {
+		if err := b.quarantineRow(row); err != nil {
+			return err
+		}
+	}
+	ids := make([]string, len(b.window.gifts))
+	for i, g := range b.window.gifts {
+		ids[i] = g.ID
+	}
+	var err error
+	if b.jailed, err = b.Journal.QuarantinedByID(ids); err != nil {
+		return err
+	}
+	if b.have, err = b.Journal.Gifts(ids); err != nil {
+		return err
+	}
+	if b.mode == Retry || len(b.jailed) == 0 {
+		return nil
+	}
+	b.window.gifts = slices.DeleteFunc(b.window.gifts, func(g plan.Gift) bool {
+		q, ok := b.jailed[g.ID]
+		if !ok || q.RowDigest != digest(b.window.raw[g.ID]) {
+			return false
+		}
+		b.tally.add(g.ID, endQuarantined)
+		return true
+	})
+	return nil
+}
+
+// plan decides what must change. A gift that needs no change needs no call;
+// for the others, people are looked up where a contact link is still missing.
+func (b *batch) plan(ctx context.Context, ahead *window) error {
+	rules := plan.Rules{
+		Companies: b.Rules.Companies,
+		MaxDeals:  b.Rules.MaxDeals,
+		Lookback:  b.Rules.Lookback,
+		Now:       b.started,
+	}
+	if b.req.DryRun {
+		if err := b.readExisting(ctx); err != nil {
+			return err
+		}
+	}
+	b.changes = plan.Make(b.window.gifts, b.have, nil, rules)
+	need := lacking(b.changes)
+	if len(need) == 0 {
+		return nil
+	}
+	if err := b.identify(ctx); err != nil {
+		return err
+	}
+	var next []string
+	if ahead != nil {
+		for _, g := range ahead.gifts {
+			if a, ok := plan.CanonicalEmail(g.Recipient.Email); ok {
+				next = append(next, a)
+			}
+		}
+	}
+	who, err := b.people.lookup(ctx, need, next)
+	if err != nil {
+		return err
+	}
+	b.changes = plan.Make(b.window.gifts, b.have, who, rules)
+	return nil
+}
+
+// lacking returns the addresses of the gifts about to be written that no
+// contact is linked to.
+func lacking(changes plan.Plan) []string {
+	var need []string
+	for _, c := range changes {
+		if c.Action == plan.Create || c.Action == plan.Update && c.Orphan != "" {
+			if a, ok := plan.CanonicalEmail(c.Gift.Recipient.Email); ok {
+				need = append(need, a)
+			}
+		}
+	}
+	return need
+}
+
+// readExisting is how a dry run learns what exists: by key, for everything
+// that the journal does not know. (Otherwise a create that meets an existing
+// record finds that out by itself.)
+func (b *batch) readExisting(ctx context.Context) error {
+	var unknown []string
+	seen := make(map[string]bool)
+	for _, g := range b.window.gifts {
+		if _, ok := b.have[g.ID]; !ok && !seen[g.ID] {
+			seen[g.ID] = true
+			unknown = append(unknown, g.ID)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	if err := b.identify(ctx); err != nil {
+		return err
+	}
+	if err := b.findObject(ctx); err != nil {
+		return err
+	}
+	if b.object.TypeID == "" {
+		return nil // it would be created: nothing can exist in it
+	}
+	outcomes, err := b.CRM.ReadByKey(ctx, b.object.TypeID, keyProperty, unknown, propertyNames(), false)
+	if err != nil {
+		return err
+	}
+	for i, o := range outcomes {
+		if o.Object == nil {
+			continue
+		}
+		have, err := stored(*o.Object)
+		if err != nil {
+			b.log.Warn("record not readable as a gift", "transaction", unknown[i], "error", err)
+			continue
+		}
+		b.have[unknown[i]] = have
+	}
+	return nil
+}

@@ -1,0 +1,318 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// definition is how HubSpot is told of a field.
+func definition(f plan.Field) hubspot.Property {
+	p := hubspot.Property{
+		Name:                 f.Name,
+		Label:                f.Label,
+		GroupName:            groupName,
+		Type:                 f.Type,
+		FieldType:            f.FieldType,
+		TextDisplayHint:      f.TextHint,
+		NumberDisplayHint:    f.NumberHint,
+		CurrencyPropertyName: f.CurrencyOf,
+		HasUniqueValue:       f.Unique,
+	}
+	for i, o := range f.Options {
+		p.Options = append(p.Options, option(o, i))
+	}
+	return p
+}
+
+func option(o plan.Option, order int) hubspot.Option {
+	return hubspot.Option{Value: o.Value, Label: o.Label, DisplayOrder: order}
+}
+
+// propertyNames are the properties that are read back from a record.
+func propertyNames() []string {
+	var names []string
+	for _, f := range plan.Fields() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// completeProperties brings the object's properties up to the contract: it
+// adds our group, the missing properties and missing options, and refuses
+// where a property of ours has a type that a gift's value does not fit. What
+// else people changed is left alone.
+func (r *run) completeProperties(ctx context.Context, schema *hubspot.Schema) error {
+	have := make(map[string]hubspot.Property)
+	for _, p := range schema.Properties {
+		if !p.Archived {
+			have[p.Name] = p
+		}
+	}
+	if err := checkTypes(have); err != nil {
+		return err
+	}
+	if err := r.ensureGroup(ctx); err != nil {
+		return err
+	}
+	// The key property's group is the mark that the object is ours. Where it is
+	// not set (yet), our properties are put into the group; otherwise people may
+	// have moved them, and they stay where they are.
+	regroup := have[keyProperty].GroupName != groupName
+	var missing []hubspot.Property
+	r.object.Options = make(map[string][]string)
+	for _, f := range plan.Fields() {
+		p, ok := have[f.Name]
+		if !ok {
+			missing = append(missing, definition(f))
+			p = definition(f)
+		}
+		if ok && regroup && p.GroupName != groupName {
+			if err := r.intoGroup(ctx, f.Name); err != nil {
+				return err
+			}
+		}
+		var values []string
+		for _, o := range p.Options {
+			values = append(values, o.Value)
+		}
+		if f.Grows {
+			r.object.Options[f.Name] = values
+		}
+		var lacking []plan.Option
+		for _, o := range f.Options {
+			if !slices.Contains(values, o.Value) {
+				lacking = append(lacking, o)
+			}
+		}
+		if len(lacking) > 0 {
+			if err := r.addOptions(ctx, f.Name, p.Options, lacking); err != nil {
+				return err
+			}
+		}
+	}
+	return r.addProperties(ctx, missing)
+}
+
+// checkTypes refuses properties whose type people, or an older program under
+// the same name, made different from what a gift's value needs.
+func checkTypes(have map[string]hubspot.Property) error {
+	var wrong []string
+	for _, f := range plan.Fields() {
+		if p, ok := have[f.Name]; ok && p.Type != f.Type {
+			wrong = append(wrong, fmt.Sprintf("%s is of type %s, not %s", f.Name, p.Type, f.Type))
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return &Fatal{
+		What:   "properties of the custom object have other types than a gift needs: " + strings.Join(wrong, "; "),
+		Remedy: "rename or delete these properties in HubSpot (they are then created anew), or use another object name; nothing was written",
+	}
+}
+
+func (r *run) ensureGroup(ctx context.Context) error {
+	groups, err := r.CRM.PropertyGroups(ctx, r.object.TypeID)
+	if err != nil {
+		return fmt.Errorf("reading the property groups: %w", err)
+	}
+	if slices.ContainsFunc(groups, func(g hubspot.PropertyGroup) bool { return g.Name == groupName }) {
+		return nil
+	}
+	if r.req.DryRun {
+		r.schema = append(r.schema, "add property group "+groupName)
+		return nil
+	}
+	if err := r.CRM.CreatePropertyGroup(ctx, r.object.TypeID, hubspot.PropertyGroup{Name: groupName, Label: groupLabel}); err != nil {
+		return fmt.Errorf("adding the property group: %w", err)
+	}
+	return r.auditSchema("property group " + groupName)
+}
+
+func (r *run) intoGroup(ctx context.Context, name string) error {
+	if r.req.DryRun {
+		return nil
+	}
+	if err := r.CRM.UpdateProperty(ctx, r.object.TypeID, name, hubspot.PropertyPatch{GroupName: groupName}); err != nil {
+		return fmt.Errorf("moving property %s into our group: %w", name, err)
+	}
+	return r.auditSchema("group of property " + name)
+}
+
+// addProperties creates missing properties and waits until they can be
+// written. HubSpot restores an archived property of the same name, of
+// whatever type it was, so the types are checked once more.
+func (r *run) addProperties(ctx context.Context, missing []hubspot.Property) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	if r.req.DryRun {
+		for _, p := range missing {
+			r.schema = append(r.schema, "add property "+p.Name)
+		}
+		return nil
+	}
+	refusals, err := r.CRM.CreateProperties(ctx, r.object.TypeID, missing)
+	if err != nil {
+		return fmt.Errorf("adding properties: %w", err)
+	}
+	for i, refusal := range refusals {
+		if refusal != nil {
+			return &Fatal{
+				What:   "HubSpot refused property " + missing[i].Name,
+				Remedy: "make room or remove what is in its way in HubSpot (Settings → Properties), then run again",
+				Err:    refusal,
+			}
+		}
+	}
+	if err := r.auditSchema(fmt.Sprintf("%d properties", len(missing))); err != nil {
+		return err
+	}
+	return r.await(ctx, missing)
+}
+
+// visibleWithin is how long a new property may take to show; HubSpot was seen
+// to need up to 700 ms.
+const visibleWithin = 30 * time.Second
+
+// await waits until the new properties are readable, because a write that
+// names one before that is refused.
+func (r *run) await(ctx context.Context, added []hubspot.Property) error {
+	deadline := time.Now().Add(visibleWithin)
+	for pause := 250 * time.Millisecond; ; pause *= 2 {
+		props, err := r.CRM.Properties(ctx, r.object.TypeID)
+		if err != nil {
+			return fmt.Errorf("reading the properties: %w", err)
+		}
+		have := make(map[string]hubspot.Property, len(props))
+		for _, p := range props {
+			have[p.Name] = p
+		}
+		if err := checkTypes(have); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(added, func(p hubspot.Property) bool { _, ok := have[p.Name]; return !ok }) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("HubSpot does not show the new properties after %v; run again later", visibleWithin)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// addOptions adds choices to an enumeration. HubSpot replaces the whole list,
+// so the present one goes along.
+func (r *run) addOptions(ctx context.Context, name string, present []hubspot.Option, add []plan.Option) error {
+	options := slices.Clone(present)
+	var values []string
+	for _, o := range add {
+		options = append(options, option(o, len(options)))
+		values = append(values, o.Value)
+	}
+	what := fmt.Sprintf("option %s = %s", name, strings.Join(values, ", "))
+	if r.req.DryRun {
+		r.schema = append(r.schema, "add "+what)
+		return nil
+	}
+	if err := r.CRM.UpdateProperty(ctx, r.object.TypeID, name, hubspot.PropertyPatch{Options: options}); err != nil {
+		return fmt.Errorf("adding %s: %w", what, err)
+	}
+	r.log.Info("property options added", "property", name, "options", strings.Join(values, ","))
+	return r.auditSchema(what)
+}
+
+// growOptions adds the options that the changes need and the enumerations do
+// not have yet: a currency seen for the first time.
+func (r *run) growOptions(ctx context.Context, changes ...[]plan.Change) error {
+	for _, f := range plan.Fields() {
+		if !f.Grows {
+			continue
+		}
+		var lacking []plan.Option
+		known := r.object.Options[f.Name]
+		for _, list := range changes {
+			for _, c := range list {
+				if v := c.Properties[f.Name]; v != "" && !slices.Contains(known, v) {
+					known = append(known, v)
+					lacking = append(lacking, plan.Option{Value: v, Label: v})
+				}
+			}
+		}
+		if len(lacking) == 0 {
+			continue
+		}
+		if r.object.TypeID != "" {
+			props, err := r.CRM.Properties(ctx, r.object.TypeID)
+			if err != nil {
+				return fmt.Errorf("reading the properties: %w", err)
+			}
+			i := slices.IndexFunc(props, func(p hubspot.Property) bool { return p.Name == f.Name })
+			if i < 0 {
+				return &Fatal{
+					What:   "the custom object has lost its property " + f.Name,
+					Remedy: "restore it in HubSpot, or run `sync --backfill`, which adds missing properties",
+				}
+			}
+			lacking = slices.DeleteFunc(lacking, func(o plan.Option) bool {
+				return slices.ContainsFunc(props[i].Options, func(p hubspot.Option) bool { return p.Value == o.Value })
+			})
+			if len(lacking) > 0 {
+				if err := r.addOptions(ctx, f.Name, props[i].Options, lacking); err != nil {
+					return err
+				}
+			}
+		}
+		if r.object.Options == nil {
+			r.object.Options = make(map[string][]string)
+		}
+		r.object.Options[f.Name] = known
+		if err := r.remember(metaObject, r.object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// learnStages reads the deal pipelines, once a run at most, when a link is
+// about to be made at a stage whose label is not known yet.
+func (r *run) learnStages(ctx context.Context, changes ...[]plan.Change) error {
+	if r.staged {
+		return nil
+	}
+	known := Stages(r.Journal)
+	for _, list := range changes {
+		for _, c := range list {
+			for _, l := range c.Links {
+				if l.Stage == "" || known[l.Stage] != "" {
+					continue
+				}
+				r.staged = true
+				pipelines, err := r.CRM.Pipelines(ctx, "deals")
+				if err != nil {
+					return fmt.Errorf("reading the deal stages: %w", err)
+				}
+				for _, p := range pipelines {
+					for _, s := range p.Stages {
+						known[s.ID] = s.Label
+						if len(pipelines) > 1 {
+							known[s.ID] = p.Label + ": " + s.Label
+						}
+					}
+				}
+				return r.remember(metaStages, known)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"thnks-hubspot-sync/store"
+)
+
+// retry tries quarantined rows again: all of them, or those asked for. What
+// gets through leaves the quarantine; the rest stays, with one more attempt
+// and the reason of today.
+func (r *run) retry(ctx context.Context) error {
+	w := r.retryWindow()
+	var keys []string // of rows without an id, which leave under their key
+	flush := func() error {
+		if w.rows == 0 {
+			return nil
+		}
+		err := r.process(ctx, w, nil, func() store.Commit { return store.Commit{} })
+		if err == nil && !r.req.DryRun {
+			err = r.release(w, keys)
+		}
+		w, keys = r.retryWindow(), nil
+		return err
+	}
+	decode := r.Sources[0].API
+	bytes := 0
+	for q, err := range r.Journal.Quarantine(ctx) {
+		if err != nil {
+			return err
+		}
+		if len(r.req.Keys) > 0 && !slices.Contains(r.req.Keys, q.Key) {
+			continue
+		}
+		for _, row := range decode.Decode(q.Row) {
+			w.add(row, decode.Filter())
+		}
+		if q.TransactionID == "" {
+			keys = append(keys, q.Key)
+		}
+		if bytes += len(q.Row); w.rows >= r.windowRows || bytes >= windowBytes {
+			if err := flush(); err != nil {
+				return err
+			}
+			bytes = 0
+		}
+	}
+	return flush()
+}
+
+func (r *run) retryWindow() *window {
+	return &window{raw: make(map[string]json.RawMessage), clock: r.started}
+}
+
+// release takes the rows out of the quarantine that had no id before and are
+// gifts now.
+func (r *run) release(w *window, keys []string) error {
+	still := make(map[string]bool)
+	for _, row := range w.bad {
+		still[digest(row.raw)] = true
+	}
+	healed := slices.DeleteFunc(keys, func(k string) bool { return still[k] })
+	if len(healed) == 0 {
+		return nil
+	}
+	return r.Journal.Commit(store.Commit{Healed: healed})
+}

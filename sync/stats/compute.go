@@ -1,0 +1,270 @@
+package stats
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// How long the lists are.
+const (
+	topN     = 10
+	activity = 20
+)
+
+// The kinds of [Activity].
+const (
+	sending    = "sent"
+	redemption = "redeemed"
+)
+
+// nameless is what gifts are counted under that have neither type nor name.
+const nameless = "(none)"
+
+// Compute returns the statistics of the records, in whatever order they come.
+// Memory grows with the number of different senders, gift types and deal
+// stages, not with the number of gifts. An error of records is returned as it
+// is.
+func Compute(records iter.Seq2[plan.Stored, error], o Options) (Report, error) {
+	if o.Location == nil {
+		o.Location = time.UTC
+	}
+	c := newCounter(o.Location)
+	for r, err := range records {
+		if err != nil {
+			return Report{}, err
+		}
+		if r.Deleted.IsZero() {
+			c.add(r)
+		}
+	}
+	return c.report(o), nil
+}
+
+// A counter is what is kept of the records gone through.
+type counter struct {
+	zone            *time.Location
+	sent, donated   int
+	all             tally // of redemption
+	value, refunded sums
+	types           map[string]tally
+	recent          []Activity // newest first
+	statuses        map[plan.Status]int
+	months          map[string]int
+	senders         map[string]sender
+	stages          map[string]int
+	sizes           []sums
+	sizeCounts      []int
+	orphans         map[plan.Orphan]int
+}
+
+// A tally counts gifts of a type.
+type tally struct {
+	sent, eligible, redeemed int
+}
+
+// A sender is counted under a key; what is shown is from the newest gift.
+type sender struct {
+	Sender
+	newest time.Time
+}
+
+func newCounter(zone *time.Location) *counter {
+	c := &counter{
+		zone:       zone,
+		value:      make(sums),
+		refunded:   make(sums),
+		types:      make(map[string]tally),
+		recent:     []Activity{},
+		statuses:   make(map[plan.Status]int),
+		months:     make(map[string]int),
+		senders:    make(map[string]sender),
+		stages:     make(map[string]int),
+		sizes:      make([]sums, len(sizes)),
+		sizeCounts: make([]int, len(sizes)),
+		orphans:    map[plan.Orphan]int{plan.NoEmail: 0, plan.BadEmail: 0, plan.NoContact: 0, plan.ContactGone: 0},
+	}
+	for _, s := range plan.Statuses() {
+		c.statuses[s] = 0
+	}
+	for i := range c.sizes {
+		c.sizes[i] = make(sums)
+	}
+	return c
+}
+
+// add counts one record.
+func (c *counter) add(r plan.Stored) {
+	f := read(r.Gift)
+	c.statuses[f.status]++
+	if r.Orphan != "" {
+		c.orphans[r.Orphan]++
+	}
+	if !f.sent {
+		return
+	}
+
+	c.sent++
+	t := c.types[f.kind]
+	t.sent++
+	if f.eligible {
+		c.all.eligible++
+		t.eligible++
+	}
+	if f.redeemed {
+		c.all.redeemed++
+		t.redeemed++
+	}
+	c.types[f.kind] = t
+	if f.status == plan.Donated {
+		c.donated++
+	}
+
+	m := r.Gift.Amount
+	c.value.add(m.Currency, m.Value)
+	if f.status == plan.Refunded {
+		c.refunded.add(m.Currency, m.Value)
+	}
+	if !f.sentAt.IsZero() {
+		c.months[f.sentAt.In(c.zone).Format("2006-01")]++
+	}
+	c.addSender(r.Gift.Sender, f.sentAt)
+	c.addDeal(r)
+	c.addActivity(r.Gift, f)
+}
+
+func (c *counter) addSender(p plan.Person, at time.Time) {
+	key, ok := plan.CanonicalEmail(p.Email)
+	if !ok {
+		key = p.Email + "\x00" + p.Name
+	}
+	if key == "\x00" {
+		return // nobody is named
+	}
+	s, seen := c.senders[key]
+	if shown := (Sender{Name: p.Name, Email: p.Email}); !seen || newer(at, shown, s) {
+		s.Name, s.Email, s.newest = shown.Name, shown.Email, at
+	}
+	s.Count++
+	c.senders[key] = s
+}
+
+// newer reports whether a sender is to be shown as on a gift sent at the given
+// time, rather than as before. Where time does not tell, the text does.
+func newer(at time.Time, shown Sender, before sender) bool {
+	if !at.Equal(before.newest) {
+		return at.After(before.newest)
+	}
+	if shown.Name != before.Name {
+		return shown.Name > before.Name
+	}
+	return shown.Email > before.Email
+}
+
+// addDeal counts the gift under the stage and the size of its first deal.
+func (c *counter) addDeal(r plan.Stored) {
+	deal, linked := firstDeal(r.Links)
+	if linked {
+		c.stages[deal.Stage]++
+	}
+	i := sizeOf(deal.Amount)
+	c.sizeCounts[i]++
+	c.sizes[i].add(r.Gift.Amount.Currency, r.Gift.Amount.Value)
+}
+
+// firstDeal is the deal that was linked first; of several linked at once, the
+// first in the order of links, which is the oldest by id.
+func firstDeal(links []plan.Link) (first plan.Link, linked bool) {
+	for _, l := range links {
+		if l.Kind == plan.Deal && (!linked || l.At.Before(first.At)) {
+			first, linked = l, true
+		}
+	}
+	return first, linked
+}
+
+// sizes of deals: each is below its limit, the first has no amount at all.
+var sizes = []struct {
+	name  string
+	below decimal.Decimal
+}{
+	{name: "none"},
+	{"< 1k", decimal.NewFromInt(1_000)},
+	{"< 10k", decimal.NewFromInt(10_000)},
+	{"< 100k", decimal.NewFromInt(100_000)},
+	{name: "more"},
+}
+
+// sizeOf is the index into sizes of a deal amount as HubSpot has it.
+func sizeOf(amount string) int {
+	d, err := decimal.NewFromString(amount)
+	if err != nil {
+		return 0
+	}
+	last := len(sizes) - 1
+	for i, s := range sizes[1:last] {
+		if d.LessThan(s.below) {
+			return i + 1
+		}
+	}
+	return last
+}
+
+// addActivity keeps the gift's sending and redemption if they are among the
+// newest so far.
+func (c *counter) addActivity(g plan.Gift, f facts) {
+	for _, e := range []struct {
+		kind string
+		at   time.Time
+	}{{sending, f.sentAt}, {redemption, f.redeemedAt}} {
+		if e.at.IsZero() {
+			continue
+		}
+		a := Activity{
+			Time: e.at.UTC(), Kind: e.kind, TransactionID: g.ID, Gift: giftName(g), Recipient: personName(g.Recipient), Status: f.status,
+		}
+		i, _ := slices.BinarySearchFunc(c.recent, a, compareActivities)
+		if i < activity {
+			c.recent = slices.Insert(c.recent, i, a)
+			c.recent = c.recent[:min(len(c.recent), activity)]
+		}
+	}
+}
+
+// report makes the document.
+func (c *counter) report(o Options) Report {
+	rep := Report{
+		Portal:           o.Portal,
+		TotalSent:        c.sent,
+		TotalValue:       c.value.totals(),
+		AverageValue:     c.value.averages(),
+		RefundedValue:    c.refunded.totals(),
+		TopTypes:         topTypes(c.types),
+		RedemptionRate:   rate(c.all),
+		Redeemed:         c.all.redeemed,
+		Eligible:         c.all.eligible,
+		Donated:          c.donated,
+		RecentActivity:   c.recent,
+		ByStatus:         c.statuses,
+		ByMonth:          c.months,
+		TopSenders:       topSenders(slices.Collect(maps.Values(c.senders))),
+		RedemptionByType: typeRates(c.types),
+		ByDealStage:      stages(c.stages, o.Stages),
+		Orphans:          c.orphans,
+	}
+	for i, s := range sizes {
+		rep.ValueByDealSize = append(rep.ValueByDealSize, Size{
+			Size: s.name, Count: c.sizeCounts[i], TotalValue: c.sizes[i].totals(), AverageValue: c.sizes[i].averages(),
+		})
+	}
+	if !o.LastSync.IsZero() {
+		at := o.LastSync.UTC()
+		rep.LastSync = &at
+	}
+	return rep
+}

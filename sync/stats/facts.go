@@ -1,0 +1,108 @@
+package stats
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// facts are what the statistics ask of a gift.
+type facts struct {
+	status             plan.Status
+	kind               string // type, else name
+	sent               bool   // has ever left scheduled
+	eligible           bool   // to be redeemed
+	redeemed           bool   // ever
+	sentAt, redeemedAt time.Time
+}
+
+func read(g plan.Gift) facts {
+	times := g.ShownTimes()
+	f := facts{status: g.Shown(), kind: cmp.Or(strings.TrimSpace(g.Type), strings.TrimSpace(g.Name), nameless)}
+	f.sent = f.status.Rank() >= plan.Sent.Rank()
+	for s := range times {
+		f.sent = f.sent || s.Rank() >= plan.Sent.Rank()
+	}
+	f.redeemedAt = times[plan.Redeemed]
+	f.redeemed = f.status == plan.Redeemed || !f.redeemedAt.IsZero()
+
+	// A gift that bounced is expired and refunded soon afterwards, and then
+	// only its times tell that it never arrived.
+	ended := f.status == plan.Expired || f.status == plan.Refunded
+	undelivered := f.status == plan.Undelivered || ended && !times[plan.Undelivered].IsZero()
+	f.eligible = f.sent && (!undelivered || f.redeemed)
+
+	if f.sent {
+		f.sentAt = times[plan.Sent]
+	}
+	if f.sent && f.sentAt.IsZero() {
+		f.sentAt = cmp.Or(times[plan.Scheduled], g.CreatedAt) // nearest to it
+	}
+	return f
+}
+
+func giftName(g plan.Gift) string { return cmp.Or(g.Name, g.Type) }
+
+func personName(p plan.Person) string { return cmp.Or(p.Name, p.Email, p.Phone) }
+
+// compareActivities puts the newest first.
+func compareActivities(a, b Activity) int {
+	return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.TransactionID, b.TransactionID), cmp.Compare(a.Kind, b.Kind))
+}
+
+// rate is rounded to four decimals: a hundredth of a per cent.
+func rate(t tally) *float64 {
+	if t.eligible == 0 {
+		return nil
+	}
+	r := math.Round(float64(t.redeemed)/float64(t.eligible)*1e4) / 1e4
+	return &r
+}
+
+func topTypes(types map[string]tally) []Count {
+	top := make([]Count, 0, len(types))
+	for name, t := range types {
+		top = append(top, Count{name, t.sent})
+	}
+	slices.SortFunc(top, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
+	})
+	return top[:min(len(top), topN)]
+}
+
+func topSenders(senders []sender) []Sender {
+	top := make([]Sender, len(senders))
+	for i, s := range senders {
+		top[i] = s.Sender
+	}
+	slices.SortFunc(top, func(a, b Sender) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Email, b.Email))
+	})
+	return top[:min(len(top), topN)]
+}
+
+func typeRates(types map[string]tally) []TypeRate {
+	rates := make([]TypeRate, 0, len(types))
+	for name, t := range types {
+		rates = append(rates, TypeRate{Name: name, Redeemed: t.redeemed, Eligible: t.eligible, Rate: rate(t)})
+	}
+	slices.SortFunc(rates, func(a, b TypeRate) int {
+		return cmp.Or(cmp.Compare(b.Eligible, a.Eligible), cmp.Compare(a.Name, b.Name))
+	})
+	return rates
+}
+
+func stages(counts map[string]int, labels map[string]string) []Stage {
+	list := make([]Stage, 0, len(counts))
+	for id, n := range counts {
+		list = append(list, Stage{ID: id, Name: cmp.Or(labels[id], id, nameless), Count: n})
+	}
+	slices.SortFunc(list, func(a, b Stage) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+	return list
+}

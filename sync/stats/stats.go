@@ -1,0 +1,116 @@
+// Package stats computes a portal's statistics from its journal: how many
+// gifts were sent, what they were worth, which were redeemed, and who sent
+// them.
+//
+// [Compute] goes through the records once and keeps counts, sums and the
+// newest events, never the records. The [Report] it returns marshals to the
+// JSON document of the command "stats"; [Table] prints it for people.
+//
+// # What counts
+//
+// A gift counts as sent once it has ever left the state scheduled. Everything
+// but ByStatus and Orphans is about sent gifts. Gifts that the source no
+// longer lists still count; records that people deleted in HubSpot do not,
+// because they are no longer in the portal. Amounts are exact and never added
+// across currencies.
+package stats
+
+import (
+	"time"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// NoCurrency stands for the currency of amounts that came without one: ISO
+// 4217's code for just that.
+const NoCurrency = "XXX"
+
+// Options say whose statistics are computed, and how they are cut.
+type Options struct {
+	Portal   string
+	Location *time.Location    // of the borders between months; nil for UTC
+	Stages   map[string]string // deal stage id → label; one that is missing is shown by its id
+	LastSync time.Time         // when the last run without error finished; zero for never
+}
+
+// Amounts are sums of money by ISO 4217 currency, as exact decimal text with
+// at least as many decimals as the currency has.
+type Amounts map[string]string
+
+// A Report is the statistics of one portal. Its lists are sorted, so that the
+// same journal always gives the same document.
+type Report struct {
+	Portal string `json:"portal"`
+
+	TotalSent     int     `json:"total_sent"`     // ever left scheduled
+	TotalValue    Amounts `json:"total_value"`    // of what was sent, later refunds included
+	AverageValue  Amounts `json:"average_value"`  // of those with an amount, rounded to the currency's decimals
+	RefundedValue Amounts `json:"refunded_value"` // the part of TotalValue that was refunded
+
+	TopTypes []Count `json:"top_types"` // the 10 most sent gift types, or gift names where there is no type
+
+	RedemptionRate *float64 `json:"redemption_rate"` // Redeemed of Eligible, 0 to 1; null when none is eligible
+	Redeemed       int      `json:"redeemed"`        // ever redeemed
+	Eligible       int      `json:"eligible"`        // sent, less those that could not be delivered
+	Donated        int      `json:"donated"`         // neither redeemed nor lost; eligible
+
+	RecentActivity []Activity `json:"recent_activity"` // the 20 newest sendings and redemptions
+
+	ByStatus         map[plan.Status]int `json:"by_status"` // every status, sent or not
+	ByMonth          map[string]int      `json:"by_month"`  // sent, by month of sending (of creation where no time is told), "2026-11"
+	TopSenders       []Sender            `json:"top_senders"`
+	RedemptionByType []TypeRate          `json:"redemption_by_type"` // types as in TopTypes, all of them
+	ByDealStage      []Stage             `json:"by_deal_stage"`      // of the first linked deal, when it was linked
+	ValueByDealSize  []Size              `json:"value_by_deal_size"` // from no deal to the largest
+
+	Orphans  map[plan.Orphan]int `json:"orphans"`   // gifts without a contact, by reason
+	LastSync *time.Time          `json:"last_sync"` // null for never
+}
+
+// A Count is how many gifts go by a name.
+type Count struct {
+	Name  string `json:"name"`
+	Count int    `json:"count"`
+}
+
+// An Activity is a gift's sending or redemption.
+type Activity struct {
+	Time          time.Time   `json:"time"`
+	Kind          string      `json:"kind"` // sent or redeemed
+	TransactionID string      `json:"transaction_id"`
+	Gift          string      `json:"gift"`
+	Recipient     string      `json:"recipient"` // name, else address, else phone
+	Status        plan.Status `json:"status"`    // of the gift today
+}
+
+// A Sender is how many gifts a person has sent. People are told apart by
+// address, those without one by name.
+type Sender struct {
+	Name  string `json:"name"` // as on the newest gift
+	Email string `json:"email"`
+	Count int    `json:"count"`
+}
+
+// A TypeRate is how many of a gift type were redeemed.
+type TypeRate struct {
+	Name     string   `json:"name"`
+	Redeemed int      `json:"redeemed"`
+	Eligible int      `json:"eligible"`
+	Rate     *float64 `json:"rate"` // 0 to 1; null when none is eligible
+}
+
+// A Stage is how many gifts were linked to a deal in it.
+type Stage struct {
+	ID    string `json:"stage"`
+	Name  string `json:"name"` // label, or the id where none is known
+	Count int    `json:"count"`
+}
+
+// A Size is what was sent along with deals of one size. The deal's amount is
+// taken as a number, whatever the currency of the deal.
+type Size struct {
+	Size         string  `json:"size"` // none, < 1k, < 10k, < 100k, more
+	Count        int     `json:"count"`
+	TotalValue   Amounts `json:"total_value"`
+	AverageValue Amounts `json:"average_value"`
+}

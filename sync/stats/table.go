@@ -1,0 +1,177 @@
+package stats
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// How much of the long lists people are shown, and how wide a name may be.
+const (
+	shownMonths = 12
+	shownTypes  = 10
+	nameWidth   = 40
+)
+
+// A section is one small table of the printed report.
+type section struct {
+	header table.Row
+	rows   []table.Row
+}
+
+// Table prints the report for people: one small table after the other, those
+// with nothing in them left out. It is safe on a terminal: characters that
+// steer one, or turn text around, are escaped. Times are in UTC.
+func Table(w io.Writer, r Report) error {
+	for i, s := range sections(r) {
+		if i > 0 && len(s.rows) == 0 {
+			continue
+		}
+		t := table.NewWriter()
+		t.SetStyle(table.StyleLight)
+		t.Style().Format.Header = text.FormatDefault
+		t.AppendHeader(s.header)
+		t.AppendRows(s.rows)
+		if _, err := fmt.Fprintln(w, t.Render()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sections are the report's tables, the summary first.
+func sections(r Report) []section {
+	list := []section{
+		summary(r),
+		{header: table.Row{"Status", "Gifts"}, rows: counted(plan.Statuses(), r.ByStatus)},
+		{header: table.Row{"Month", "Sent"}, rows: counted(newestMonths(r.ByMonth), r.ByMonth)},
+	}
+	s := section{header: table.Row{"Top gifts", "Sent"}}
+	for _, t := range r.TopTypes {
+		s.rows = append(s.rows, table.Row{name(t.Name), t.Count})
+	}
+	list = append(list, s)
+
+	s = section{header: table.Row{"Redemption", "Redeemed", "Eligible", "Rate"}}
+	for _, t := range r.RedemptionByType[:min(len(r.RedemptionByType), shownTypes)] {
+		s.rows = append(s.rows, table.Row{name(t.Name), t.Redeemed, t.Eligible, percent(t.Rate)})
+	}
+	list = append(list, s)
+
+	s = section{header: table.Row{"Top senders", "Sent"}}
+	for _, p := range r.TopSenders {
+		s.rows = append(s.rows, table.Row{name(cmp.Or(p.Name, p.Email)), p.Count})
+	}
+	list = append(list, s)
+
+	s = section{header: table.Row{"Deal stage when linked", "Sent"}}
+	for _, stage := range r.ByDealStage {
+		s.rows = append(s.rows, table.Row{name(stage.Name), stage.Count})
+	}
+	list = append(list, s)
+
+	s = section{header: table.Row{"Deal size when linked", "Sent", "Value", "Average"}}
+	for _, size := range r.ValueByDealSize {
+		if size.Count > 0 {
+			s.rows = append(s.rows, table.Row{size.Size, size.Count, amounts(size.TotalValue), amounts(size.AverageValue)})
+		}
+	}
+	list = append(list, s, section{
+		header: table.Row{"Without a contact", "Gifts"},
+		rows:   counted([]plan.Orphan{plan.NoEmail, plan.BadEmail, plan.NoContact, plan.ContactGone}, r.Orphans),
+	})
+
+	s = section{header: table.Row{"Recent activity", "Event", "Gift", "Recipient", "Status now"}}
+	for _, a := range r.RecentActivity {
+		s.rows = append(s.rows, table.Row{minute(a.Time), a.Kind, name(a.Gift), name(a.Recipient), a.Status})
+	}
+	return append(list, s)
+}
+
+// summary is the section of the single figures.
+func summary(r Report) section {
+	last := "never"
+	if r.LastSync != nil {
+		last = minute(*r.LastSync)
+	}
+	return section{
+		header: table.Row{"Portal", name(r.Portal)},
+		rows: []table.Row{
+			{"Thnks sent", r.TotalSent},
+			{"Total value", amounts(r.TotalValue)},
+			{"Average value", amounts(r.AverageValue)},
+			{"Refunded value", amounts(r.RefundedValue)},
+			{"Redemption rate", fmt.Sprintf("%s (%d of %d)", percent(r.RedemptionRate), r.Redeemed, r.Eligible)},
+			{"Donated", r.Donated},
+			{"Last sync", last},
+		},
+	}
+}
+
+// counted are rows for the keys that were counted at all, in the given order.
+func counted[K ~string](keys []K, counts map[K]int) []table.Row {
+	var rows []table.Row
+	for _, k := range keys {
+		if n := counts[k]; n > 0 {
+			rows = append(rows, table.Row{string(k), n})
+		}
+	}
+	return rows
+}
+
+func newestMonths(counts map[string]int) []string {
+	months := slices.Sorted(maps.Keys(counts))
+	return months[max(0, len(months)-shownMonths):]
+}
+
+// amounts are one line a currency.
+func amounts(a Amounts) string {
+	var lines []string
+	for _, currency := range slices.Sorted(maps.Keys(a)) {
+		unit := name(currency)
+		if currency == NoCurrency {
+			unit = "(no currency)"
+		}
+		lines = append(lines, a[currency]+" "+unit)
+	}
+	return cmp.Or(strings.Join(lines, "\n"), "–")
+}
+
+func percent(rate *float64) string {
+	if rate == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f %%", *rate*100)
+}
+
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// name is text from outside, safe to print and of limited width.
+func name(s string) string { return text.Snip(safe(s), nameWidth, "…") }
+
+// safe escapes what a terminal would act upon or not show: control and format
+// characters, of which the joiners inside emoji and words are spared.
+func safe(s string) string {
+	var b strings.Builder
+	for _, r := range s { // invalid UTF-8 comes out as U+FFFD
+		switch {
+		case r == '\u200c', r == '\u200d':
+			b.WriteRune(r)
+		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,62 @@
+package sync
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestTallyCountsEveryTransactionOnce compares the tally with a map, for
+// listings that show transactions again and again.
+func TestTallyCountsEveryTransactionOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var tl tally
+		model := make(map[string]end)
+		for range rapid.IntRange(0, 3000).Draw(t, "rows") {
+			id := fmt.Sprintf("T-%d", rapid.IntRange(0, 2000).Draw(t, "id"))
+			e := end(rapid.IntRange(int(endCreated), int(endDeleted)).Draw(t, "end"))
+			tl.add(id, e)
+			if was, ok := model[id]; !ok || outweighs(e, was) {
+				model[id] = e
+			}
+		}
+		counts := [endDeleted + 1]int{}
+		for id, e := range model {
+			counts[e]++
+			if !tl.has(id) {
+				t.Fatalf("%s was counted but is not known", id)
+			}
+		}
+		if counts != tl.counts {
+			t.Fatalf("counts %v, want %v", tl.counts, counts)
+		}
+		if tl.has("never seen") {
+			t.Fatal("knows a transaction that was never counted")
+		}
+		rep := Report{Skipped: map[string]int{}}
+		tl.report(&rep)
+		if rep.Fetched != len(model) {
+			t.Fatalf("fetched %d, want the %d distinct transactions", rep.Fetched, len(model))
+		}
+	})
+}
+
+func TestTallyCreatedThenUpdatedIsCreated(t *testing.T) {
+	for _, tt := range []struct {
+		first, second, want end
+	}{
+		{endCreated, endUpdated, endCreated},
+		{endUnchanged, endUpdated, endUpdated},
+		{endQuarantined, endCreated, endCreated},
+		{endUpdated, endUnchanged, endUpdated},
+		{endDeleted, endUnchanged, endDeleted},
+	} {
+		var tl tally
+		tl.add("T-1", tt.first)
+		tl.add("T-1", tt.second)
+		if tl.counts[tt.want] != 1 {
+			t.Errorf("ended as %d then %d: counts %v, want one of %d", tt.first, tt.second, tl.counts, tt.want)
+		}
+	}
+}

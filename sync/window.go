@@ -1,0 +1,121 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/thnksapi"
+)
+
+// The bounds of a window, the unit of work: it is planned, written and
+// committed as a whole, so that HubSpot's batches are full and a crash repeats
+// at most one.
+const (
+	windowRows  = 5000
+	windowBytes = 16 << 20
+)
+
+// A window is some consecutive pages of a listing, normalised.
+type window struct {
+	gifts []plan.Gift
+	raw   map[string]json.RawMessage // by transaction id, as received last
+	bad   []badRow
+	rows  int
+
+	source string    // whose listing it is of
+	next   string    // the cursor behind it, "" at the listing's end
+	newest time.Time // greatest change time in it, by the source's filter
+	clock  time.Time // the source's clock when it was read, our own if it shows none
+}
+
+type badRow struct {
+	bad
+	raw json.RawMessage
+}
+
+// A listing is a source's transactions since a time, from a cursor on.
+type listing struct {
+	source Source
+	since  time.Time
+	cursor string
+	rows   int // how many fill a window
+}
+
+// read reads the next window, or returns nil when the listing has ended.
+func (l *listing) read(ctx context.Context, first bool) (*window, error) {
+	if !first && l.cursor == "" {
+		return nil, nil
+	}
+	w := &window{source: l.source.Key, raw: make(map[string]json.RawMessage)}
+	bytes := 0
+	for {
+		page, err := l.source.API.Transactions(ctx, thnksapi.Query{Since: l.since, Cursor: l.cursor})
+		if err != nil {
+			return nil, fmt.Errorf("listing transactions: %w", err)
+		}
+		w.clock = page.Date
+		if now := time.Now().UTC(); w.clock.IsZero() || w.clock.After(now) {
+			w.clock = now
+		}
+		for _, row := range page.Rows {
+			bytes += len(row.Raw)
+			w.add(row, l.source.API.Filter())
+		}
+		l.cursor = page.Next
+		w.next = page.Next
+		if page.Next == "" || w.rows >= l.rows || bytes >= windowBytes {
+			return w, nil
+		}
+	}
+}
+
+func (w *window) add(row thnksapi.Row, filter thnksapi.SinceKind) {
+	w.rows++
+	g, bad := normalize(row)
+	if bad != nil {
+		w.bad = append(w.bad, badRow{*bad, row.Raw})
+		return
+	}
+	w.gifts = append(w.gifts, g)
+	w.raw[g.ID] = row.Raw
+	stamp := g.UpdatedAt
+	if filter == thnksapi.SinceCreated {
+		stamp = g.CreatedAt
+	}
+	if stamp.After(w.newest) {
+		w.newest = stamp
+	}
+}
+
+// windows reads a listing one window ahead of its consumer, so that the
+// source is read while HubSpot is written. The channel is closed at the end;
+// an error is its last element.
+func windows(ctx context.Context, l listing) <-chan windowOrError {
+	ch := make(chan windowOrError)
+	go func() {
+		defer close(ch)
+		for first := true; ; first = false {
+			w, err := l.read(ctx, first)
+			if w == nil && err == nil {
+				return
+			}
+			select {
+			case ch <- windowOrError{w, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return ch
+}
+
+type windowOrError struct {
+	*window
+	err error
+}

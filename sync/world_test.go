@@ -1,0 +1,202 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/thnksapi"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// A world is both vendors and one installation of ours between them.
+type world struct {
+	t      testing.TB
+	portal *hubspottest.Portal
+	thnks  *thnksapitest.Server
+	path   string // of the state file
+
+	windowRows int
+	rules      LinkRules
+	wrap       func(http.RoundTripper) http.RoundTripper // around HubSpot's transport; nil for none
+	journal    func(Journal) Journal                     // around the store; nil for none
+	keys       []string                                  // of Thnks; nil for one
+	dialect    thnksapi.Dialect
+	cfg        func(*Config)
+}
+
+func newWorld(t testing.TB, hs hubspottest.Options, ts thnksapitest.Options) *world {
+	t.Helper()
+	return &world{
+		t:          t,
+		portal:     hubspottest.New(hs),
+		thnks:      thnksapitest.New(ts),
+		path:       filepath.Join(t.TempDir(), "state", "acme.db"),
+		windowRows: windowRows,
+		rules:      LinkRules{Companies: true, MaxDeals: 10, Lookback: 90 * 24 * time.Hour},
+		dialect:    thnksapi.DefaultDialect(),
+	}
+}
+
+// run opens everything, does one run, and closes everything.
+func (w *world) run(ctx context.Context, req Request) (Report, error) {
+	w.t.Helper()
+	st := w.open()
+	defer st.Close()
+	return w.engine(st).Run(ctx, req)
+}
+
+// must is run for a run that has to end well.
+func (w *world) must(mode Mode) Report {
+	w.t.Helper()
+	rep, err := w.run(context.Background(), Request{Mode: mode})
+	if err != nil {
+		w.t.Fatalf("%s: %v", mode, err)
+	}
+	if sum := rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + rep.skipped(); rep.Fetched != sum {
+		w.t.Fatalf("%s: fetched %d, but the ends sum up to %d: %+v", mode, rep.Fetched, sum, rep)
+	}
+	return rep
+}
+
+func (rep Report) skipped() (n int) {
+	for _, k := range rep.Skipped {
+		n += k
+	}
+	return n
+}
+
+func (w *world) open() *store.Store {
+	w.t.Helper()
+	mkdir(w.t, filepath.Dir(w.path))
+	st, err := store.Open(w.path, store.Options{Create: true, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return st
+}
+
+func (w *world) engine(st *store.Store) *Engine {
+	w.t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	transport := hubspottest.Transport(w.portal)
+	if w.wrap != nil {
+		transport = w.wrap(transport)
+	}
+	crm, err := hubspot.New(hubspot.Config{
+		BaseURL:   "https://hubspot.test",
+		Version:   "2026-09",
+		Token:     oauth2.StaticTokenSource(&oauth2.Token{AccessToken: w.portal.Token()}),
+		Transport: transport,
+		TimeZone:  func() *time.Location { return time.UTC },
+		Logger:    log,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	keys := w.keys
+	if keys == nil {
+		keys = []string{"default"}
+	}
+	var sources []Source
+	for _, key := range keys {
+		client, err := thnksapi.New(thnksapi.Config{
+			BaseURL: "https://thnks.test", Key: key, Dialect: w.dialect,
+			Transport: thnksapitest.Transport(w.thnks), Logger: log,
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		sources = append(sources, Source{Key: key, API: client})
+	}
+	var j Journal = st
+	if w.journal != nil {
+		j = w.journal(st)
+	}
+	cfg := Config{
+		Portal: "acme", Sources: sources, CRM: crm, Journal: j,
+		Object: ObjectNames{Name: "thnks", Singular: "Thnks", Plural: "Thnks"},
+		Rules:  w.rules, Logger: log,
+	}
+	if w.cfg != nil {
+		w.cfg(&cfg)
+	}
+	e := New(cfg)
+	e.windowRows = w.windowRows
+	return e
+}
+
+// errDead is what a dead process would say.
+var errDead = errors.New("the process is dead")
+
+// A mortal process dies at one of its steps: a HubSpot call or a commit,
+// just before it takes effect or just after, with nobody left to hear the
+// answer. What it does afterwards has no effect.
+type mortal struct {
+	mu     sync.Mutex
+	step   int // the step to die at; two a call or commit: before and after
+	taken  int
+	dead   bool
+	cancel context.CancelFunc
+}
+
+// tick takes a step and reports whether the process is dead now.
+func (m *mortal) tick() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dead {
+		return true
+	}
+	m.taken++
+	if m.taken == m.step {
+		m.dead = true
+		m.cancel()
+	}
+	return m.dead
+}
+
+func (m *mortal) transport(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
+		if m.tick() {
+			return nil, errDead
+		}
+		resp, err := next.RoundTrip(req)
+		if m.tick() {
+			if err == nil {
+				resp.Body.Close()
+			}
+			return nil, errDead
+		}
+		return resp, err
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+type mortalJournal struct {
+	Journal
+	m *mortal
+}
+
+func (j mortalJournal) Commit(c store.Commit) error {
+	if j.m.tick() {
+		return errDead
+	}
+	err := j.Journal.Commit(c)
+	if j.m.tick() {
+		return errDead
+	}
+	return err
+}

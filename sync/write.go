@@ -1,0 +1,247 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// write creates and updates the records, and notes every outcome among the
+// batch's effects. The error says that HubSpot cannot be written to at all;
+// the outcomes before it stand.
+func (b *batch) write(ctx context.Context) error {
+	var creates, updates []plan.Change
+	for _, c := range b.changes {
+		switch c.Action {
+		case plan.Create:
+			creates = append(creates, c)
+		case plan.Update:
+			updates = append(updates, c)
+		case plan.Keep:
+			b.keep(c)
+		case plan.Skip:
+			b.tally.add(c.Gift.ID, endDeleted)
+		}
+		if c.DealsCut > 0 {
+			b.log.Info("more open deals than associations.deals.max; the newest were linked", "transaction", c.Gift.ID, "left_out", c.DealsCut)
+		}
+	}
+	if len(creates)+len(updates) == 0 {
+		return nil
+	}
+	if err := b.identify(ctx); err != nil {
+		return err
+	}
+	if err := b.findObject(ctx); err != nil {
+		return err
+	}
+	if err := b.growOptions(ctx, creates, updates); err != nil {
+		return err
+	}
+	if err := b.learnStages(ctx, creates, updates); err != nil {
+		return err
+	}
+	met, err := b.create(ctx, creates)
+	if err != nil {
+		return err
+	}
+	return b.update(ctx, append(updates, met...))
+}
+
+// keep counts a gift that needs nothing. One that was missing at the source
+// and is listed again loses that mark.
+func (b *batch) keep(c plan.Change) {
+	b.tally.add(c.Gift.ID, endUnchanged)
+	if have, ok := b.have[c.Gift.ID]; ok && !have.Gone.IsZero() {
+		have.Gone = time.Time{}
+		b.effects = append(b.effects, &effect{stored: have})
+	}
+}
+
+// createSlice is how many records are created in one go. HubSpot's answers
+// repeat every property, and are dropped before the next slice's come.
+const createSlice = 10 * hubspot.BatchSize
+
+// create creates records with their links inline. It returns the changes that
+// are still due on those that turned out to exist: a run before this one
+// created them and died before it could remember.
+func (b *batch) create(ctx context.Context, changes []plan.Change) ([]plan.Change, error) {
+	var met []plan.Change
+	for part := range slices.Chunk(changes, createSlice) {
+		m, err := b.createPart(ctx, part)
+		met = append(met, m...)
+		if err != nil {
+			return met, err
+		}
+	}
+	return met, nil
+}
+
+func (b *batch) createPart(ctx context.Context, changes []plan.Change) ([]plan.Change, error) {
+	in := make([]hubspot.NewObject, len(changes))
+	for i, c := range changes {
+		in[i].Properties = c.Properties
+		for _, l := range c.Links {
+			in[i].Links = append(in[i].Links, hubspot.NewLink{ToID: l.ID, Type: b.object.Links[l.Kind]})
+		}
+	}
+	outcomes, err := b.CRM.Create(ctx, b.object.TypeID, keyProperty, in)
+	var met []plan.Change
+	for i, o := range outcomes {
+		c := changes[i]
+		switch {
+		case o.Object != nil && o.Existed:
+			rest, ok := b.meet(c, o)
+			if ok {
+				met = append(met, rest)
+			}
+		case o.Object != nil:
+			b.tally.add(c.Gift.ID, endCreated)
+			b.audit(actionCreate, o.Call, c.Gift.ID, c.Reasons)
+			if o.Unlinked {
+				b.record(c, o.Object.ID, c.Links)
+				continue
+			}
+			b.record(c, o.Object.ID, nil)
+			b.linked += len(c.Links)
+		case archived(o.Err):
+			b.tombstone(c, archivedID(o.Err))
+		case refused(o.Err):
+			b.quarantine(c, o.Err)
+		case err == nil:
+			err = noEnd(c, o.Err)
+		}
+	}
+	return met, err
+}
+
+// noEnd is the error of a gift whose outcome is none that a run can end with.
+// It ends the run, for the checkpoint must not pass a gift without an end.
+func noEnd(c plan.Change, err error) error {
+	return fmt.Errorf("transaction %s: no outcome that can be recorded: %w", c.Gift.ID, err)
+}
+
+// meet plans the change that a record found in HubSpot still needs, and
+// whether it needs any. Its links are made again: that is harmless where they
+// exist.
+func (b *batch) meet(c plan.Change, o hubspot.Outcome) (plan.Change, bool) {
+	have, err := stored(*o.Object)
+	if err != nil {
+		b.quarantine(c, err)
+		return plan.Change{}, false
+	}
+	b.audit(actionRecovered, o.Call, c.Gift.ID, nil)
+	have.Orphan = c.Orphan
+	again := plan.Make([]plan.Gift{c.Gift}, map[string]plan.Stored{c.Gift.ID: have}, nil, plan.Rules{Now: b.started})[0]
+	again.Links, again.Orphan, again.Ambiguous = c.Links, c.Orphan, c.Ambiguous
+	again.ObjectID = o.Object.ID
+	if again.Action == plan.Keep && len(c.Links) == 0 {
+		b.tally.add(c.Gift.ID, endUnchanged)
+		b.record(again, o.Object.ID, nil)
+		return plan.Change{}, false
+	}
+	again.Action = plan.Update
+	return again, true
+}
+
+// update writes the properties that differ. Changes of links alone pass
+// through to associate.
+func (b *batch) update(ctx context.Context, changes []plan.Change) error {
+	var in []hubspot.Patch
+	var patched []plan.Change
+	for _, c := range changes {
+		if len(c.Properties) > 0 {
+			in = append(in, hubspot.Patch{ID: c.ObjectID, Properties: c.Properties})
+			patched = append(patched, c)
+			continue
+		}
+		b.tally.add(c.Gift.ID, endUpdated)
+		b.record(c, c.ObjectID, c.Links)
+	}
+	if len(in) == 0 {
+		return nil
+	}
+	outcomes, err := b.CRM.Update(ctx, b.object.TypeID, in)
+	for i, o := range outcomes {
+		c := patched[i]
+		switch {
+		case o.Object != nil:
+			// A merged record answers under its new id.
+			b.tally.add(c.Gift.ID, endUpdated)
+			b.audit(actionUpdate, o.Call, c.Gift.ID, c.Reasons)
+			b.record(c, o.Object.ID, c.Links)
+		case gone(o.Err):
+			b.tombstone(c, c.ObjectID)
+		case refused(o.Err):
+			b.quarantine(c, o.Err)
+		case err == nil:
+			err = noEnd(c, o.Err)
+		}
+	}
+	return err
+}
+
+// associate makes the links that the writes could not carry, a kind at a time.
+// A link that HubSpot refuses is left out; the rest goes on.
+func (b *batch) associate(ctx context.Context) error {
+	for _, kind := range []plan.Kind{plan.Contact, plan.Company, plan.Deal} {
+		var owners []*effect
+		var links []plan.Link
+		var in []hubspot.Pair
+		for _, e := range b.effects {
+			for _, l := range e.pending {
+				if l.Kind == kind {
+					owners, links = append(owners, e), append(links, l)
+					in = append(in, hubspot.Pair{
+						FromID: e.stored.ObjectID, ToID: l.ID,
+						Types: []hubspot.AssociationType{b.object.Links[kind]},
+					})
+				}
+			}
+		}
+		if len(in) == 0 {
+			continue
+		}
+		outcomes, err := b.CRM.Associate(ctx, b.object.TypeID, linkTypes[kind], in)
+		for i, o := range outcomes {
+			id := owners[i].stored.Gift.ID
+			switch {
+			case o.Err == nil:
+				b.linked++
+				owners[i].link(links[i])
+				b.audit(actionAssociate, o.Call, id, []string{string(kind)})
+			case refused(o.Err) || gone(o.Err):
+				owners[i].forgo(links[i])
+				b.log.Warn("link refused by HubSpot", "transaction", id, "kind", string(kind), "to", links[i].ID, "error", o.Err)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The questions that outcomes' errors are asked.
+
+func kindIs(err error, kinds ...hubspot.Kind) bool {
+	var he *hubspot.Error
+	return errors.As(err, &he) && slices.Contains(kinds, he.Kind)
+}
+
+func refused(err error) bool  { return kindIs(err, hubspot.Refused) }
+func gone(err error) bool     { return kindIs(err, hubspot.NotFound, hubspot.Archived) }
+func archived(err error) bool { return kindIs(err, hubspot.Archived) }
+
+func archivedID(err error) string {
+	var he *hubspot.Error
+	if errors.As(err, &he) && len(he.IDs) > 0 {
+		return he.IDs[0]
+	}
+	return ""
+}
