@@ -98,25 +98,6 @@ func (c *Client) CreateSchema(ctx context.Context, s NewSchema) (*Schema, error)
 	return &out, nil
 }
 
-// A SchemaPatch is a change to a custom object's definition. Zero fields stay
-// as they are, lists are replaced.
-type SchemaPatch struct {
-	Labels                     *Labels  `json:"labels,omitempty"`
-	PrimaryDisplayProperty     string   `json:"primaryDisplayProperty,omitempty"`
-	SecondaryDisplayProperties []string `json:"secondaryDisplayProperties,omitempty"`
-	SearchableProperties       []string `json:"searchableProperties,omitempty"`
-	RequiredProperties         []string `json:"requiredProperties,omitempty"`
-}
-
-// UpdateSchema changes a custom object's definition. Reading it may show the
-// old one for minutes.
-//
-// D/api-reference/latest/crm/objects/schemas/guide
-func (c *Client) UpdateSchema(ctx context.Context, objectType string, p SchemaPatch) error {
-	_, err := c.do(ctx, request{class: Other, method: http.MethodPatch, path: path(schemasPath, objectType), in: p})
-	return err
-}
-
 // CreateAssociationDefinition lets the records of a custom object be
 // associated with those of another type. Both are named by their type ids.
 //

@@ -100,15 +100,6 @@ func TestDefinitions(t *testing.T) {
 			answer: `{}`, kind: Unexpected,
 		},
 		{
-			name: "update a schema",
-			call: func(ctx context.Context, c *Client) (any, error) {
-				return none(c.UpdateSchema(ctx, "2-123", SchemaPatch{Labels: &Labels{"A", "B"}, SearchableProperties: []string{"x"}}))
-			},
-			request: "PATCH /crm-object-schemas/2026-09/schemas/2-123",
-			body:    `{"labels":{"singular":"A","plural":"B"},"searchableProperties":["x"]}`,
-			answer:  `{"id":"9"}`,
-		},
-		{
 			name: "define an association",
 			call: func(ctx context.Context, c *Client) (any, error) {
 				return none(c.CreateAssociationDefinition(ctx, "2-123", "0-3", "thnks_to_deal"))

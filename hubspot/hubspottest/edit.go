@@ -1,0 +1,238 @@
+package hubspottest
+
+import (
+	"fmt"
+	"time"
+)
+
+// The methods here do what people do in HubSpot's pages. They check nothing
+// but that names exist, and panic when one does not: the mistake is in the
+// calling program.
+
+// AddContact adds a contact; email may be "". An address that is taken
+// already panics.
+func (p *Portal) AddContact(email string, properties map[string]string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.add("contacts", with(properties, "email", email))
+}
+
+// AddCompany adds a company.
+func (p *Portal) AddCompany(properties map[string]string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.add("companies", properties)
+}
+
+// AddDeal adds a deal; without a dealstage it is an open one.
+func (p *Portal) AddDeal(properties map[string]string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if properties["dealstage"] == "" {
+		properties = with(properties, "dealstage", "qualifiedtobuy")
+	}
+	if properties["pipeline"] == "" {
+		properties = with(properties, "pipeline", "default")
+	}
+	return p.add("deals", properties)
+}
+
+// AddRecord adds a record of any type.
+func (p *Portal) AddRecord(objectType string, properties map[string]string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.add(objectType, properties)
+}
+
+// AddOwner adds a user who can own records and returns the owner id.
+func (p *Portal) AddOwner(email, first, last string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := isoMilli(time.Now().UnixMilli())
+	id := fmt.Sprintf("%08d", 10_000_000+len(p.owners))
+	p.owners = append(p.owners, owner{
+		ID: id, Email: email, Type: "PERSON", FirstName: first, LastName: last,
+		UserID: int64(4000 + len(p.owners)), CreatedAt: at, UpdatedAt: at,
+	})
+	return id
+}
+
+// UpdateProperties changes values of a record; "" clears. Additional e-mail
+// addresses can be set here, as merges set them.
+func (p *Portal) UpdateProperties(objectType, id string, properties map[string]string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t, r := p.must(objectType, id)
+	p.set(t, r, t.slotValues(r, properties), time.Now())
+}
+
+// Archive deletes a record as a person does; it can be restored.
+func (p *Portal) Archive(objectType, id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t, r := p.must(objectType, id)
+	p.archive(t, r, time.Now())
+}
+
+// Restore brings an archived record back, without its associations. It
+// reports false when another record has taken one of its unique values.
+func (p *Portal) Restore(objectType, id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t, r := p.must(objectType, id)
+	return r.archived == 0 || p.restore(t, r, time.Now())
+}
+
+// Merge merges the record other into the record id and returns the id of the
+// new, third record.
+func (p *Portal) Merge(objectType, id, other string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t, a := p.must(objectType, id)
+	_, b := p.must(objectType, other)
+	if a == b {
+		panic("hubspottest: a record cannot be merged with itself")
+	}
+	return p.merge(t, a, b, time.Now()).idText()
+}
+
+// Associate links two records without a label.
+func (p *Portal) Associate(fromType, fromID, toType, toID string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	from, a := p.must(fromType, fromID)
+	to, b := p.must(toType, toID)
+	p.associate(a, b, p.plain(from, to))
+}
+
+// Dissociate removes every association between two records.
+func (p *Portal) Dissociate(fromType, fromID, toType, toID string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, a := p.must(fromType, fromID)
+	to, b := p.must(toType, toID)
+	dropLinks(a, b, to)
+}
+
+// AssociateLabelled links two records with a label, which is defined if it
+// does not exist, and returns its association type id.
+func (p *Portal) AssociateLabelled(fromType, fromID, toType, toID, label string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	from, a := p.must(fromType, fromID)
+	to, b := p.must(toType, toID)
+	p.plain(from, to)
+	for _, k := range p.pairs[pairKey{from, to}] {
+		if k.label == label {
+			p.associate(a, b, k)
+			return k.id
+		}
+	}
+	k := p.label(from, to, label, "")
+	p.associate(a, b, k)
+	return k.id
+}
+
+// SetPrimaryCompany makes a company the primary one of a contact.
+func (p *Portal) SetPrimaryCompany(contactID, companyID string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, a := p.must("contacts", contactID)
+	_, b := p.must("companies", companyID)
+	p.associate(a, b, p.links[linkKey{hubspotDefined, 1}])
+}
+
+// LimitAssociations sets an administrator's limit: how many records of toType
+// one record of fromType may be linked to.
+func (p *Portal) LimitAssociations(fromType, toType string, most int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.linkCaps[pairKey{p.mustType(fromType), p.mustType(toType)}] = most
+}
+
+// RequireProperty makes a property required for new records, as the form
+// that creates records does. It binds calls of 2026-09 only.
+func (p *Portal) RequireProperty(objectType, property string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rules = append(p.rules, rule{t: p.mustType(objectType), requires: property})
+}
+
+// AddConditionalRule makes a property required wherever another one has the
+// value given. It binds calls of 2026-09 only.
+func (p *Portal) AddConditionalRule(objectType, when, equals, requires string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rules = append(p.rules, rule{p.mustType(objectType), when, equals, requires})
+}
+
+// ClearRules removes every rule.
+func (p *Portal) ClearRules() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rules = nil
+}
+
+// ArchiveProperty deletes a property of a custom object, whether it is in use
+// or not.
+func (p *Portal) ArchiveProperty(objectType, name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mustProperty(p.mustType(objectType), name).archived = true
+}
+
+// SetOptions replaces the options of an enumeration.
+func (p *Portal) SetOptions(objectType, name string, values ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pr := p.mustProperty(p.mustType(objectType), name)
+	pr.Options = nil
+	for i, v := range values {
+		pr.Options = append(pr.Options, option{Label: v, Value: v, DisplayOrder: i})
+	}
+}
+
+// SetTier changes the account's subscription.
+func (p *Portal) SetTier(t Tier) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opt.Tier = t
+}
+
+// SetToken replaces the accepted token; the old one gets 401 from now on.
+func (p *Portal) SetToken(token string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opt.Token = token
+}
+
+// SetScopes replaces the granted scopes.
+func (p *Portal) SetScopes(scopes ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.scopes)
+	for _, s := range scopes {
+		p.scopes[s] = true
+	}
+}
+
+// AddForeignSchema adds a custom object that somebody else made under this
+// name, with a few properties of their own, and returns its type id.
+func (p *Portal) AddForeignSchema(name string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t, r := p.createSchema(schemaBody{
+		Name: name, Labels: labels{"Thnk", "Thnks"}, PrimaryDisplayProperty: "thnk_name",
+		SearchableProperties: []string{"thnk_name"}, RequiredProperties: []string{"thnk_name"},
+		AssociatedObjects: []string{"0-1", "0-2", "0-3"},
+		Properties: []definition{
+			{Name: "thnk_name", Label: "Thnk Name", Type: "string", FieldType: "text"},
+			{Name: "thnk_id", Label: "Thnk ID", Type: "string", FieldType: "text"},
+			{Name: "status", Label: "Status", Type: "string", FieldType: "text"},
+		},
+	}, time.Now())
+	if r != nil {
+		panic("hubspottest: AddForeignSchema: " + r.Message)
+	}
+	return t.id
+}

@@ -1,0 +1,191 @@
+// Package hubspottest emulates one HubSpot portal in memory, as strictly as
+// the real one answers: its limits, its 207 rules, its refusals in prose, its
+// shuffled results, its lags, and faults on demand.
+//
+// A [Portal] is an [http.Handler]. Serve it on a listener, or reach it without
+// sockets through [Transport], also inside a testing/synctest bubble: the
+// package reads time through the time package only.
+//
+//	p := hubspottest.New(hubspottest.Options{Seed: 1})
+//	contact := p.AddContact("ada@example.com", nil)
+//	client := &http.Client{Transport: hubspottest.Transport(p)}
+//
+// It serves the date-versioned paths (2026-03, 2026-09) and the v3 and v4
+// paths of the same operations: objects, associations, schemas, properties,
+// deal pipelines, owners, account information and limits tracking. What a
+// person does in HubSpot's own pages (edit, merge, archive, add a rule) is a
+// method of Portal, and so is looking at what the portal holds.
+//
+// Shapes and rules follow https://developers.hubspot.com/docs. Where those
+// pages leave something open, [Options] has a switch.
+package hubspottest
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// maxBody bounds a request body. The largest legal one, a batch of a hundred
+// records of a few full-length texts, stays below it.
+const maxBody = 32 << 20
+
+// maxURI bounds a request's path and query; longer ones get 414.
+const maxURI = 8 << 10
+
+// A Portal is one emulated HubSpot account. It is safe for concurrent use.
+type Portal struct {
+	opt    Options
+	zone   *time.Location
+	scopes map[string]bool
+
+	mu       sync.Mutex // guards everything below
+	rng      *rand.Rand
+	types    []*objectType // in order of creation
+	byName   map[string]*objectType
+	nextID   int64 // next record id
+	nextType int   // next custom object type number
+	nextLink int   // next custom association type id
+	links    map[linkKey]*linkType
+	pairs    map[pairKey][]*linkType // first the unlabelled type
+	linkCaps map[pairKey]int
+	owners   []owner
+	rules    []rule
+
+	burst        window
+	searches     window
+	associations window
+	day          dayCounter
+	faults       []*faultState
+	requests     Requests
+}
+
+// New makes a portal with contacts, companies, deals and no records.
+func New(o Options) *Portal {
+	o = o.withDefaults()
+	zone, err := time.LoadLocation(o.TimeZone)
+	if err != nil {
+		zone = time.UTC
+	}
+	p := &Portal{
+		opt:      o,
+		zone:     zone,
+		scopes:   make(map[string]bool),
+		rng:      rand.New(rand.NewPCG(o.Seed, 0x68756273706f74)),
+		byName:   make(map[string]*objectType),
+		nextID:   o.FirstID,
+		links:    make(map[linkKey]*linkType),
+		pairs:    make(map[pairKey][]*linkType),
+		linkCaps: make(map[pairKey]int),
+		requests: newRequests(),
+	}
+	p.burst = window{span: 10 * time.Second, limit: o.Limits.Burst}
+	p.searches = window{span: time.Second, limit: o.Limits.SearchPerSecond}
+	p.associations = window{span: 10 * time.Second, limit: o.Limits.AssociationsPer10s}
+	p.nextType = 1_000_000 + p.rng.IntN(40_000_000)
+	p.nextLink = 11 + p.rng.IntN(400)
+	for _, s := range o.Scopes {
+		p.scopes[s] = true
+	}
+	p.addStandardTypes()
+	return p
+}
+
+// Token is the bearer token that the portal accepts.
+func (p *Portal) Token() string { return p.opt.Token }
+
+// ID is the portal id.
+func (p *Portal) ID() int64 { return p.opt.ID }
+
+// An answer is a complete response before limits and faults touch it.
+type answer struct {
+	status int
+	body   []byte
+	header map[string]string
+	html   bool
+}
+
+// ServeHTTP answers one API request.
+func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{p: p, r: r, query: r.URL.Query(), now: time.Now()}
+	known := c.parse()
+	fault := p.begin(c)
+
+	if fault != nil && !fault.AfterEffect {
+		if p.strike(w, c, fault, nil) {
+			return
+		}
+	}
+	a := c.answer(known)
+	if fault != nil {
+		if (fault.AfterEffect || fault.rewrites()) && p.strike(w, c, fault, &a) {
+			return
+		}
+	}
+	p.write(w, c, a)
+}
+
+// begin counts the request, names its correlation id and finds its fault.
+func (p *Portal) begin(c *call) *Fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.correlation = fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x",
+		p.rng.Uint32(), p.rng.Uint32()>>16, p.rng.Uint32()>>20, 0x8000|p.rng.Uint32()>>18, p.rng.Uint64()>>16)
+	p.requests.add(c)
+	return p.takeFault(c)
+}
+
+// answer does what the request asks for.
+func (c *call) answer(known bool) answer {
+	if !known {
+		return c.refuse(notFound("The requested resource was not found. Check the path and its version."))
+	}
+	if r := c.p.admit(c); r != nil {
+		return c.refuse(r)
+	}
+	if len(c.r.URL.RequestURI()) > maxURI {
+		return c.refuse(&refusal{status: http.StatusRequestURITooLong, Category: "VALIDATION_ERROR", Message: "The request URI is too long."})
+	}
+	body, err := io.ReadAll(io.LimitReader(c.r.Body, maxBody+1))
+	if err != nil {
+		return c.refuse(invalid("The request body could not be read."))
+	}
+	if len(body) > maxBody {
+		return c.refuse(&refusal{status: http.StatusRequestEntityTooLarge, Category: "VALIDATION_ERROR", Message: "The request body is too large."})
+	}
+	c.body = body
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
+	return c.dispatch()
+}
+
+func (p *Portal) write(w http.ResponseWriter, c *call, a answer) {
+	p.mu.Lock()
+	p.requests.ByStatus[a.status]++
+	p.mu.Unlock()
+	c.writeHeader(w, a)
+	_, _ = w.Write(a.body) // the caller has gone; there is nobody to tell
+}
+
+// writeHeader sends names in lower case, as HubSpot does on the wire.
+func (c *call) writeHeader(w http.ResponseWriter, a answer) {
+	h := w.Header()
+	h["x-hubspot-correlation-id"] = []string{c.correlation}
+	for _, kv := range c.rateHeader {
+		h[kv[0]] = []string{kv[1]}
+	}
+	for k, v := range a.header {
+		h[k] = []string{v}
+	}
+	switch {
+	case len(a.body) == 0:
+	case a.html:
+		h["content-type"] = []string{"text/html; charset=utf-8"}
+	default:
+		h["content-type"] = []string{"application/json;charset=utf-8"}
+	}
+	w.WriteHeader(a.status)
+}

@@ -1,0 +1,102 @@
+package hubspottest
+
+import (
+	"net/http"
+	"strings"
+)
+
+// permit checks that the token's scopes and the account's tier allow a call.
+// https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/scopes
+func (p *Portal) permit(c *call) *refusal {
+	switch c.area {
+	case "objects", "associations":
+		return p.permitRecords(c)
+	case "schemas":
+		if c.r.Method == http.MethodGet || strings.HasSuffix(c.r.URL.Path, "/batch/read") {
+			return p.need(true, "crm.schemas.custom.read")
+		}
+		return p.need(true, "crm.schemas.custom.write")
+	case "properties":
+		return p.permitProperties(c)
+	case "pipelines":
+		if len(c.seg) > 0 {
+			return p.need(p.isCustom(c.seg[0]), "crm.objects."+p.scopeName(c.seg[0])+".read")
+		}
+	case "owners":
+		return p.need(false, "crm.objects.owners.read")
+	}
+	return nil
+}
+
+func (p *Portal) permitRecords(c *call) *refusal {
+	if len(c.seg) == 0 {
+		return nil
+	}
+	reads := c.r.Method == http.MethodGet || c.class == ClassSearch || strings.HasSuffix(c.r.URL.Path, "/batch/read")
+	other := ""
+	switch {
+	case c.area == "associations" && len(c.seg) > 1:
+		other = c.seg[1]
+	case len(c.seg) > 4 && c.seg[2] == "associations":
+		other = c.seg[len(c.seg)-2]
+	case len(c.seg) == 4 && c.seg[2] == "associations":
+		other = c.seg[3]
+	}
+	access := map[bool]string{true: ".read", false: ".write"}
+	if other == "" {
+		return p.need(p.isCustom(c.seg[0]), "crm.objects."+p.scopeName(c.seg[0])+access[reads])
+	}
+	a, b := "crm.objects."+p.scopeName(c.seg[0]), "crm.objects."+p.scopeName(other)
+	custom := p.isCustom(c.seg[0]) || p.isCustom(other)
+	if !reads && !p.opt.FarSideWrite {
+		// Writing on one side and reading on the other is enough.
+		if p.scopes[b+".write"] && !p.scopes[a+".write"] {
+			a, b = b, a
+		}
+		return p.need(custom, a+".write", b+".read")
+	}
+	return p.need(custom, a+access[reads], b+access[reads])
+}
+
+// permitProperties lets object readers read definitions too.
+func (p *Portal) permitProperties(c *call) *refusal {
+	if len(c.seg) == 0 {
+		return nil
+	}
+	name, custom := p.scopeName(c.seg[0]), p.isCustom(c.seg[0])
+	if c.r.Method != http.MethodGet && !strings.HasSuffix(c.r.URL.Path, "/batch/read") {
+		return p.need(custom, "crm.schemas."+name+".write")
+	}
+	if p.scopes["crm.schemas."+name+".read"] || p.scopes["crm.objects."+name+".read"] {
+		return p.need(custom)
+	}
+	return p.need(custom, "crm.schemas."+name+".read")
+}
+
+// need refuses unless every scope is granted. Scopes of custom objects can
+// only be granted by an Enterprise account.
+func (p *Portal) need(custom bool, scopes ...string) *refusal {
+	if custom && p.opt.Tier != Enterprise {
+		if len(scopes) == 0 {
+			scopes = []string{"crm.schemas.custom.read"}
+		}
+		return missingScopes(scopes...)
+	}
+	for _, s := range scopes {
+		if !p.scopes[s] {
+			return missingScopes(scopes...)
+		}
+	}
+	return nil
+}
+
+// scopeName is the object's part of a scope. What is not known counts as
+// custom.
+func (p *Portal) scopeName(objectType string) string {
+	if t := p.byName[objectType]; t != nil && !t.custom {
+		return t.name
+	}
+	return "custom"
+}
+
+func (p *Portal) isCustom(objectType string) bool { return p.scopeName(objectType) == "custom" }
