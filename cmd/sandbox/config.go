@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// writeConfig writes a configuration for the sandbox, with its credentials,
+// into dir, which it makes where it does not exist.
+func writeConfig(dir string, r Ready) (path string, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, "config.yaml")
+	config := fmt.Sprintf(`state_dir: %q
+portals:
+  - name: sandbox
+    hubspot: {base_url: %q, token_file: hubspot-token}
+    thnks: {base_url: %q, api_key_file: thnks-key}
+`, filepath.Join(dir, "state"), r.HubSpot, r.Thnks)
+	for _, f := range []struct{ path, text string }{
+		{filepath.Join(dir, "hubspot-token"), r.Token},
+		{filepath.Join(dir, "thnks-key"), r.Key},
+		{path, config},
+	} {
+		if err := os.WriteFile(f.path, []byte(f.text), 0o600); err != nil {
+			return "", err
+		}
+	}
+	return path, nil
+}

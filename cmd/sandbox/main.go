@@ -1,0 +1,137 @@
+// Command sandbox serves an emulated HubSpot portal and an emulated Thnks
+// account on loopback, for trying out a configuration, for measuring, and for
+// tests that need the vendors in another process:
+//
+//	go run ./cmd/sandbox --transactions 10000 --config-dir /tmp/sandbox &
+//	go run ./cmd/thnks-hubspot-sync sync --backfill --config /tmp/sandbox/config.yaml
+//
+// When it is ready it prints one line of JSON with the addresses and the
+// credentials; the control address answers GET /counts with how far the portal
+// and the source agree. It runs until SIGINT or SIGTERM.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "sandbox:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the command line.
+type options struct {
+	size                         size
+	hubspot, thnks, control, dir string
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	f := flag.NewFlagSet("sandbox", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.IntVar(&o.size.transactions, "transactions", 3000, "how many transactions Thnks holds")
+	f.IntVar(&o.size.recipients, "recipients", 0, "to how many addresses they went; 0 for a fifth of the transactions")
+	f.Float64Var(&o.size.matched, "matched", 0.8, "share of the addresses that HubSpot has as contacts, 0 to 1")
+	f.IntVar(&o.size.deals, "deals", 1, "deals of each contact, all of them open")
+	f.Uint64Var(&o.size.seed, "seed", 1, "the same seed makes the same sandbox")
+	f.BoolVar(&o.size.ugly, "ugly", false, "with the texts, addresses and gaps that make real data awkward")
+	f.BoolVar(&o.size.limits, "limits", false, "enforce the rate limits of an account with an Enterprise subscription")
+	f.StringVar(&o.hubspot, "hubspot", "127.0.0.1:0", "loopback `address` of HubSpot; port 0 for a free one")
+	f.StringVar(&o.thnks, "thnks", "127.0.0.1:0", "loopback `address` of Thnks")
+	f.StringVar(&o.control, "control", "127.0.0.1:0", "loopback `address` of GET /counts")
+	f.StringVar(&o.dir, "config-dir", "", "write config.yaml and the credentials into `DIR`")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	switch {
+	case f.NArg() > 0:
+		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	case o.size.transactions < 0, o.size.recipients < 0, o.size.deals < 0:
+		return o, errors.New("--transactions, --recipients and --deals: 0 or more")
+	case o.size.matched < 0, o.size.matched > 1:
+		return o, errors.New("--matched: a share between 0 and 1")
+	}
+	return o, nil
+}
+
+// Ready is the line that is printed when all three addresses answer.
+type Ready struct {
+	HubSpot string `json:"hubspot"` // base URLs
+	Thnks   string `json:"thnks"`
+	Control string `json:"control"`
+	Token   string `json:"token"`
+	Key     string `json:"key"`
+	Config  string `json:"config,omitempty"` // the configuration file that was written
+}
+
+// run serves until the context ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	w := build(o.size, time.Now().UTC())
+	ready := Ready{Token: token, Key: key}
+	failed := make(chan error, 3)
+	for _, s := range []struct {
+		address string
+		handler http.Handler
+		url     *string
+	}{
+		{o.hubspot, w.portal, &ready.HubSpot},
+		{o.thnks, w.thnks, &ready.Thnks},
+		{o.control, w.control(), &ready.Control},
+	} {
+		l, err := listen(s.address)
+		if err != nil {
+			return err
+		}
+		*s.url = "http://" + l.Addr().String()
+		srv := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second}
+		defer srv.Close()
+		go func() { failed <- srv.Serve(l) }()
+	}
+	if o.dir != "" {
+		if ready.Config, err = writeConfig(o.dir, ready); err != nil {
+			return err
+		}
+	}
+	if err := json.NewEncoder(stdout).Encode(ready); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+// listen listens on a loopback address: the sandbox answers to anyone.
+func listen(address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return nil, fmt.Errorf("%s: use a loopback address such as 127.0.0.1:0", address)
+	}
+	return net.Listen("tcp", address)
+}

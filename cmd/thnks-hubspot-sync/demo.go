@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/stats"
+)
+
+// shownQuarantine is how many records in quarantine the demo shows.
+const shownQuarantine = 3
+
+// demoEvery is how often the demo's world turns and is synced.
+const demoEvery = 3 * time.Second
+
+func (a *app) demoCommand() *cobra.Command {
+	var (
+		once         bool
+		transactions int
+	)
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch a sync in a sandbox inside this process: no account, no network, no file left",
+		Long: `Runs the real program against a sandbox HubSpot portal and a sandbox Thnks
+account, both inside this process and reached over loopback HTTP: creates the
+custom object, backfills, shows links and statistics, then goes on living with
+a pass every few seconds, until Ctrl-C.`,
+		Example: `  thnks-hubspot-sync demo
+  thnks-hubspot-sync demo --once --transactions 10000`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if transactions < 1 {
+				return usagef("--transactions %d: at least 1", transactions)
+			}
+			// A reader that goes away ends the demo like Ctrl-C, so that it can clean up.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGPIPE)
+			defer stop()
+			b, err := newSandbox(transactions, time.Now().UTC())
+			if err != nil {
+				return fmt.Errorf("setting up the sandbox: %w", err)
+			}
+			defer func() { err = errors.Join(err, b.close()) }()
+			err = a.demo(ctx, b, once)
+			if ctx.Err() != nil && !once {
+				fmt.Fprintln(a.stdout, "\nThe sandbox is gone, and with it every file.")
+				return nil
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&once, "once", false, "end after the backfill and the statistics")
+	cmd.Flags().IntVar(&transactions, "transactions", 3000, "how many transactions have happened: `N`")
+	return cmd
+}
+
+// demo tells the story: what there is, the backfill, what came of it, and
+// then life.
+func (a *app) demo(ctx context.Context, b *sandbox, once bool) (err error) {
+	cfg, err := b.config()
+	if err != nil {
+		return err
+	}
+	// What the run logs beside warnings, the demo tells in its own words.
+	cfg.Log.Level = slog.LevelWarn
+	s := newSession(cfg, cfg.Portals, a.stderr, true)
+	defer s.close()
+
+	fmt.Fprintf(a.stdout, `A sandbox HubSpot portal at %s and a sandbox Thnks at %s,
+both inside this process: no account, no network, no file left behind.
+Thnks holds %s transactions to %s people. HubSpot knows %s of them, with companies and deals.
+
+`, b.hubspotURL, b.thnksURL, count(b.thnks.Len()), count(b.people), count(b.known))
+
+	req := giftsync.Request{Mode: giftsync.Backfill}
+	p := s.portals[0]
+	r := s.run(ctx, p, req, s.progress())
+	if r.err != nil {
+		return r.err
+	}
+	printReport(a.stdout, r.report)
+	fmt.Fprint(a.stdout, "\nSome gifts as HubSpot now links them:\n")
+	b.printLinks(a.stdout)
+
+	if err := s.tell(ctx, a.stdout); err != nil {
+		return err
+	}
+	if once {
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "\nGifts go on arriving and changing; a pass every %s, until Ctrl-C.\n", demoEvery)
+	return s.goOn(ctx, a.stdout, b)
+}
+
+// tell prints what is in quarantine, and the statistics.
+func (s *session) tell(ctx context.Context, w io.Writer) error {
+	p := s.portals[0]
+	q, err := s.quarantined(ctx, p.Name)
+	if err != nil {
+		return err
+	}
+	if len(q.Records) > 0 {
+		fmt.Fprintln(w)
+		printQuarantine(w, q, shownQuarantine)
+	}
+	rep, err := s.stats(ctx, p)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	return stats.Table(w, rep)
+}

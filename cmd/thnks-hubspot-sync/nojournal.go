@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// noJournal is the journal of a portal that has never been synced. It
+// remembers nothing: a dry run must leave nothing behind, a state file
+// included.
+type noJournal struct{}
+
+var _ giftsync.Journal = noJournal{}
+
+func (noJournal) Gifts([]string) (map[string]plan.Stored, error) {
+	return make(map[string]plan.Stored), nil
+}
+
+func (noJournal) All(context.Context) iter.Seq2[plan.Stored, error] {
+	return func(func(plan.Stored, error) bool) {}
+}
+
+func (noJournal) Count() (int, error) { return 0, nil }
+
+func (noJournal) OrphanCounts() (map[plan.Orphan]int, error) {
+	return make(map[plan.Orphan]int), nil
+}
+
+func (noJournal) Checkpoint(string) (store.Checkpoint, bool, error) {
+	return store.Checkpoint{}, false, nil
+}
+
+func (noJournal) Meta(string) ([]byte, error) { return nil, nil }
+
+func (noJournal) QuarantinedByID([]string) (map[string]store.Quarantined, error) {
+	return make(map[string]store.Quarantined), nil
+}
+
+func (noJournal) Quarantine(context.Context) iter.Seq2[store.Quarantined, error] {
+	return func(func(store.Quarantined, error) bool) {}
+}
+
+func (noJournal) Commit(store.Commit) error {
+	return errors.New("a dry run without a state file has nowhere to write")
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"thnks-hubspot-sync/configs"
+	giftsync "thnks-hubspot-sync/sync"
+)
+
+// logEvery is how often a run that nobody watches live logs its progress.
+const logEvery = 5 * time.Second
+
+// A session is what the portals of one command share: the configuration, the
+// log and, at a terminal, the live line.
+type session struct {
+	cfg     *configs.Config
+	portals []configs.Portal // the ones the command is about
+	log     *slog.Logger
+	live    *live // nil where nobody watches
+}
+
+// session loads the configuration and chooses the portals: the named one, or
+// all for "". watch asks for a live line, which there is at a terminal only.
+func (a *app) session(portal string, watch bool) (*session, error) {
+	cfg, err := configs.Load(a.configPath)
+	if err != nil {
+		return nil, err
+	}
+	chosen := cfg.Portals
+	if portal != "" {
+		i := slices.IndexFunc(chosen, func(p configs.Portal) bool { return p.Name == portal })
+		if i < 0 {
+			names := make([]string, len(cfg.Portals))
+			for i, p := range cfg.Portals {
+				names[i] = p.Name
+			}
+			return nil, usagef("%s has no portal %q; it has %s", a.configPath, portal, strings.Join(names, ", "))
+		}
+		chosen = chosen[i : i+1]
+	}
+	return newSession(cfg, chosen, a.stderr, watch), nil
+}
+
+func newSession(cfg *configs.Config, portals []configs.Portal, stderr io.Writer, watch bool) *session {
+	s := &session{cfg: cfg, portals: portals}
+	tty, isTTY := terminal(stderr)
+	if watch && isTTY {
+		s.live = newLive(stderr, func() int { return columns(tty) })
+		stderr = s.live
+	}
+	s.log = newLogger(stderr, styleOf(cfg.Log.Format, isTTY, os.Getenv("JOURNAL_STREAM")), cfg.Log.Level)
+	return s
+}
+
+// progress is what the portals' engines report their progress to.
+func (s *session) progress() func(giftsync.Progress) {
+	if s.live != nil {
+		return s.live.progress
+	}
+	return logged(s.log, logEvery)
+}
+
+// close takes the live line off the terminal, for good.
+func (s *session) close() {
+	if s.live != nil {
+		s.live.close()
+		s.live = nil
+	}
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"thnks-hubspot-sync/configs"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/stats"
+)
+
+func (a *app) statsCommand() *cobra.Command {
+	var (
+		portal, format, output string
+		asJSON                 bool
+	)
+	cmd := &cobra.Command{
+		Use:   "stats",
+		Short: "Print each portal's statistics",
+		Long: `Prints the statistics of the gifts in HubSpot as the last sync left them:
+totals, redemption rate, top types and senders, months, deals, recent activity.`,
+		Example: `  thnks-hubspot-sync stats
+  thnks-hubspot-sync stats --portal acme --format json --output stats.json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case format != "table" && format != "json":
+				return usagef("--format %s: use table or json", format)
+			case asJSON && cmd.Flags().Changed("format") && format != "json":
+				return usagef("--json and --format %s contradict each other", format)
+			case asJSON:
+				format = "json"
+			}
+			s, err := a.session(portal, false)
+			if err != nil {
+				return err
+			}
+			var out bytes.Buffer
+			status, err := a.writeStats(cmd.Context(), s, &out, format == "json")
+			if err != nil {
+				return err
+			}
+			if output == "" {
+				_, err = a.stdout.Write(out.Bytes())
+			} else {
+				// Statistics name recipients: nobody else's business.
+				err = renameio.WriteFile(output, out.Bytes(), 0o600)
+			}
+			if err != nil {
+				return err
+			}
+			return status.asError()
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&portal, "portal", "", "only the portal `NAME`")
+	f.StringVar(&format, "format", "table", "`FORMAT`: table or json")
+	f.StringVarP(&output, "output", "o", "", "write to the file `PATH`, replacing it at once, instead of standard output")
+	f.BoolVar(&asJSON, "json", false, "the same as --format json")
+	return cmd
+}
+
+// writeStats writes the portals' statistics. A portal that has none to show
+// is named on standard error and does not keep the others from being shown.
+func (a *app) writeStats(ctx context.Context, s *session, out *bytes.Buffer, asJSON bool) (status, error) {
+	doc := document[stats.Report]{Portals: []stats.Report{}}
+	worst := done
+	for _, p := range s.portals {
+		rep, err := s.stats(ctx, p)
+		if err != nil {
+			fmt.Fprintf(a.stderr, "thnks-hubspot-sync: portal %s: %v\n", p.Name, err)
+			worst = worst.worse(failed)
+			continue
+		}
+		if asJSON {
+			doc.Portals = append(doc.Portals, rep)
+			continue
+		}
+		if out.Len() > 0 {
+			out.WriteByte('\n')
+		}
+		if err := stats.Table(out, rep); err != nil {
+			return failed, err
+		}
+	}
+	if asJSON {
+		return worst, writeJSON(out, doc)
+	}
+	return worst, nil
+}
+
+// stats computes one portal's statistics from its journal.
+func (s *session) stats(ctx context.Context, p configs.Portal) (stats.Report, error) {
+	j, err := s.readState(p.Name)
+	if err != nil {
+		return stats.Report{}, err
+	}
+	defer j.Close()
+	return stats.Compute(j.All(ctx), statsOptions(p.Name, p.TimeZone, j))
+}
+
+// statsOptions says how statistics of a portal are to be cut: in its
+// configured time zone, or else in its HubSpot account's.
+func statsOptions(portal string, zone *time.Location, j giftsync.Journal) stats.Options {
+	if zone == nil {
+		zone = giftsync.PortalZone(j)
+	}
+	return stats.Options{
+		Portal:   portal,
+		Location: zone,
+		Stages:   giftsync.Stages(j),
+		LastSync: giftsync.LastSync(j),
+	}
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"thnks-hubspot-sync/configs"
+)
+
+// A status is the program's exit status.
+type status int
+
+// The statuses, fixed for scripts and units that look at them.
+const (
+	done        status = 0 // all was done
+	failed      status = 1 // a run failed
+	misused     status = 2 // usage or configuration
+	quarantined status = 3 // done, but this run left records in quarantine
+)
+
+// worse returns the worse of two portals' statuses: one that failed outweighs
+// one that is configured wrongly, and that one with something in quarantine.
+func (s status) worse(t status) status {
+	badness := [...]int{done: 0, quarantined: 1, misused: 2, failed: 3}
+	if badness[t] > badness[s] {
+		return t
+	}
+	return s
+}
+
+// statusOf returns the status that an error stands for.
+func statusOf(err error) status {
+	var said statusError
+	var wrong usage
+	var load *configs.LoadError
+	switch {
+	case err == nil:
+		return done
+	case errors.As(err, &said):
+		return status(said)
+	case errors.As(err, &wrong), errors.As(err, &load):
+		return misused
+	default:
+		return failed
+	}
+}
+
+// usage marks an error in what the caller asked for or configured.
+type usage struct{ error }
+
+func (u usage) Unwrap() error { return u.error }
+
+func usagef(format string, args ...any) error {
+	return usage{fmt.Errorf(format, args...)}
+}
+
+// A statusError is a status whose reasons have been printed already.
+type statusError status
+
+func (s statusError) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// asError returns the status as a command's error: nil when all was done.
+func (s status) asError() error {
+	if s == done {
+		return nil
+	}
+	return statusError(s)
+}
+
+// explain prints what err says, unless that was done already, and returns its
+// status. command is the one that was called, as the user would type it.
+func explain(w io.Writer, command string, err error) status {
+	s := statusOf(err)
+	var said statusError
+	var load *configs.LoadError
+	if err == nil || errors.As(err, &said) {
+		return s
+	}
+	fmt.Fprintf(w, "thnks-hubspot-sync: %v\n", err)
+	if s == misused && !errors.As(err, &load) {
+		fmt.Fprintf(w, "See '%s --help'.\n", command)
+	}
+	return s
+}
