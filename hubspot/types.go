@@ -81,6 +81,9 @@ const (
 	Other        Class = "other" // schemas, properties, pipelines, account; paced with Objects
 )
 
+// Classes returns all classes, in the order in which reports name them.
+func Classes() []Class { return []Class{Objects, Associations, Search, OAuth, Other} }
+
 // A Pair is an association to create between two existing records.
 type Pair struct {
 	FromID, ToID string

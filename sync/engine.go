@@ -211,14 +211,16 @@ func (r *run) finish(runErr error) (Report, error) {
 		Skipped:             make(map[string]int),
 		AssociationsCreated: r.linked,
 		HubSpotCalls:        make(map[hubspot.Class]int),
+		Orphans:             make(map[plan.Orphan]int),
 		StartedAt:           r.started,
 		FinishedAt:          time.Now().UTC(),
 		SchemaChanges:       r.schema,
 		Changes:             r.changes,
 	}
 	r.tally.report(&rep)
-	for class, n := range r.CRM.Calls() {
-		rep.HubSpotCalls[class] = n - r.calls0[class]
+	now := r.CRM.Calls()
+	for _, class := range hubspot.Classes() {
+		rep.HubSpotCalls[class] = now[class] - r.calls0[class]
 	}
 	rep.ThnksCalls = -r.thnks0
 	for _, s := range r.Sources {
@@ -228,7 +230,9 @@ func (r *run) finish(runErr error) (Report, error) {
 	if err != nil {
 		return rep, err
 	}
-	rep.Orphans = orphans
+	for _, reason := range plan.Orphans() {
+		rep.Orphans[reason] = orphans[reason]
+	}
 	if runErr != nil {
 		rep.Error = runErr.Error()
 		return rep, nil

@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	_ "time/tzdata" // time zones are the same everywhere, whatever the machine has installed
 
 	"github.com/spf13/cobra"
 )

@@ -35,7 +35,7 @@ func (s *session) open(p configs.Portal, dryRun bool, progress func(giftsync.Pro
 	if err != nil {
 		return nil, usagef("hubspot.token_file: %w", err)
 	}
-	sources, err := s.sources(p)
+	keys, err := s.keys(p)
 	if err != nil {
 		return nil, err
 	}
@@ -55,12 +55,16 @@ func (s *session) open(p configs.Portal, dryRun bool, progress func(giftsync.Pro
 		}
 	}()
 
+	sources, err := s.sources(p, keys, zoneOf(p.TimeZone, journal))
+	if err != nil {
+		return nil, err
+	}
 	o.hubspot, err = hubspot.New(hubspot.Config{
 		BaseURL:        p.HubSpot.BaseURL,
 		Version:        p.HubSpot.APIVersion,
 		Token:          oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token.Reveal()}),
 		RequestsPer10s: p.HubSpot.RequestsPer10s,
-		TimeZone:       func() *time.Location { return giftsync.PortalZone(journal) },
+		TimeZone:       func() *time.Location { return zoneOf(p.TimeZone, journal) },
 		Logger:         s.log.With("portal", p.Name),
 	})
 	if err != nil {
@@ -89,6 +93,15 @@ func (s *session) open(p configs.Portal, dryRun bool, progress func(giftsync.Pro
 	return o, nil
 }
 
+// zoneOf is a portal's time zone: the configured one, or else its HubSpot
+// account's as far as that is known.
+func zoneOf(configured *time.Location, j giftsync.Journal) *time.Location {
+	if configured != nil {
+		return configured
+	}
+	return giftsync.PortalZone(j)
+}
+
 // close lets go of the state file and of idle connections.
 func (o *portal) close() {
 	if o.hubspot != nil {
@@ -100,28 +113,46 @@ func (o *portal) close() {
 	}
 }
 
-// sources makes a Thnks client for each of the portal's keys.
-func (s *session) sources(p configs.Portal) ([]giftsync.Source, error) {
-	keys := p.Thnks.Keys
-	if len(keys) == 0 {
-		keys = []configs.ThnksKey{{Sender: "default", APIKeyFile: p.Thnks.APIKeyFile}}
+// A thnksKey is one of a portal's API keys, by the name that its checkpoints
+// are kept under.
+type thnksKey struct {
+	name   string
+	secret configs.Secret
+}
+
+// keys reads the portal's API keys.
+func (s *session) keys(p configs.Portal) ([]thnksKey, error) {
+	files := p.Thnks.Keys
+	if len(files) == 0 {
+		files = []configs.ThnksKey{{Sender: "default", APIKeyFile: p.Thnks.APIKeyFile}}
 	}
-	sources := make([]giftsync.Source, len(keys))
-	for i, k := range keys {
-		secret, err := s.cfg.ReadSecret(k.APIKeyFile)
+	keys := make([]thnksKey, len(files))
+	for i, f := range files {
+		secret, err := s.cfg.ReadSecret(f.APIKeyFile)
 		if err != nil {
 			return nil, usagef("thnks.api_key_file: %w", err)
 		}
+		keys[i] = thnksKey{f.Sender, secret}
+	}
+	return keys, nil
+}
+
+// sources makes a Thnks client for each of the portal's keys. Times that name
+// no zone are taken to be in this one.
+func (s *session) sources(p configs.Portal, keys []thnksKey, zone *time.Location) ([]giftsync.Source, error) {
+	sources := make([]giftsync.Source, len(keys))
+	for i, k := range keys {
 		client, err := thnksapi.New(thnksapi.Config{
 			BaseURL: p.Thnks.BaseURL,
-			Key:     secret.Reveal(),
+			Key:     k.secret.Reveal(),
 			Dialect: dialect(p.Thnks.Dialect),
+			Zone:    zone,
 			Logger:  s.log.With("portal", p.Name),
 		})
 		if err != nil {
 			return nil, usage{err}
 		}
-		sources[i] = giftsync.Source{Key: k.Sender, API: client}
+		sources[i] = giftsync.Source{Key: k.name, API: client}
 	}
 	return sources, nil
 }

@@ -107,12 +107,9 @@ func (s *session) stats(ctx context.Context, p configs.Portal) (stats.Report, er
 // statsOptions says how statistics of a portal are to be cut: in its
 // configured time zone, or else in its HubSpot account's.
 func statsOptions(portal string, zone *time.Location, j giftsync.Journal) stats.Options {
-	if zone == nil {
-		zone = giftsync.PortalZone(j)
-	}
 	return stats.Options{
 		Portal:   portal,
-		Location: zone,
+		Location: zoneOf(zone, j),
 		Stages:   giftsync.Stages(j),
 		LastSync: giftsync.LastSync(j),
 	}

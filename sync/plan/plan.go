@@ -34,6 +34,9 @@ const (
 	ContactGone Orphan = "contact_gone"
 )
 
+// Orphans returns the reasons, in the order in which reports name them.
+func Orphans() []Orphan { return []Orphan{NoEmail, BadEmail, NoContact, ContactGone} }
+
 // A Stored is what the journal says the portal holds for one gift.
 type Stored struct {
 	ObjectID  string    // record id of the custom object; never empty in the journal
