@@ -1,2 +1,20 @@
-// Package store keeps what must survive of one portal, in one bbolt file.
+// Package store keeps what must survive of one portal: the journal of gifts
+// that HubSpot holds, checkpoints, the quarantine and the audit. It is one
+// bbolt file per portal, laid out as schema.go says.
+//
+//	s, err := store.Open("/var/lib/thnks-hubspot-sync/acme.db", store.Options{Create: true})
+//	...
+//	defer s.Close()
+//	have, err := s.Gifts(ids)
+//	...
+//	err = s.Commit(store.Commit{Gifts: changed, Checkpoints: moved})
+//
+// A [Store] may be used by many goroutines. [Store.Commit] returns nil only
+// when its effects are on disk; they get there all together or not at all.
+// One process holds the file at a time, readers included.
+//
+// The file holds nothing that HubSpot and Thnks could not tell again, but for
+// the audit. So a damaged one is never repaired and never deleted: every
+// function that meets damage returns a [*CorruptError] that says how to
+// rebuild it, and the store refuses all work from then on.
 package store

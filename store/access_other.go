@@ -1,0 +1,23 @@
+//go:build !unix
+
+package store
+
+import (
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// checkOwn accepts everything: there are no mode bits here, and who may read
+// is inherited from the directory.
+func checkOwn(string, fs.FileInfo, fs.FileMode) error { return nil }
+
+// syncDir does nothing: a directory cannot be synced here.
+func syncDir(string) error { return nil }
+
+// release closes a file that bbolt has locked and can no longer close itself.
+func release(f *os.File) error { return f.Close() }
+
+// isDiskFull reports whether a write failed with ERROR_HANDLE_DISK_FULL or
+// ERROR_DISK_FULL.
+func isDiskFull(errno syscall.Errno) bool { return errno == 39 || errno == 112 }

@@ -1,0 +1,64 @@
+//go:build unix
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+// checkOwn checks owner and mode of the state file or its directory.
+func checkOwn(path string, info fs.FileInfo, mode fs.FileMode) error {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
+		owner := userName(int(st.Uid))
+		return &AccessError{
+			Path:    path,
+			Problem: fmt.Sprintf("belongs to %s, and this process runs as %s", owner, userName(os.Geteuid())),
+			Remedy:  "sudo -u " + owner + " " + os.Args[0] + " …",
+		}
+	}
+	if wide := info.Mode().Perm() &^ mode; wide != 0 {
+		return &AccessError{
+			Path:    path,
+			Problem: fmt.Sprintf("has mode %04o, which lets others in", info.Mode().Perm()),
+			Remedy:  fmt.Sprintf("chmod %o %s", mode, path),
+		}
+	}
+	return nil
+}
+
+// userName is the name of a user id, or the id in the form that sudo takes.
+func userName(uid int) string {
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		return fmt.Sprintf("#%d", uid)
+	}
+	return u.Username
+}
+
+// syncDir makes a new name in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// release closes a file that bbolt has locked and can no longer close itself.
+// The lock must be given up first: bbolt's mapping of the file would keep it.
+func release(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}
+
+// isDiskFull reports whether a write failed for want of room: no space, over
+// quota, over the process's file size limit.
+func isDiskFull(errno syscall.Errno) bool {
+	return errno == syscall.ENOSPC || errno == syscall.EDQUOT || errno == syscall.EFBIG
+}

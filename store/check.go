@@ -1,0 +1,180 @@
+package store
+
+import (
+	"bytes"
+	"context"
+
+	"go.etcd.io/bbolt"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// Check reads the whole file and proves it sound: its pages, every value, and
+// that the indexes and counts say exactly what the gifts say. It returns a
+// [*CorruptError] when they do not. Commits wait meanwhile, which in a
+// large file takes seconds.
+func (s *Store) Check(ctx context.Context) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.guarded(func() error {
+		info, err := s.file.Stat()
+		if err != nil {
+			return err
+		}
+		// First, because bbolt's own check works in a goroutine where a fault
+		// cannot be caught.
+		if _, err := inspect(s.file, info.Size(), true); err != nil {
+			return err
+		}
+		return s.db.View(func(tx *bbolt.Tx) error {
+			if err := checkPages(tx); err != nil {
+				return err
+			}
+			return s.checkContents(ctx, tx)
+		})
+	})
+}
+
+// checkPages runs bbolt's own check and waits for its end, as it uses tx until
+// then.
+func checkPages(tx *bbolt.Tx) error {
+	var first error
+	for err := range tx.Check() {
+		if first == nil {
+			first = damaged("%v", err)
+		}
+	}
+	return first
+}
+
+// checkContents decodes every value. Every gift must have its index entries;
+// as there must be no more entries than that, none can be stray.
+func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
+	b, err := openBuckets(tx)
+	if err != nil {
+		return err
+	}
+	want, err := readCounts(b.meta)
+	if err != nil {
+		return err
+	}
+	c := checker{buckets: b, secret: s.secret, orphans: make(map[plan.Orphan]int)}
+	have := counts{Orphans: c.orphans}
+	var orphaned, addressed, other int
+	for _, part := range []struct {
+		bucket *bbolt.Bucket
+		count  *int
+		check  func(key, value []byte) error
+	}{
+		{b.gift, &have.Gifts, c.gift},
+		{b.object, &other, c.object},
+		{b.orphan, &orphaned, checksumOnly},
+		{b.person, &addressed, checksumOnly},
+		{b.quarantine, &have.Quarantined, checkQuarantined},
+		{b.audit, &have.Audit, checkAudit},
+		{b.checkpoint, &other, checkCheckpoint},
+		{b.meta, &other, checksumOnly},
+	} {
+		if *part.count, err = each(ctx, part.bucket, part.check); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.recorded != have.Gifts:
+		return damaged("the index of records has %d entries and should have %d", c.recorded, have.Gifts)
+	case orphaned != c.orphaned:
+		return damaged("the index of orphans has %d entries and should have %d", orphaned, c.orphaned)
+	case addressed != c.addressed:
+		return damaged("the index of recipients has %d entries and should have %d", addressed, c.addressed)
+	case !have.equal(want):
+		return damaged("the counts are wrong")
+	}
+	return nil
+}
+
+func checksumOnly(_, _ []byte) error { return nil }
+
+func checkQuarantined(key, value []byte) error {
+	_, err := decodeQuarantined(string(key), value)
+	return err
+}
+
+func checkAudit(key, value []byte) error {
+	_, err := decodeAudit(key, value)
+	return err
+}
+
+func checkCheckpoint(_, value []byte) error {
+	_, err := decodeCheckpoint(value)
+	return err
+}
+
+// each calls f with every key and value of a bucket and returns how many there
+// are.
+func each(ctx context.Context, b *bbolt.Bucket, f func(key, value []byte) error) (n int, err error) {
+	err = b.ForEach(func(key, sealed []byte) error {
+		if n++; n%1000 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		value, err := unseal(key, sealed)
+		if err != nil {
+			return err
+		}
+		return f(key, value)
+	})
+	return n, err
+}
+
+// A checker compares gifts with the indexes.
+type checker struct {
+	*buckets
+	secret    []byte
+	orphans   map[plan.Orphan]int
+	orphaned  int // gifts that have an entry in the index of orphans
+	addressed int // gifts that have an entry in the index of recipients
+	recorded  int // transaction ids in the index of records
+}
+
+// gift checks that a gift has its index entries.
+func (c *checker) gift(key, value []byte) error {
+	g, err := decodeGift(string(key), value)
+	if err != nil {
+		return err
+	}
+	e := entriesOf(g)
+	ids, err := get(c.buckets.object, []byte(e.object))
+	if err != nil {
+		return err
+	}
+	found := false
+	for id := range bytes.SplitSeq(ids, nul) {
+		found = found || bytes.Equal(id, key)
+	}
+	if !found {
+		return damaged("the index of records lacks a gift")
+	}
+	if e.person != "" {
+		c.addressed++
+		if c.person.Get(personKey(mac(c.secret, e.person), string(key))) == nil {
+			return damaged("the index of recipients lacks a gift")
+		}
+	}
+	reason, err := get(c.orphan, key)
+	if err != nil {
+		return err
+	}
+	if string(reason) != string(e.orphan) {
+		return damaged("the index of orphans contradicts a gift")
+	}
+	if e.orphan != "" {
+		c.orphaned++
+		c.orphans[e.orphan]++
+	}
+	return nil
+}
+
+// object counts the transaction ids of a record.
+func (c *checker) object(_, value []byte) error {
+	c.recorded += bytes.Count(value, nul) + 1
+	return nil
+}

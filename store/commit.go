@@ -1,0 +1,296 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// Commit makes all effects of c durable together. When it returns an error,
+// none of them is in the file, unless the error says that this is unknown.
+// A [*FullError] leaves the store usable. Callers keep it to about 500 gifts,
+// as it holds up every other commit.
+//
+// The message of a gift is kept as its digest. A quarantined record keeps the
+// First of its first commit and counts its Attempts. Healed keys and removed
+// meta names need not exist. Effects are applied in the order of c's fields.
+func (s *Store) Commit(c Commit) error {
+	values := make([][]byte, len(c.Gifts))
+	for i, g := range c.Gifts {
+		if err := validID(g.Gift.ID); err != nil {
+			return fmt.Errorf("journal: a gift with an %w: it belongs into the quarantine", err)
+		}
+		if err := validID(g.ObjectID); err != nil {
+			return fmt.Errorf("journal: gift %s has a record with an %w", g.Gift.ID, err)
+		}
+		values[i] = encodeGift(g)
+	}
+	return s.update(func(tx *bbolt.Tx) error {
+		w, err := newWriter(tx, s.secret)
+		if err != nil {
+			return err
+		}
+		w.gift.FillPercent = fillPercent(w.gift, c.Gifts)
+		for i, g := range c.Gifts {
+			if err := w.putGift(g, values[i]); err != nil {
+				return err
+			}
+		}
+		return w.putRest(c)
+	})
+}
+
+// A writer applies one commit.
+type writer struct {
+	*buckets
+	secret []byte
+	counts counts
+}
+
+func newWriter(tx *bbolt.Tx, secret []byte) (*writer, error) {
+	b, err := openBuckets(tx)
+	if err != nil {
+		return nil, err
+	}
+	b.audit.FillPercent = 1    // only ever appended to
+	b.object.FillPercent = 0.9 // HubSpot counts upwards, by and large
+	w := &writer{buckets: b, secret: secret}
+	w.counts, err = readCounts(b.meta)
+	if w.counts.Orphans == nil {
+		w.counts.Orphans = make(map[plan.Orphan]int)
+	}
+	return w, err
+}
+
+// fillPercent is how full bbolt may leave a page that it splits. Behind ids
+// that come in order nothing is inserted later; where they come in any order,
+// full pages would be split again and again.
+func fillPercent(b *bbolt.Bucket, gifts []plan.Stored) float64 {
+	last, _ := b.Cursor().Last()
+	for _, g := range gifts {
+		if g.Gift.ID <= string(last) {
+			return 0.7
+		}
+	}
+	return 0.95
+}
+
+func (w *writer) putGift(g plan.Stored, value []byte) error {
+	id := g.Gift.ID
+	have, err := get(w.gift, []byte(id))
+	if err != nil {
+		return err
+	}
+	if bytes.Equal(have, value) {
+		return nil
+	}
+	var old entries
+	if have == nil {
+		w.counts.Gifts++
+	} else {
+		was, err := decodeGift(id, have)
+		if err != nil {
+			return err
+		}
+		old = entriesOf(was)
+	}
+	if err := put(w.gift, []byte(id), value); err != nil {
+		return err
+	}
+	return w.reindex(id, old, entriesOf(g))
+}
+
+// entries are what the indexes hold of a gift; "" stands for no entry.
+type entries struct {
+	object string
+	person string // canonical address of the recipient
+	orphan plan.Orphan
+}
+
+func entriesOf(g plan.Stored) entries {
+	e := entries{object: g.ObjectID}
+	if email, ok := plan.CanonicalEmail(g.Gift.Recipient.Email); ok {
+		e.person = email
+	}
+	if g.Deleted.IsZero() { // a deleted record lacks no link
+		e.orphan = g.Orphan
+	}
+	return e
+}
+
+// reindex replaces the index entries of a gift.
+func (w *writer) reindex(id string, old, now entries) error {
+	if old.object != now.object {
+		if err := w.dropObject(old.object, id); err != nil {
+			return err
+		}
+		if err := w.addObject(now.object, id); err != nil {
+			return err
+		}
+	}
+	if old.person != now.person {
+		if old.person != "" {
+			if err := w.person.Delete(personKey(mac(w.secret, old.person), id)); err != nil {
+				return err
+			}
+		}
+		if now.person != "" {
+			if err := put(w.person, personKey(mac(w.secret, now.person), id), nil); err != nil {
+				return err
+			}
+		}
+	}
+	if old.orphan == now.orphan {
+		return nil
+	}
+	w.countOrphan(old.orphan, -1)
+	w.countOrphan(now.orphan, 1)
+	if now.orphan == "" {
+		return w.orphan.Delete([]byte(id))
+	}
+	return put(w.orphan, []byte(id), []byte(now.orphan))
+}
+
+func (w *writer) countOrphan(reason plan.Orphan, by int) {
+	if reason == "" {
+		return
+	}
+	if w.counts.Orphans[reason] += by; w.counts.Orphans[reason] == 0 {
+		delete(w.counts.Orphans, reason)
+	}
+}
+
+// nul separates the transaction ids that share a record.
+var nul = []byte{0}
+
+func (w *writer) addObject(record, id string) error {
+	ids, err := w.objectIDs(record)
+	if err != nil {
+		return err
+	}
+	at, _ := slices.BinarySearchFunc(ids, []byte(id), bytes.Compare)
+	return put(w.object, []byte(record), bytes.Join(slices.Insert(ids, at, []byte(id)), nul))
+}
+
+func (w *writer) dropObject(record, id string) error {
+	if record == "" { // of a gift that is new
+		return nil
+	}
+	ids, err := w.objectIDs(record)
+	if err != nil {
+		return err
+	}
+	ids = slices.DeleteFunc(ids, func(have []byte) bool { return string(have) == id })
+	if len(ids) == 0 {
+		return w.object.Delete([]byte(record))
+	}
+	return put(w.object, []byte(record), bytes.Join(ids, nul))
+}
+
+// objectIDs returns the sorted ids of the transactions that a record stands
+// for: none, one, or several.
+func (w *writer) objectIDs(record string) ([][]byte, error) {
+	have, err := get(w.object, []byte(record))
+	if have == nil || err != nil {
+		return nil, err
+	}
+	return bytes.Split(have, nul), nil
+}
+
+// putRest applies everything but the gifts.
+func (w *writer) putRest(c Commit) error {
+	for _, q := range c.Quarantine {
+		if err := w.putQuarantined(q); err != nil {
+			return err
+		}
+	}
+	for _, key := range c.Healed {
+		if w.quarantine.Get([]byte(key)) == nil {
+			continue
+		}
+		w.counts.Quarantined--
+		if err := w.quarantine.Delete([]byte(key)); err != nil {
+			return err
+		}
+	}
+	for _, e := range c.Audit {
+		seq, err := w.audit.NextSequence()
+		if err != nil {
+			return err
+		}
+		value, err := encodeAudit(e)
+		if err != nil {
+			return err
+		}
+		if err := put(w.audit, auditKey(seq), value); err != nil {
+			return err
+		}
+		w.counts.Audit++
+	}
+	for name, cp := range c.Checkpoints {
+		value, err := encodeCheckpoint(cp)
+		if err != nil {
+			return err
+		}
+		if err := put(w.checkpoint, []byte(name), value); err != nil {
+			return err
+		}
+	}
+	for name, value := range c.Meta {
+		key := []byte(prefixRun + name)
+		if value == nil {
+			if err := w.meta.Delete(key); err != nil {
+				return err
+			}
+		} else if err := put(w.meta, key, value); err != nil {
+			return err
+		}
+	}
+	return w.putCounts()
+}
+
+func (w *writer) putQuarantined(q Quarantined) error {
+	if err := validID(q.Key); err != nil {
+		return fmt.Errorf("quarantine: a key that is an %w", err)
+	}
+	have, err := get(w.quarantine, []byte(q.Key))
+	if err != nil {
+		return err
+	}
+	q.Attempts = 1
+	if q.First.IsZero() {
+		q.First = q.Last
+	}
+	if have == nil {
+		w.counts.Quarantined++
+	} else {
+		was, err := decodeQuarantined(q.Key, have)
+		if err != nil {
+			return err
+		}
+		q.Attempts, q.First = was.Attempts+1, was.First
+	}
+	value, err := encodeQuarantined(q)
+	if err != nil {
+		return err
+	}
+	return put(w.quarantine, []byte(q.Key), value)
+}
+
+// putCounts writes the counts if they have changed.
+func (w *writer) putCounts() error {
+	was, err := readCounts(w.meta)
+	if err != nil || was.equal(w.counts) {
+		return err
+	}
+	value, err := json.Marshal(w.counts)
+	if err != nil {
+		return err
+	}
+	return put(w.meta, []byte(keyCounts), value)
+}

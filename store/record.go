@@ -1,0 +1,200 @@
+package store
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// What stands in the file beside gifts, apart from the exported types, as JSON.
+// Fields may be added and never change their meaning.
+
+// A stamp is a time as it stands in the file: Unix seconds, and digits of a
+// second that follow them where there are any. The digits always count
+// forward, before 1970 too. Zones are not kept: it comes back in UTC.
+type stamp struct{ time.Time }
+
+func (s stamp) MarshalJSON() ([]byte, error) {
+	b := strconv.AppendInt(nil, s.Unix(), 10)
+	if ns := s.Nanosecond(); ns != 0 {
+		b = append(b, strings.TrimRight(fmt.Sprintf(".%09d", ns), "0")...)
+	}
+	return b, nil
+}
+
+func (s *stamp) UnmarshalJSON(b []byte) error {
+	whole, digits, _ := strings.Cut(string(b), ".")
+	sec, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return err
+	}
+	var ns int64
+	if digits != "" {
+		if len(digits) > 9 {
+			return fmt.Errorf("%d digits of a second", len(digits))
+		}
+		if ns, err = strconv.ParseInt(digits+"000000000"[len(digits):], 10, 64); err != nil {
+			return err
+		}
+	}
+	s.Time = time.Unix(sec, ns).UTC()
+	return nil
+}
+
+// counts are kept up with every commit, so that asking for them reads no gift,
+// and a page that has lost some of its entries does not go unnoticed.
+type counts struct {
+	Gifts       int                 `json:"g,omitempty"`
+	Quarantined int                 `json:"q,omitempty"`
+	Audit       int                 `json:"a,omitempty"`
+	Orphans     map[plan.Orphan]int `json:"o,omitempty"`
+}
+
+func (c counts) equal(d counts) bool {
+	return c.Gifts == d.Gifts && c.Quarantined == d.Quarantined && c.Audit == d.Audit && maps.Equal(c.Orphans, d.Orphans)
+}
+
+type checkpointRecord struct {
+	Watermarks map[string]stamp `json:"w,omitempty"`
+	Since      stamp            `json:"si,omitzero"`
+	Source     string           `json:"so,omitempty"`
+	Cursor     string           `json:"c,omitempty"`
+	Started    stamp            `json:"st,omitzero"`
+	Finished   stamp            `json:"f,omitzero"`
+}
+
+func encodeCheckpoint(c Checkpoint) ([]byte, error) {
+	r := checkpointRecord{
+		Since:    stamp{c.Since},
+		Source:   c.Source,
+		Cursor:   c.Cursor,
+		Started:  stamp{c.Started},
+		Finished: stamp{c.Finished},
+	}
+	if len(c.Watermarks) > 0 {
+		r.Watermarks = make(map[string]stamp, len(c.Watermarks))
+		for source, t := range c.Watermarks {
+			r.Watermarks[source] = stamp{t}
+		}
+	}
+	return json.Marshal(r)
+}
+
+func decodeCheckpoint(b []byte) (Checkpoint, error) {
+	var r checkpointRecord
+	if err := json.Unmarshal(b, &r); err != nil {
+		return Checkpoint{}, damaged("a checkpoint cannot be read")
+	}
+	c := Checkpoint{
+		Since:    r.Since.Time,
+		Source:   r.Source,
+		Cursor:   r.Cursor,
+		Started:  r.Started.Time,
+		Finished: r.Finished.Time,
+	}
+	if len(r.Watermarks) > 0 {
+		c.Watermarks = make(map[string]time.Time, len(r.Watermarks))
+		for source, s := range r.Watermarks {
+			c.Watermarks[source] = s.Time
+		}
+	}
+	return c, nil
+}
+
+// A quarantineRecord keeps its row as bytes and not as JSON: an unreadable row
+// may be none, and a readable one must keep its digest.
+type quarantineRecord struct {
+	TransactionID string `json:"i,omitempty"`
+	Class         string `json:"c,omitempty"`
+	Reason        string `json:"r,omitempty"`
+	CorrelationID string `json:"co,omitempty"`
+	Attempts      int    `json:"a,omitempty"`
+	First         stamp  `json:"f,omitzero"`
+	Last          stamp  `json:"l,omitzero"`
+	RowDigest     string `json:"d,omitempty"`
+	Row           []byte `json:"w,omitempty"`
+}
+
+func encodeQuarantined(q Quarantined) ([]byte, error) {
+	return json.Marshal(quarantineRecord{
+		TransactionID: q.TransactionID,
+		Class:         q.Class,
+		Reason:        q.Reason,
+		CorrelationID: q.CorrelationID,
+		Attempts:      q.Attempts,
+		First:         stamp{q.First},
+		Last:          stamp{q.Last},
+		RowDigest:     q.RowDigest,
+		Row:           q.Row,
+	})
+}
+
+func decodeQuarantined(key string, b []byte) (Quarantined, error) {
+	var r quarantineRecord
+	if err := json.Unmarshal(b, &r); err != nil {
+		return Quarantined{}, damaged("a quarantined record cannot be read")
+	}
+	return Quarantined{
+		Key:           key,
+		TransactionID: r.TransactionID,
+		Class:         r.Class,
+		Reason:        r.Reason,
+		CorrelationID: r.CorrelationID,
+		Attempts:      r.Attempts,
+		First:         r.First.Time,
+		Last:          r.Last.Time,
+		RowDigest:     r.RowDigest,
+		Row:           r.Row,
+	}, nil
+}
+
+type auditRecord struct {
+	At             stamp    `json:"t,omitzero"`
+	Run            string   `json:"r,omitempty"`
+	Action         string   `json:"a,omitempty"`
+	Method         string   `json:"m,omitempty"`
+	Path           string   `json:"p,omitempty"`
+	Status         int      `json:"s,omitempty"`
+	CorrelationID  string   `json:"c,omitempty"`
+	TransactionIDs []string `json:"i,omitempty"`
+	Reasons        []string `json:"w,omitempty"`
+}
+
+func encodeAudit(e AuditEntry) ([]byte, error) {
+	return json.Marshal(auditRecord{
+		At:             stamp{e.At},
+		Run:            e.Run,
+		Action:         e.Action,
+		Method:         e.Method,
+		Path:           e.Path,
+		Status:         e.Status,
+		CorrelationID:  e.CorrelationID,
+		TransactionIDs: e.TransactionIDs,
+		Reasons:        e.Reasons,
+	})
+}
+
+func decodeAudit(key, b []byte) (AuditEntry, error) {
+	var r auditRecord
+	if len(key) != 8 || json.Unmarshal(b, &r) != nil {
+		return AuditEntry{}, damaged("an audit entry cannot be read")
+	}
+	return AuditEntry{
+		Seq:            binary.BigEndian.Uint64(key),
+		At:             r.At.Time,
+		Run:            r.Run,
+		Action:         r.Action,
+		Method:         r.Method,
+		Path:           r.Path,
+		Status:         r.Status,
+		CorrelationID:  r.CorrelationID,
+		TransactionIDs: r.TransactionIDs,
+		Reasons:        r.Reasons,
+	}, nil
+}

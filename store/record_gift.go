@@ -1,0 +1,245 @@
+package store
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// The fields of a gift record. Numbers may be added and never change their
+// meaning; those up to 31 take one byte.
+const (
+	giftObject = iota + 1
+	giftMapping
+	giftLink // a record, repeated
+	giftOrphan
+	giftAmbiguous
+	giftDeleted
+	giftGone
+	giftRequest
+	giftName
+	giftType
+	giftAmount
+	giftCurrency
+	giftDigest
+	giftURL
+	giftSenderName
+	giftSenderEmail
+	giftSenderPhone
+	giftRecipientName
+	giftRecipientEmail
+	giftRecipientPhone
+	giftStatus
+	giftRawStatus
+	giftTime // a claim record, repeated
+	giftCreated
+	giftUpdated
+	giftClaim // a claim record, repeated
+	giftKnown // a claim record: the last status we knew the word for, and its version
+	giftAsOf  // a claim record, repeated: a status whose time an older version gave, and that version
+)
+
+// The fields of a link record.
+const (
+	linkKind = iota + 1
+	linkID
+	linkStage
+	linkAmount
+	linkAt
+)
+
+// The fields of a claim record: a status and when it was reached.
+const (
+	claimStatus = iota + 1
+	claimAt
+)
+
+// encodeGift is the record of a gift, without its id, which is its key, and
+// without the text of its message.
+func encodeGift(st plan.Stored) []byte {
+	g := st.Gift.Redacted()
+	e := make(encoder, 0, 384)
+	e.text(giftObject, st.ObjectID)
+	e.number(giftMapping, uint64(st.Mapping))
+	for _, l := range st.Links {
+		e.record(giftLink, encodeLink(l))
+	}
+	e.text(giftOrphan, string(st.Orphan))
+	if st.Ambiguous {
+		e.number(giftAmbiguous, 1)
+	}
+	e.time(giftDeleted, st.Deleted)
+	e.time(giftGone, st.Gone)
+	e.text(giftRequest, g.RequestID)
+	e.text(giftName, g.Name)
+	e.text(giftType, g.Type)
+	if !g.Amount.Value.IsZero() {
+		e.text(giftAmount, g.Amount.Value.String())
+	}
+	e.text(giftCurrency, g.Amount.Currency)
+	e.text(giftDigest, g.MessageDigest)
+	e.text(giftURL, g.TrackingURL)
+	e.text(giftSenderName, g.Sender.Name)
+	e.text(giftSenderEmail, g.Sender.Email)
+	e.text(giftSenderPhone, g.Sender.Phone)
+	e.text(giftRecipientName, g.Recipient.Name)
+	e.text(giftRecipientEmail, g.Recipient.Email)
+	e.text(giftRecipientPhone, g.Recipient.Phone)
+	e.text(giftStatus, string(g.Status))
+	e.text(giftRawStatus, g.RawStatus)
+	for _, s := range slices.Sorted(maps.Keys(g.Times)) {
+		e.record(giftTime, encodeClaim(plan.Claim{Status: s, At: g.Times[s]}))
+	}
+	e.time(giftCreated, g.CreatedAt)
+	e.time(giftUpdated, g.UpdatedAt)
+	for _, c := range g.Claims {
+		e.record(giftClaim, encodeClaim(c))
+	}
+	if g.Known != "" {
+		e.record(giftKnown, encodeClaim(plan.Claim{Status: g.Known, At: g.KnownAt}))
+	}
+	for _, s := range slices.Sorted(maps.Keys(g.AsOf)) {
+		e.record(giftAsOf, encodeClaim(plan.Claim{Status: s, At: g.AsOf[s]}))
+	}
+	return e
+}
+
+func encodeLink(l plan.Link) encoder {
+	var e encoder
+	e.text(linkKind, string(l.Kind))
+	e.text(linkID, l.ID)
+	e.text(linkStage, l.Stage)
+	e.text(linkAmount, l.Amount)
+	e.time(linkAt, l.At)
+	return e
+}
+
+func encodeClaim(c plan.Claim) encoder {
+	var e encoder
+	e.text(claimStatus, string(c.Status))
+	e.time(claimAt, c.At)
+	return e
+}
+
+// decodeGift is the inverse of encodeGift.
+func decodeGift(id string, record []byte) (plan.Stored, error) {
+	st := plan.Stored{Gift: plan.Gift{ID: id}}
+	g := &st.Gift
+	d := decoder{data: record}
+	for d.next() {
+		switch d.field {
+		case giftObject:
+			st.ObjectID = d.text()
+		case giftMapping:
+			st.Mapping = int(d.number)
+		case giftLink:
+			st.Links = append(st.Links, decodeLink(&d))
+		case giftOrphan:
+			st.Orphan = plan.Orphan(d.text())
+		case giftAmbiguous:
+			st.Ambiguous = d.number != 0
+		case giftDeleted:
+			st.Deleted = d.time()
+		case giftGone:
+			st.Gone = d.time()
+		case giftRequest:
+			g.RequestID = d.text()
+		case giftName:
+			g.Name = d.text()
+		case giftType:
+			g.Type = d.text()
+		case giftAmount:
+			g.Amount.Value = decodeAmount(&d)
+		case giftCurrency:
+			g.Amount.Currency = d.text()
+		case giftDigest:
+			g.MessageDigest = d.text()
+		case giftURL:
+			g.TrackingURL = d.text()
+		case giftSenderName:
+			g.Sender.Name = d.text()
+		case giftSenderEmail:
+			g.Sender.Email = d.text()
+		case giftSenderPhone:
+			g.Sender.Phone = d.text()
+		case giftRecipientName:
+			g.Recipient.Name = d.text()
+		case giftRecipientEmail:
+			g.Recipient.Email = d.text()
+		case giftRecipientPhone:
+			g.Recipient.Phone = d.text()
+		case giftStatus:
+			g.Status = plan.Status(d.text())
+		case giftRawStatus:
+			g.RawStatus = d.text()
+		case giftTime:
+			g.Times = addTime(g.Times, decodeClaim(&d))
+		case giftCreated:
+			g.CreatedAt = d.time()
+		case giftUpdated:
+			g.UpdatedAt = d.time()
+		case giftClaim:
+			g.Claims = append(g.Claims, decodeClaim(&d))
+		case giftKnown:
+			c := decodeClaim(&d)
+			g.Known, g.KnownAt = c.Status, c.At
+		case giftAsOf:
+			g.AsOf = addTime(g.AsOf, decodeClaim(&d))
+		}
+	}
+	return st, d.err
+}
+
+func addTime(times map[plan.Status]time.Time, c plan.Claim) map[plan.Status]time.Time {
+	if times == nil {
+		times = make(map[plan.Status]time.Time)
+	}
+	times[c.Status] = c.At
+	return times
+}
+
+func decodeAmount(d *decoder) decimal.Decimal {
+	v, err := decimal.NewFromString(d.text())
+	if err != nil {
+		d.fail()
+	}
+	return v
+}
+
+func decodeLink(outer *decoder) (l plan.Link) {
+	d := decoder{data: outer.value}
+	for d.next() {
+		switch d.field {
+		case linkKind:
+			l.Kind = plan.Kind(d.text())
+		case linkID:
+			l.ID = d.text()
+		case linkStage:
+			l.Stage = d.text()
+		case linkAmount:
+			l.Amount = d.text()
+		case linkAt:
+			l.At = d.time()
+		}
+	}
+	outer.adopt(d.err)
+	return l
+}
+
+func decodeClaim(outer *decoder) (c plan.Claim) {
+	d := decoder{data: outer.value}
+	for d.next() {
+		switch d.field {
+		case claimStatus:
+			c.Status = plan.Status(d.text())
+		case claimAt:
+			c.At = d.time()
+		}
+	}
+	outer.adopt(d.err)
+	return c
+}

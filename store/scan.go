@@ -1,0 +1,101 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"iter"
+
+	"go.etcd.io/bbolt"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// scanStep is how many records are read in one transaction. Between two of
+// them writers go on and the file can reuse pages.
+const scanStep = 500
+
+// scan yields the decoded values of a bucket in the order of their keys. It
+// holds no transaction while the caller has the turn: who ranges over it may
+// commit. What is committed meanwhile is seen if its key is still ahead. The
+// first error is yielded and ends it; cancelling ctx is one.
+func scan[T any](ctx context.Context, s *Store, bucket string, decode func(key, value []byte) (T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var next []byte // key to go on from
+		for step := make([]T, 0, scanStep); ; step = step[:0] {
+			err := ctx.Err()
+			if err == nil {
+				step, next, err = readStep(s, bucket, next, step, decode)
+			}
+			if err != nil {
+				var zero T
+				yield(zero, err)
+				return
+			}
+			for _, v := range step {
+				if !yield(v, nil) {
+					return
+				}
+			}
+			if next == nil {
+				return
+			}
+		}
+	}
+}
+
+// readStep reads up to scanStep records from a key on, and returns the key to
+// go on from, nil at the end.
+func readStep[T any](s *Store, bucket string, from []byte, step []T, decode func(key, value []byte) (T, error)) ([]T, []byte, error) {
+	var next []byte
+	err := s.view(func(tx *bbolt.Tx) error {
+		c := tx.Bucket([]byte(bucket)).Cursor()
+		k, sealed := c.Seek(from)
+		for ; k != nil && len(step) < scanStep; k, sealed = c.Next() {
+			value, err := unseal(k, sealed)
+			if err != nil {
+				return err
+			}
+			v, err := decode(k, value)
+			if err != nil {
+				return err
+			}
+			step = append(step, v)
+		}
+		next = bytes.Clone(k)
+		return nil
+	})
+	return step, next, err
+}
+
+// All yields every gift of the journal, sorted by transaction id.
+func (s *Store) All(ctx context.Context) iter.Seq2[plan.Stored, error] {
+	return scan(ctx, s, bucketGift, func(key, value []byte) (plan.Stored, error) {
+		return decodeGift(string(key), value)
+	})
+}
+
+// An Orphaned names a gift without a contact link.
+type Orphaned struct {
+	ID     string // transaction id
+	Reason plan.Orphan
+}
+
+// Orphans yields the gifts whose record in HubSpot lacks a contact link,
+// sorted by transaction id. Records that people deleted are not among them.
+func (s *Store) Orphans(ctx context.Context) iter.Seq2[Orphaned, error] {
+	return scan(ctx, s, bucketOrphan, func(key, value []byte) (Orphaned, error) {
+		return Orphaned{ID: string(key), Reason: plan.Orphan(value)}, nil
+	})
+}
+
+// Quarantine yields every quarantined record, sorted by key.
+func (s *Store) Quarantine(ctx context.Context) iter.Seq2[Quarantined, error] {
+	return scan(ctx, s, bucketQuarantine, func(key, value []byte) (Quarantined, error) {
+		return decodeQuarantined(string(key), value)
+	})
+}
+
+// Audit yields every audit entry, oldest first.
+func (s *Store) Audit(ctx context.Context) iter.Seq2[AuditEntry, error] {
+	return scan(ctx, s, bucketAudit, decodeAudit)
+}

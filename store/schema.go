@@ -1,0 +1,190 @@
+package store
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"go.etcd.io/bbolt"
+)
+
+// The file, format 1. The part before the first slash is a bucket.
+//
+//	gift/<transaction id>                        the gift as last written to HubSpot, its record and its links
+//	object/<record id>                         → transaction id; several, separated by NUL, where people merged records
+//	person/<HMAC(email)><transaction id>         the gifts of a recipient, by canonical address
+//	orphan/<transaction id>                    → why the gift has no contact link
+//	quarantine/<transaction id or sha256(row)>   a record that could not be synced, with its row
+//	audit/<seq>                                  one HubSpot call that wrote; big-endian, so that it sorts
+//	checkpoint/<name>                            how far a kind of run has come
+//	meta/format                                  format version
+//	meta/key                                     32 random bytes, made with the file; the key of its HMACs
+//	meta/counts                                  how many gifts, orphans by reason, quarantined records and audit entries there are
+//	meta/run/<name>                              what runs remember, in their own encoding
+//
+// Values are JSON objects whose fields may be added to and never change their
+// meaning (record.go); index entries, the key and what runs remember are plain
+// bytes. Every value ends in the CRC-32C of its key and itself, because bbolt
+// has no checksum over its data pages and a flipped bit in a gift must not
+// reach HubSpot.
+//
+// Names, addresses and phone numbers stand once, in gift/ (a quarantined row,
+// which must be kept to try it again, aside). Message text stands nowhere,
+// only its digest.
+const format = 1
+
+// The buckets.
+const (
+	bucketGift       = "gift"
+	bucketObject     = "object"
+	bucketPerson     = "person"
+	bucketOrphan     = "orphan"
+	bucketQuarantine = "quarantine"
+	bucketAudit      = "audit"
+	bucketCheckpoint = "checkpoint"
+	bucketMeta       = "meta"
+)
+
+// The store's own keys in the meta bucket.
+const (
+	keyFormat = "format"
+	keySecret = "key"
+	keyCounts = "counts"
+	prefixRun = "run/"
+)
+
+const (
+	secretLen = 32   // of the HMAC key, bytes
+	macLen    = 16   // of a truncated HMAC, bytes
+	maxIDLen  = 1024 // of a transaction or record id, bytes
+)
+
+// buckets are all buckets of one transaction.
+type buckets struct {
+	gift, object, person, orphan, quarantine, audit, checkpoint, meta *bbolt.Bucket
+}
+
+// slots pairs the buckets with their names.
+func (b *buckets) slots() map[string]**bbolt.Bucket {
+	return map[string]**bbolt.Bucket{
+		bucketGift:       &b.gift,
+		bucketObject:     &b.object,
+		bucketPerson:     &b.person,
+		bucketOrphan:     &b.orphan,
+		bucketQuarantine: &b.quarantine,
+		bucketAudit:      &b.audit,
+		bucketCheckpoint: &b.checkpoint,
+		bucketMeta:       &b.meta,
+	}
+}
+
+// openBuckets finds the buckets of a file of this format.
+func openBuckets(tx *bbolt.Tx) (*buckets, error) {
+	b := new(buckets)
+	for name, slot := range b.slots() {
+		if *slot = tx.Bucket([]byte(name)); *slot == nil {
+			return nil, damaged("bucket %s is missing", name)
+		}
+	}
+	return b, nil
+}
+
+// makeBuckets creates the buckets of a new file.
+func makeBuckets(tx *bbolt.Tx) (*buckets, error) {
+	b := new(buckets)
+	for name, slot := range b.slots() {
+		var err error
+		if *slot, err = tx.CreateBucket([]byte(name)); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// damage is what a function finds that knows the contents and not the file;
+// [guard] makes a [*CorruptError] of it.
+type damage struct{ detail string }
+
+func (d *damage) Error() string { return d.detail }
+
+// damaged describes damage by bucket, page and number, never by contents.
+func damaged(layout string, args ...any) error {
+	return &damage{fmt.Sprintf(layout, args...)}
+}
+
+const sumLen = 4
+
+func sum(key, value []byte) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	return crc32.Update(crc32.Checksum(key, table), table, value)
+}
+
+// seal appends the checksum to a copy of value.
+func seal(key, value []byte) []byte {
+	sealed := make([]byte, 0, len(value)+sumLen)
+	sealed = append(sealed, value...)
+	return binary.BigEndian.AppendUint32(sealed, sum(key, value))
+}
+
+// put stores value with its checksum.
+func put(b *bbolt.Bucket, key, value []byte) error {
+	return b.Put(key, seal(key, value))
+}
+
+// get returns the value of key without its checksum, and nil when there is
+// none. It is valid until the transaction ends.
+func get(b *bbolt.Bucket, key []byte) ([]byte, error) {
+	sealed := b.Get(key)
+	if sealed == nil {
+		return nil, nil
+	}
+	return unseal(key, sealed)
+}
+
+// unseal checks and removes the checksum of a value. The result is never nil,
+// and shares memory with sealed.
+func unseal(key, sealed []byte) ([]byte, error) {
+	n := len(sealed) - sumLen
+	if n < 0 {
+		return nil, damaged("a value is cut short")
+	}
+	if sum(key, sealed[:n]) != binary.BigEndian.Uint32(sealed[n:]) {
+		return nil, damaged("a value does not match its checksum")
+	}
+	return sealed[:n:n], nil
+}
+
+// mac is the index key of a canonical address. Without the file's key an
+// address cannot be tried against the index.
+func mac(secret []byte, canonical string) []byte {
+	h := hmac.New(sha256.New, secret)
+	h.Write([]byte(canonical))
+	return h.Sum(nil)[:macLen]
+}
+
+func personKey(mac []byte, id string) []byte {
+	return append(mac[:macLen:macLen], id...)
+}
+
+func auditKey(seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(nil, seq)
+}
+
+// validID reports why an id cannot be a key.
+func validID(id string) error {
+	switch {
+	case id == "":
+		return errors.New("empty id")
+	case len(id) > maxIDLen:
+		return fmt.Errorf("id of %d bytes; at most %d are possible", len(id), maxIDLen)
+	}
+	for i := range len(id) {
+		if id[i] == 0 {
+			return errors.New("id with a NUL byte")
+		}
+	}
+	return nil
+}

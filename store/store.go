@@ -1,0 +1,141 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+)
+
+// A Store is an open state file. Its methods may be called from many
+// goroutines. Whatever they return is the caller's own.
+type Store struct {
+	path   string
+	limit  int64 // bytes
+	db     *bbolt.DB
+	file   *os.File // bbolt's
+	secret []byte   // key of the HMACs
+
+	writing sync.Mutex // held by a commit, and by a check, which wants none meanwhile
+
+	mu     sync.Mutex
+	broken error // why no more work is done; nil while all is well
+	closed bool
+}
+
+// Close gives the file back. Nothing is lost if it is never called.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	os.Remove(holderPath(s.path)) // only a courtesy, and harmless if it stays
+	if s.broken != nil {
+		// bbolt may have panicked with its locks held and would wait for them
+		// for ever. The file is given back without it; its mapping stays until
+		// the process ends.
+		return release(s.file)
+	}
+	return s.db.Close()
+}
+
+// usable returns why the store cannot be used, or nil.
+func (s *Store) usable() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	return s.broken
+}
+
+// fail ends all work after an error that leaves the file in doubt.
+func (s *Store) fail(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil {
+		s.broken = err
+	}
+	return err
+}
+
+// guarded runs f on the file and ends all work when that shows damage.
+func (s *Store) guarded(f func() error) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	err := guard(s.path, f)
+	var c *CorruptError
+	switch {
+	case errors.As(err, &c):
+		return s.fail(err)
+	case errors.Is(err, bbolterrors.ErrDatabaseNotOpen): // closed meanwhile
+		return ErrClosed
+	}
+	return err
+}
+
+// view runs f in a read transaction. While that lasts the file cannot reuse
+// pages, so it must be short, and f must not wait for anything.
+func (s *Store) view(f func(*bbolt.Tx) error) error {
+	return s.guarded(func() error { return s.db.View(f) })
+}
+
+// update runs f in a write transaction and makes it durable.
+func (s *Store) update(f func(*bbolt.Tx) error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.guarded(func() error {
+		tx, err := s.db.Begin(true)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() // does nothing after a commit
+		if err := f(tx); err != nil {
+			return err
+		}
+		id := tx.ID()
+		if err := tx.Commit(); err != nil {
+			return s.commitFailed(id, err)
+		}
+		return nil
+	})
+}
+
+// commitFailed decides what a failed commit means. Without room nothing has
+// happened as long as the meta page, which is written last, is the old one.
+// After any other failure nobody knows what is on disk, and syncing again
+// would only pretend to (the kernel drops pages that it failed to write): the
+// store stops, and opening the file anew shows what is there.
+func (s *Store) commitFailed(id int, err error) error {
+	full := &FullError{Path: s.path, Err: err}
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, bbolterrors.ErrMaxSizeReached):
+		full.Limit = s.limit
+	case errors.As(err, &errno) && isDiskFull(errno):
+	default:
+		full = nil
+	}
+	if full != nil && s.lastCommit() < id {
+		return full
+	}
+	return s.fail(fmt.Errorf("writing state file %s failed, and whether this commit was kept shows only when it is opened again: check the disk, then run again: %w", s.path, err))
+}
+
+// lastCommit returns the number of the newest commit in the file.
+func (s *Store) lastCommit() (id int) {
+	// A failed look leaves 0, which is older than any commit; the next use of
+	// the store meets the same failure.
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		id = tx.ID()
+		return nil
+	})
+	return id
+}
