@@ -1,2 +1,85 @@
 // Package thnksapi reads transactions from the Thnks API.
+//
+// Thnks publishes one call, which sends a gift (docs.thnks.com/thnks_integrations/overview).
+// How transactions are read is not published, so this package assumes an API
+// and has every assumption as a setting, in a [Dialect]. An account whose API
+// differs needs configuration and no code.
+//
+//	c, err := thnksapi.New(thnksapi.Config{
+//		BaseURL: "https://api.thnks.com",
+//		Key:     key,
+//		Dialect: thnksapi.DefaultDialect(),
+//	})
+//	for q := (thnksapi.Query{Since: watermark}); ; {
+//		page, err := c.Transactions(ctx, q)
+//		…
+//		if q.Cursor = page.Next; q.Cursor == "" {
+//			break
+//		}
+//	}
+//
+// # Assumptions
+//
+// What is assumed, and the field of [Dialect] that changes it:
+//
+//	A1  ListPath: GET /api/v1/transactions lists transactions
+//	A2  DetailPath: GET /api/v1/transactions/{id} returns one, 404 when there is none
+//	A3  Detail: the detail answer is the transaction itself
+//	A4  Auth: the header Authorization is the bare key
+//	A5  Paging.Kind, Param, Pointer, First: the answer names the next page in
+//	    /next_cursor, and the parameter cursor asks for it
+//	A6  Paging.SizeParam, Size: the parameter limit asks for 500 elements a page
+//	A7  Paging.Stop: the cursor of the last page is null or absent
+//	A8  Since.Kind, Param: updated_since narrows the listing to what changed
+//	A9  Since.Format: in RFC 3339
+//	A10 Since.Overlap: asking from 15 minutes earlier makes up for rows that
+//	    become visible late and for a filter that is exclusive
+//	A11 Items: the elements stand in /transactions
+//	A12 Fields: what an element holds where
+//	A13 Recipients: one element is one transaction to one recipient
+//	A14 Money: amounts are in major units, and name their currency
+//	A15 Statuses: the nine status words, in any case; other words are Unknown
+//	A16 TimeFormats: times are in RFC 3339
+//
+// Three more have no setting, because nothing breaks where they do not hold:
+//
+//	A17 A listing is oldest change first, and by id within one stamp. Any
+//	    other order costs the estimate of the remaining time.
+//	A18 The Date header is the source's clock. Without it there is none.
+//	A19 The Since parameter may stand beside a cursor; it is the same on
+//	    every page.
+//
+// Times that name no zone are in [Config].Zone.
+//
+// # Recipients
+//
+// Where one element is a request with several recipients (A13), each of them
+// makes a transaction. In the fields' pointers, "-" right behind the pointer
+// of Recipients stands for the recipient being read: with Recipients
+// "/recipients", "/recipients/-/email" is its address. An element without
+// recipients is read as one transaction.
+//
+// # Paging
+//
+// [Page].Next holds all that is needed to go on, in another process as well.
+// A source that repeats a cursor or a page is reported and not followed, and
+// of a link to a next page only the cursor is used, so that no other host is
+// ever called and no redirect followed.
+//
+// Cursor paging promises what the source's cursor does. Page and offset
+// paging count rows, and a listing shifts while it is read: a transaction
+// that changes leaves its place, and the rows behind it move up. Such a shift
+// by up to one page's rows between two calls loses nothing. With offsets each
+// page begins with the row read last, and where that is not there as it was,
+// the page before is read again; with page numbers the page before is read
+// again every time, at twice the calls. Rows can come twice, and larger
+// shifts are left to the re-reads that the caller makes anyway.
+//
+// # Errors
+//
+// Calls are GETs and are tried up to five times on network failures, 408, 429 and
+// 5xx, after the time that Retry-After asks for or else a random part of
+// 0.5 s, 1 s, 2 s and 4 s. A Retry-After above two minutes ends the call. Every failure is
+// an [Error], whose Kind says what it means; an element that cannot be read
+// is a [Row] with an Err and never fails its page. Neither quotes values.
 package thnksapi

@@ -10,7 +10,8 @@ import (
 // A Query asks for a page of transactions.
 type Query struct {
 	// Since asks for transactions changed (or, by dialect, created) at or
-	// after this time. Zero asks for all.
+	// after this time; the client asks from the dialect's overlap earlier.
+	// Zero asks for all.
 	Since time.Time
 	// Cursor continues a listing: Page.Next of the page before. Since must be
 	// the same for every page of one listing.

@@ -1,0 +1,264 @@
+package thnksapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Transactions returns one page of the listing that q asks for.
+func (c *Client) Transactions(ctx context.Context, q Query) (*Page, error) {
+	p := c.dialect.Paging
+	at := cursor{Kind: p.Kind}
+	if p.Kind == PagingPage {
+		at.N = p.First
+	}
+	if q.Cursor != "" {
+		var err error
+		if at, err = parseCursor(q.Cursor, p.Kind); err != nil {
+			return nil, &Error{Kind: Stale, Path: c.listPath, Problem: "the listing must begin anew", Err: err}
+		}
+	}
+	read := c.byCursor
+	switch p.Kind {
+	case PagingPage:
+		read = c.byPage
+	case PagingOffset:
+		read = c.byOffset
+	}
+	got, err := read(ctx, q.Since, at)
+	if errors.Is(err, errPageRepeated) || errors.Is(err, errCursorRepeated) {
+		return nil, &Error{Kind: Unexpected, Path: c.listPath, Problem: err.Error()}
+	}
+	if err != nil {
+		return nil, err
+	}
+	page := &Page{Date: got.date}
+	if got.next != nil {
+		page.Next = got.next.String()
+	}
+	for _, element := range got.elements {
+		page.Rows = append(page.Rows, c.Decode(element)...)
+	}
+	return page, nil
+}
+
+// A chunk is what one step through a listing yields.
+type chunk struct {
+	elements []json.RawMessage
+	date     time.Time
+	next     *cursor // nil at the end
+}
+
+// byCursor reads the page that the source's own cursor names.
+func (c *Client) byCursor(ctx context.Context, since time.Time, at cursor) (*chunk, error) {
+	l, err := c.list(ctx, since, at.Server)
+	if err != nil {
+		return nil, err
+	}
+	got := &chunk{elements: l.elements, date: l.date}
+	if l.next == "" || c.ended(l.elements) {
+		return got, nil
+	}
+	if at.Loop, err = at.Loop.seen(l.elements, l.next); err != nil {
+		return nil, err
+	}
+	at.Server = l.next
+	got.next = &at
+	return got, nil
+}
+
+// byPage reads a page by its number, and then the page before it once more:
+// whatever a removal has moved across the border between them is there now.
+func (c *Client) byPage(ctx context.Context, since time.Time, at cursor) (*chunk, error) {
+	l, err := c.list(ctx, since, strconv.Itoa(at.N))
+	if err != nil {
+		return nil, err
+	}
+	got := &chunk{elements: l.elements, date: l.date}
+	if at.Last != "" {
+		before, err := c.list(ctx, since, strconv.Itoa(at.N-1))
+		if err != nil {
+			return nil, err
+		}
+		if last(before.elements) != at.Last {
+			got.elements = append(before.elements, got.elements...)
+		}
+	}
+	if c.ended(l.elements) {
+		return got, nil
+	}
+	if at.Loop, err = at.Loop.seen(l.elements, ""); err != nil {
+		return nil, err
+	}
+	at.N++
+	at.Last = last(l.elements)
+	got.next = &at
+	return got, nil
+}
+
+// byOffset reads from one row before the next. Where that row is not the one
+// read last, the listing has moved, and a page's worth of rows before it is
+// read once more.
+func (c *Client) byOffset(ctx context.Context, since time.Time, at cursor) (*chunk, error) {
+	from := at.N
+	if at.Last != "" {
+		from--
+	}
+	l, err := c.list(ctx, since, strconv.Itoa(from))
+	if err != nil {
+		return nil, err
+	}
+	fresh, moved := l.elements, []json.RawMessage(nil)
+	switch {
+	case at.Last == "":
+	case len(fresh) > 0 && last(fresh[:1]) == at.Last:
+		fresh = fresh[1:]
+	default:
+		before, err := c.list(ctx, since, strconv.Itoa(max(0, from-at.Rows)))
+		if err != nil {
+			return nil, err
+		}
+		moved = before.elements
+	}
+	got := &chunk{elements: append(moved, fresh...), date: l.date}
+	if len(fresh) == 0 || c.ended(l.elements) {
+		return got, nil
+	}
+	if at.Loop, err = at.Loop.seen(fresh, ""); err != nil {
+		return nil, err
+	}
+	at.N = from + len(l.elements)
+	at.Rows = len(l.elements)
+	at.Last = last(l.elements)
+	got.next = &at
+	return got, nil
+}
+
+// ended applies the dialect's stop rule to a page.
+func (c *Client) ended(elements []json.RawMessage) bool {
+	switch c.dialect.Paging.Stop {
+	case StopEmpty:
+		return len(elements) == 0
+	case StopShort:
+		return len(elements) < c.dialect.Paging.Size
+	default:
+		return false
+	}
+}
+
+// last identifies the last element by all it says: one that has changed may
+// have left its place, and must not be taken for the one that was there.
+func last(elements []json.RawMessage) string {
+	if len(elements) == 0 {
+		return ""
+	}
+	return digest(elements[len(elements)-1])
+}
+
+// A listed is one answer of the list call.
+type listed struct {
+	elements []json.RawMessage
+	next     string // the source's next cursor; with cursor paging only
+	date     time.Time
+}
+
+// list makes the list call. position is the value of the paging parameter;
+// the empty one is left out.
+func (c *Client) list(ctx context.Context, since time.Time, position string) (*listed, error) {
+	p := c.dialect.Paging
+	query := url.Values{p.SizeParam: {strconv.Itoa(p.Size)}}
+	if position != "" {
+		query.Set(p.Param, position)
+	}
+	if s := c.dialect.Since; s.Kind != SinceNone && !since.IsZero() {
+		query.Set(s.Param, s.format(since))
+	}
+	a, err := c.get(ctx, call{path: c.listPath, fixed: c.listQuery, query: query, resumed: p.Kind == PagingCursor && position != ""})
+	if err != nil {
+		return nil, err
+	}
+	unexpected := func(problem string) error {
+		return &Error{Kind: Unexpected, Status: a.status, Path: c.listPath, Problem: problem}
+	}
+	l := &listed{date: a.date}
+	items, err := a.doc.cut(c.items)
+	if err != nil {
+		return nil, unexpected("the answer has nothing at dialect.items: check that pointer and dialect.list_path")
+	}
+	if err := json.Unmarshal(items, &l.elements); err != nil {
+		return nil, unexpected("what is at dialect.items is no array: check that pointer")
+	}
+	if p.Kind != PagingCursor {
+		return l, nil
+	}
+	raw, err := a.doc.cut(c.next)
+	if err != nil { // an absent cursor ends the listing, as null does
+		if len(l.elements) == p.Size {
+			c.log.WarnContext(ctx, "a full page names no cursor and is taken for the last: if more is missing, check dialect.paging.pointer", "path", c.listPath)
+		}
+		return l, nil
+	}
+	var value any
+	if err := decodeNumbers(raw, &value); err != nil {
+		return nil, unexpected("the cursor is no valid JSON")
+	}
+	next, err := text(value)
+	if err != nil {
+		return nil, unexpected("what is at dialect.paging.pointer is no cursor: check that pointer")
+	}
+	if l.next, err = cursorOf(next, p.Param); err != nil {
+		return nil, unexpected("the link to the next page carries no cursor: check dialect.paging.param")
+	}
+	return l, nil
+}
+
+// cursorOf returns the cursor that a source's next value means. Where that is
+// a link, only the cursor in it is used: the link itself, and so its host, is
+// never followed.
+func cursorOf(next, param string) (string, error) {
+	absolute := strings.HasPrefix(next, "https://") || strings.HasPrefix(next, "http://")
+	relative := strings.HasPrefix(next, "/") || strings.HasPrefix(next, "?")
+	if !absolute && (!relative || !strings.Contains(next, param+"=")) {
+		return next, nil
+	}
+	u, err := url.Parse(next)
+	if err != nil {
+		return "", err
+	}
+	c := u.Query().Get(param)
+	if c == "" {
+		return "", errAbsent
+	}
+	return c, nil
+}
+
+// format writes the time to ask from, the overlap taken off.
+func (s Since) format(since time.Time) string {
+	t := since.Add(-s.overlap()).UTC()
+	switch s.Format {
+	case FormatDate:
+		return t.Format(time.DateOnly)
+	case FormatEpochSecond:
+		return strconv.FormatInt(t.Unix(), 10)
+	case FormatEpochMilli:
+		return strconv.FormatInt(t.UnixMilli(), 10)
+	default:
+		return t.Format(time.RFC3339)
+	}
+}
+
+func (s Since) overlap() time.Duration {
+	switch {
+	case s.Overlap > 0:
+		return s.Overlap
+	case s.Format == FormatDate:
+		return 24 * time.Hour
+	default:
+		return 15 * time.Minute
+	}
+}

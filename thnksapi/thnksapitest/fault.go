@@ -1,0 +1,146 @@
+package thnksapitest
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An Effect is what goes wrong.
+type Effect int
+
+// The effects.
+const (
+	Respond     Effect = iota // answer Status with Body, without doing anything
+	ResetBefore               // the connection breaks before anything is done
+	ResetAfter                // the connection breaks after it is done and before the answer
+	Truncate                  // half of the answer's body comes
+	RepeatPage                // the first page's rows come in place of those asked for
+	CursorLoop                // the next cursor is the one just used
+	ForeignLink               // the next cursor is a link to Body, with the real cursor in it
+	SlowOnly                  // nothing goes wrong after Delay
+)
+
+// A Fault is a rule by which requests fail. Of several rules the first that
+// applies counts.
+type Fault struct {
+	Path       string // requests whose path ends so; "" is all
+	After      int    // requests to let through first
+	Count      int    // how many requests fail then; 0 is all
+	Delay      time.Duration
+	Effect     Effect
+	Status     int         // of Respond; default 500
+	Header     http.Header // of Respond, such as Retry-After
+	Body       string      // of Respond; for ForeignLink the link without its query
+	seen, done int
+}
+
+// Fault adds a rule.
+func (s *Server) Fault(f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, &f)
+}
+
+// ClearFaults removes all rules.
+func (s *Server) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
+// fault returns the rule that a request meets.
+func (s *Server) fault(req *http.Request) *Fault {
+	for _, f := range s.faults {
+		if !strings.HasSuffix(req.URL.Path, f.Path) {
+			continue
+		}
+		f.seen++
+		if f.seen <= f.After || f.Count > 0 && f.done >= f.Count {
+			continue
+		}
+		f.done++
+		return f
+	}
+	return nil
+}
+
+// serve answers a request as the rule says. answer does it without fault.
+func (f *Fault) serve(w http.ResponseWriter, req *http.Request, answer http.HandlerFunc) {
+	switch f.Effect {
+	case Respond:
+		f.respond(w)
+		return
+	case ResetBefore:
+		panic(http.ErrAbortHandler)
+	case SlowOnly:
+		answer(w, req)
+		return
+	}
+	rec := &recorder{header: w.Header().Clone()}
+	answer(rec, req)
+	rec.WriteHeader(http.StatusOK)
+	body := rec.body.Bytes()
+	switch f.Effect {
+	case ResetAfter:
+		panic(http.ErrAbortHandler)
+	case RepeatPage:
+		first := &recorder{header: make(http.Header)}
+		answer(first, firstPage(req))
+		body = changeBody(body, func(page map[string]json.RawMessage) {
+			changeBody(first.body.Bytes(), func(p map[string]json.RawMessage) { page["transactions"] = p["transactions"] })
+		})
+	case CursorLoop:
+		body = changeBody(body, func(page map[string]json.RawMessage) {
+			if used := req.URL.Query().Get("cursor"); used != "" {
+				page["next_cursor"] = quote(used)
+			}
+		})
+	case ForeignLink:
+		body = changeBody(body, func(page map[string]json.RawMessage) {
+			var next string
+			if json.Unmarshal(page["next_cursor"], &next) == nil && next != "" {
+				page["next_cursor"] = quote(f.Body + "?cursor=" + next)
+			}
+		})
+	}
+	maps.Copy(w.Header(), rec.sent)
+	if f.Effect == Truncate {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.WriteHeader(rec.status)
+		_, _ = w.Write(body[:len(body)/2])
+		_ = http.NewResponseController(w).Flush() // not every writer can; the abort cuts it off either way
+		panic(http.ErrAbortHandler)
+	}
+	w.WriteHeader(rec.status)
+	_, _ = w.Write(body)
+}
+
+// firstPage is a list request without its place in the listing.
+func firstPage(req *http.Request) *http.Request {
+	first := req.Clone(req.Context())
+	query := first.URL.Query()
+	for _, param := range []string{"cursor", "page", "offset"} {
+		query.Del(param)
+	}
+	first.URL.RawQuery = query.Encode()
+	return first
+}
+
+func (f *Fault) respond(w http.ResponseWriter) {
+	maps.Copy(w.Header(), f.Header)
+	status := f.Status
+	if status == 0 {
+		status = http.StatusInternalServerError
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(f.Body))
+}
+
+func quote(s string) json.RawMessage {
+	b, _ := json.Marshal(s) // a string always encodes
+	return b
+}

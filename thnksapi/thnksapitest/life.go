@@ -1,0 +1,124 @@
+package thnksapitest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// An event is one step in the life of a transaction.
+type event struct {
+	status string
+	at     time.Time
+}
+
+const day = 24 * time.Hour
+
+// live lets a transaction that was just created live until end, by the rules
+// of Thnks' help centre: delivered at once; unopened for 30 days it expires
+// and is paid back in the next monthly run; opened, it can be redeemed for a
+// year.
+func live(t *Transaction, rng *rand.Rand, end time.Time) {
+	t.UpdatedAt = t.CreatedAt
+	at := t.CreatedAt
+	if rng.IntN(30) == 0 {
+		t.Status = scheduled
+		t.Times.Scheduled = at.Add(between(rng, time.Hour, 45*day))
+		at = t.Times.Scheduled
+	} else {
+		t.Status = sent // its event comes with it
+	}
+	for _, e := range fate(rng, at) {
+		if e.at.After(end) {
+			return
+		}
+		t.reach(e.status, e.at)
+	}
+}
+
+// fate draws what happens to a gift that is sent at a time.
+func fate(rng *rand.Rand, at time.Time) []event {
+	life := []event{{sent, at}}
+	then := func(status string, after time.Duration) {
+		at = at.Add(after).Truncate(time.Millisecond)
+		life = append(life, event{status, at})
+	}
+	if rng.IntN(40) == 0 {
+		then(undelivered, between(rng, time.Second, 5*time.Minute))
+		return life
+	}
+	then(delivered, between(rng, time.Second, 5*time.Minute))
+	if rng.IntN(100) < 22 {
+		then(expired, 30*day)
+		then(refunded, nextRefund(at).Sub(at))
+		return life
+	}
+	then(opened, between(rng, time.Minute, day)*time.Duration(1+rng.IntN(10)))
+	switch n := rng.IntN(100); {
+	case n < 78:
+		then(redeemed, between(rng, time.Minute, 3*day)*time.Duration(1+rng.IntN(6)))
+	case n < 84:
+		then(donated, between(rng, time.Minute, 10*day))
+	default:
+		then(expired, 365*day)
+	}
+	return life
+}
+
+// between draws a duration.
+func between(rng *rand.Rand, least, most time.Duration) time.Duration {
+	return least + time.Duration(rng.Int64N(int64(most-least)))
+}
+
+// Tick lets a moment pass: up to three new gifts, and up to five of the
+// latest thousand transactions go one step on. It returns the ids of both.
+func (s *Server) Tick(rng *rand.Rand) (added, changed []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := now()
+	for range min(s.rows.len, 5) {
+		r := s.rows.at(s.rows.len - 1 - rng.IntN(min(s.rows.len, 1000)))
+		status := next(r.Status, rng)
+		if status == "" || r.ID == "" || !r.UpdatedAt.Before(at) {
+			continue
+		}
+		s.update(r, func(t *Transaction) { t.reach(status, at) })
+		changed = append(changed, r.ID)
+	}
+	items, texts := catalogue(), messages()
+	for range 1 + rng.IntN(3) {
+		t := items[rng.IntN(len(items))].transaction(idOf(s.last + 1))
+		t.Sender, t.Recipient = senderAt(0, rng.IntN(8)), recipientAt(0, rng.IntN(1000))
+		if s.rows.len > 0 {
+			known := s.rows.at(rng.IntN(s.rows.len))
+			t.Sender, t.Recipient = known.Sender, known.Recipient
+		}
+		t.Message = fmt.Sprintf(texts[rng.IntN(len(texts))], t.Recipient.FirstName)
+		t.CreatedAt = at
+		t.reach(sent, at)
+		s.add(t)
+		added = append(added, t.ID)
+	}
+	return added, changed
+}
+
+// next draws a status that may follow another, "" when none does.
+func next(status string, rng *rand.Rand) string {
+	switch status {
+	case scheduled:
+		return sent
+	case sent:
+		return delivered
+	case delivered:
+		return opened
+	case opened:
+		if rng.IntN(10) == 0 {
+			return donated
+		}
+		return redeemed
+	case expired:
+		return refunded
+	default:
+		return ""
+	}
+}
