@@ -160,12 +160,12 @@ func (b *batch) heal(giftID string) {
 
 // judge asks the guard whether what was refused still looks like the rows'
 // own fault.
-func (b *batch) judge() error {
+func (b *batch) judge(changes []plan.Change) error {
 	refusals := make(map[string]string, len(b.quarantined))
 	for _, q := range b.quarantined {
 		refusals[q.Key] = q.Class
 	}
-	for _, c := range b.changes {
+	for _, c := range changes {
 		if err := b.guard.add(refusals[c.Gift.ID]); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"thnks-hubspot-sync/store"
@@ -252,9 +253,23 @@ func (r *run) markGone(ctx context.Context) error {
 	return flush()
 }
 
-// through works a listing off. moved says how each finished window moves the
-// checkpoint; that becomes durable with the window's last effects.
+// through works a listing off from its cursor. A source may have forgotten a
+// cursor that is resumed from; then the listing starts over, which costs calls
+// to the source and nothing else.
 func (r *run) through(ctx context.Context, l listing, moved func(*window) store.Commit) error {
+	err := r.work(ctx, l, moved)
+	var te *thnksapi.Error
+	if l.cursor == "" || !errors.As(err, &te) || te.Kind != thnksapi.Stale {
+		return err
+	}
+	r.log.Warn("Thnks no longer knows where the last run stopped; the listing starts over")
+	l.cursor = ""
+	return r.work(ctx, l, moved)
+}
+
+// work works a listing off. moved says how each finished window moves the
+// checkpoint; that becomes durable with the window's last effects.
+func (r *run) work(ctx context.Context, l listing, moved func(*window) store.Commit) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.rows = r.windowRows

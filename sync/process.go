@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"thnks-hubspot-sync/hubspot"
@@ -20,11 +21,11 @@ func (r *run) process(ctx context.Context, w, ahead *window, moved func() store.
 	if err := b.setAside(); err != nil {
 		return err
 	}
-	if err := b.plan(ctx, ahead); err != nil {
+	if err := b.lookUp(ctx, ahead); err != nil {
 		return err
 	}
 	if r.req.DryRun {
-		r.list(b.changes)
+		r.list(b.make(w.gifts))
 		r.moved(w)
 		return nil
 	}
@@ -33,9 +34,6 @@ func (r *run) process(ctx context.Context, w, ahead *window, moved func() store.
 	err := b.write(ctx)
 	if err == nil {
 		err = b.associate(ctx)
-	}
-	if err == nil {
-		err = b.judge()
 	}
 	if err == nil {
 		err = b.conserved()
@@ -93,9 +91,9 @@ type batch struct {
 	*run
 	window *window
 
-	have    map[string]plan.Stored
-	jailed  map[string]store.Quarantined // what the quarantine holds of the window's ids
-	changes plan.Plan
+	have   map[string]plan.Stored
+	jailed map[string]store.Quarantined // what the quarantine holds of the window's ids
+	who    plan.Directory
 
 	// What has happened so far, to be committed together.
 	effects     []*effect
@@ -138,22 +136,15 @@ func (b *batch) setAside() error {
 	return nil
 }
 
-// plan decides what must change. A gift that needs no change needs no call;
-// for the others, people are looked up where a contact link is still missing.
-func (b *batch) plan(ctx context.Context, ahead *window) error {
-	rules := plan.Rules{
-		Companies: b.Rules.Companies,
-		MaxDeals:  b.Rules.MaxDeals,
-		Lookback:  b.Rules.Lookback,
-		Now:       b.started,
-	}
+// lookUp finds the people behind the gifts about to be written that no
+// contact is linked to. A gift that needs no change needs no call.
+func (b *batch) lookUp(ctx context.Context, ahead *window) error {
 	if b.req.DryRun {
 		if err := b.readExisting(ctx); err != nil {
 			return err
 		}
 	}
-	b.changes = plan.Make(b.window.gifts, b.have, nil, rules)
-	need := lacking(b.changes)
+	need := b.lacking()
 	if len(need) == 0 {
 		return nil
 	}
@@ -163,31 +154,59 @@ func (b *batch) plan(ctx context.Context, ahead *window) error {
 	var next []string
 	if ahead != nil {
 		for _, g := range ahead.gifts {
-			if a, ok := plan.CanonicalEmail(g.Recipient.Email); ok {
-				next = append(next, a)
-			}
+			next = appendAddress(next, g)
 		}
 	}
-	who, err := b.people.lookup(ctx, need, next)
-	if err != nil {
-		return err
-	}
-	b.changes = plan.Make(b.window.gifts, b.have, who, rules)
-	return nil
+	var err error
+	b.who, err = b.people.lookup(ctx, need, next)
+	return err
 }
 
-// lacking returns the addresses of the gifts about to be written that no
-// contact is linked to.
-func lacking(changes plan.Plan) []string {
+// lacking returns the addresses of the gifts that will be created, and of the
+// orphans that will be updated.
+func (b *batch) lacking() []string {
+	known, fresh := b.split()
 	var need []string
-	for _, c := range changes {
-		if c.Action == plan.Create || c.Action == plan.Update && c.Orphan != "" {
-			if a, ok := plan.CanonicalEmail(c.Gift.Recipient.Email); ok {
-				need = append(need, a)
-			}
+	for _, g := range fresh {
+		need = appendAddress(need, g)
+	}
+	for _, c := range b.make(known) {
+		if c.Action == plan.Update && c.Orphan != "" {
+			need = appendAddress(need, c.Gift)
 		}
 	}
 	return need
+}
+
+func appendAddress(list []string, g plan.Gift) []string {
+	if a, ok := plan.CanonicalEmail(g.Recipient.Email); ok {
+		list = append(list, a)
+	}
+	return list
+}
+
+// split parts the window's gifts into those that have a record and those that
+// have none, the latter sorted by id.
+func (b *batch) split() (known, fresh []plan.Gift) {
+	for _, g := range b.window.gifts {
+		if _, ok := b.have[g.ID]; ok {
+			known = append(known, g)
+		} else {
+			fresh = append(fresh, g)
+		}
+	}
+	slices.SortStableFunc(fresh, func(x, y plan.Gift) int { return strings.Compare(x.ID, y.ID) })
+	return known, fresh
+}
+
+// make plans what must happen to some of the window's gifts.
+func (b *batch) make(gifts []plan.Gift) plan.Plan {
+	return plan.Make(gifts, b.have, b.who, plan.Rules{
+		Companies: b.Rules.Companies,
+		MaxDeals:  b.Rules.MaxDeals,
+		Lookback:  b.Rules.Lookback,
+		Now:       b.started,
+	})
 }
 
 // readExisting is how a dry run learns what exists: by key, for everything

@@ -234,19 +234,17 @@ func (r *run) addOptions(ctx context.Context, name string, present []hubspot.Opt
 
 // growOptions adds the options that the changes need and the enumerations do
 // not have yet: a currency seen for the first time.
-func (r *run) growOptions(ctx context.Context, changes ...[]plan.Change) error {
+func (r *run) growOptions(ctx context.Context, changes []plan.Change) error {
 	for _, f := range plan.Fields() {
 		if !f.Grows {
 			continue
 		}
 		var lacking []plan.Option
 		known := r.object.Options[f.Name]
-		for _, list := range changes {
-			for _, c := range list {
-				if v := c.Properties[f.Name]; v != "" && !slices.Contains(known, v) {
-					known = append(known, v)
-					lacking = append(lacking, plan.Option{Value: v, Label: v})
-				}
+		for _, c := range changes {
+			if v := c.Properties[f.Name]; v != "" && !slices.Contains(known, v) {
+				known = append(known, v)
+				lacking = append(lacking, plan.Option{Value: v, Label: v})
 			}
 		}
 		if len(lacking) == 0 {
@@ -286,33 +284,28 @@ func (r *run) growOptions(ctx context.Context, changes ...[]plan.Change) error {
 
 // learnStages reads the deal pipelines, once a run at most, when a link is
 // about to be made at a stage whose label is not known yet.
-func (r *run) learnStages(ctx context.Context, changes ...[]plan.Change) error {
+func (r *run) learnStages(ctx context.Context, changes []plan.Change) error {
 	if r.staged {
 		return nil
 	}
 	known := Stages(r.Journal)
-	for _, list := range changes {
-		for _, c := range list {
-			for _, l := range c.Links {
-				if l.Stage == "" || known[l.Stage] != "" {
-					continue
-				}
-				r.staged = true
-				pipelines, err := r.CRM.Pipelines(ctx, "deals")
-				if err != nil {
-					return fmt.Errorf("reading the deal stages: %w", err)
-				}
-				for _, p := range pipelines {
-					for _, s := range p.Stages {
-						known[s.ID] = s.Label
-						if len(pipelines) > 1 {
-							known[s.ID] = p.Label + ": " + s.Label
-						}
-					}
-				}
-				return r.remember(metaStages, known)
+	if !slices.ContainsFunc(changes, func(c plan.Change) bool {
+		return slices.ContainsFunc(c.Links, func(l plan.Link) bool { return l.Stage != "" && known[l.Stage] == "" })
+	}) {
+		return nil
+	}
+	r.staged = true
+	pipelines, err := r.CRM.Pipelines(ctx, "deals")
+	if err != nil {
+		return fmt.Errorf("reading the deal stages: %w", err)
+	}
+	for _, p := range pipelines {
+		for _, s := range p.Stages {
+			known[s.ID] = s.Label
+			if len(pipelines) > 1 {
+				known[s.ID] = p.Label + ": " + s.Label
 			}
 		}
 	}
-	return nil
+	return r.remember(metaStages, known)
 }

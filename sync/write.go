@@ -11,15 +11,20 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// write creates and updates the records, and notes every outcome among the
-// batch's effects. The error says that HubSpot cannot be written to at all;
+// createSlice is how many gifts are planned and created in one go: ten full
+// batches. What is planned for them, and HubSpot's answers, which repeat every
+// property, are dropped before the next slice's come.
+const createSlice = 10 * hubspot.BatchSize
+
+// write plans the window's gifts, creates and updates their records, and
+// notes every outcome among the batch's effects. The error says that HubSpot
+// cannot be written to at all, or that what it refuses is not the rows' fault;
 // the outcomes before it stand.
 func (b *batch) write(ctx context.Context) error {
-	var creates, updates []plan.Change
-	for _, c := range b.changes {
+	known, fresh := b.split()
+	var updates []plan.Change
+	for _, c := range b.make(known) {
 		switch c.Action {
-		case plan.Create:
-			creates = append(creates, c)
 		case plan.Update:
 			updates = append(updates, c)
 		case plan.Keep:
@@ -27,12 +32,55 @@ func (b *batch) write(ctx context.Context) error {
 		case plan.Skip:
 			b.tally.add(c.Gift.ID, endDeleted)
 		}
+	}
+	for len(fresh) > 0 {
+		var part []plan.Gift
+		part, fresh = slice(fresh, createSlice)
+		creates := b.make(part)
+		if err := b.prepare(ctx, creates); err != nil {
+			return err
+		}
+		met, err := b.create(ctx, creates)
+		if err == nil {
+			err = b.judge(creates)
+		}
+		if err != nil {
+			return err
+		}
+		updates = append(updates, met...)
+	}
+	if len(updates) == 0 {
+		return nil
+	}
+	if err := b.prepare(ctx, updates); err != nil {
+		return err
+	}
+	if err := b.update(ctx, updates); err != nil {
+		return err
+	}
+	return b.judge(updates)
+}
+
+// slice cuts gifts, sorted by id, after n distinct ids: versions of one gift
+// stay together.
+func slice(gifts []plan.Gift, n int) (part, rest []plan.Gift) {
+	for i := range gifts {
+		if i == 0 || gifts[i].ID != gifts[i-1].ID {
+			if n == 0 {
+				return gifts[:i], gifts[i:]
+			}
+			n--
+		}
+	}
+	return gifts, nil
+}
+
+// prepare makes HubSpot ready to take the changes.
+func (b *batch) prepare(ctx context.Context, changes []plan.Change) error {
+	for _, c := range changes {
 		if c.DealsCut > 0 {
 			b.log.Info("more open deals than associations.deals.max; the newest were linked", "transaction", c.Gift.ID, "left_out", c.DealsCut)
 		}
-	}
-	if len(creates)+len(updates) == 0 {
-		return nil
 	}
 	if err := b.identify(ctx); err != nil {
 		return err
@@ -40,17 +88,10 @@ func (b *batch) write(ctx context.Context) error {
 	if err := b.findObject(ctx); err != nil {
 		return err
 	}
-	if err := b.growOptions(ctx, creates, updates); err != nil {
+	if err := b.growOptions(ctx, changes); err != nil {
 		return err
 	}
-	if err := b.learnStages(ctx, creates, updates); err != nil {
-		return err
-	}
-	met, err := b.create(ctx, creates)
-	if err != nil {
-		return err
-	}
-	return b.update(ctx, append(updates, met...))
+	return b.learnStages(ctx, changes)
 }
 
 // keep counts a gift that needs nothing. One that was missing at the source
@@ -63,26 +104,10 @@ func (b *batch) keep(c plan.Change) {
 	}
 }
 
-// createSlice is how many records are created in one go. HubSpot's answers
-// repeat every property, and are dropped before the next slice's come.
-const createSlice = 10 * hubspot.BatchSize
-
 // create creates records with their links inline. It returns the changes that
 // are still due on those that turned out to exist: a run before this one
 // created them and died before it could remember.
 func (b *batch) create(ctx context.Context, changes []plan.Change) ([]plan.Change, error) {
-	var met []plan.Change
-	for part := range slices.Chunk(changes, createSlice) {
-		m, err := b.createPart(ctx, part)
-		met = append(met, m...)
-		if err != nil {
-			return met, err
-		}
-	}
-	return met, nil
-}
-
-func (b *batch) createPart(ctx context.Context, changes []plan.Change) ([]plan.Change, error) {
 	in := make([]hubspot.NewObject, len(changes))
 	for i, c := range changes {
 		in[i].Properties = c.Properties
