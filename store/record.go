@@ -65,6 +65,7 @@ type checkpointRecord struct {
 	Since      stamp            `json:"si,omitzero"`
 	Source     string           `json:"so,omitempty"`
 	Cursor     string           `json:"c,omitempty"`
+	Done       []string         `json:"d,omitempty"`
 	Started    stamp            `json:"st,omitzero"`
 	Finished   stamp            `json:"f,omitzero"`
 }
@@ -74,6 +75,7 @@ func encodeCheckpoint(c Checkpoint) ([]byte, error) {
 		Since:    stamp{c.Since},
 		Source:   c.Source,
 		Cursor:   c.Cursor,
+		Done:     c.Done,
 		Started:  stamp{c.Started},
 		Finished: stamp{c.Finished},
 	}
@@ -95,6 +97,7 @@ func decodeCheckpoint(b []byte) (Checkpoint, error) {
 		Since:    r.Since.Time,
 		Source:   r.Source,
 		Cursor:   r.Cursor,
+		Done:     r.Done,
 		Started:  r.Started.Time,
 		Finished: r.Finished.Time,
 	}

@@ -211,6 +211,7 @@ func TestCheckpointRoundTrip(t *testing.T) {
 			Since:      when.Draw(t, "since"),
 			Source:     text.Draw(t, "source"),
 			Cursor:     text.Draw(t, "cursor"),
+			Done:       rapid.SliceOfN(text, 1, 3).Draw(t, "done"),
 			Started:    when.Draw(t, "started"),
 			Finished:   when.Draw(t, "finished"),
 		}

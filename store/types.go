@@ -18,6 +18,7 @@ type Checkpoint struct {
 	Since    time.Time
 	Source   string
 	Cursor   string
+	Done     []string // source keys whose listing is worked off
 	Started  time.Time
 	Finished time.Time // zero while unfinished
 }

@@ -1,10 +1,35 @@
 package sync
 
-import "thnks-hubspot-sync/sync/plan"
+import (
+	"context"
+
+	"thnks-hubspot-sync/sync/plan"
+)
 
 // listedChanges is how many planned changes of each action a dry run lists
 // unless it is asked for all.
 const listedChanges = 20
+
+// preview notes the changes to the object's definition that the planned
+// changes would bring with them.
+func (b *batch) preview(ctx context.Context, changes plan.Plan) error {
+	var writes []plan.Change
+	for _, c := range changes {
+		if c.Action == plan.Create || c.Action == plan.Update {
+			writes = append(writes, c)
+		}
+	}
+	if len(writes) == 0 {
+		return nil
+	}
+	if err := b.identify(ctx); err != nil {
+		return err
+	}
+	if err := b.findObject(ctx); err != nil {
+		return err
+	}
+	return b.growOptions(ctx, writes)
+}
 
 // list counts and lists what a dry run would do. A gift that waits in the
 // quarantine was counted before.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
@@ -33,7 +34,7 @@ type effect struct {
 // record notes that the change's properties are written. The pending links
 // count only once they are made.
 func (b *batch) record(c plan.Change, objectID string, pending []plan.Link) {
-	e := &effect{stored: c.Stored(objectID)}
+	e := &effect{stored: present(c, objectID)}
 	for _, l := range pending {
 		e.stored.Links = slices.DeleteFunc(e.stored.Links, func(m plan.Link) bool { return m.Kind == l.Kind && m.ID == l.ID })
 		if l.Kind == plan.Contact {
@@ -42,7 +43,14 @@ func (b *batch) record(c plan.Change, objectID string, pending []plan.Link) {
 		e.pending = append(e.pending, l)
 	}
 	b.effects = append(b.effects, e)
-	b.heal(c.Gift.ID)
+}
+
+// present is what the journal holds of a change to a gift that its source
+// lists.
+func present(c plan.Change, objectID string) plan.Stored {
+	s := c.Stored(objectID)
+	s.Gone = time.Time{}
+	return s
 }
 
 // link notes that a pending link is made.
@@ -64,7 +72,6 @@ func (b *batch) tombstone(c plan.Change, objectID string) {
 	s := c.Stored(objectID)
 	s.Links, s.Deleted = nil, b.started
 	b.effects = append(b.effects, &effect{stored: s})
-	b.heal(c.Gift.ID)
 	b.tally.add(c.Gift.ID, endDeleted)
 	b.log.Info("record was deleted in HubSpot and stays deleted", "transaction", c.Gift.ID, "object", objectID)
 }
@@ -92,8 +99,17 @@ func (b *batch) audit(action string, call *hubspot.Call, giftID string, reasons 
 	}
 }
 
-// quarantine sets a gift aside whose record HubSpot refused, with its reason.
+// quarantine sets a gift aside whose record HubSpot refused.
 func (b *batch) quarantine(c plan.Change, err error) {
+	q := b.refusal(c, err)
+	b.quarantined = append(b.quarantined, q)
+	b.tally.add(c.Gift.ID, endQuarantined)
+	b.log.Warn("record quarantined", "transaction", c.Gift.ID, "class", q.Class, "correlation", q.CorrelationID)
+}
+
+// refusal is the quarantine's entry for a gift whose record HubSpot refused,
+// with HubSpot's reason.
+func (b *batch) refusal(c plan.Change, err error) store.Quarantined {
 	q := store.Quarantined{
 		Key:           c.Gift.ID,
 		TransactionID: c.Gift.ID,
@@ -109,9 +125,7 @@ func (b *batch) quarantine(c plan.Change, err error) {
 			q.Reason = he.Message
 		}
 	}
-	b.jail(q)
-	b.tally.add(c.Gift.ID, endQuarantined)
-	b.log.Warn("record quarantined", "transaction", c.Gift.ID, "class", q.Class, "correlation", q.CorrelationID)
+	return b.dated(q)
 }
 
 // refusalClass groups refusals by what HubSpot's error is about, without its
@@ -137,18 +151,44 @@ func refusalClass(he *hubspot.Error) string {
 }
 
 // quarantineRow sets a row aside that is no gift.
-func (b *batch) quarantineRow(row badRow) error {
-	key := digest(row.raw)
-	b.jail(store.Quarantined{Key: key, Class: row.class, Reason: row.reason, Row: row.raw})
-	b.tally.add(key, endQuarantined)
-	return b.guard.add(row.class)
+func (b *batch) quarantineRow(row badRow) {
+	b.quarantined = append(b.quarantined, b.dated(store.Quarantined{Key: row.key, Class: row.class, Reason: row.reason, Row: row.raw}))
+	b.tally.add(row.key, endQuarantined)
 }
 
-func (b *batch) jail(q store.Quarantined) {
+func (b *batch) dated(q store.Quarantined) store.Quarantined {
 	q.First, q.Last = b.started, b.started
 	q.Attempts = 1
 	q.RowDigest = digest(q.Row)
-	b.quarantined = append(b.quarantined, q)
+	return q
+}
+
+// maxSamples is how many of the records that stopped a run are shown.
+const maxSamples = 3
+
+// sample keeps some of the refusals that ended a call early, for a person to
+// look at in the quarantine.
+func (b *batch) sample(c plan.Change, err error) {
+	if refused(err) && len(b.samples) < maxSamples {
+		b.samples = append(b.samples, b.refusal(c, err))
+	}
+}
+
+// stop turns what was quarantined in a window that cannot be finished into
+// samples: none of it is set aside, all is tried again by the next run.
+func (b *batch) stop(fatal bool) {
+	samples := append(b.samples, b.quarantined...)
+	for _, q := range b.quarantined {
+		b.tally.remove(q.Key)
+	}
+	b.quarantined = nil
+	if !fatal {
+		return
+	}
+	for _, q := range samples[:min(len(samples), maxSamples)] {
+		q.Class = classSchemaProblem
+		b.quarantined = append(b.quarantined, q)
+	}
 }
 
 // heal notes that a gift which waited in the quarantine got through.
@@ -161,12 +201,15 @@ func (b *batch) heal(giftID string) {
 // judge asks the guard whether what was refused still looks like the rows'
 // own fault.
 func (b *batch) judge(changes []plan.Change) error {
-	refusals := make(map[string]string, len(b.quarantined))
+	if b.mode == Retry {
+		return nil // these were all refused before
+	}
+	classes := make(map[string]string, len(b.quarantined))
 	for _, q := range b.quarantined {
-		refusals[q.Key] = q.Class
+		classes[q.Key] = q.Class
 	}
 	for _, c := range changes {
-		if err := b.guard.add(refusals[c.Gift.ID]); err != nil {
+		if err := b.refusals.add(classes[c.Gift.ID]); err != nil {
 			return err
 		}
 	}
@@ -194,6 +237,13 @@ func (b *batch) commit(last store.Commit) error {
 			next = store.Commit{}
 		}
 		next.Gifts = append(next.Gifts, e.stored)
+		b.heal(e.stored.Gift.ID)
+	}
+	for len(b.quarantined) > commitGifts {
+		if err := b.Journal.Commit(store.Commit{Quarantine: b.quarantined[:commitGifts]}); err != nil {
+			return fmt.Errorf("recording what was quarantined: %w", err)
+		}
+		b.quarantined = b.quarantined[commitGifts:]
 	}
 	next.Quarantine, next.Healed = b.quarantined, b.healed
 	next.Checkpoints, next.Meta = last.Checkpoints, last.Meta

@@ -128,8 +128,9 @@ func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
 		err = fmt.Errorf("portal %s: %w", e.Portal, classify(err))
 	}
 	rep, repErr := r.finish(err)
-	if err == nil {
-		err = repErr
+	if err == nil && repErr != nil {
+		err = fmt.Errorf("portal %s: %w", e.Portal, repErr)
+		rep.Error = err.Error()
 	}
 	return rep, err
 }
@@ -144,20 +145,20 @@ type run struct {
 	started time.Time
 	log     *slog.Logger
 
-	object     *object // the custom object, once found
-	people     *people
-	guard      guard
-	tally      tally
-	linked     int // associations created
-	changes    []PlannedChange
-	schema     []string // changes to the schema that a dry run plans
-	perKind    map[plan.Action]int
-	identified bool      // the token belongs to the right account
-	staged     bool      // deal stages were read in this run
-	done       int       // rows worked off
-	newest     time.Time // newest change time worked off
-	calls0     map[hubspot.Class]int
-	thnks0     int
+	object               *object // the custom object, once found
+	people               *people
+	unreadable, refusals guard // of rows, and of records
+	tally                tally
+	linked               int // associations created
+	changes              []PlannedChange
+	schema               []string // changes to the schema that a dry run plans
+	perKind              map[plan.Action]int
+	identified           bool      // the token belongs to the right account
+	staged               bool      // deal stages were read in this run
+	done                 int       // rows worked off
+	newest               time.Time // newest change time worked off
+	calls0               map[hubspot.Class]int
+	thnks0               int
 }
 
 func (e *Engine) newRun(req Request) *run {

@@ -48,7 +48,7 @@ func classify(err error) error {
 	if errors.As(err, &systematic) {
 		return &Fatal{
 			What:   "schema problem: HubSpot refuses many records of one batch",
-			Remedy: "see the reasons with `quarantine list` and in the audit, mend the object's property rules in HubSpot, then run again; nothing was skipped",
+			Remedy: "`quarantine list` shows some of them with HubSpot's words; mend the object's properties or rules in HubSpot, then run again; nothing was skipped",
 			Err:    err,
 		}
 	}

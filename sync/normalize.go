@@ -20,6 +20,10 @@ const (
 	classNoID       = "no_id"
 	classBadID      = "bad_id"
 	classRefused    = "refused" // HubSpot refused the record
+
+	// classSchemaProblem is for samples of the records that stopped a run: they
+	// are shown, not set aside.
+	classSchemaProblem = "schema_problem"
 )
 
 // A bad says why a row is no gift. Reason never quotes the row.

@@ -21,6 +21,8 @@ const (
 	// groupName is the property group that marks the custom object as ours.
 	groupName  = "thnks_hubspot_sync"
 	groupLabel = "Thnks"
+	// listedWithin is how long a new object may be missing from the list.
+	listedWithin = 2 * time.Minute
 	// driftAfter is for how long the object's definition is taken as known.
 	driftAfter = 24 * time.Hour
 )
@@ -84,7 +86,7 @@ func (r *run) findObject(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if recorded && r.mode != Backfill && r.started.Sub(known.Checked) < driftAfter {
+	if recorded && r.mode != Backfill && !r.over(known.Checked, driftAfter) {
 		r.object = &known
 		return nil
 	}
@@ -93,6 +95,16 @@ func (r *run) findObject(ctx context.Context) error {
 		return err
 	}
 	schema, err := r.pick(schemas, known.TypeID)
+	for begun := time.Now(); recorded && known.Checked.IsZero() && schema == nil && err != nil && time.Since(begun) < listedWithin; {
+		// Created by a run that died: the list may not show it yet.
+		if err := pause(ctx, 5*time.Second); err != nil {
+			return err
+		}
+		if schemas, err = r.CRM.Schemas(ctx); err != nil {
+			return err
+		}
+		schema, err = r.pick(schemas, known.TypeID)
+	}
 	if err != nil {
 		return err
 	}

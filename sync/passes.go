@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"thnks-hubspot-sync/store"
@@ -62,32 +63,14 @@ func (r *run) backfill(ctx context.Context) error {
 	if cp.Watermarks == nil {
 		cp.Watermarks = make(map[string]time.Time)
 	}
-	resumed := cp.Source
-	for _, s := range r.Sources {
-		if _, noted := cp.Watermarks[s.Key]; noted && s.Key != resumed {
-			continue // an earlier attempt went all the way through this one
+	err = r.listAll(ctx, backfillCheckpoint, &cp, func(key string, clock time.Time) {
+		// The source's clock may be behind ours.
+		if noted, ok := cp.Watermarks[key]; !ok || clock.Before(noted) {
+			cp.Watermarks[key] = clock
 		}
-		if _, noted := cp.Watermarks[s.Key]; !noted {
-			cp.Watermarks[s.Key] = r.started
-			cp.Source, cp.Cursor = s.Key, ""
-			if err := r.moveCheckpoint(backfillCheckpoint, cp); err != nil {
-				return err
-			}
-		}
-		l := listing{source: s, cursor: cp.Cursor}
-		err := r.through(ctx, l, func(w *window) store.Commit {
-			if w.clock.Before(cp.Watermarks[s.Key]) {
-				cp.Watermarks[s.Key] = w.clock // the source's clock is behind ours
-			}
-			cp.Source, cp.Cursor = s.Key, w.next
-			if w.next == "" {
-				cp.Source = "" // this listing is done
-			}
-			return checkpoint(backfillCheckpoint, cp)
-		})
-		if err != nil {
-			return err
-		}
+	})
+	if err != nil {
+		return err
 	}
 	if r.req.DryRun {
 		return nil
@@ -99,6 +82,54 @@ func (r *run) backfill(ctx context.Context) error {
 	return r.Journal.Commit(c)
 }
 
+// listAll works off everything that every source lists, each source once,
+// under a named checkpoint that remembers how far it came. clock is told of
+// each source's clock: ours before its first page, its own with every window.
+func (r *run) listAll(ctx context.Context, name string, cp *store.Checkpoint, clock func(key string, at time.Time)) error {
+	for _, s := range r.unfinishedFirst(cp.Source) {
+		if slices.Contains(cp.Done, s.Key) {
+			continue
+		}
+		if cp.Source != s.Key {
+			cp.Source, cp.Cursor = s.Key, ""
+			clock(s.Key, r.started)
+			if err := r.moveCheckpoint(name, *cp); err != nil {
+				return err
+			}
+		}
+		err := r.through(ctx, listing{source: s, cursor: cp.Cursor}, func(w *window) store.Commit {
+			clock(s.Key, w.clock)
+			cp.Cursor = w.next
+			if w.next == "" {
+				cp.Source = ""
+				cp.Done = append(cp.Done, s.Key)
+			}
+			return checkpoint(name, *cp)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unfinishedFirst returns the sources, beginning with the one whose listing
+// was interrupted: its cursor is kept only until another listing begins.
+func (r *run) unfinishedFirst(key string) []Source {
+	sources := slices.Clone(r.Sources)
+	slices.SortStableFunc(sources, func(a, b Source) int {
+		switch {
+		case a.Key == key && b.Key != key:
+			return -1
+		case b.Key == key && a.Key != key:
+			return 1
+		default:
+			return 0
+		}
+	})
+	return sources
+}
+
 // incremental copies what changed since the watermarks. Once a day it reaches
 // back further, and once a week it reads everything.
 func (r *run) incremental(ctx context.Context) error {
@@ -107,16 +138,23 @@ func (r *run) incremental(ctx context.Context) error {
 		return err
 	}
 	switch {
-	case r.started.Sub(due.Weekly) >= weekly:
+	case r.over(due.Weekly, weekly):
 		r.mode = Resweep
 		return r.resweep(ctx, due)
-	case r.started.Sub(due.Daily) >= daily:
+	case r.over(due.Daily, daily):
 		r.mode = Resweep
 		due.Daily = r.started
 		return r.reread(ctx, due)
 	default:
 		return r.changed(ctx, func(_ Source, watermark time.Time) time.Time { return watermark }, nil)
 	}
+}
+
+// over reports whether something begun then is due again after d. A stamp from
+// the future is a clock's mistake and puts nothing off.
+func (r *run) over(then time.Time, d time.Duration) bool {
+	since := r.started.Sub(then)
+	return since >= d || since < 0
 }
 
 // reread is the daily re-read.
@@ -186,23 +224,8 @@ func (r *run) resweep(ctx context.Context, due rereads) error {
 	if whole {
 		cp = store.Checkpoint{Started: r.started}
 	}
-	reached := whole || cp.Source == ""
-	for _, s := range r.Sources {
-		reached = reached || s.Key == cp.Source
-		if !reached {
-			continue
-		}
-		l := listing{source: s}
-		if s.Key == cp.Source {
-			l.cursor = cp.Cursor
-		}
-		err := r.through(ctx, l, func(w *window) store.Commit {
-			cp.Source, cp.Cursor = s.Key, w.next
-			return checkpoint(resweepCheckpoint, cp)
-		})
-		if err != nil {
-			return err
-		}
+	if err := r.listAll(ctx, resweepCheckpoint, &cp, func(string, time.Time) {}); err != nil {
+		return err
 	}
 	if whole {
 		if err := r.markGone(ctx); err != nil {
@@ -212,7 +235,7 @@ func (r *run) resweep(ctx context.Context, due rereads) error {
 	if r.req.DryRun {
 		return nil
 	}
-	cp.Finished, cp.Source, cp.Cursor = time.Now().UTC(), "", ""
+	cp.Finished = time.Now().UTC()
 	c := checkpoint(resweepCheckpoint, cp)
 	due.Daily, due.Weekly = r.started, r.started
 	c.Meta = meta(metaRereads, due)
@@ -224,7 +247,7 @@ func (r *run) resweep(ctx context.Context, due rereads) error {
 func (r *run) markGone(ctx context.Context) error {
 	var c store.Commit
 	flush := func() error {
-		if len(c.Gifts) == 0 || r.req.DryRun {
+		if len(c.Gifts) == 0 {
 			return nil
 		}
 		defer func() { c = store.Commit{} }()
@@ -238,9 +261,12 @@ func (r *run) markGone(ctx context.Context) error {
 		if !have.Gone.IsZero() || r.tally.has(have.Gift.ID) || have.Gift.UpdatedAt.After(r.started.Add(-dailyReach)) {
 			continue
 		}
+		gone++
+		if r.req.DryRun {
+			continue
+		}
 		have.Gone = r.started
 		c.Gifts = append(c.Gifts, have)
-		gone++
 		if len(c.Gifts) == commitGifts {
 			if err := flush(); err != nil {
 				return err
@@ -270,10 +296,15 @@ func (r *run) through(ctx context.Context, l listing, moved func(*window) store.
 // work works a listing off. moved says how each finished window moves the
 // checkpoint; that becomes durable with the window's last effects.
 func (r *run) work(ctx context.Context, l listing, moved func(*window) store.Commit) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	l.rows = r.windowRows
-	ch := windows(ctx, l)
+	reading, cancel := context.WithCancel(ctx)
+	ch := windows(reading, l)
+	defer func() {
+		cancel()
+		for range ch {
+			// Until the reader has ended, too: nothing of a run outlives it.
+		}
+	}()
 	cur, ok := <-ch
 	for ok {
 		if cur.err != nil {

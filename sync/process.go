@@ -25,7 +25,11 @@ func (r *run) process(ctx context.Context, w, ahead *window, moved func() store.
 		return err
 	}
 	if r.req.DryRun {
-		r.list(b.make(w.gifts))
+		changes := b.make(w.gifts)
+		if err := b.preview(ctx, changes); err != nil {
+			return err
+		}
+		r.list(changes)
 		r.moved(w)
 		return nil
 	}
@@ -39,9 +43,12 @@ func (r *run) process(ctx context.Context, w, ahead *window, moved func() store.
 		err = b.conserved()
 	}
 	if err != nil {
-		if isFatal(err) {
-			// Not the rows' fault: they are to be tried again, not set aside.
-			b.quarantined = nil
+		fatal := isFatal(err)
+		b.stop(fatal)
+		if fatal && r.object != nil && r.object.TypeID != "" {
+			// Somebody may have changed the definition: the next run looks.
+			r.object.Checked = r.started.Add(-driftAfter)
+			err = joined(err, r.remember(metaObject, r.object))
 		}
 		return joined(err, b.commit(store.Commit{}))
 	}
@@ -98,6 +105,7 @@ type batch struct {
 	// What has happened so far, to be committed together.
 	effects     []*effect
 	quarantined []store.Quarantined
+	samples     []store.Quarantined // of what ended a call early
 	healed      []string
 	calls       []*hubspot.Call                     // that wrote, in order
 	entries     map[*hubspot.Call]*store.AuditEntry // of calls
@@ -106,10 +114,15 @@ type batch struct {
 // setAside takes out the rows that are no gifts, and the gifts that wait in
 // the quarantine and have not changed since.
 func (b *batch) setAside() error {
-	for _, row := range b.window.bad {
-		if err := b.quarantineRow(row); err != nil {
-			return err
+	if b.mode != Retry {
+		for _, class := range b.window.classes {
+			if err := b.unreadable.add(class); err != nil {
+				return err
+			}
 		}
+	}
+	for _, row := range b.window.bad {
+		b.quarantineRow(row)
 	}
 	ids := make([]string, len(b.window.gifts))
 	for i, g := range b.window.gifts {
@@ -127,7 +140,7 @@ func (b *batch) setAside() error {
 	}
 	b.window.gifts = slices.DeleteFunc(b.window.gifts, func(g plan.Gift) bool {
 		q, ok := b.jailed[g.ID]
-		if !ok || q.RowDigest != digest(b.window.raw[g.ID]) {
+		if !ok || q.Class == classSchemaProblem || q.RowDigest != digest(b.window.raw[g.ID]) {
 			return false
 		}
 		b.tally.add(g.ID, endQuarantined)

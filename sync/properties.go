@@ -185,7 +185,7 @@ const visibleWithin = 30 * time.Second
 // names one before that is refused.
 func (r *run) await(ctx context.Context, added []hubspot.Property) error {
 	deadline := time.Now().Add(visibleWithin)
-	for pause := 250 * time.Millisecond; ; pause *= 2 {
+	for wait := 250 * time.Millisecond; ; wait *= 2 {
 		props, err := r.CRM.Properties(ctx, r.object.TypeID)
 		if err != nil {
 			return fmt.Errorf("reading the properties: %w", err)
@@ -203,11 +203,19 @@ func (r *run) await(ctx context.Context, added []hubspot.Property) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("HubSpot does not show the new properties after %v; run again later", visibleWithin)
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := pause(ctx, wait); err != nil {
+			return err
 		}
+	}
+}
+
+// pause waits for d, or until the context ends.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -288,7 +296,10 @@ func (r *run) learnStages(ctx context.Context, changes []plan.Change) error {
 	if r.staged {
 		return nil
 	}
-	known := Stages(r.Journal)
+	known := make(map[string]string)
+	if _, err := recall(r.Journal, metaStages, &known); err != nil {
+		return err
+	}
 	if !slices.ContainsFunc(changes, func(c plan.Change) bool {
 		return slices.ContainsFunc(c.Links, func(l plan.Link) bool { return l.Stage != "" && known[l.Stage] == "" })
 	}) {

@@ -21,6 +21,9 @@ func (r *run) rebuildIfLost(ctx context.Context) error {
 	if err != nil || begun && !cp.Finished.IsZero() {
 		return err
 	}
+	if r.req.DryRun {
+		return nil // it finds existing records by key
+	}
 	if !begun {
 		if n, err := r.Journal.Count(); err != nil || n > 0 {
 			return err
@@ -29,10 +32,15 @@ func (r *run) rebuildIfLost(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("looking whether HubSpot holds records already: %w", err)
 		}
-		if len(page.Objects) == 0 || r.req.DryRun {
-			return nil // a dry run finds existing records by key
+		if len(page.Objects) == 0 {
+			return nil
 		}
+		// Noted before the first record: a journal that is half rebuilt is not
+		// taken for a whole one.
 		cp = store.Checkpoint{Started: r.started}
+		if err := r.moveCheckpoint(rebuildCheckpoint, cp); err != nil {
+			return err
+		}
 		r.log.Info("the state file is new but HubSpot holds records: rebuilding it from them")
 	}
 	for {

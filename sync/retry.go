@@ -27,6 +27,7 @@ func (r *run) retry(ctx context.Context) error {
 	}
 	decode := r.Sources[0].API
 	bytes := 0
+	decoded := make(map[string]bool) // rows: recipients of one request share theirs
 	for q, err := range r.Journal.Quarantine(ctx) {
 		if err != nil {
 			return err
@@ -34,8 +35,11 @@ func (r *run) retry(ctx context.Context) error {
 		if len(r.req.Keys) > 0 && !slices.Contains(r.req.Keys, q.Key) {
 			continue
 		}
-		for _, row := range decode.Decode(q.Row) {
-			w.add(row, decode.Filter())
+		if !decoded[q.RowDigest] {
+			decoded[q.RowDigest] = true
+			for _, row := range decode.Decode(q.Row) {
+				w.add(row, decode.Filter())
+			}
 		}
 		if q.TransactionID == "" {
 			keys = append(keys, q.Key)
@@ -59,7 +63,7 @@ func (r *run) retryWindow() *window {
 func (r *run) release(w *window, keys []string) error {
 	still := make(map[string]bool)
 	for _, row := range w.bad {
-		still[digest(row.raw)] = true
+		still[row.key] = true
 	}
 	healed := slices.DeleteFunc(keys, func(k string) bool { return still[k] })
 	if len(healed) == 0 {

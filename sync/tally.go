@@ -47,7 +47,7 @@ func (t *tally) hash(id string) uint64 {
 func (t *tally) has(id string) bool {
 	h := t.hash(id)
 	s := &t.shards[h>>56]
-	return len(s.slots) > 0 && *s.find(h) != 0
+	return len(s.slots) > 0 && *s.find(h)&(1<<endBits-1) != 0
 }
 
 // add counts the transaction under e. Seen before, it moves to the weightier
@@ -62,6 +62,7 @@ func (t *tally) add(id string, e end) {
 	switch was := end(*slot & (1<<endBits - 1)); {
 	case *slot == 0:
 		s.used++
+	case was == 0: // counted once and taken back
 	case !outweighs(e, was):
 		return
 	default:
@@ -69,6 +70,18 @@ func (t *tally) add(id string, e end) {
 	}
 	*slot = h&^(1<<endBits-1) | uint64(e)
 	t.counts[e]++
+}
+
+// remove takes the count of a transaction back: in the end nothing became of
+// it.
+func (t *tally) remove(id string) {
+	if !t.has(id) {
+		return
+	}
+	h := t.hash(id)
+	slot := t.shards[h>>56].find(h)
+	t.counts[end(*slot&(1<<endBits-1))]--
+	*slot = h &^ (1<<endBits - 1)
 }
 
 // outweighs reports whether a transaction that ended as was is better

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,6 +26,8 @@ type window struct {
 	bad   []badRow
 	rows  int
 
+	classes []string // of every row, in order: why it is no gift, "" for a gift
+
 	source string    // whose listing it is of
 	next   string    // the cursor behind it, "" at the listing's end
 	newest time.Time // greatest change time in it, by the source's filter
@@ -33,6 +36,7 @@ type window struct {
 
 type badRow struct {
 	bad
+	key string // in the quarantine
 	raw json.RawMessage
 }
 
@@ -50,23 +54,25 @@ func (l *listing) read(ctx context.Context, first bool) (*window, error) {
 		return nil, nil
 	}
 	w := &window{source: l.source.Key, raw: make(map[string]json.RawMessage)}
-	bytes := 0
+	size := 0
 	for {
 		page, err := l.source.API.Transactions(ctx, thnksapi.Query{Since: l.since, Cursor: l.cursor})
 		if err != nil {
 			return nil, fmt.Errorf("listing transactions: %w", err)
 		}
-		w.clock = page.Date
-		if now := time.Now().UTC(); w.clock.IsZero() || w.clock.After(now) {
-			w.clock = now
+		if w.clock.IsZero() { // the first page's: later ones may show what came in since
+			w.clock = page.Date
+			if now := time.Now().UTC(); w.clock.IsZero() || w.clock.After(now) {
+				w.clock = now
+			}
 		}
 		for _, row := range page.Rows {
-			bytes += len(row.Raw)
+			size += len(row.Raw)
 			w.add(row, l.source.API.Filter())
 		}
 		l.cursor = page.Next
 		w.next = page.Next
-		if page.Next == "" || w.rows >= l.rows || bytes >= windowBytes {
+		if page.Next == "" || w.rows >= l.rows || size >= windowBytes {
 			return w, nil
 		}
 	}
@@ -76,9 +82,11 @@ func (w *window) add(row thnksapi.Row, filter thnksapi.SinceKind) {
 	w.rows++
 	g, bad := normalize(row)
 	if bad != nil {
-		w.bad = append(w.bad, badRow{*bad, row.Raw})
+		w.classes = append(w.classes, bad.class)
+		w.bad = append(w.bad, badRow{*bad, w.key(row.Raw), row.Raw})
 		return
 	}
+	w.classes = append(w.classes, "")
 	w.gifts = append(w.gifts, g)
 	w.raw[g.ID] = row.Raw
 	stamp := g.UpdatedAt
@@ -88,6 +96,20 @@ func (w *window) add(row thnksapi.Row, filter thnksapi.SinceKind) {
 	if stamp.After(w.newest) {
 		w.newest = stamp
 	}
+}
+
+// key returns the quarantine key of a row without an id: its digest. Several
+// recipients of one request come one after the other and share a row; they are
+// told apart by their number.
+func (w *window) key(raw json.RawMessage) string {
+	n := 0
+	for i := len(w.bad) - 1; i >= 0 && bytes.Equal(w.bad[i].raw, raw); i-- {
+		n++
+	}
+	if n == 0 {
+		return digest(raw)
+	}
+	return digest(fmt.Appendf(bytes.Clone(raw), "#%d", n))
 }
 
 // windows reads a listing one window ahead of its consumer, so that the

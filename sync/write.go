@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/sync/plan"
@@ -94,13 +93,13 @@ func (b *batch) prepare(ctx context.Context, changes []plan.Change) error {
 	return b.learnStages(ctx, changes)
 }
 
-// keep counts a gift that needs nothing. One that was missing at the source
-// and is listed again loses that mark.
+// keep counts a gift that needs nothing in HubSpot. The journal notes what it
+// did not know: a newer version, or that the source lists it again.
 func (b *batch) keep(c plan.Change) {
 	b.tally.add(c.Gift.ID, endUnchanged)
-	if have, ok := b.have[c.Gift.ID]; ok && !have.Gone.IsZero() {
-		have.Gone = time.Time{}
-		b.effects = append(b.effects, &effect{stored: have})
+	b.heal(c.Gift.ID)
+	if have := c.Have; !have.Gone.IsZero() || c.Gift.UpdatedAt.After(have.Gift.UpdatedAt) || c.Orphan != have.Orphan {
+		b.effects = append(b.effects, &effect{stored: present(c, c.ObjectID)})
 	}
 }
 
@@ -134,12 +133,15 @@ func (b *batch) create(ctx context.Context, changes []plan.Change) ([]plan.Chang
 			}
 			b.record(c, o.Object.ID, nil)
 			b.linked += len(c.Links)
+		case err != nil:
+			// The call ended early: whatever was not done is decided by the next run.
+			b.sample(c, o.Err)
 		case archived(o.Err):
 			b.tombstone(c, archivedID(o.Err))
 		case refused(o.Err):
 			b.quarantine(c, o.Err)
-		case err == nil:
-			err = noEnd(c, o.Err)
+		default:
+			return met, noEnd(c, o.Err)
 		}
 	}
 	return met, err
@@ -200,19 +202,22 @@ func (b *batch) update(ctx context.Context, changes []plan.Change) error {
 			b.tally.add(c.Gift.ID, endUpdated)
 			b.audit(actionUpdate, o.Call, c.Gift.ID, c.Reasons)
 			b.record(c, o.Object.ID, c.Links)
+		case err != nil:
+			b.sample(c, o.Err)
 		case gone(o.Err):
 			b.tombstone(c, c.ObjectID)
 		case refused(o.Err):
 			b.quarantine(c, o.Err)
-		case err == nil:
-			err = noEnd(c, o.Err)
+		default:
+			return noEnd(c, o.Err)
 		}
 	}
 	return err
 }
 
 // associate makes the links that the writes could not carry, a kind at a time.
-// A link that HubSpot refuses is left out; the rest goes on.
+// A link that HubSpot refuses is left out, and with a contact its company and
+// deals, which follow it; the rest goes on.
 func (b *batch) associate(ctx context.Context) error {
 	for _, kind := range []plan.Kind{plan.Contact, plan.Company, plan.Deal} {
 		var owners []*effect
@@ -240,8 +245,13 @@ func (b *batch) associate(ctx context.Context) error {
 				b.linked++
 				owners[i].link(links[i])
 				b.audit(actionAssociate, o.Call, id, []string{string(kind)})
-			case refused(o.Err) || gone(o.Err):
+			case err != nil:
+				// Still pending: the gift is not recorded, and the next run does it again.
+			default:
 				owners[i].forgo(links[i])
+				if kind == plan.Contact {
+					owners[i].pending = nil
+				}
 				b.log.Warn("link refused by HubSpot", "transaction", id, "kind", string(kind), "to", links[i].ID, "error", o.Err)
 			}
 		}
