@@ -23,7 +23,7 @@ const endBits = 3
 // A tally holds how every distinct transaction of a run ended. A listing may
 // show a transaction twice (it changed while it was being paged through, or
 // two keys see it); it is then counted once, by what happened to it most. It
-// keeps a 61-bit keyed hash per transaction in growing shards, about 14 bytes
+// keeps a 61-bit keyed hash per transaction in growing shards, about 10 bytes
 // each, because a run may see millions.
 type tally struct {
 	seed   maphash.Seed
@@ -55,7 +55,7 @@ func (t *tally) has(id string) bool {
 func (t *tally) add(id string, e end) {
 	h := t.hash(id)
 	s := &t.shards[h>>56]
-	if s.used*4 >= len(s.slots)*3 {
+	if s.used*10 >= len(s.slots)*9 {
 		s.grow()
 	}
 	slot := s.find(h)
@@ -99,8 +99,9 @@ func outweighs(e, was end) bool {
 }
 
 func (s *shard) find(h uint64) *uint64 {
-	mask := uint64(len(s.slots) - 1)
-	for i := h >> endBits & mask; ; i = (i + 1) & mask {
+	n := uint64(len(s.slots))
+	i := uint64(uint32(h>>endBits)) * n >> 32 // spreads 32 bits of the hash over n slots
+	for ; ; i = (i + 1) % n {
 		if slot := &s.slots[i]; *slot == 0 || *slot>>endBits == h>>endBits {
 			return slot
 		}
@@ -109,7 +110,7 @@ func (s *shard) find(h uint64) *uint64 {
 
 func (s *shard) grow() {
 	old := s.slots
-	s.slots = make([]uint64, max(64, 2*len(old)))
+	s.slots = make([]uint64, max(64, len(old)*5/4))
 	for _, v := range old {
 		if v != 0 {
 			*s.find(v) = v

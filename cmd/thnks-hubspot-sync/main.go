@@ -25,10 +25,10 @@ import (
 )
 
 func main() {
-	// Half of Go's default: memory matters more here than the processor, which
+	// A third of Go's default: memory matters more here than the processor, which
 	// waits for HubSpot's rate limit most of the time. GOGC still overrules it.
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
+		debug.SetGCPercent(33)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks for an end at the next safe point; with the handler
