@@ -31,6 +31,7 @@ func drawMatch(t *rapid.T) plan.Match {
 }
 
 func TestCacheRemembersWhatWasPut(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		c := newCache()
 		model := make(map[string]plan.Match)
@@ -57,11 +58,12 @@ func TestCacheRemembersWhatWasPut(t *testing.T) {
 // TestCacheForgetsTheOldestButNeverErrs fills the ring several times over:
 // what is found must be what was put.
 func TestCacheForgetsTheOldestButNeverErrs(t *testing.T) {
+	t.Parallel()
 	c := newCache()
 	match := func(i int) plan.Match {
 		return plan.Match{ID: fmt.Sprint(i), Company: strings.Repeat("9", i%40)}
 	}
-	const n = 1_500_000
+	const n = 700_000
 	for i := range n {
 		c.put(fmt.Sprintf("p%d@example.com", i), match(i))
 	}

@@ -21,6 +21,7 @@ func budget(n, addresses, matched, deals int) int {
 // typical data set (five gifts a person) and the worst (each to another
 // person, all matched, one open deal each).
 func TestCallBudget(t *testing.T) {
+	t.Parallel()
 	sizes := []int{10_000, 100_000}
 	if raceDetector {
 		sizes = sizes[:1] // the count is the same with and without it

@@ -79,6 +79,7 @@ func smallWorld(t *testing.T) *world {
 // TestCrashAtEveryStepOfABackfill kills a first backfill before and after
 // each of its HubSpot calls and commits.
 func TestCrashAtEveryStepOfABackfill(t *testing.T) {
+	t.Parallel()
 	everyStep(t, 1, func(t *testing.T, step int) bool {
 		w := smallWorld(t)
 		alive := w.die(step, Backfill)
@@ -90,6 +91,7 @@ func TestCrashAtEveryStepOfABackfill(t *testing.T) {
 // TestCrashAtEveryStepOfAnIncrementalPass kills a pass with new gifts, changed
 // gifts, and gifts whose recipient has become a contact meanwhile.
 func TestCrashAtEveryStepOfAnIncrementalPass(t *testing.T) {
+	t.Parallel()
 	everyStep(t, 1, func(t *testing.T, step int) bool {
 		w := smallWorld(t)
 		w.must(Backfill)
@@ -107,6 +109,7 @@ func TestCrashAtEveryStepOfAnIncrementalPass(t *testing.T) {
 
 // TestCrashTwice dies again at every later step of the recovery.
 func TestCrashTwice(t *testing.T) {
+	t.Parallel()
 	for _, first := range []int{25, 40, 55} {
 		everyStep(t, 3, func(t *testing.T, step int) bool {
 			w := smallWorld(t)
@@ -121,6 +124,7 @@ func TestCrashTwice(t *testing.T) {
 // TestLostAnswers lets every kind of write answer get lost once, after the
 // write was done.
 func TestLostAnswers(t *testing.T) {
+	t.Parallel()
 	for _, path := range []string{"/batch/create", "/batch/update", "/batch/read", "/schemas", "/groups", "/associations"} {
 		synctest.Test(t, func(t *testing.T) {
 			w := smallWorld(t)
@@ -148,6 +152,7 @@ func TestLostAnswers(t *testing.T) {
 
 // TestInterruptedRunSaysSo cancels a run between two windows.
 func TestInterruptedRunSaysSo(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := smallWorld(t)
 		ctx, cancel := context.WithCancel(context.Background())

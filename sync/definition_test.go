@@ -35,6 +35,7 @@ func (s *stopping) Commit(c store.Commit) error {
 
 // TestDryRunNamesNewOptions: options are schema changes too.
 func TestDryRunNamesNewOptions(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.thnks.Add(simple("T-1", time.Now().UTC(), ""))
@@ -52,6 +53,7 @@ func TestDryRunNamesNewOptions(t *testing.T) {
 // TestCrashWhileTheSchemaIsNotListedYet: an object just created is not
 // one that people deleted.
 func TestCrashWhileTheSchemaIsNotListedYet(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for step := 1; step < 40; step++ {
 			w := newWorld(t, hubspottest.Options{SchemaLag: time.Minute}, thnksapitest.Options{})
@@ -78,6 +80,7 @@ func (j noStages) Meta(name string) ([]byte, error) {
 }
 
 func TestUnreadableStages(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		defer func() {
 			if p := recover(); p != nil {

@@ -18,6 +18,7 @@ func calls(rep Report) (n int) {
 }
 
 func TestBackfillThenIdlePass(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 1, PropertyLag: 700 * time.Millisecond, SchemaLag: 3 * time.Second}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 1200, Recipients: 300}), 0.8)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,12 +39,12 @@ func (f forgetful) Transactions(ctx context.Context, q thnksapi.Query) (*thnksap
 // with a status and body, without any effect.
 func failing(part string, after, status int, body string) func(http.RoundTripper) http.RoundTripper {
 	return func(next http.RoundTripper) http.RoundTripper {
-		seen := 0
+		var seen atomic.Int64
 		return roundTripper(func(req *http.Request) (*http.Response, error) {
 			if !strings.Contains(req.URL.Path, part) {
 				return next.RoundTrip(req)
 			}
-			if seen++; seen <= after {
+			if seen.Add(1) <= int64(after) {
 				return next.RoundTrip(req)
 			}
 			io.Copy(io.Discard, req.Body)
@@ -84,6 +85,7 @@ func (w *world) interruptAfterCommits(n int, mode Mode) {
 // TestForgottenCursor: a listing is interrupted, and by the next run the
 // source has forgotten its cursor.
 func TestForgottenCursor(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := smallWorld(t)
 		w.interruptAfterCommits(1, Backfill)
@@ -105,6 +107,7 @@ func TestForgottenCursor(t *testing.T) {
 // TestKeyAddedDuringBackfill: a key is put before the one whose listing
 // was interrupted.
 func TestKeyAddedDuringBackfill(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 4, N: 200, Recipients: 80, Senders: 2})
 		opts := thnksapitest.Options{Keys: map[string]string{}, PageLimit: 15}
@@ -130,6 +133,7 @@ func TestKeyAddedDuringBackfill(t *testing.T) {
 // TestRebuildCrashInFirstWindow: the process dies between two commits of
 // the first window, when no checkpoint says yet that a rebuild has begun.
 func TestRebuildCrashInFirstWindow(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 10}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 10, N: 900, Recipients: 300}), 1)
@@ -160,6 +164,7 @@ func (r readOnly) Commit(c store.Commit) error {
 }
 
 func TestDryRunOfAnUnfinishedRebuild(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 10}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 10, N: 1500, Recipients: 300}), 1)
@@ -176,6 +181,7 @@ func TestDryRunOfAnUnfinishedRebuild(t *testing.T) {
 // TestOldVersionAfterRebuild: an unchanged gift keeps the version that
 // the journal had of it, which after a rebuild is none.
 func TestOldVersionAfterRebuild(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		time.Sleep(daily) // the bubble's clock begins in 2000, and stamps before that do not count
@@ -198,6 +204,7 @@ func TestOldVersionAfterRebuild(t *testing.T) {
 // TestResweepAfterAKeyWasRenamed: the source that a resweep stopped at is
 // no longer there.
 func TestResweepAfterAKeyWasRenamed(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 15})
 		w.windowRows = 30
@@ -232,6 +239,7 @@ func (s *atCheckpoint) Commit(c store.Commit) error {
 
 // TestClockWasAhead: stamps from the future must not put re-reads off.
 func TestClockWasAhead(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 50, Recipients: 40, End: time.Now().Add(-10 * daily)}), 0.7)
@@ -252,6 +260,7 @@ func TestClockWasAhead(t *testing.T) {
 
 // TestGoneMarkGoesWithAnUpdate: a gift that comes back changed is back.
 func TestGoneMarkGoesWithAnUpdate(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, Recipients: 20, End: time.Now().Add(-10 * daily)}), 1)
@@ -275,6 +284,7 @@ func TestGoneMarkGoesWithAnUpdate(t *testing.T) {
 
 // TestBadSiblingsAreCounted: recipients of one request share its row.
 func TestBadSiblingsAreCounted(t *testing.T) {
+	t.Parallel()
 	raw := json.RawMessage(`{"recipients":[{},{}]}`)
 	w := &window{raw: map[string]json.RawMessage{}}
 	for range 2 {
@@ -295,6 +305,7 @@ func TestBadSiblingsAreCounted(t *testing.T) {
 // TestTheWorldHasDates: a bubble's clock begins in 2000, and stamps before
 // that do not count, so that generated data would arrive without any.
 func TestTheWorldHasDates(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 100, Recipients: 20}), 1)

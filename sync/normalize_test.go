@@ -18,6 +18,7 @@ func row(t thnksapi.Transaction) thnksapi.Row {
 }
 
 func TestNormalizeRefusesWhatHasNoIdentity(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		row   thnksapi.Row
@@ -37,6 +38,7 @@ func TestNormalizeRefusesWhatHasNoIdentity(t *testing.T) {
 }
 
 func TestNormalizeLeavesNonsenseOut(t *testing.T) {
+	t.Parallel()
 	sent := time.Date(2026, 3, 1, 9, 0, 0, 0, time.FixedZone("", 3600))
 	g, bad := normalize(row(thnksapi.Transaction{
 		ID:       " T-1 ",
@@ -68,6 +70,7 @@ func TestNormalizeLeavesNonsenseOut(t *testing.T) {
 }
 
 func TestGuardTellsSchemaProblemsFromRowProblems(t *testing.T) {
+	t.Parallel()
 	var g guard
 	for i := range 10_000 { // every fourth row is bad: under 30 %
 		reason := ""

@@ -18,6 +18,7 @@ import (
 // TestObjectIsCreatedAsTheContractSays reads the definition back from the
 // portal.
 func TestObjectIsCreatedAsTheContractSays(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{SchemaLag: time.Minute, PropertyLag: 700 * time.Millisecond}, thnksapitest.Options{})
 		w.must(Backfill)
@@ -109,6 +110,7 @@ func TestObjectIsCreatedAsTheContractSays(t *testing.T) {
 // TestObjectRefusals: what must stop the portal before any write, and say
 // what to do.
 func TestObjectRefusals(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		opt   hubspottest.Options
@@ -172,6 +174,7 @@ func TestObjectRefusals(t *testing.T) {
 
 // TestObjectDrift: what people do to the object later.
 func TestObjectDrift(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		drift func(*world)
@@ -211,6 +214,7 @@ func TestObjectDrift(t *testing.T) {
 // TestAPropertyRestoredWithAnotherTypeStopsThePortal: HubSpot brings an
 // archived property back as it was.
 func TestAPropertyRestoredWithAnotherTypeStopsThePortal(t *testing.T) {
+	t.Parallel()
 	if err := checkTypes(nil); err != nil {
 		t.Fatal(err)
 	}

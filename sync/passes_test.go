@@ -14,6 +14,7 @@ import (
 // TestLateRowsAreFound: rows that become visible with an old stamp are found
 // by the overlap, the daily or the weekly re-read, by how late they are.
 func TestLateRowsAreFound(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		late, within time.Duration
 	}{
@@ -44,6 +45,7 @@ func TestLateRowsAreFound(t *testing.T) {
 // TestRowsGoneAtTheSourceAreMarked: the weekly listing misses one; its record
 // stays, and the mark goes when it is listed again.
 func TestRowsGoneAtTheSourceAreMarked(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, Recipients: 20, End: time.Now().Add(-10 * daily)}), 1)
@@ -78,6 +80,7 @@ func TestRowsGoneAtTheSourceAreMarked(t *testing.T) {
 // TestSeveralKeysMakeAUnion: each key sees its owner's gifts and one of them
 // sees some of the other's too.
 func TestSeveralKeysMakeAUnion(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 4, N: 300, Recipients: 80, Senders: 2})
 		senders := map[string]bool{}
@@ -106,6 +109,7 @@ func TestSeveralKeysMakeAUnion(t *testing.T) {
 
 // TestSourcesWithoutAChangeFilter are re-read daily, 400 days back.
 func TestSourcesWithoutAChangeFilter(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{Shape: thnksapitest.Shape{Filter: thnksapitest.CreatedFilter}})
 		w.dialect.Since.Kind = thnksapi.SinceCreated
@@ -126,6 +130,7 @@ func TestSourcesWithoutAChangeFilter(t *testing.T) {
 // TestDryRunWritesNothing, neither to HubSpot nor to the state file, and
 // plans what the run then does.
 func TestDryRunWritesNothing(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 7, N: 200, Recipients: 50}), 0.8)
@@ -164,6 +169,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 // TestFutureStampDoesNotPoisonTheWatermark: one row from the year 2100 must
 // not hide everything that changes before then.
 func TestFutureStampDoesNotPoisonTheWatermark(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.must(Backfill)

@@ -19,6 +19,7 @@ import (
 // TestWholeCall404IsNoDeletion: the call is answered with 404, not the
 // records.
 func TestWholeCall404IsNoDeletion(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, Recipients: 20}), 1)
@@ -60,6 +61,7 @@ func associating(t *testing.T, n int) *world {
 // TestWholeCallErrorsForgoNoLinks: an error that ends the call says
 // nothing about pairs that were never tried.
 func TestWholeCallErrorsForgoNoLinks(t *testing.T) {
+	t.Parallel()
 	for name, answer := range map[string]struct {
 		status int
 		body   string
@@ -93,6 +95,7 @@ func TestWholeCallErrorsForgoNoLinks(t *testing.T) {
 
 // TestPairPassedOver: HubSpot never speaks of one pair.
 func TestPairPassedOver(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := associating(t, 10)
 		w.wrap = func(next http.RoundTripper) http.RoundTripper {
@@ -139,6 +142,7 @@ func TestPairPassedOver(t *testing.T) {
 // TestGuardMeasuresAShareOfRows: bad rows are put to the guard in one
 // go, whatever lies between them.
 func TestGuardMeasuresAShareOfRows(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 4900, Recipients: 500})
@@ -155,6 +159,7 @@ func TestGuardMeasuresAShareOfRows(t *testing.T) {
 }
 
 func TestRetryIsNotStoppedByTheGuard(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.windowRows = 500
@@ -183,6 +188,7 @@ func TestRetryIsNotStoppedByTheGuard(t *testing.T) {
 // TestInterruptedSchemaProblem: what was refused in a window that could
 // not be finished was never judged.
 func TestInterruptedSchemaProblem(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 13}, thnksapitest.Options{})
 		w.must(Backfill)
@@ -207,6 +213,7 @@ func TestInterruptedSchemaProblem(t *testing.T) {
 // TestInnocentsOfARefusedBatch: records given up because their batch had
 // too many culprits were not refused themselves.
 func TestInnocentsOfARefusedBatch(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 13}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 13, N: 150, Recipients: 50}), 0.8)
@@ -244,6 +251,7 @@ func TestInnocentsOfARefusedBatch(t *testing.T) {
 
 // TestRetryLosesNothing: a retried gift is created and its link is not.
 func TestRetryLosesNothing(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		time.Sleep(daily)
@@ -277,6 +285,7 @@ func TestRetryLosesNothing(t *testing.T) {
 // TestUnchangedGiftLeavesQuarantine: the source goes back to what HubSpot
 // has.
 func TestUnchangedGiftLeavesQuarantine(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		tx := simple("T-1", time.Now().UTC(), "")
@@ -309,6 +318,7 @@ func TestUnchangedGiftLeavesQuarantine(t *testing.T) {
 
 // TestSystematicLeavesSomethingToLookAt: the remedy must lead somewhere.
 func TestSystematicLeavesSomethingToLookAt(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 13}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 13, N: 150, Recipients: 50}), 0.8)
@@ -330,6 +340,7 @@ func TestSystematicLeavesSomethingToLookAt(t *testing.T) {
 
 // TestNoCompanyWithoutContact: company and deals follow the linked contact.
 func TestNoCompanyWithoutContact(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		time.Sleep(daily)

@@ -17,6 +17,7 @@ import (
 // TestUglyDataAllArrives backfills data with everything that is wrong with
 // real data, under both readings of what HubSpot leaves open.
 func TestUglyDataAllArrives(t *testing.T) {
+	t.Parallel()
 	for name, opt := range map[string]hubspottest.Options{
 		"as documented": {Seed: 5},
 		"the other reading": {
@@ -54,6 +55,7 @@ func TestUglyDataAllArrives(t *testing.T) {
 
 // TestADay lets both worlds live for a day with a pass every hour.
 func TestADay(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 8, Limits: hubspottest.Limits{Burst: 110, AssociationsPer10s: 150, SearchPerSecond: 5}}, thnksapitest.Options{Latency: 50 * time.Millisecond})
 		w.windowRows = 200
@@ -80,6 +82,7 @@ func TestADay(t *testing.T) {
 // TestStatusNeverGoesBack: a source that shows an older version again (a
 // cache, a replica) lowers nothing.
 func TestStatusNeverGoesBack(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		sent := time.Now().UTC().Add(-time.Hour)
@@ -111,6 +114,7 @@ func TestStatusNeverGoesBack(t *testing.T) {
 // TestDeletedRecordsStayDeleted: people archived a record; it is not written
 // again, neither as an update nor as a new one.
 func TestDeletedRecordsStayDeleted(t *testing.T) {
+	t.Parallel()
 	for _, hold := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, hubspottest.Options{ArchivedHoldUnique: hold}, thnksapitest.Options{})
@@ -136,6 +140,7 @@ func TestDeletedRecordsStayDeleted(t *testing.T) {
 
 // TestJournalIsRebuiltFromHubSpot loses the state file.
 func TestJournalIsRebuiltFromHubSpot(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 10}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 10, N: 1500, Recipients: 400, Ugly: true}), 0.8)
@@ -157,6 +162,7 @@ func TestJournalIsRebuiltFromHubSpot(t *testing.T) {
 // with HubSpot's words, left alone while nothing changes, and get through
 // when asked for after the rule is gone, or by themselves when they change.
 func TestQuarantine(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 11}, thnksapitest.Options{})
 		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 11, N: 300, Recipients: 60})
@@ -209,6 +215,7 @@ func TestQuarantine(t *testing.T) {
 
 // TestSchemaProblemStopsThePortal: everything is refused for one reason.
 func TestSchemaProblemStopsThePortal(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 13}, thnksapitest.Options{})
 		w.must(Backfill)

@@ -10,6 +10,7 @@ import (
 // TestTallyCountsEveryTransactionOnce compares the tally with a map, for
 // listings that show transactions again and again.
 func TestTallyCountsEveryTransactionOnce(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var tl tally
 		model := make(map[string]end)
@@ -43,6 +44,7 @@ func TestTallyCountsEveryTransactionOnce(t *testing.T) {
 }
 
 func TestTallyCreatedThenUpdatedIsCreated(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		first, second, want end
 	}{

@@ -123,7 +123,8 @@ func (w *responseWriter) serve(h http.Handler, r *http.Request) {
 		cause := recover()
 		if cause == nil {
 			w.WriteHeader(http.StatusOK)
-			_ = w.body.Close() // only ever nil
+			// An answer that ends with the caller's patience is cut short, not whole.
+			_ = w.body.CloseWithError(r.Context().Err()) // only ever nil
 			return
 		}
 		if err, ok := cause.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
