@@ -3,6 +3,7 @@ package sync
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"strconv"
 	"time"
 
 	"thnks-hubspot-sync/sync/plan"
@@ -10,7 +11,7 @@ import (
 
 const (
 	cacheSlots  = 1 << 19  // entries found by hash
-	cacheArena  = 16 << 20 // bytes of entries; about 200,000 people
+	cacheArena  = 16 << 20 // bytes of entries; about 250,000 people
 	cacheProbes = 4
 )
 
@@ -138,8 +139,13 @@ func decodeMatch(b []byte) plan.Match {
 	return m
 }
 
+// appendString appends a text: record ids and round amounts, which are most of
+// what is remembered, as the numbers they are.
 func appendString(b []byte, s string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	if n, err := strconv.ParseUint(s, 10, 62); err == nil && strconv.FormatUint(n, 10) == s {
+		return binary.AppendUvarint(b, n<<1|1)
+	}
+	return append(binary.AppendUvarint(b, uint64(len(s))<<1), s...)
 }
 
 type decoder struct{ b []byte }
@@ -158,6 +164,10 @@ func (d *decoder) varint() int64 {
 
 func (d *decoder) text() string {
 	n := d.uvarint()
+	if n&1 == 1 {
+		return strconv.FormatUint(n>>1, 10)
+	}
+	n >>= 1
 	s := string(d.b[:n])
 	d.b = d.b[n:]
 	return s
