@@ -34,13 +34,7 @@ type ContactsOutcome struct {
 //
 // D/api-reference/latest/crm/objects/contacts/guide
 func (c *Client) ContactsByEmail(ctx context.Context, addresses, properties []string) ([]ContactsOutcome, error) {
-	properties = slices.Clone(properties)
-	for _, p := range []string{emailProperty, additionalProperty} {
-		if !slices.Contains(properties, p) {
-			properties = append(properties, p)
-		}
-	}
-	r := objectRead{objectType: "contacts", key: emailProperty, properties: properties}
+	r := objectRead{objectType: "contacts", key: emailProperty, properties: withAddresses(properties)}
 	unique, of := distinct(addresses)
 	out := make(outcomes, len(unique))
 	found := contactIndex{byID: make(map[string]*Object)}
@@ -72,15 +66,30 @@ func (c *Client) ContactsByEmail(ctx context.Context, addresses, properties []st
 	}
 	err := batch{size: BatchSize, send: send, refuse: out.refuse}.run(ctx, indexes(unique))
 
-	byAddress := found.byAddress()
+	return join(addresses, found.by(addressesOf), out.spread(of, err)), err
+}
+
+// join gives every address the contacts found for it, or else its error.
+func join(addresses []string, found map[string][]Object, out []Outcome) []ContactsOutcome {
 	all := make([]ContactsOutcome, len(addresses))
-	for i, o := range out.spread(of, err) {
-		all[i].Found = byAddress[addresses[i]]
+	for i, address := range addresses {
+		all[i].Found = found[address]
 		if all[i].Found == nil {
-			all[i].Err = o.Err
+			all[i].Err = out[i].Err
 		}
 	}
-	return all, err
+	return all
+}
+
+// withAddresses returns the properties and those that hold addresses.
+func withAddresses(properties []string) []string {
+	properties = slices.Clone(properties)
+	for _, p := range []string{emailProperty, additionalProperty} {
+		if !slices.Contains(properties, p) {
+			properties = append(properties, p)
+		}
+	}
+	return properties
 }
 
 // A contactIndex gathers the contacts of all answers of a call. They are joined
@@ -100,8 +109,8 @@ func (x *contactIndex) add(results []wireObject) {
 	}
 }
 
-// byAddress returns the contacts by each of their addresses.
-func (x *contactIndex) byAddress() map[string][]Object {
+// by returns the contacts by each of the addresses that of returns for them.
+func (x *contactIndex) by(of func(*Object) []string) map[string][]Object {
 	contacts := make([]*Object, 0, len(x.byID))
 	for _, o := range x.byID {
 		contacts = append(contacts, o)
@@ -109,7 +118,7 @@ func (x *contactIndex) byAddress() map[string][]Object {
 	slices.SortFunc(contacts, func(a, b *Object) int { return compareIDs(a.ID, b.ID) })
 	found := make(map[string][]Object)
 	for _, o := range contacts {
-		for _, address := range addressesOf(o) {
+		for _, address := range of(o) {
 			found[address] = append(found[address], *o)
 		}
 	}
@@ -118,7 +127,16 @@ func (x *contactIndex) byAddress() map[string][]Object {
 
 // addressesOf returns the contact's addresses, each once.
 func addressesOf(o *Object) []string {
-	all := append(strings.Split(o.Properties[additionalProperty], ";"), o.Properties[emailProperty])
+	return asKept(append(strings.Split(o.Properties[additionalProperty], ";"), o.Properties[emailProperty]))
+}
+
+// additionalOf returns the contact's addresses besides its primary one.
+func additionalOf(o *Object) []string {
+	return asKept(strings.Split(o.Properties[additionalProperty], ";"))
+}
+
+// asKept returns the addresses as HubSpot keeps them, each once.
+func asKept(all []string) []string {
 	for i, a := range all {
 		all[i] = strings.ToLower(strings.TrimSpace(a))
 	}

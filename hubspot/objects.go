@@ -76,14 +76,18 @@ func (c *Client) single(ctx context.Context, r request) (*Object, *Call, error) 
 	return w.object(), call, nil
 }
 
-// List returns one page of an object type's live records, at most limit (1 to
-// 100), beginning at the cursor after, "" for the first page.
+// List returns one page of an object type's live records, or of its archived
+// ones, at most limit (1 to 100), beginning at the cursor after, "" for the first
+// page.
 //
 // D/api-reference/latest/crm/using-object-apis
-func (c *Client) List(ctx context.Context, objectType, after string, limit int, properties []string) (*Page, error) {
+func (c *Client) List(ctx context.Context, objectType, after string, limit int, archived bool, properties []string) (*Page, error) {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	if after != "" {
 		query.Set("after", after)
+	}
+	if archived {
+		query.Set("archived", "true")
 	}
 	if len(properties) > 0 {
 		query.Set("properties", strings.Join(properties, ","))

@@ -32,32 +32,45 @@ func eachPortal(t *testing.T, f func(t *testing.T, p *hubspottest.Portal, c *hub
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := hubspottest.New(options)
-				c, err := hubspot.New(hubspot.Config{
-					BaseURL:   "https://api.hubapi.com",
-					Token:     oauth2.StaticTokenSource(&oauth2.Token{AccessToken: p.Token()}),
-					Transport: hubspottest.Transport(p),
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				s, err := c.CreateSchema(t.Context(), hubspot.NewSchema{
-					Name: "thnks", Labels: hubspot.Labels{Singular: "Thnks gift", Plural: "Thnks gifts"},
-					PrimaryDisplayProperty: "gift_name",
-					RequiredProperties:     []string{keyProperty},
-					AssociatedObjects:      []string{"0-1", "0-2", "0-3"},
-					Properties: []hubspot.Property{
-						{Name: keyProperty, Label: "Transaction ID", Type: "string", FieldType: "text", HasUniqueValue: true},
-						{Name: "gift_name", Label: "Gift Name", Type: "string", FieldType: "text"},
-						{Name: "message", Label: "Message", Type: "string", FieldType: "textarea"},
-					},
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				f(t, p, c, s.ObjectTypeID)
+				c := portalClient(t, p)
+				f(t, p, c, giftObject(t, c))
 			})
 		})
 	}
+}
+
+// portalClient returns a client of the portal.
+func portalClient(t *testing.T, p *hubspottest.Portal) *hubspot.Client {
+	t.Helper()
+	c, err := hubspot.New(hubspot.Config{
+		BaseURL:   "https://api.hubapi.com",
+		Token:     oauth2.StaticTokenSource(&oauth2.Token{AccessToken: p.Token()}),
+		Transport: hubspottest.Transport(p),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// giftObject creates the custom object and returns its type id.
+func giftObject(t *testing.T, c *hubspot.Client) string {
+	t.Helper()
+	s, err := c.CreateSchema(t.Context(), hubspot.NewSchema{
+		Name: "thnks", Labels: hubspot.Labels{Singular: "Thnks gift", Plural: "Thnks gifts"},
+		PrimaryDisplayProperty: "gift_name",
+		RequiredProperties:     []string{keyProperty},
+		AssociatedObjects:      []string{"0-1", "0-2", "0-3"},
+		Properties: []hubspot.Property{
+			{Name: keyProperty, Label: "Transaction ID", Type: "string", FieldType: "text", HasUniqueValue: true},
+			{Name: "gift_name", Label: "Gift Name", Type: "string", FieldType: "text"},
+			{Name: "message", Label: "Message", Type: "string", FieldType: "textarea"},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.ObjectTypeID
 }
 
 // contactType returns the unlabelled type of gift → contact associations.
@@ -269,7 +282,7 @@ func TestPortalDefinitions(t *testing.T) {
 		if err != nil || len(pipelines) == 0 || !slices.ContainsFunc(pipelines[0].Stages, func(s hubspot.Stage) bool { return s.ID == "closedwon" && s.Closed }) {
 			t.Errorf("pipelines %+v, error %v", pipelines, err)
 		}
-		page, err := c.List(ctx, giftType, "", 100, []string{keyProperty})
+		page, err := c.List(ctx, giftType, "", 100, false, []string{keyProperty})
 		if err != nil || len(page.Objects) != 0 || page.After != "" {
 			t.Errorf("page %+v, error %v", page, err)
 		}

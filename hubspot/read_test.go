@@ -159,18 +159,18 @@ func TestList(t *testing.T) {
 			"paging":  map[string]any{"next": map[string]any{"after": next, "link": "https://elsewhere.example/?after=2"}},
 		})
 	}))
-	page, err := c.List(t.Context(), "2-123", "", 100, []string{"a", "b"})
+	page, err := c.List(t.Context(), "2-123", "", 100, false, []string{"a", "b"})
 	if err != nil || page.After != "2" || len(page.Objects) != 1 || page.Objects[0].ID != "7" {
 		t.Fatalf("page %+v, error %v", page, err)
 	}
 	if props := page.Objects[0].Properties; len(props) != 3 || props["a"] != "1" || props["n"] != "5" || props["yes"] != "true" {
 		t.Errorf("properties %v", props)
 	}
-	if _, err = c.List(t.Context(), "2-123", "2", 100, nil); err == nil {
+	if _, err = c.List(t.Context(), "2-123", "2", 100, false, nil); err == nil {
 		t.Error("a page that leads to itself was taken")
 	}
 	next = ""
-	if page, err = c.List(t.Context(), "2-123", "2", 1, nil); err != nil || page.After != "" {
+	if page, err = c.List(t.Context(), "2-123", "2", 1, false, nil); err != nil || page.After != "" {
 		t.Errorf("last page %+v, error %v", page, err)
 	}
 	want := []string{

@@ -35,6 +35,12 @@ type NewLink struct {
 type Patch struct {
 	ID         string
 	Properties map[string]string // "" clears
+
+	// Key and Value name the unique property by which the record is known to
+	// be the one that is meant; "" for none. They are looked at where the
+	// record was merged into another: if that one has another value, it stands
+	// for something else and stays as it is.
+	Key, Value string
 }
 
 // An Outcome is what became of one input of a batch call. Exactly one of

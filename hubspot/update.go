@@ -13,7 +13,8 @@ import (
 // A record that the answer passes over, as HubSpot does with one that was
 // merged into another, is read and changed singly; its outcome is the record
 // that it has become, with the new ID. One that is gone has the outcome
-// [NotFound].
+// [NotFound], and so has one that was merged into a record with another value
+// of the patch's key.
 //
 // The error is not nil when the call ended early; then every outcome that was
 // not decided holds it.
@@ -30,6 +31,7 @@ func (c *Client) Update(ctx context.Context, objectType string, in []Patch) ([]O
 		objectType: objectType,
 		ids:        ids,
 		properties: make([]map[string]string, len(ids)),
+		keys:       make([]Patch, len(ids)),
 		out:        make(outcomes, len(ids)),
 	}
 	for i, k := range of {
@@ -37,6 +39,7 @@ func (c *Client) Update(ctx context.Context, objectType string, in []Patch) ([]O
 			u.properties[k] = make(map[string]string, len(in[i].Properties))
 		}
 		maps.Copy(u.properties[k], in[i].Properties)
+		u.keys[k] = Patch{Key: in[i].Key, Value: in[i].Value}
 	}
 	err := batch{size: BatchSize, send: u.send, refuse: u.out.refuse}.run(ctx, indexes(ids))
 	return u.out.spread(of, err), err
@@ -48,6 +51,7 @@ type update struct {
 	objectType string
 	ids        []string
 	properties []map[string]string
+	keys       []Patch // of which only the key counts
 	out        outcomes
 }
 
@@ -115,9 +119,18 @@ func (u *update) request(ctx context.Context, in []int) (*answer[wireObject], *C
 // the error of an answer that mentioned none of several records: it ends the
 // call unless the record explains it by having been merged or deleted.
 func (u *update) single(ctx context.Context, i int, silent *Error) error {
-	o, call, err := u.c.get(ctx, u.objectType, u.ids[i], nil, false)
+	var ask []string
+	key := u.keys[i]
+	if key.Key != "" {
+		ask = []string{key.Key}
+	}
+	o, call, err := u.c.get(ctx, u.objectType, u.ids[i], ask, false)
 	if err == nil && o.ID == u.ids[i] && silent != nil {
 		return silent
+	}
+	if err == nil && o.ID != u.ids[i] && key.Key != "" && o.Properties[key.Key] != key.Value {
+		u.out[i] = Outcome{Err: objectRead{}.missing(call), Call: call}
+		return nil
 	}
 	if err == nil {
 		o, call, err = u.c.patch(ctx, u.objectType, o.ID, u.properties[i])

@@ -223,3 +223,29 @@ func TestUpdateAgainstModel(t *testing.T) {
 		}
 	})
 }
+
+// A record that was merged into another one's is not written onto that: the
+// patch's key says whose it is.
+func TestUpdateMergedIntoAnothers(t *testing.T) {
+	p, ids := filled(4)
+	key := func(id string) string { return p.records[id][keyProperty].(string) }
+	in := patches(ids[:3])
+	for i := range in {
+		in[i].Key, in[i].Value = keyProperty, key(in[i].ID)
+	}
+	p.merged[ids[0]], p.merged[ids[1]] = ids[3], ids[2]
+	p.records[ids[3]][keyProperty] = key(ids[0]) // the first of two that were merged keeps its key
+	delete(p.records, ids[0])
+	delete(p.records, ids[1])
+	out, err := updateAll(t, p, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := out[0]; o.Object == nil || o.Object.ID != ids[3] {
+		t.Errorf("merged under its own key: %+v", o)
+	}
+	checkKind(t, out[1].Err, NotFound)
+	if p.count("PATCH") != 1 {
+		t.Errorf("%d single changes, want that of the record's own", p.count("PATCH"))
+	}
+}

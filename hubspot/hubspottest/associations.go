@@ -223,7 +223,7 @@ func (c *call) ends(from, to *objectType, fromID, toID string, kinds []*linkType
 		return nil, nil, r
 	}
 	for _, k := range kinds {
-		if c.p.full(a, b, k) {
+		if c.p.full(a, b, k, 0, 0) {
 			r = c.linkLimit(k)
 			r.Context = map[string][]string{"toObjectId": {toID}}
 			return nil, nil, r
@@ -272,20 +272,20 @@ func (c *call) archiveAssociations(from, to *objectType) answer {
 	}
 	for _, i := range in.Inputs {
 		for _, target := range i.To {
-			dropLinks(from.find(string(i.From.ID)), to.find(string(target.ID)), to)
+			c.p.dropLinks(from.find(string(i.From.ID)), to.find(string(target.ID)), to)
 		}
 	}
 	return answer{status: http.StatusNoContent}
 }
 
 // dropLinks removes every association between two records, if both exist.
-func dropLinks(a, b *record, to *objectType) {
+func (p *Portal) dropLinks(a, b *record, to *objectType) {
 	if a == nil || b == nil {
 		return
 	}
 	for _, l := range slices.Clone(a.links) {
 		if l.to == b && l.kind.to == to {
-			unlink(a, l)
+			p.unlink(a, l)
 		}
 	}
 }

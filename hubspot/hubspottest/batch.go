@@ -123,7 +123,7 @@ func (c *call) batchWrite(t *objectType, verb string) answer {
 		}
 	}
 	partial := ownTraces(in.Inputs)
-	taken := make(claims)
+	taken := newClaims()
 	var todo []*staged
 	var errs []*refusal
 	for _, input := range in.Inputs {

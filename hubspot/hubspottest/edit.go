@@ -57,6 +57,20 @@ func (p *Portal) AddOwner(email, first, last string) string {
 	return id
 }
 
+// ArchiveOwner takes a user away. The owner is listed among the archived from
+// then on, and records keep its id.
+func (p *Portal) ArchiveOwner(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.owners {
+		if o := &p.owners[i]; o.ID == id {
+			o.Archived, o.UpdatedAt = true, isoMilli(time.Now().UnixMilli())
+			return
+		}
+	}
+	panic(fmt.Sprintf("hubspottest: the portal has no owner %s", id))
+}
+
 // UpdateProperties changes values of a record; "" clears. Additional e-mail
 // addresses can be set here, as merges set them.
 func (p *Portal) UpdateProperties(objectType, id string, properties map[string]string) {
@@ -111,7 +125,7 @@ func (p *Portal) Dissociate(fromType, fromID, toType, toID string) {
 	defer p.mu.Unlock()
 	_, a := p.must(fromType, fromID)
 	to, b := p.must(toType, toID)
-	dropLinks(a, b, to)
+	p.dropLinks(a, b, to)
 }
 
 // AssociateLabelled links two records with a label, which is defined if it
@@ -131,6 +145,19 @@ func (p *Portal) AssociateLabelled(fromType, fromID, toType, toID, label string)
 	k := p.label(from, to, label, "")
 	p.associate(a, b, k)
 	return k.id
+}
+
+// RemoveLabel takes a label off two linked records; they stay linked.
+func (p *Portal) RemoveLabel(fromType, fromID, toType, toID, label string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	from, a := p.must(fromType, fromID)
+	to, b := p.must(toType, toID)
+	for _, k := range p.pairs[pairKey{from, to}] {
+		if k.label == label && linked(a, b, k) {
+			p.unlink(a, link{b, k})
+		}
+	}
 }
 
 // SetPrimaryCompany makes a company the primary one of a contact.

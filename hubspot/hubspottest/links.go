@@ -105,7 +105,7 @@ func linked(a, b *record, kind *linkType) bool {
 // associate links a to b. A labelled association always comes with the
 // unlabelled one, and a new primary company replaces the old.
 func (p *Portal) associate(a, b *record, kind *linkType) {
-	plain := p.pairs[pairKey{kind.from, kind.to}][0]
+	plain := p.unlabelled(kind)
 	if kind.single || kind.inverse.single {
 		owner, k := a, kind
 		if kind.inverse.single {
@@ -113,12 +113,13 @@ func (p *Portal) associate(a, b *record, kind *linkType) {
 		}
 		for _, l := range slices.Clone(owner.links) {
 			if l.kind == k && !linked(a, b, kind) {
-				unlink(owner, l)
+				p.unlink(owner, l)
 			}
 		}
 	}
 	for _, k := range []*linkType{plain, kind} {
 		if !linked(a, b, k) {
+			p.companyChanges(a, link{b, k})
 			a.links = append(a.links, link{b, k})
 			b.links = append(b.links, link{a, k.inverse})
 		}
@@ -126,7 +127,8 @@ func (p *Portal) associate(a, b *record, kind *linkType) {
 }
 
 // unlink removes one association on both sides.
-func unlink(a *record, l link) {
+func (p *Portal) unlink(a *record, l link) {
+	p.companyChanges(a, l)
 	drop := func(r *record, l link) {
 		if i := slices.Index(r.links, l); i >= 0 {
 			r.links = slices.Delete(r.links, i, i+1)
@@ -163,12 +165,17 @@ func (r *record) relatedTo(t *objectType) []related {
 }
 
 // full reports whether an administrator's limit forbids another record of the
-// other type on either side.
-func (p *Portal) full(a, b *record, kind *linkType) bool {
-	atLimit := func(r *record, k *linkType) bool {
+// other type on either side. More are the ones that either side is about to
+// get.
+func (p *Portal) full(a, b *record, kind *linkType, moreOfA, moreOfB int) bool {
+	atLimit := func(r *record, k *linkType, more int) bool {
 		limit, ok := p.linkCaps[pairKey{k.from, k.to}]
-		return ok && len(r.relatedTo(k.to)) >= limit
+		return ok && len(r.relatedTo(k.to))+more >= limit
 	}
-	plain := p.pairs[pairKey{kind.from, kind.to}][0]
-	return !linked(a, b, plain) && (atLimit(a, kind) || atLimit(b, kind.inverse))
+	return !linked(a, b, p.unlabelled(kind)) && (atLimit(a, kind, moreOfA) || atLimit(b, kind.inverse, moreOfB))
+}
+
+// unlabelled is the unlabelled type of the same pair and direction.
+func (p *Portal) unlabelled(kind *linkType) *linkType {
+	return p.pairs[pairKey{kind.from, kind.to}][0]
 }

@@ -206,7 +206,7 @@ func (c *call) writeOne(t *objectType, rec *record, status int) answer {
 	if r := c.decode(&in); r != nil {
 		return c.refuse(r)
 	}
-	s, r := c.stage(t, rec, in, make(claims), false)
+	s, r := c.stage(t, rec, in, newClaims(), false)
 	if r != nil {
 		return c.refuse(r)
 	}

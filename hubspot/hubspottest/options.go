@@ -49,6 +49,7 @@ type Options struct {
 	SearchLag   time.Duration // how long a write stays invisible to search
 	PropertyLag time.Duration // how long a new property stays unknown to every other call
 	SchemaLag   time.Duration // how long a new schema is missing from the list, and a changed one keeps its old face
+	ComputedLag time.Duration // how long associatedcompanyid and hs_is_closed keep their old value after a change
 
 	MaxCustomTypes      int // custom object types; 10 when zero
 	MaxCustomProperties int // properties per custom object type; 1,000 when zero

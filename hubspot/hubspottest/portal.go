@@ -53,6 +53,7 @@ type Portal struct {
 	pairs    map[pairKey][]*linkType // first the unlabelled type
 	linkCaps map[pairKey]int
 	owners   []owner
+	shown    map[shownKey]shownValue // computed values that reads still show
 	rules    []rule
 
 	burst        window
@@ -80,6 +81,7 @@ func New(o Options) *Portal {
 		links:    make(map[linkKey]*linkType),
 		pairs:    make(map[pairKey][]*linkType),
 		linkCaps: make(map[pairKey]int),
+		shown:    make(map[shownKey]shownValue),
 		requests: newRequests(),
 	}
 	p.burst = window{span: 10 * time.Second, limit: o.Limits.Burst}

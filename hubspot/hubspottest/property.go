@@ -57,6 +57,7 @@ type property struct {
 	email, stage bool // validated as an e-mail address, a deal stage
 	many         bool // several values joined with ";", each unique
 	compute      func(*Portal, *record) string
+	lags         bool // computed some time after what it depends on
 
 	index         map[string]*record // unique properties: value → the record that holds it
 	archivedIndex map[string]*record // value → an archived record that has it

@@ -111,6 +111,7 @@ func (p *Portal) newID() int64 {
 // set writes values, keeping the indexes and what search still shows.
 func (p *Portal) set(t *objectType, r *record, changes []slotValue, now time.Time) {
 	p.remember(t, r, now, true)
+	p.stageChanges(t, r, changes, now)
 	for _, c := range changes {
 		if pr := t.slots[c.slot]; pr.index != nil {
 			pr.unindex(r, r.values.get(c.slot))
@@ -129,7 +130,7 @@ func (p *Portal) archive(t *objectType, r *record, now time.Time) {
 	r.archived = now.UnixMilli()
 	t.live--
 	for len(r.links) > 0 {
-		unlink(r, r.links[len(r.links)-1])
+		p.unlink(r, r.links[len(r.links)-1])
 	}
 	for _, pr := range t.slots {
 		if pr.index == nil {
@@ -203,6 +204,9 @@ func (r *record) idText() string { return strconv.FormatInt(r.id, 10) }
 // value is what a read shows of a property, computed ones included.
 func (p *Portal) value(r *record, pr *property, from packed) string {
 	if pr.compute != nil {
+		if old, ok := p.stillShown(r, pr); ok {
+			return old
+		}
 		return pr.compute(p, r)
 	}
 	return from.get(pr.slot)

@@ -25,7 +25,7 @@ func (c *call) recordAssociations(from *objectType) answer {
 		if r != nil {
 			return c.refuse(r)
 		}
-		dropLinks(rec, to.resolve(c.seg[4]), to)
+		c.p.dropLinks(rec, to.resolve(c.seg[4]), to)
 		return answer{status: http.StatusNoContent}
 	}
 	return c.noRoute()
@@ -82,7 +82,7 @@ func (c *call) linkLabelled(from *objectType, a *record, toName, toID string) an
 	if r != nil {
 		return c.refuse(r)
 	}
-	dropLinks(a, b, to)
+	c.p.dropLinks(a, b, to)
 	for _, k := range kinds {
 		c.p.associate(a, b, k)
 	}

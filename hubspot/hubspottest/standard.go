@@ -39,7 +39,7 @@ func (p *Portal) addStandardTypes() {
 	p.addLinkTypes(contacts, companies)
 	p.addLinkTypes(contacts, deals)
 	p.addLinkTypes(deals, companies)
-	contacts.addComputed("associatedcompanyid", "number", primaryCompany)
+	contacts.addComputed("associatedcompanyid", "number", primaryCompany).lags = true
 	stage := deals.properties["dealstage"].slot
 	closed := func(which func(stageDef) bool) func(*Portal, *record) string {
 		return func(_ *Portal, r *record) string {
@@ -47,9 +47,9 @@ func (p *Portal) addStandardTypes() {
 			return strconv.FormatBool(i >= 0 && which(allStages[i]))
 		}
 	}
-	deals.addComputed("hs_is_closed", "bool", closed(func(s stageDef) bool { return s.closed() }))
-	deals.addComputed("hs_is_closed_won", "bool", closed(func(s stageDef) bool { return s.probability == "1.0" }))
-	deals.addComputed("hs_is_closed_lost", "bool", closed(func(s stageDef) bool { return s.probability == "0.0" }))
+	deals.addComputed("hs_is_closed", "bool", closed(func(s stageDef) bool { return s.closed() })).lags = true
+	deals.addComputed("hs_is_closed_won", "bool", closed(func(s stageDef) bool { return s.probability == "1.0" })).lags = true
+	deals.addComputed("hs_is_closed_lost", "bool", closed(func(s stageDef) bool { return s.probability == "0.0" })).lags = true
 }
 
 // addType makes and registers one of HubSpot's own object types.

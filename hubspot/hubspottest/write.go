@@ -51,12 +51,25 @@ type rule struct {
 	requires string
 }
 
-// claims are the unique values taken by earlier inputs of the same batch.
-type claims map[claim]*record
+// claims are what earlier inputs of the same batch will take.
+type claims struct {
+	values map[claim]*record // unique values
+	links  map[linkEnd]int   // places among the associations of existing records
+}
 
 type claim struct {
 	property *property
 	value    string
+}
+
+// A linkEnd is a record and the unlabelled type of its associations.
+type linkEnd struct {
+	rec  *record
+	kind *linkType
+}
+
+func newClaims() claims {
+	return claims{values: make(map[claim]*record), links: make(map[linkEnd]int)}
 }
 
 // stage checks one input against the portal. rec is nil for a create.
@@ -97,7 +110,7 @@ func (c *call) stage(t *objectType, rec *record, in writeInput, taken claims, ba
 			r.SubCategory = "PORTAL_WIDE_CUSTOM_OBJECT_LIMIT_EXCEEDED"
 			return nil, r
 		}
-		return s, c.stageLinks(t, s)
+		return s, c.stageLinks(t, s, taken)
 	}
 	return s, nil
 }
@@ -170,7 +183,7 @@ func (c *call) claim(t *objectType, s *staged, taken claims) *refusal {
 			holder = t.properties["hs_additional_emails"].index[ch.value]
 		}
 		if holder == nil {
-			holder = taken[claim{pr, ch.value}]
+			holder = taken.values[claim{pr, ch.value}]
 		}
 		switch {
 		case holder == nil || holder == s.rec:
@@ -183,7 +196,7 @@ func (c *call) claim(t *objectType, s *staged, taken claims) *refusal {
 	}
 	for _, ch := range s.changes {
 		if pr := t.slots[ch.slot]; pr.index != nil && ch.value != "" {
-			taken[claim{pr, ch.value}] = self
+			taken.values[claim{pr, ch.value}] = self
 		}
 	}
 	return nil
@@ -199,7 +212,7 @@ func (c *call) contactExists(holder *record) *refusal {
 }
 
 // stageLinks checks the inline associations of a create.
-func (c *call) stageLinks(t *objectType, s *staged) *refusal {
+func (c *call) stageLinks(t *objectType, s *staged, taken claims) *refusal {
 	for _, l := range s.input.Associations {
 		kinds, r := c.kinds(t, nil, l.Types)
 		var to *record
@@ -210,7 +223,7 @@ func (c *call) stageLinks(t *objectType, s *staged) *refusal {
 			}
 		}
 		for i := 0; r == nil && i < len(kinds); i++ {
-			if c.p.full(&record{}, to, kinds[i]) {
+			if c.overLimit(s, to, kinds[i], taken) {
 				r = c.linkLimit(kinds[i])
 			}
 		}
@@ -225,7 +238,27 @@ func (c *call) stageLinks(t *objectType, s *staged) *refusal {
 			s.refused = r
 		}
 	}
+	counted := make(map[*record]bool)
+	for _, l := range s.links {
+		if !counted[l.to] {
+			counted[l.to] = true
+			taken.links[linkEnd{l.to, c.p.unlabelled(l.kind).inverse}]++
+		}
+	}
 	return nil
+}
+
+// overLimit reports whether the new record can have no association with to,
+// given those that it and the earlier inputs of its batch will have.
+func (c *call) overLimit(s *staged, to *record, kind *linkType, taken claims) bool {
+	plain := c.p.unlabelled(kind)
+	own := make(map[*record]bool)
+	for _, l := range s.links {
+		if l.kind.to == kind.to {
+			own[l.to] = true
+		}
+	}
+	return !own[to] && c.p.full(&record{}, to, kind, len(own), taken.links[linkEnd{to, plain.inverse}])
 }
 
 // apply writes what was staged.

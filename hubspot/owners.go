@@ -1,0 +1,52 @@
+package hubspot
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// ownersPage is how many owners a page of their listing may hold.
+const ownersPage = 500
+
+// An Owner is a user of the portal whom records can belong to.
+type Owner struct {
+	ID       string // value of a record's hubspot_owner_id
+	Email    string // may be empty, and differ in case from what was entered
+	Archived bool   // the user is gone; nothing new is given to them
+}
+
+// Owners lists the portal's active owners. Without the scope
+// crm.objects.owners.read the error is an [*Error] of kind [Forbidden].
+//
+// D/api-reference/latest/crm/owners/guide
+func (c *Client) Owners(ctx context.Context) ([]Owner, error) {
+	var owners []Owner
+	query := url.Values{"limit": {strconv.Itoa(ownersPage)}, "archived": {"false"}}
+	for {
+		var out struct {
+			Results []struct {
+				ID       text `json:"id"`
+				Email    text `json:"email"`
+				Archived bool `json:"archived"`
+			} `json:"results"`
+			Paging paging `json:"paging"`
+		}
+		call, err := c.do(ctx, request{class: Other, method: http.MethodGet, path: "/crm/owners/{version}", query: query, out: &out})
+		if err != nil {
+			return nil, err
+		}
+		next := string(out.Paging.Next.After)
+		if out.Results == nil || next != "" && next == query.Get("after") {
+			return nil, unexpected(call)
+		}
+		for _, o := range out.Results {
+			owners = append(owners, Owner{ID: string(o.ID), Email: string(o.Email), Archived: o.Archived})
+		}
+		if next == "" {
+			return owners, nil
+		}
+		query.Set("after", next)
+	}
+}

@@ -1,0 +1,139 @@
+package hubspot
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+)
+
+// The bounds of a search.
+//
+// Limits: D/api-reference/latest/crm/search-the-crm
+const (
+	SearchSize  = 5    // addresses a search of [Client.ContactsByAdditionalEmail]: one filter group each
+	searchPage  = 200  // results a page
+	searchBytes = 3000 // of a body; HubSpot says characters
+)
+
+// ContactsByAdditionalEmail returns, for each address, the contacts that have it
+// among their hs_additional_emails. The addresses must be lower case, as HubSpot
+// keeps them. Where it is the primary address of a contact, that is not found:
+// ask [Client.ContactsByEmail] first. A search shows changes late, by some
+// seconds as a rule.
+//
+// It costs a search for [SearchSize] addresses and one for every 200 results
+// beyond the first. The error is not nil when the call ended early; then every
+// address that was not looked up holds it.
+//
+// D/api-reference/latest/crm/search-the-crm
+func (c *Client) ContactsByAdditionalEmail(ctx context.Context, addresses, properties []string) ([]ContactsOutcome, error) {
+	properties = withAddresses(properties)
+	unique, of := distinct(addresses)
+	out := make(outcomes, len(unique))
+	found := contactIndex{byID: make(map[string]*Object)}
+	var send func(ctx context.Context, in []int) (*refusal, error)
+	send = func(ctx context.Context, in []int) (*refusal, error) {
+		if in = out.nameless(unique, in); len(in) == 0 {
+			return nil, nil
+		}
+		s := additionalSearch(pick(unique, in), properties)
+		if s.tooLong() {
+			return out.inHalves(ctx, in, send)
+		}
+		call, err := c.searchAll(ctx, "contacts", s, found.add)
+		if err != nil {
+			return refused(in, call, err)
+		}
+		for _, i := range in {
+			out[i].Call = call
+		}
+		return nil, nil
+	}
+	err := batch{size: SearchSize, send: send, refuse: out.refuse}.run(ctx, indexes(unique))
+	return join(addresses, found.by(additionalOf), out.spread(of, err)), err
+}
+
+// inHalves sends inputs that are too long to be searched for together. One
+// that is too long by itself is refused.
+func (o outcomes) inHalves(ctx context.Context, in []int, send func(context.Context, []int) (*refusal, error)) (*refusal, error) {
+	if len(in) == 1 {
+		o[in[0]] = Outcome{Err: &Error{Kind: Refused, Message: "the address is too long to be searched for"}}
+		return nil, nil
+	}
+	half := len(in) / 2
+	if no, err := send(ctx, in[:half]); no != nil || err != nil {
+		if no != nil {
+			// The other half was not sent: it is part of what was refused.
+			no.in = in
+		}
+		return no, err
+	}
+	return send(ctx, in[half:])
+}
+
+// A search is the body of a search.
+type search struct {
+	FilterGroups []filterGroup `json:"filterGroups"` // alternatives
+	Properties   []string      `json:"properties"`
+	Limit        int           `json:"limit"`
+	After        string        `json:"after,omitempty"`
+}
+
+type filterGroup struct {
+	Filters []filter `json:"filters"`
+}
+
+type filter struct {
+	PropertyName string `json:"propertyName"`
+	Operator     string `json:"operator"`
+	Value        string `json:"value"`
+}
+
+// additionalSearch looks for contacts by any of the addresses. The operator
+// compares words, and so finds more than is meant.
+func additionalSearch(addresses, properties []string) search {
+	s := search{Properties: properties, Limit: searchPage}
+	for _, a := range addresses {
+		s.FilterGroups = append(s.FilterGroups, filterGroup{
+			Filters: []filter{{PropertyName: additionalProperty, Operator: "CONTAINS_TOKEN", Value: a}},
+		})
+	}
+	return s
+}
+
+// tooLong says whether HubSpot would refuse the search for its length, once it
+// carries a cursor.
+func (s search) tooLong() bool {
+	s.After = "10000"
+	body, err := json.Marshal(s)
+	return err != nil || len(body) > searchBytes
+}
+
+// searchAll hands all pages of a search's results to add.
+func (c *Client) searchAll(ctx context.Context, objectType string, s search, add func([]wireObject)) (*Call, error) {
+	for {
+		var out struct {
+			Results []wireObject `json:"results"`
+			Paging  paging       `json:"paging"`
+		}
+		call, err := c.do(ctx, request{
+			class:  Search,
+			method: http.MethodPost,
+			path:   objectPath(objectType, "search"),
+			in:     s,
+			out:    &out,
+		})
+		if err != nil {
+			return call, err
+		}
+		next := string(out.Paging.Next.After)
+		if out.Results == nil || next != "" && next == s.After {
+			return call, unexpected(call)
+		}
+		add(out.Results)
+		if next == "" {
+			return call, nil
+		}
+		s.After = next
+	}
+}
