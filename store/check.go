@@ -69,6 +69,7 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 		{b.gift, &have.Gifts, c.gift},
 		{b.object, &other, c.object},
 		{b.orphan, &orphaned, checksumOnly},
+		{b.missed, &other, checkMissed},
 		{b.person, &addressed, checksumOnly},
 		{b.quarantine, &have.Quarantined, checkQuarantined},
 		{b.audit, &have.Audit, checkAudit},
@@ -79,6 +80,7 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 			return err
 		}
 	}
+	have.Ambiguous = c.ambiguous
 	switch {
 	case c.recorded != have.Gifts:
 		return damaged("the index of records has %d entries and should have %d", c.recorded, have.Gifts)
@@ -96,6 +98,11 @@ func checksumOnly(_, _ []byte) error { return nil }
 
 func checkQuarantined(key, value []byte) error {
 	_, err := decodeQuarantined(string(key), value)
+	return err
+}
+
+func checkMissed(_, value []byte) error {
+	_, err := decodeMoment(value)
 	return err
 }
 
@@ -133,6 +140,7 @@ type checker struct {
 	orphaned  int // gifts that have an entry in the index of orphans
 	addressed int // gifts that have an entry in the index of recipients
 	recorded  int // transaction ids in the index of records
+	ambiguous int // gifts whose contact was chosen among several
 }
 
 // gift checks that a gift has its index entries.
@@ -165,6 +173,9 @@ func (c *checker) gift(key, value []byte) error {
 	}
 	if string(reason) != string(e.orphan) {
 		return damaged("the index of orphans contradicts a gift")
+	}
+	if e.ambiguous {
+		c.ambiguous++
 	}
 	if e.orphan != "" {
 		c.orphaned++

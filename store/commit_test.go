@@ -23,6 +23,7 @@ type model struct {
 	audit       []AuditEntry
 	checkpoints map[string]Checkpoint
 	meta        map[string][]byte
+	missed      map[string]time.Time
 }
 
 func newModel() *model {
@@ -31,6 +32,7 @@ func newModel() *model {
 		quarantine:  map[string]Quarantined{},
 		checkpoints: map[string]Checkpoint{},
 		meta:        map[string][]byte{},
+		missed:      map[string]time.Time{},
 	}
 }
 
@@ -51,6 +53,9 @@ func (m *model) commit(c Commit) {
 	}
 	for _, key := range c.Healed {
 		delete(m.quarantine, key)
+	}
+	for _, address := range c.Missed {
+		m.missed[address] = c.MissedAt
 	}
 	for _, e := range c.Audit {
 		e.Seq = uint64(len(m.audit) + 1)
@@ -99,6 +104,7 @@ func (m *model) compare(t testing.TB, s *Store) {
 	var gifts []plan.Stored
 	var orphaned []Orphaned
 	orphans := map[plan.Orphan]int{}
+	ambiguous := 0
 	byObject, byEmail := map[string]string{}, map[string][]string{}
 	for _, id := range ids {
 		g := m.gifts[id]
@@ -113,12 +119,34 @@ func (m *model) compare(t testing.TB, s *Store) {
 			orphans[g.Orphan]++
 			orphaned = append(orphaned, Orphaned{id, g.Orphan})
 		}
+		if g.Ambiguous && g.Orphan == "" && g.Deleted.IsZero() {
+			ambiguous++
+		}
 	}
 	want["all"], got["all"] = gifts, collect(t, s.All(ctx))
 	want["gifts"], got["gifts"] = m.gifts, must[map[string]plan.Stored](t)(s.Gifts(append(ids, "unknown")))
 	want["count"], got["count"] = len(gifts), must[int](t)(s.Count())
-	want["orphans"], got["orphans"] = orphaned, collect(t, s.Orphans(ctx))
+	want["orphans"], got["orphans"] = orphaned, collect(t, s.Orphans(ctx, ""))
 	want["orphan counts"], got["orphan counts"] = orphans, must[map[plan.Orphan]int](t)(s.OrphanCounts())
+	want["ambiguous"], got["ambiguous"] = ambiguous, must[int](t)(s.AmbiguousCount())
+	for k, id := range ids {
+		want["after "+id], got["after "+id] = gifts[k+1:], collect(t, s.After(ctx, id))
+	}
+	for _, o := range orphaned {
+		at := slices.Index(orphaned, o)
+		want["orphans after "+o.ID], got["orphans after "+o.ID] = orphaned[at+1:], collect(t, s.Orphans(ctx, o.ID))
+	}
+	missed := map[string]bool{}
+	for address, at := range m.missed {
+		missed[address] = true
+		for _, off := range []time.Duration{-1, 0} {
+			have := must[map[string]bool](t)(s.Missed([]string{address, "unknown@one.example"}, at.Add(off)))
+			if len(have) != int(-off) || have[address] != (off < 0) {
+				t.Fatalf("missed at %v, asked since %v: %v", at, at.Add(off), have)
+			}
+		}
+	}
+	want["missed"], got["missed"] = missed, must[map[string]bool](t)(s.Missed(slices.Collect(maps.Keys(m.missed)), time.Time{}))
 	for object, id := range byObject {
 		have, ok, err := s.ByObject(object)
 		if have != id || !ok || err != nil {
@@ -184,7 +212,9 @@ func anyCommit() *rapid.Generator[Commit] {
 			Checkpoints: rapid.MapOfN(id, rapid.Custom(func(t *rapid.T) Checkpoint {
 				return Checkpoint{Cursor: rapid.String().Draw(t, "cursor"), Started: when.Draw(t, "started")}
 			}), 0, 2).Draw(t, "checkpoints"),
-			Meta: rapid.MapOfN(id, rapid.SliceOf(rapid.Byte()), 0, 2).Draw(t, "meta"),
+			Missed:   rapid.SliceOfN(rapid.SampledFrom([]string{"a@one.example", "b@two.example"}), 0, 2).Draw(t, "missed"),
+			MissedAt: time.Unix(rapid.Int64Range(0, 1<<32).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds")),
+			Meta:     rapid.MapOfN(id, rapid.SliceOf(rapid.Byte()), 0, 2).Draw(t, "meta"),
 		}
 	})
 }

@@ -284,6 +284,10 @@ func TestCheckFindsContradictions(t *testing.T) {
 		"stray recipient": func(tx *bbolt.Tx) error {
 			return put(b(tx, bucketPerson), personKey(make([]byte, macLen), "T-1"), nil)
 		},
+		"unreadable miss": func(tx *bbolt.Tx) error { return put(b(tx, bucketMissed), id, []byte("soon")) },
+		"ambiguous uncounted": func(tx *bbolt.Tx) error {
+			return put(b(tx, bucketMeta), []byte(keyCounts), []byte(`{"g":1,"o":{"no_contact":1},"m":1}`))
+		},
 		"count wrong":           func(tx *bbolt.Tx) error { return put(b(tx, bucketMeta), []byte(keyCounts), []byte(`{"g":2}`)) },
 		"quarantine uncounted":  func(tx *bbolt.Tx) error { return put(b(tx, bucketQuarantine), id, []byte("{}")) },
 		"unreadable quarantine": func(tx *bbolt.Tx) error { return put(b(tx, bucketQuarantine), id, []byte("{")) },

@@ -193,6 +193,9 @@ func open(path string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{path: path, limit: o.MaxSize, db: db, file: file}
+	if err := s.upgrade(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	if err := s.view(s.readHead); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -204,23 +207,17 @@ func open(path string, o Options) (*Store, error) {
 
 // readHead checks the format and reads the file's key.
 func (s *Store) readHead(tx *bbolt.Tx) error {
-	meta := tx.Bucket([]byte(bucketMeta))
-	if meta == nil {
-		return damaged("it is not a state file of this program")
-	}
-	b, err := get(meta, []byte(keyFormat))
+	v, err := readFormat(tx)
 	if err != nil {
 		return err
 	}
-	switch v, err := strconv.Atoi(string(b)); {
-	case err != nil || v < 1:
-		return damaged("its format is unreadable")
-	case v > format:
+	if v > format {
 		return &VersionError{Path: s.path, Format: v, Readable: format}
 	}
 	if _, err := openBuckets(tx); err != nil {
 		return err
 	}
+	meta := tx.Bucket([]byte(bucketMeta))
 	secret, err := get(meta, []byte(keySecret))
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -86,6 +87,43 @@ func (s *Store) OrphanCounts() (map[plan.Orphan]int, error) {
 		c.Orphans = make(map[plan.Orphan]int)
 	}
 	return c.Orphans, err
+}
+
+// AmbiguousCount returns how many records in HubSpot have a contact that was
+// chosen among several, without reading them.
+func (s *Store) AmbiguousCount() (int, error) {
+	c, err := s.counts()
+	return c.Ambiguous, err
+}
+
+// Missed returns which of the canonical addresses were searched in vain after
+// a time (see [Commit.Missed]).
+func (s *Store) Missed(addresses []string, since time.Time) (map[string]bool, error) {
+	missed := make(map[string]bool)
+	err := s.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucketMissed))
+		for _, a := range addresses {
+			value, err := get(b, mac(s.secret, a))
+			if value == nil && err == nil {
+				continue
+			}
+			var at time.Time
+			if err == nil {
+				at, err = decodeMoment(value)
+			}
+			if err != nil {
+				return err
+			}
+			if at.After(since) {
+				missed[a] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return missed, nil
 }
 
 func (s *Store) counts() (c counts, err error) {

@@ -53,11 +53,12 @@ type counts struct {
 	Gifts       int                 `json:"g,omitempty"`
 	Quarantined int                 `json:"q,omitempty"`
 	Audit       int                 `json:"a,omitempty"`
+	Ambiguous   int                 `json:"m,omitempty"`
 	Orphans     map[plan.Orphan]int `json:"o,omitempty"`
 }
 
 func (c counts) equal(d counts) bool {
-	return c.Gifts == d.Gifts && c.Quarantined == d.Quarantined && c.Audit == d.Audit && maps.Equal(c.Orphans, d.Orphans)
+	return c.Gifts == d.Gifts && c.Quarantined == d.Quarantined && c.Audit == d.Audit && c.Ambiguous == d.Ambiguous && maps.Equal(c.Orphans, d.Orphans)
 }
 
 type checkpointRecord struct {
@@ -155,6 +156,18 @@ func decodeQuarantined(key string, b []byte) (Quarantined, error) {
 		RowDigest:     r.RowDigest,
 		Row:           r.Row,
 	}, nil
+}
+
+// encodeMoment is a time that stands alone: its nanoseconds since 1970.
+func encodeMoment(t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(t.UnixNano()))
+}
+
+func decodeMoment(b []byte) (time.Time, error) {
+	if len(b) != 8 {
+		return time.Time{}, damaged("a time cannot be read")
+	}
+	return time.Unix(0, int64(binary.BigEndian.Uint64(b))).UTC(), nil
 }
 
 type auditRecord struct {

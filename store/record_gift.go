@@ -50,6 +50,7 @@ const (
 	linkStage
 	linkAmount
 	linkAt
+	linkRefused
 )
 
 // The fields of a claim record: a status and when it was reached.
@@ -115,6 +116,9 @@ func encodeLink(l plan.Link) encoder {
 	e.text(linkStage, l.Stage)
 	e.text(linkAmount, l.Amount)
 	e.time(linkAt, l.At)
+	if l.Refused {
+		e.number(linkRefused, 1)
+	}
 	return e
 }
 
@@ -224,6 +228,8 @@ func decodeLink(outer *decoder) (l plan.Link) {
 			l.Amount = d.text()
 		case linkAt:
 			l.At = d.time()
+		case linkRefused:
+			l.Refused = d.number != 0
 		}
 	}
 	outer.adopt(d.err)

@@ -66,6 +66,8 @@ func anyStored(id *rapid.Generator[string]) *rapid.Generator[plan.Stored] {
 					Stage:  text.Draw(t, "stage"),
 					Amount: text.Draw(t, "amount"),
 					At:     when.Draw(t, "at"),
+
+					Refused: rapid.Bool().Draw(t, "refused"),
 				}
 			}), 0, 4).Draw(t, "links"),
 			Orphan:    rapid.SampledFrom([]plan.Orphan{"", plan.NoEmail, plan.NoContact, "another"}).Draw(t, "orphan"),

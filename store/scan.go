@@ -14,13 +14,17 @@ import (
 // them writers go on and the file can reuse pages.
 const scanStep = 500
 
-// scan yields the decoded values of a bucket in the order of their keys. It
+// scan yields the decoded values of a bucket behind the key from, "" for all,
+// in the order of their keys. It
 // holds no transaction while the caller has the turn: who ranges over it may
 // commit. What is committed meanwhile is seen if its key is still ahead. The
 // first error is yielded and ends it; cancelling ctx is one.
-func scan[T any](ctx context.Context, s *Store, bucket string, decode func(key, value []byte) (T, error)) iter.Seq2[T, error] {
+func scan[T any](ctx context.Context, s *Store, bucket, from string, decode func(key, value []byte) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var next []byte // key to go on from
+		if from != "" {
+			next = append([]byte(from), 0) // the first key that sorts behind it
+		}
 		for step := make([]T, 0, scanStep); ; step = step[:0] {
 			err := ctx.Err()
 			if err == nil {
@@ -69,7 +73,12 @@ func readStep[T any](s *Store, bucket string, from []byte, step []T, decode func
 
 // All yields every gift of the journal, sorted by transaction id.
 func (s *Store) All(ctx context.Context) iter.Seq2[plan.Stored, error] {
-	return scan(ctx, s, bucketGift, func(key, value []byte) (plan.Stored, error) {
+	return s.After(ctx, "")
+}
+
+// After yields the gifts whose transaction ids sort behind id, sorted.
+func (s *Store) After(ctx context.Context, id string) iter.Seq2[plan.Stored, error] {
+	return scan(ctx, s, bucketGift, id, func(key, value []byte) (plan.Stored, error) {
 		return decodeGift(string(key), value)
 	})
 }
@@ -80,22 +89,23 @@ type Orphaned struct {
 	Reason plan.Orphan
 }
 
-// Orphans yields the gifts whose record in HubSpot lacks a contact link,
-// sorted by transaction id. Records that people deleted are not among them.
-func (s *Store) Orphans(ctx context.Context) iter.Seq2[Orphaned, error] {
-	return scan(ctx, s, bucketOrphan, func(key, value []byte) (Orphaned, error) {
+// Orphans yields the gifts whose record in HubSpot lacks a contact link, and
+// whose transaction ids sort behind id ("" for all), sorted. Records that
+// people deleted are not among them.
+func (s *Store) Orphans(ctx context.Context, id string) iter.Seq2[Orphaned, error] {
+	return scan(ctx, s, bucketOrphan, id, func(key, value []byte) (Orphaned, error) {
 		return Orphaned{ID: string(key), Reason: plan.Orphan(value)}, nil
 	})
 }
 
 // Quarantine yields every quarantined record, sorted by key.
 func (s *Store) Quarantine(ctx context.Context) iter.Seq2[Quarantined, error] {
-	return scan(ctx, s, bucketQuarantine, func(key, value []byte) (Quarantined, error) {
+	return scan(ctx, s, bucketQuarantine, "", func(key, value []byte) (Quarantined, error) {
 		return decodeQuarantined(string(key), value)
 	})
 }
 
 // Audit yields every audit entry, oldest first.
 func (s *Store) Audit(ctx context.Context) iter.Seq2[AuditEntry, error] {
-	return scan(ctx, s, bucketAudit, decodeAudit)
+	return scan(ctx, s, bucketAudit, "", decodeAudit)
 }

@@ -11,18 +11,19 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// The file, format 1. The part before the first slash is a bucket.
+// The file, format 2. The part before the first slash is a bucket.
 //
 //	gift/<transaction id>                        the gift as last written to HubSpot, its record and its links
 //	object/<record id>                         → transaction id; several, separated by NUL, where people merged records
 //	person/<HMAC(email)><transaction id>         the gifts of a recipient, by canonical address
 //	orphan/<transaction id>                    → why the gift has no contact link
+//	missed/<HMAC(email)>                       → when the address was last searched among secondary addresses in vain
 //	quarantine/<transaction id or sha256(row)>   a record that could not be synced, with its row
 //	audit/<seq>                                  one HubSpot call that wrote; big-endian, so that it sorts
 //	checkpoint/<name>                            how far a kind of run has come
 //	meta/format                                  format version
 //	meta/key                                     32 random bytes, made with the file; the key of its HMACs
-//	meta/counts                                  how many gifts, orphans by reason, quarantined records and audit entries there are
+//	meta/counts                                  how many gifts, orphans by reason, ambiguous links, quarantined records and audit entries there are
 //	meta/run/<name>                              what runs remember, in their own encoding
 //
 // Values are JSON objects whose fields may be added to and never change their
@@ -34,7 +35,9 @@ import (
 // Names, addresses and phone numbers stand once, in gift/ (a quarantined row,
 // which must be kept to try it again, aside). Message text stands nowhere,
 // only its digest.
-const format = 1
+//
+// Format 1 had no missed/ and did not count ambiguous links.
+const format = 2
 
 // The buckets.
 const (
@@ -42,6 +45,7 @@ const (
 	bucketObject     = "object"
 	bucketPerson     = "person"
 	bucketOrphan     = "orphan"
+	bucketMissed     = "missed"
 	bucketQuarantine = "quarantine"
 	bucketAudit      = "audit"
 	bucketCheckpoint = "checkpoint"
@@ -64,7 +68,7 @@ const (
 
 // buckets are all buckets of one transaction.
 type buckets struct {
-	gift, object, person, orphan, quarantine, audit, checkpoint, meta *bbolt.Bucket
+	gift, object, person, orphan, missed, quarantine, audit, checkpoint, meta *bbolt.Bucket
 }
 
 // slots pairs the buckets with their names.
@@ -74,6 +78,7 @@ func (b *buckets) slots() map[string]**bbolt.Bucket {
 		bucketObject:     &b.object,
 		bucketPerson:     &b.person,
 		bucketOrphan:     &b.orphan,
+		bucketMissed:     &b.missed,
 		bucketQuarantine: &b.quarantine,
 		bucketAudit:      &b.audit,
 		bucketCheckpoint: &b.checkpoint,

@@ -55,6 +55,8 @@ type Commit struct {
 	Gifts       []plan.Stored         // put by Gift.ID; all indexes follow
 	Quarantine  []Quarantined         // put by Key; Attempts and First are kept up by the store
 	Healed      []string              // quarantine keys to remove
+	Missed      []string              // canonical addresses that no contact has, not even as a secondary one
+	MissedAt    time.Time             // when Missed was found out
 	Audit       []AuditEntry          // appended
 	Checkpoints map[string]Checkpoint // by name
 	Meta        map[string][]byte     // by name; nil value removes

@@ -35,7 +35,7 @@ func Choose(address string, found []Candidate) Match {
 		return cmp.Or(
 			compareBools(a.secondary, b.secondary),
 			compareAges(a.Created, b.Created),
-			compareIDs(a.ID, b.ID),
+			CompareIDs(a.ID, b.ID),
 			cmp.Compare(a.Company, b.Company),
 		)
 	})

@@ -160,6 +160,11 @@ func genStored(id string) *rapid.Generator[Stored] {
 		if rapid.IntRange(0, 5).Draw(t, "gone") == 0 && has(s.Links, Contact) {
 			s.Orphan = ContactGone
 		}
+		for i := range s.Links {
+			if s.Links[i].Refused = rapid.IntRange(0, 9).Draw(t, "refused") == 0; s.Links[i].Refused && s.Links[i].Kind == Contact {
+				s.Orphan = NoContact
+			}
+		}
 		return s
 	})
 }

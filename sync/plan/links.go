@@ -9,7 +9,8 @@ import (
 // Links returns the links that the gift's record lacks, sorted, and what its
 // orphan state, its ambiguity and the number of open deals beyond
 // [Rules.MaxDeals] are once they are made. Links are only ever added; one that
-// the journal knows is never made again, even if people have removed it.
+// the journal knows is never made again, even if people have removed it or
+// HubSpot has refused it.
 //
 //   - Contact: the match of the recipient's address, where the record has no
 //     contact yet or its contact is gone.
@@ -24,7 +25,7 @@ import (
 // linked contact. An address that is not in who has not been looked up: then
 // nothing is known, and the orphan state stays what it was.
 func Links(g Gift, have Stored, who Directory, r Rules) (missing []Link, orphan Orphan, ambiguous bool, cut int) {
-	linked := has(have.Links, Contact) && have.Orphan != ContactGone
+	linked := hasMade(have.Links, Contact) && have.Orphan != ContactGone
 	orphan, ambiguous = have.Orphan, have.Ambiguous
 	match, lookedUp, reason := recipient(g, who)
 	switch {
@@ -45,18 +46,27 @@ func Links(g Gift, have Stored, who Directory, r Rules) (missing []Link, orphan 
 		missing = append(missing, Link{Kind: Contact, ID: match.ID, At: r.Now})
 		ambiguous = match.Ambiguous
 	}
-	orphan = ""
-	due := !has(have.Links, Company) || !known && !hasID(have.Links, Company, match.Company)
-	if r.Companies && match.Company != "" && due {
-		missing = append(missing, Link{Kind: Company, ID: match.Company, At: r.Now})
+	if !known || hasMadeID(have.Links, Contact, match.ID) {
+		orphan = ""
 	}
-	if !known || sentWithin(g, r) {
+	following, cut := follow(g, have, match, !known, r)
+	return SortLinks(append(missing, following...)), orphan, ambiguous, cut
+}
+
+// follow returns the links that a gift lacks to the company and the deals of
+// its contact, and how many deals are too many. Fresh says that the contact is
+// only now the gift's.
+func follow(g Gift, have Stored, contact Match, fresh bool, r Rules) (missing []Link, cut int) {
+	due := (fresh || !hasMade(have.Links, Company)) && !hasID(have.Links, Company, contact.Company)
+	if r.Companies && contact.Company != "" && due {
+		missing = append(missing, Link{Kind: Company, ID: contact.Company, At: r.Now})
+	}
+	if fresh || SentWithin(g, r) {
 		var deals []Link
-		deals, cut = dealLinks(match.Deals, have.Links, r)
+		deals, cut = dealLinks(contact.Deals, have.Links, r)
 		missing = append(missing, deals...)
 	}
-	slices.SortFunc(missing, compareLinks)
-	return missing, orphan, ambiguous, cut
+	return missing, cut
 }
 
 // recipient looks the gift's recipient up. The reason says why there is no
@@ -81,13 +91,13 @@ func recipient(g Gift, who Directory) (match Match, lookedUp bool, reason Orphan
 func dealLinks(open []OpenDeal, have []Link, r Rules) (links []Link, cut int) {
 	room := r.MaxDeals
 	for _, l := range have {
-		if l.Kind == Deal {
+		if l.Kind == Deal && !l.Refused {
 			room--
 		}
 	}
 	open = slices.Clone(open)
 	slices.SortFunc(open, func(a, b OpenDeal) int {
-		return cmp.Or(b.Created.Compare(a.Created), compareIDs(a.ID, b.ID), cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Amount, b.Amount))
+		return cmp.Or(b.Created.Compare(a.Created), CompareIDs(a.ID, b.ID), cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Amount, b.Amount))
 	})
 	for _, d := range open {
 		switch {
@@ -102,9 +112,9 @@ func dealLinks(open []OpenDeal, have []Link, r Rules) (links []Link, cut int) {
 	return links, cut
 }
 
-// sentWithin reports whether the gift was sent within the look-back. Of one
+// SentWithin reports whether the gift was sent within [Rules.Lookback]. Of one
 // that is not sent yet, or whose source tells no times, the creation counts.
-func sentWithin(g Gift, r Rules) bool {
+func SentWithin(g Gift, r Rules) bool {
 	sent := g.ShownTimes()[Sent]
 	if sent.IsZero() {
 		sent = g.CreatedAt
@@ -114,6 +124,15 @@ func sentWithin(g Gift, r Rules) bool {
 
 func has(links []Link, k Kind) bool {
 	return slices.ContainsFunc(links, func(l Link) bool { return l.Kind == k })
+}
+
+// hasMade is has for links that HubSpot did not refuse.
+func hasMade(links []Link, k Kind) bool {
+	return slices.ContainsFunc(links, func(l Link) bool { return l.Kind == k && !l.Refused })
+}
+
+func hasMadeID(links []Link, k Kind, id string) bool {
+	return slices.ContainsFunc(links, func(l Link) bool { return l.Kind == k && l.ID == id && !l.Refused })
 }
 
 func hasID(links []Link, k Kind, id string) bool {
@@ -133,13 +152,13 @@ func SortLinks(links []Link) []Link {
 func compareLinks(a, b Link) int {
 	return cmp.Or(
 		cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind)),
-		compareIDs(a.ID, b.ID),
+		CompareIDs(a.ID, b.ID),
 		a.At.Compare(b.At),
 	)
 }
 
-// compareIDs orders HubSpot record ids by number, without a limit to their
+// CompareIDs orders HubSpot record ids by number, without a limit to their
 // size: they are digits without leading zeros, so the shorter is the lower.
-func compareIDs(a, b string) int {
+func CompareIDs(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }

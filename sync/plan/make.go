@@ -43,6 +43,13 @@ func change(g Gift, have Stored, exists bool, who Directory, r Rules) Change {
 		return c
 	}
 	c.Properties, c.Reasons = Diff(g, have)
+	return c.decided()
+}
+
+// decided returns the change of an existing record with its action, and with
+// the kinds of its links among the reasons.
+func (c Change) decided() Change {
+	c.Reasons = slices.DeleteFunc(slices.Clone(c.Reasons), func(s string) bool { return slices.Contains(kinds, Kind(s)) })
 	for _, k := range kinds {
 		if has(c.Links, k) {
 			c.Reasons = append(c.Reasons, string(k))
@@ -65,7 +72,9 @@ func (c Change) Stored(objectID string) Stored {
 	}
 	s.ObjectID = objectID
 	s.Gift = c.Gift.Redacted()
-	s.Mapping = Mapping
+	if _, whole := c.Properties[idProperty]; whole {
+		s.Mapping = Mapping
+	}
 	s.Links = slices.Concat(c.Have.Links, c.Links)
 	slices.SortFunc(s.Links, compareLinks)
 	s.Orphan = c.Orphan

@@ -20,7 +20,12 @@ type Link struct {
 	ID     string    // HubSpot record id
 	Stage  string    // deal stage id at linking; deals only
 	Amount string    // deal amount at linking, exact decimal text, "" when none; deals only
-	At     time.Time // when it was planned
+	At     time.Time // when it was planned, or found in HubSpot
+
+	// Refused says that HubSpot would not make it, as the record has as many
+	// associations as it may have: it is known, so that it is not tried at every
+	// turn, and it is not there.
+	Refused bool
 }
 
 // An Orphan is the reason why a gift has no contact link; "" when it has one.
@@ -33,6 +38,9 @@ const (
 	NoContact   Orphan = "no_contact"
 	ContactGone Orphan = "contact_gone"
 )
+
+// Lookable reports whether a look-up of the recipient's address may end it.
+func (o Orphan) Lookable() bool { return o == NoContact || o == ContactGone }
 
 // Orphans returns the reasons, in the order in which reports name them.
 func Orphans() []Orphan { return []Orphan{NoEmail, BadEmail, NoContact, ContactGone} }
@@ -114,6 +122,7 @@ type Change struct {
 	Links      []Link            // missing ones, sorted
 	Orphan     Orphan            // after the change
 	Ambiguous  bool
+	Noted      bool     // the journal has something to learn even where HubSpot needs nothing
 	DealsCut   int      // open deals beyond [Rules.MaxDeals]
 	Skipped    string   // why, for Skip
 	Reasons    []string // names of properties and kinds of links, never their values but for status

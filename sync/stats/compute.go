@@ -181,7 +181,7 @@ func (c *counter) addDeal(r plan.Stored) {
 // first in the order of links, which is the oldest by id.
 func firstDeal(links []plan.Link) (first plan.Link, linked bool) {
 	for _, l := range links {
-		if l.Kind == plan.Deal && (!linked || l.At.Before(first.At)) {
+		if l.Kind == plan.Deal && !l.Refused && (!linked || l.At.Before(first.At)) {
 			first, linked = l, true
 		}
 	}

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"bytes"
+	"slices"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// entries are what the indexes hold of a gift; "" stands for no entry.
+type entries struct {
+	object    string
+	person    string // canonical address of the recipient
+	orphan    plan.Orphan
+	ambiguous bool
+}
+
+func entriesOf(g plan.Stored) entries {
+	e := entries{object: g.ObjectID}
+	if email, ok := plan.CanonicalEmail(g.Gift.Recipient.Email); ok {
+		e.person = email
+	}
+	if g.Deleted.IsZero() { // a deleted record neither has nor lacks links
+		e.orphan = g.Orphan
+		e.ambiguous = g.Ambiguous && g.Orphan == ""
+	}
+	return e
+}
+
+// reindex replaces the index entries of a gift.
+func (w *writer) reindex(id string, old, now entries) error {
+	if old.object != now.object {
+		if err := w.dropObject(old.object, id); err != nil {
+			return err
+		}
+		if err := w.addObject(now.object, id); err != nil {
+			return err
+		}
+	}
+	if old.person != now.person {
+		if old.person != "" {
+			if err := w.person.Delete(personKey(mac(w.secret, old.person), id)); err != nil {
+				return err
+			}
+		}
+		if now.person != "" {
+			if err := put(w.person, personKey(mac(w.secret, now.person), id), nil); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case now.ambiguous && !old.ambiguous:
+		w.counts.Ambiguous++
+	case old.ambiguous && !now.ambiguous:
+		w.counts.Ambiguous--
+	}
+	if old.orphan == now.orphan {
+		return nil
+	}
+	w.countOrphan(old.orphan, -1)
+	w.countOrphan(now.orphan, 1)
+	if now.orphan == "" {
+		return w.orphan.Delete([]byte(id))
+	}
+	return put(w.orphan, []byte(id), []byte(now.orphan))
+}
+
+func (w *writer) countOrphan(reason plan.Orphan, by int) {
+	if reason == "" {
+		return
+	}
+	if w.counts.Orphans[reason] += by; w.counts.Orphans[reason] == 0 {
+		delete(w.counts.Orphans, reason)
+	}
+}
+
+// nul separates the transaction ids that share a record.
+var nul = []byte{0}
+
+func (w *writer) addObject(record, id string) error {
+	ids, err := w.objectIDs(record)
+	if err != nil {
+		return err
+	}
+	at, _ := slices.BinarySearchFunc(ids, []byte(id), bytes.Compare)
+	return put(w.object, []byte(record), bytes.Join(slices.Insert(ids, at, []byte(id)), nul))
+}
+
+func (w *writer) dropObject(record, id string) error {
+	if record == "" { // of a gift that is new
+		return nil
+	}
+	ids, err := w.objectIDs(record)
+	if err != nil {
+		return err
+	}
+	ids = slices.DeleteFunc(ids, func(have []byte) bool { return string(have) == id })
+	if len(ids) == 0 {
+		return w.object.Delete([]byte(record))
+	}
+	return put(w.object, []byte(record), bytes.Join(ids, nul))
+}
+
+// objectIDs returns the sorted ids of the transactions that a record stands
+// for: none, one, or several.
+func (w *writer) objectIDs(record string) ([][]byte, error) {
+	have, err := get(w.object, []byte(record))
+	if have == nil || err != nil {
+		return nil, err
+	}
+	return bytes.Split(have, nul), nil
+}
