@@ -37,10 +37,16 @@ func (c *cache) key(address string) [16]byte {
 	return k
 }
 
+// A known is what is remembered of a person.
+type known struct {
+	plan.Match
+	searched bool // the address was searched among secondary ones too
+}
+
 // get returns what was put for the address, if it is still remembered.
-func (c *cache) get(address string) (plan.Match, bool) {
+func (c *cache) get(address string) (known, bool) {
 	if c.slots == nil {
-		return plan.Match{}, false
+		return known{}, false
 	}
 	k := c.key(address)
 	h := binary.LittleEndian.Uint64(k[:8])
@@ -51,24 +57,24 @@ func (c *cache) get(address string) (plan.Match, bool) {
 		}
 		entry := c.arena[(p-1)%cacheArena:]
 		if [16]byte(entry) == k {
-			return decodeMatch(entry[len(k):]), true
+			return decodeKnown(entry[len(k):]), true
 		}
 	}
-	return plan.Match{}, false
+	return known{}, false
 }
 
 // live reports whether the entry at pos has not been overwritten.
 func (c *cache) live(pos uint64) bool { return pos+cacheArena >= c.head }
 
-// put remembers a match. One too large for the ring to hold many of is not
+// put remembers a person. One too large for the ring to hold many of is not
 // remembered.
-func (c *cache) put(address string, m plan.Match) {
+func (c *cache) put(address string, m known) {
 	if c.slots == nil {
 		c.slots = make([]uint64, cacheSlots)
 		c.arena = make([]byte, cacheArena)
 	}
 	k := c.key(address)
-	entry := appendMatch(k[:], m)
+	entry := appendKnown(k[:], m)
 	if len(entry) > cacheArena/1024 {
 		return
 	}
@@ -97,15 +103,19 @@ func (c *cache) put(address string, m plan.Match) {
 const (
 	flagSecondary = 1 << iota
 	flagAmbiguous
+	flagSearched
 )
 
-func appendMatch(b []byte, m plan.Match) []byte {
+func appendKnown(b []byte, m known) []byte {
 	var flags byte
 	if m.Secondary {
 		flags |= flagSecondary
 	}
 	if m.Ambiguous {
 		flags |= flagAmbiguous
+	}
+	if m.searched {
+		flags |= flagSearched
 	}
 	b = append(b, flags)
 	b = appendString(b, m.ID)
@@ -120,14 +130,13 @@ func appendMatch(b []byte, m plan.Match) []byte {
 	return b
 }
 
-func decodeMatch(b []byte) plan.Match {
+func decodeKnown(b []byte) known {
 	d := decoder{b[1:]}
-	m := plan.Match{
-		Secondary: b[0]&flagSecondary != 0,
-		Ambiguous: b[0]&flagAmbiguous != 0,
-		ID:        d.text(),
-		Company:   d.text(),
-	}
+	m := known{searched: b[0]&flagSearched != 0}
+	m.Secondary = b[0]&flagSecondary != 0
+	m.Ambiguous = b[0]&flagAmbiguous != 0
+	m.ID = d.text()
+	m.Company = d.text()
 	for range d.uvarint() {
 		m.Deals = append(m.Deals, plan.OpenDeal{
 			ID:      d.text(),

@@ -59,6 +59,7 @@ func planned(c plan.Change) PlannedChange {
 		TransactionID: c.Gift.ID,
 		ObjectID:      c.ObjectID,
 		Orphan:        c.Orphan,
+		Ambiguous:     c.Ambiguous && len(c.Links) > 0,
 		Reasons:       c.Reasons,
 	}
 	if c.Action == plan.Skip {

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,37 +30,52 @@ const (
 type effect struct {
 	stored  plan.Stored
 	pending []plan.Link
+
+	created  bool        // the record is new
+	linkOnly bool        // links are all that the change is about
+	linked   int         // links made
+	lost     []plan.Link // links that an end of was not found
 }
 
 // record notes that the change's properties are written. The pending links
 // count only once they are made.
 func (b *batch) record(c plan.Change, objectID string, pending []plan.Link) {
-	e := &effect{stored: present(c, objectID)}
+	e := &effect{stored: b.present(c, objectID), created: c.Action == plan.Create, linkOnly: c.Action == plan.Update && len(c.Properties) == 0}
 	for _, l := range pending {
 		e.stored.Links = slices.DeleteFunc(e.stored.Links, func(m plan.Link) bool { return m.Kind == l.Kind && m.ID == l.ID })
 		if l.Kind == plan.Contact {
-			e.stored.Orphan = plan.NoContact
+			e.stored.Orphan = cmp.Or(c.Have.Orphan, plan.NoContact)
 		}
 		e.pending = append(e.pending, l)
 	}
 	b.effects = append(b.effects, e)
 }
 
-// present is what the journal holds of a change to a gift that its source
-// lists.
-func present(c plan.Change, objectID string) plan.Stored {
+// present is what the journal holds once the change is made. A gift that its
+// source lists is not gone.
+func (b *batch) present(c plan.Change, objectID string) plan.Stored {
 	s := c.Stored(objectID)
-	s.Gone = time.Time{}
+	if b.window.source != "" {
+		s.Gone = time.Time{}
+	}
 	return s
 }
 
 // link notes that a pending link is made.
 func (e *effect) link(l plan.Link) {
 	e.forgo(l)
+	e.linked++
 	e.stored.Links = plan.SortLinks(append(e.stored.Links, l))
 	if l.Kind == plan.Contact {
 		e.stored.Orphan = ""
 	}
+}
+
+// refuse notes that HubSpot would not make a pending link.
+func (e *effect) refuse(l plan.Link) {
+	e.forgo(l)
+	l.Refused = true
+	e.stored.Links = plan.SortLinks(append(e.stored.Links, l))
 }
 
 // forgo takes a link off the pending ones.
@@ -69,11 +85,17 @@ func (e *effect) forgo(l plan.Link) {
 
 // tombstone notes that people deleted the record: it is not written again.
 func (b *batch) tombstone(c plan.Change, objectID string) {
-	s := c.Stored(objectID)
-	s.Links, s.Deleted = nil, b.started
-	b.effects = append(b.effects, &effect{stored: s})
-	b.tally.add(c.Gift.ID, endDeleted)
-	b.log.Info("record was deleted in HubSpot and stays deleted", "transaction", c.Gift.ID, "object", objectID)
+	e := &effect{stored: c.Stored(objectID)}
+	b.effects = append(b.effects, e)
+	b.bury(e)
+}
+
+// bury makes an effect that of a record which people deleted.
+func (b *batch) bury(e *effect) {
+	e.stored.Links, e.stored.Deleted = nil, b.started
+	e.pending, e.linkOnly = nil, false
+	b.tally.add(e.stored.Gift.ID, endDeleted)
+	b.log.Info("record was deleted in HubSpot and stays deleted", "transaction", e.stored.Gift.ID, "object", e.stored.ObjectID)
 }
 
 // audit notes the call that wrote to the gift's record. Gifts of one batch
@@ -246,6 +268,7 @@ func (b *batch) commit(last store.Commit) error {
 		b.quarantined = b.quarantined[commitGifts:]
 	}
 	next.Quarantine, next.Healed = b.quarantined, b.healed
+	next.Missed, next.MissedAt = b.missed, b.started
 	next.Checkpoints, next.Meta = last.Checkpoints, last.Meta
 	if empty(next) {
 		return nil
@@ -257,7 +280,7 @@ func (b *batch) commit(last store.Commit) error {
 }
 
 func empty(c store.Commit) bool {
-	return len(c.Gifts)+len(c.Quarantine)+len(c.Healed)+len(c.Audit)+len(c.Checkpoints)+len(c.Meta) == 0
+	return len(c.Gifts)+len(c.Quarantine)+len(c.Healed)+len(c.Missed)+len(c.Audit)+len(c.Checkpoints)+len(c.Meta) == 0
 }
 
 // stored reads a record found in HubSpot as what the journal would hold of it.

@@ -28,6 +28,7 @@ type Source struct {
 type SourceAPI interface {
 	Transactions(context.Context, thnksapi.Query) (*thnksapi.Page, error)
 	Decode(json.RawMessage) []thnksapi.Row
+	Transaction(ctx context.Context, id string) (*thnksapi.Row, error)
 	Filter() thnksapi.SinceKind
 	Calls() int
 }
@@ -48,10 +49,13 @@ type CRM interface {
 	UpdateProperty(ctx context.Context, objectType, name string, patch hubspot.PropertyPatch) error
 	Pipelines(ctx context.Context, objectType string) ([]hubspot.Pipeline, error)
 
-	List(ctx context.Context, objectType, after string, limit int, properties []string) (*hubspot.Page, error)
+	List(ctx context.Context, objectType, after string, limit int, archived bool, properties []string) (*hubspot.Page, error)
 	Read(ctx context.Context, objectType string, ids, properties []string) ([]hubspot.Outcome, error)
+	Get(ctx context.Context, objectType, id string, properties []string, archived bool) (*hubspot.Object, error)
 	ReadByKey(ctx context.Context, objectType, key string, values, properties []string, archived bool) ([]hubspot.Outcome, error)
 	ContactsByEmail(ctx context.Context, addresses, properties []string) ([]hubspot.ContactsOutcome, error)
+	ContactsByAdditionalEmail(ctx context.Context, addresses, properties []string) ([]hubspot.ContactsOutcome, error)
+	Owners(context.Context) ([]hubspot.Owner, error)
 	Create(ctx context.Context, objectType, key string, in []hubspot.NewObject) ([]hubspot.Outcome, error)
 	Update(ctx context.Context, objectType string, in []hubspot.Patch) ([]hubspot.Outcome, error)
 	Associated(ctx context.Context, fromType, toType string, ids []string) ([]hubspot.RelatedOutcome, error)
@@ -64,8 +68,12 @@ type CRM interface {
 type Journal interface {
 	Gifts(ids []string) (map[string]plan.Stored, error)
 	All(context.Context) iter.Seq2[plan.Stored, error]
+	After(ctx context.Context, id string) iter.Seq2[plan.Stored, error]
+	Orphans(ctx context.Context, id string) iter.Seq2[store.Orphaned, error]
+	Missed(addresses []string, since time.Time) (map[string]bool, error)
 	Count() (int, error)
 	OrphanCounts() (map[plan.Orphan]int, error)
+	AmbiguousCount() (int, error)
 	Checkpoint(name string) (store.Checkpoint, bool, error)
 	Meta(name string) ([]byte, error)
 	QuarantinedByID(ids []string) (map[string]store.Quarantined, error)
@@ -124,6 +132,9 @@ func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
 
 	r := e.newRun(req)
 	err := r.do(ctx)
+	if r.behind != nil {
+		<-r.behind.done // of a run that failed: its result is not used
+	}
 	if err != nil {
 		err = fmt.Errorf("portal %s: %w", e.Portal, classify(err))
 	}
@@ -147,14 +158,18 @@ type run struct {
 
 	object               *object // the custom object, once found
 	people               *people
+	behind               *behind // the search that goes on, if any
+	owners               owners
 	unreadable, refusals guard // of rows, and of records
 	tally                tally
 	linked               int // associations created
+	refused              int // associations that HubSpot refused
 	changes              []PlannedChange
 	schema               []string // changes to the schema that a dry run plans
 	perKind              map[plan.Action]int
 	identified           bool      // the token belongs to the right account
 	staged               bool      // deal stages were read in this run
+	made                 bool      // the custom object was created in this run
 	done                 int       // rows worked off
 	newest               time.Time // newest change time worked off
 	calls0               map[hubspot.Class]int
@@ -186,6 +201,12 @@ func (r *run) do(ctx context.Context) error {
 	switch r.mode {
 	case Retry:
 		return r.retry(ctx)
+	case Reassociate:
+		return r.reassociate(ctx)
+	case ReassociateAll:
+		return r.reassociateAll(ctx)
+	case Restore:
+		return r.restore(ctx)
 	case Incremental:
 		cp, ok, err := r.Journal.Checkpoint(backfillCheckpoint)
 		if err != nil {
@@ -234,14 +255,21 @@ func (r *run) finish(runErr error) (Report, error) {
 	for _, reason := range plan.Orphans() {
 		rep.Orphans[reason] = orphans[reason]
 	}
+	if rep.Ambiguous, err = r.Journal.AmbiguousCount(); err != nil {
+		return rep, err
+	}
+	if r.refused > 0 {
+		r.log.Warn("HubSpot refused links, as records may have a limited number of associations; they are left out until `sync --reassociate=all`", "count", r.refused)
+	}
 	if runErr != nil {
 		rep.Error = runErr.Error()
 		return rep, nil
 	}
-	if r.req.DryRun || r.mode == Retry {
-		return rep, nil
+	switch r.mode {
+	case Incremental, Backfill, Resweep:
+		return rep, r.remember(metaLastSync, rep.FinishedAt)
 	}
-	return rep, r.remember(metaLastSync, rep.FinishedAt)
+	return rep, nil
 }
 
 var (

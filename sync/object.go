@@ -118,6 +118,7 @@ func (r *run) findObject(ctx context.Context) error {
 		if schema, err = r.createObject(ctx); err != nil {
 			return err
 		}
+		r.made = true
 	}
 	r.object = &object{TypeID: schema.ObjectTypeID, Checked: r.started}
 	if !recorded && !r.req.DryRun {

@@ -16,6 +16,9 @@ const (
 	rebuildCheckpoint     = "rebuild"
 	incrementalCheckpoint = "incremental"
 	resweepCheckpoint     = "resweep"
+
+	reassociateCheckpoint    = "reassociate"
+	reassociateAllCheckpoint = "reassociate_all"
 )
 
 // How often, and how far back, transactions are read again although nothing
@@ -146,7 +149,7 @@ func (r *run) incremental(ctx context.Context) error {
 		due.Daily = r.started
 		return r.reread(ctx, due)
 	default:
-		return r.changed(ctx, func(_ Source, watermark time.Time) time.Time { return watermark }, nil)
+		return r.changed(ctx, func(_ Source, watermark time.Time) time.Time { return watermark })
 	}
 }
 
@@ -157,7 +160,7 @@ func (r *run) over(then time.Time, d time.Duration) bool {
 	return since >= d || since < 0
 }
 
-// reread is the daily re-read.
+// reread is the daily re-read. Lately sent orphans are looked up along.
 func (r *run) reread(ctx context.Context, due rereads) error {
 	since := func(s Source, watermark time.Time) time.Time {
 		reach := dailyReach
@@ -169,13 +172,19 @@ func (r *run) reread(ctx context.Context, due rereads) error {
 		}
 		return watermark
 	}
-	return r.changed(ctx, since, meta(metaRereads, due))
+	if err := r.changed(ctx, since); err != nil {
+		return err
+	}
+	if err := r.healOrphans(ctx, false); err != nil {
+		return err
+	}
+	return r.remember(metaRereads, due)
 }
 
 // changed goes through what each source lists since a time, and moves the
 // watermarks when a listing has been gone through. Interrupted, a listing is
 // taken up again at the window it stopped at.
-func (r *run) changed(ctx context.Context, since func(Source, time.Time) time.Time, done map[string][]byte) error {
+func (r *run) changed(ctx context.Context, since func(Source, time.Time) time.Time) error {
 	cp, _, err := r.Journal.Checkpoint(incrementalCheckpoint)
 	if err != nil {
 		return err
@@ -207,14 +216,11 @@ func (r *run) changed(ctx context.Context, since func(Source, time.Time) time.Ti
 			return err
 		}
 	}
-	if r.req.DryRun || done == nil {
-		return nil
-	}
-	return r.Journal.Commit(store.Commit{Meta: done})
+	return nil
 }
 
 // resweep is the weekly re-read of everything. Transactions that no source
-// lists any more are marked, never deleted.
+// lists any more are marked, never deleted; all orphans are looked up.
 func (r *run) resweep(ctx context.Context, due rereads) error {
 	cp, ok, err := r.Journal.Checkpoint(resweepCheckpoint)
 	if err != nil {
@@ -232,6 +238,9 @@ func (r *run) resweep(ctx context.Context, due rereads) error {
 			return err
 		}
 	}
+	if err := r.healOrphans(ctx, true); err != nil {
+		return err
+	}
 	if r.req.DryRun {
 		return nil
 	}
@@ -240,43 +249,6 @@ func (r *run) resweep(ctx context.Context, due rereads) error {
 	due.Daily, due.Weekly = r.started, r.started
 	c.Meta = meta(metaRereads, due)
 	return r.Journal.Commit(c)
-}
-
-// markGone marks the gifts that a complete listing did not show. Those
-// changed lately are left alone: they may have come in beside the listing.
-func (r *run) markGone(ctx context.Context) error {
-	var c store.Commit
-	flush := func() error {
-		if len(c.Gifts) == 0 {
-			return nil
-		}
-		defer func() { c = store.Commit{} }()
-		return r.Journal.Commit(c)
-	}
-	gone := 0
-	for have, err := range r.Journal.All(ctx) {
-		if err != nil {
-			return err
-		}
-		if !have.Gone.IsZero() || r.tally.has(have.Gift.ID) || have.Gift.UpdatedAt.After(r.started.Add(-dailyReach)) {
-			continue
-		}
-		gone++
-		if r.req.DryRun {
-			continue
-		}
-		have.Gone = r.started
-		c.Gifts = append(c.Gifts, have)
-		if len(c.Gifts) == commitGifts {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	if gone > 0 {
-		r.log.Warn("transactions no longer listed by Thnks; their records are kept", "count", gone)
-	}
-	return flush()
 }
 
 // through works a listing off from its cursor. A source may have forgotten a
@@ -315,6 +287,9 @@ func (r *run) work(ctx context.Context, l listing, moved func(*window) store.Com
 			return err
 		}
 		cur, ok = ahead, more
+	}
+	if err := r.catchUp(ctx); err != nil {
+		return err
 	}
 	return ctx.Err()
 }

@@ -52,7 +52,7 @@ func (p *people) lookup(ctx context.Context, need, ahead []string) (plan.Directo
 		}
 		asked[a] = true
 		if m, ok := p.cache.get(a); ok {
-			who[a] = m
+			who[a] = m.Match
 		} else {
 			ask = append(ask, a)
 		}
@@ -85,6 +85,12 @@ func (p *people) round(ctx context.Context, addresses []string, who plan.Directo
 	if err != nil {
 		return fmt.Errorf("looking contacts up: %w", err)
 	}
+	return p.take(ctx, addresses, found, false, who)
+}
+
+// take chooses among the contacts that were found for the addresses, reads
+// the open deals of those chosen, and adds them to the directory.
+func (p *people) take(ctx context.Context, addresses []string, found []hubspot.ContactsOutcome, searched bool, who plan.Directory) error {
 	matches := make([]plan.Match, len(addresses))
 	var contacts []string
 	for i, outcome := range found {
@@ -108,7 +114,7 @@ func (p *people) round(ctx context.Context, addresses []string, who plan.Directo
 	}
 	for i, a := range addresses {
 		matches[i].Deals = deals[matches[i].ID]
-		p.cache.put(a, matches[i])
+		p.cache.put(a, known{Match: matches[i], searched: searched})
 		who[a] = matches[i]
 	}
 	return nil

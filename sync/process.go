@@ -17,20 +17,29 @@ import (
 // along where that fills a batch. moved makes the commit that moves the
 // checkpoint past the window.
 func (r *run) process(ctx context.Context, w, ahead *window, moved func() store.Commit) error {
-	b := &batch{run: r, window: w, entries: make(map[*hubspot.Call]*store.AuditEntry)}
+	b := r.batch(w)
 	if err := b.setAside(); err != nil {
 		return err
 	}
 	if err := b.lookUp(ctx, ahead); err != nil {
 		return err
 	}
-	if r.req.DryRun {
-		changes := b.make(w.gifts)
+	if err := b.carryOut(ctx, moved); err != nil {
+		return err
+	}
+	return b.searchBehind(ctx)
+}
+
+// carryOut does what is planned for a batch: write, associate, commit.
+func (b *batch) carryOut(ctx context.Context, moved func() store.Commit) error {
+	if b.req.DryRun {
+		_, fresh := b.split()
+		changes := append(b.changes, b.make(fresh)...)
 		if err := b.preview(ctx, changes); err != nil {
 			return err
 		}
-		r.list(changes)
-		r.moved(w)
+		b.list(changes)
+		b.run.moved(b.window)
 		return nil
 	}
 	// What was written is remembered even where the window cannot be finished:
@@ -45,17 +54,17 @@ func (r *run) process(ctx context.Context, w, ahead *window, moved func() store.
 	if err != nil {
 		fatal := isFatal(err)
 		b.stop(fatal)
-		if fatal && r.object != nil && r.object.TypeID != "" {
+		if fatal && b.object != nil && b.object.TypeID != "" {
 			// Somebody may have changed the definition: the next run looks.
-			r.object.Checked = r.started.Add(-driftAfter)
-			err = joined(err, r.remember(metaObject, r.object))
+			b.object.Checked = b.started.Add(-driftAfter)
+			err = joined(err, b.remember(metaObject, b.object))
 		}
 		return joined(err, b.commit(store.Commit{}))
 	}
 	if err := b.commit(moved()); err != nil {
 		return err
 	}
-	r.moved(w)
+	b.run.moved(b.window)
 	return nil
 }
 
@@ -102,13 +111,21 @@ type batch struct {
 	jailed map[string]store.Quarantined // what the quarantine holds of the window's ids
 	who    plan.Directory
 
+	changes plan.Plan // of the gifts that have a record
+
 	// What has happened so far, to be committed together.
 	effects     []*effect
 	quarantined []store.Quarantined
 	samples     []store.Quarantined // of what ended a call early
 	healed      []string
+	missed      []string                            // addresses searched in vain
+	fresh       map[string]bool                     // gifts whose record was made a moment ago, so that nobody has touched it
 	calls       []*hubspot.Call                     // that wrote, in order
 	entries     map[*hubspot.Call]*store.AuditEntry // of calls
+}
+
+func (r *run) batch(w *window) *batch {
+	return &batch{run: r, window: w, entries: make(map[*hubspot.Call]*store.AuditEntry)}
 }
 
 // setAside takes out the rows that are no gifts, and the gifts that wait in
@@ -135,12 +152,12 @@ func (b *batch) setAside() error {
 	if b.have, err = b.Journal.Gifts(ids); err != nil {
 		return err
 	}
-	if b.mode == Retry || len(b.jailed) == 0 {
+	if b.mode == Retry || b.mode == Restore || len(b.jailed) == 0 {
 		return nil
 	}
 	b.window.gifts = slices.DeleteFunc(b.window.gifts, func(g plan.Gift) bool {
 		q, ok := b.jailed[g.ID]
-		if !ok || q.Class == classSchemaProblem || q.RowDigest != digest(b.window.raw[g.ID]) {
+		if !ok || q.Class == classSchemaProblem || q.RowDigest != digest(b.window.raw[g.ID]) || !b.have[g.ID].Deleted.IsZero() {
 			return false
 		}
 		b.tally.add(g.ID, endQuarantined)
@@ -150,14 +167,17 @@ func (b *batch) setAside() error {
 }
 
 // lookUp finds the people behind the gifts about to be written that no
-// contact is linked to. A gift that needs no change needs no call.
+// contact is linked to, and plans those that have a record. A gift that needs
+// no change needs no call.
 func (b *batch) lookUp(ctx context.Context, ahead *window) error {
 	if b.req.DryRun {
 		if err := b.readExisting(ctx); err != nil {
 			return err
 		}
 	}
-	need := b.lacking()
+	known, fresh := b.split()
+	b.changes = b.make(known)
+	need := lacking(b.changes, fresh)
 	if len(need) == 0 {
 		return nil
 	}
@@ -171,19 +191,26 @@ func (b *batch) lookUp(ctx context.Context, ahead *window) error {
 		}
 	}
 	var err error
-	b.who, err = b.people.lookup(ctx, need, next)
-	return err
+	if b.who, err = b.people.lookup(ctx, need, next); err != nil {
+		return err
+	}
+	if b.req.DryRun {
+		if err := b.search(ctx, unmatched(b.who)); err != nil {
+			return err
+		}
+	}
+	b.changes = b.make(known)
+	return b.heed(ctx)
 }
 
 // lacking returns the addresses of the gifts that will be created, and of the
 // orphans that will be updated.
-func (b *batch) lacking() []string {
-	known, fresh := b.split()
+func lacking(changes plan.Plan, fresh []plan.Gift) []string {
 	var need []string
 	for _, g := range fresh {
 		need = appendAddress(need, g)
 	}
-	for _, c := range b.make(known) {
+	for _, c := range changes {
 		if c.Action == plan.Update && c.Orphan != "" {
 			need = appendAddress(need, c.Gift)
 		}
@@ -214,12 +241,16 @@ func (b *batch) split() (known, fresh []plan.Gift) {
 
 // make plans what must happen to some of the window's gifts.
 func (b *batch) make(gifts []plan.Gift) plan.Plan {
-	return plan.Make(gifts, b.have, b.who, plan.Rules{
-		Companies: b.Rules.Companies,
-		MaxDeals:  b.Rules.MaxDeals,
-		Lookback:  b.Rules.Lookback,
-		Now:       b.started,
-	})
+	return plan.Make(gifts, b.have, b.who, b.rules())
+}
+
+func (r *run) rules() plan.Rules {
+	return plan.Rules{
+		Companies: r.Rules.Companies,
+		MaxDeals:  r.Rules.MaxDeals,
+		Lookback:  r.Rules.Lookback,
+		Now:       r.started,
+	}
 }
 
 // readExisting is how a dry run learns what exists: by key, for everything

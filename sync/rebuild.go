@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"thnks-hubspot-sync/hubspot"
@@ -10,12 +11,17 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
+// archivedRecords stands in a rebuild's checkpoint, as its source, when the
+// live records are done with and those that people deleted are listed.
+const archivedRecords = "archived"
+
 // rebuildIfLost fills the journal from the portal where the journal is empty
 // and the portal is not: the state file was lost, and plain creates would run
-// into what is there. An unfinished rebuild is resumed.
+// into what is there. Archived records follow the live ones, because what
+// people deleted is to stay deleted. An unfinished rebuild is resumed.
 func (r *run) rebuildIfLost(ctx context.Context) error {
-	if r.object.TypeID == "" {
-		return nil // a dry run on a portal without the object
+	if r.made || r.req.DryRun {
+		return nil // the object is new; a dry run finds existing records by key
 	}
 	cp, begun, err := r.Journal.Checkpoint(rebuildCheckpoint)
 	if err != nil || begun && !cp.Finished.IsZero() {
@@ -28,12 +34,8 @@ func (r *run) rebuildIfLost(ctx context.Context) error {
 		if n, err := r.Journal.Count(); err != nil || n > 0 {
 			return err
 		}
-		page, err := r.CRM.List(ctx, r.object.TypeID, "", 1, nil)
-		if err != nil {
-			return fmt.Errorf("looking whether HubSpot holds records already: %w", err)
-		}
-		if len(page.Objects) == 0 {
-			return nil
+		if some, err := r.anyRecords(ctx); err != nil || !some {
+			return err
 		}
 		// Noted before the first record: a journal that is half rebuilt is not
 		// taken for a whole one.
@@ -44,17 +46,24 @@ func (r *run) rebuildIfLost(ctx context.Context) error {
 		r.log.Info("the state file is new but HubSpot holds records: rebuilding it from them")
 	}
 	for {
-		objects, next, err := r.listWindow(ctx, cp.Cursor)
+		objects, next, err := r.listWindow(ctx, cp.Cursor, cp.Source == archivedRecords)
 		if err != nil {
 			return fmt.Errorf("rebuilding the state file from HubSpot: %w", err)
 		}
-		gifts, err := r.adopt(ctx, objects)
+		adopt := r.adopt
+		if cp.Source == archivedRecords {
+			adopt = r.adoptArchived
+		}
+		gifts, err := adopt(ctx, objects)
 		if err != nil {
 			return fmt.Errorf("rebuilding the state file from HubSpot: %w", err)
 		}
-		cp.Cursor = next
-		if next == "" {
-			cp.Finished = time.Now().UTC()
+		switch cp.Cursor = next; {
+		case next != "":
+		case cp.Source == archivedRecords:
+			cp.Source, cp.Finished = "", time.Now().UTC()
+		default:
+			cp.Source = archivedRecords
 		}
 		for len(gifts) > commitGifts {
 			if err := r.Journal.Commit(store.Commit{Gifts: gifts[:commitGifts]}); err != nil {
@@ -69,17 +78,31 @@ func (r *run) rebuildIfLost(ctx context.Context) error {
 		}
 		r.done += len(objects)
 		r.Progress(Progress{Portal: r.Portal, Mode: Rebuild, Done: r.done, Elapsed: time.Since(r.started)})
-		if next == "" {
+		if !cp.Finished.IsZero() {
 			r.done = 0
 			return nil
 		}
 	}
 }
 
+// anyRecords reports whether HubSpot holds records, live or archived.
+func (r *run) anyRecords(ctx context.Context) (bool, error) {
+	for _, archived := range []bool{false, true} {
+		page, err := r.CRM.List(ctx, r.object.TypeID, "", 1, archived, nil)
+		if err != nil {
+			return false, fmt.Errorf("looking whether HubSpot holds records already: %w", err)
+		}
+		if len(page.Objects) > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // listWindow lists as many records as one association read can take.
-func (r *run) listWindow(ctx context.Context, after string) (objects []hubspot.Object, next string, err error) {
+func (r *run) listWindow(ctx context.Context, after string, archived bool) (objects []hubspot.Object, next string, err error) {
 	for {
-		page, err := r.CRM.List(ctx, r.object.TypeID, after, hubspot.BatchSize, propertyNames())
+		page, err := r.CRM.List(ctx, r.object.TypeID, after, hubspot.BatchSize, archived, propertyNames())
 		if err != nil {
 			return nil, "", err
 		}
@@ -126,4 +149,26 @@ func (r *run) adopt(ctx context.Context, objects []hubspot.Object) ([]plan.Store
 		gifts[i].Links = plan.SortLinks(gifts[i].Links)
 	}
 	return gifts, nil
+}
+
+// adoptArchived reads records that people deleted as the journal's tombstones.
+// Where a transaction has a live record too, that one counts.
+func (r *run) adoptArchived(_ context.Context, objects []hubspot.Object) ([]plan.Stored, error) {
+	var gifts []plan.Stored
+	var ids []string
+	for _, o := range objects {
+		s, err := stored(o)
+		if err != nil {
+			r.log.Warn("deleted record not readable as a gift; left alone", "object", o.ID, "error", err)
+			continue
+		}
+		s.Deleted = r.started
+		gifts = append(gifts, s)
+		ids = append(ids, s.Gift.ID)
+	}
+	live, err := r.Journal.Gifts(ids)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(gifts, func(s plan.Stored) bool { _, ok := live[s.Gift.ID]; return ok }), nil
 }

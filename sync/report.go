@@ -17,6 +17,10 @@ const (
 	Resweep     Mode = "resweep"     // an incremental run that reads again what nothing said has changed
 	Rebuild     Mode = "rebuild"     // the journal, from what HubSpot holds; part of a first backfill
 	Retry       Mode = "retry"       // the quarantine
+	Restore     Mode = "restore"     // records that people deleted in HubSpot
+
+	Reassociate    Mode = "reassociate"     // orphans, against today's contacts
+	ReassociateAll Mode = "reassociate_all" // every gift's links, against what HubSpot holds today
 )
 
 // A Request asks an engine for a run.
@@ -26,7 +30,8 @@ type Request struct {
 	// AllChanges lists every planned change of a dry run in the report
 	// instead of the first 20 of each kind.
 	AllChanges bool
-	// Keys limits a Retry to these quarantine keys; empty means all.
+	// Keys limits a Retry to these quarantine keys, and a Restore to these
+	// transaction ids; empty means all.
 	Keys []string
 }
 
@@ -43,7 +48,8 @@ type Report struct {
 	Quarantined         int                   `json:"quarantined"`
 	Skipped             map[string]int        `json:"skipped"`
 	AssociationsCreated int                   `json:"associations_created"`
-	Orphans             map[plan.Orphan]int   `json:"orphans"` // in the portal after the run
+	Orphans             map[plan.Orphan]int   `json:"orphans"`   // in the portal after the run
+	Ambiguous           int                   `json:"ambiguous"` // gifts in the portal whose contact was chosen among several
 	HubSpotCalls        map[hubspot.Class]int `json:"hubspot_calls"`
 	ThnksCalls          int                   `json:"thnks_calls"`
 	StartedAt           time.Time             `json:"started_at"`
@@ -64,6 +70,7 @@ type PlannedChange struct {
 	Company       string      `json:"company,omitempty"`
 	Deals         []string    `json:"deals,omitempty"`
 	Orphan        plan.Orphan `json:"orphan,omitempty"`
+	Ambiguous     bool        `json:"ambiguous,omitempty"` // several contacts matched
 	Reasons       []string    `json:"reasons,omitempty"`
 }
 

@@ -51,7 +51,10 @@ func (r *run) retry(ctx context.Context) error {
 			bytes = 0
 		}
 	}
-	return flush()
+	if err := flush(); err != nil {
+		return err
+	}
+	return r.catchUp(ctx)
 }
 
 func (r *run) retryWindow() *window {

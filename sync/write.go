@@ -15,21 +15,21 @@ import (
 // property, are dropped before the next slice's come.
 const createSlice = 10 * hubspot.BatchSize
 
-// write plans the window's gifts, creates and updates their records, and
-// notes every outcome among the batch's effects. The error says that HubSpot
+// write plans the gifts that have no record yet, creates and updates records,
+// and notes every outcome among the batch's effects. The error says that HubSpot
 // cannot be written to at all, or that what it refuses is not the rows' fault;
 // the outcomes before it stand.
 func (b *batch) write(ctx context.Context) error {
-	known, fresh := b.split()
+	_, fresh := b.split()
 	var updates []plan.Change
-	for _, c := range b.make(known) {
+	for _, c := range b.changes {
 		switch c.Action {
 		case plan.Update:
 			updates = append(updates, c)
 		case plan.Keep:
 			b.keep(c)
 		case plan.Skip:
-			b.tally.add(c.Gift.ID, endDeleted)
+			b.skip(c)
 		}
 	}
 	for len(fresh) > 0 {
@@ -37,6 +37,9 @@ func (b *batch) write(ctx context.Context) error {
 		part, fresh = slice(fresh, createSlice)
 		creates := b.make(part)
 		if err := b.prepare(ctx, creates); err != nil {
+			return err
+		}
+		if err := b.giveOwners(ctx, creates); err != nil {
 			return err
 		}
 		met, err := b.create(ctx, creates)
@@ -77,6 +80,9 @@ func slice(gifts []plan.Gift, n int) (part, rest []plan.Gift) {
 // prepare makes HubSpot ready to take the changes.
 func (b *batch) prepare(ctx context.Context, changes []plan.Change) error {
 	for _, c := range changes {
+		if c.Ambiguous && len(c.Links) > 0 {
+			b.log.Info("several contacts match the recipient; the rule chose one", "transaction", c.Gift.ID)
+		}
 		if c.DealsCut > 0 {
 			b.log.Info("more open deals than associations.deals.max; the newest were linked", "transaction", c.Gift.ID, "left_out", c.DealsCut)
 		}
@@ -98,8 +104,20 @@ func (b *batch) prepare(ctx context.Context, changes []plan.Change) error {
 func (b *batch) keep(c plan.Change) {
 	b.tally.add(c.Gift.ID, endUnchanged)
 	b.heal(c.Gift.ID)
-	if have := c.Have; !have.Gone.IsZero() || c.Gift.UpdatedAt.After(have.Gift.UpdatedAt) || c.Orphan != have.Orphan {
-		b.effects = append(b.effects, &effect{stored: present(c, c.ObjectID)})
+	have := c.Have
+	news := c.Gift.UpdatedAt.After(have.Gift.UpdatedAt) || c.Orphan != have.Orphan || !have.Gone.IsZero()
+	if c.Noted || b.window.source != "" && news {
+		b.effects = append(b.effects, &effect{stored: b.present(c, c.ObjectID)})
+	}
+}
+
+// skip counts a gift whose record people deleted. In the quarantine it has
+// nothing to wait for.
+func (b *batch) skip(c plan.Change) {
+	b.tally.add(c.Gift.ID, endDeleted)
+	b.heal(c.Gift.ID)
+	if c.Noted {
+		b.effects = append(b.effects, &effect{stored: c.Have})
 	}
 }
 
@@ -136,6 +154,8 @@ func (b *batch) create(ctx context.Context, changes []plan.Change) ([]plan.Chang
 		case err != nil:
 			// The call ended early: whatever was not done is decided by the next run.
 			b.sample(c, o.Err)
+		case archived(o.Err) && b.mode == Restore:
+			b.held(c, archivedID(o.Err))
 		case archived(o.Err):
 			b.tombstone(c, archivedID(o.Err))
 		case refused(o.Err):
@@ -183,12 +203,11 @@ func (b *batch) update(ctx context.Context, changes []plan.Change) error {
 	var patched []plan.Change
 	for _, c := range changes {
 		if len(c.Properties) > 0 {
-			in = append(in, hubspot.Patch{ID: c.ObjectID, Properties: c.Properties})
+			in = append(in, hubspot.Patch{ID: c.ObjectID, Properties: c.Properties, Key: keyProperty, Value: c.Gift.ID})
 			patched = append(patched, c)
 			continue
 		}
-		b.tally.add(c.Gift.ID, endUpdated)
-		b.record(c, c.ObjectID, c.Links)
+		b.record(c, c.ObjectID, c.Links) // counted when its links are made
 	}
 	if len(in) == 0 {
 		return nil
@@ -213,53 +232,6 @@ func (b *batch) update(ctx context.Context, changes []plan.Change) error {
 		}
 	}
 	return err
-}
-
-// associate makes the links that the writes could not carry, a kind at a time.
-// A link that HubSpot refuses is left out, and with a contact its company and
-// deals, which follow it; the rest goes on.
-func (b *batch) associate(ctx context.Context) error {
-	for _, kind := range []plan.Kind{plan.Contact, plan.Company, plan.Deal} {
-		var owners []*effect
-		var links []plan.Link
-		var in []hubspot.Pair
-		for _, e := range b.effects {
-			for _, l := range e.pending {
-				if l.Kind == kind {
-					owners, links = append(owners, e), append(links, l)
-					in = append(in, hubspot.Pair{
-						FromID: e.stored.ObjectID, ToID: l.ID,
-						Types: []hubspot.AssociationType{b.object.Links[kind]},
-					})
-				}
-			}
-		}
-		if len(in) == 0 {
-			continue
-		}
-		outcomes, err := b.CRM.Associate(ctx, b.object.TypeID, linkTypes[kind], in)
-		for i, o := range outcomes {
-			id := owners[i].stored.Gift.ID
-			switch {
-			case o.Err == nil:
-				b.linked++
-				owners[i].link(links[i])
-				b.audit(actionAssociate, o.Call, id, []string{string(kind)})
-			case err != nil:
-				// Still pending: the gift is not recorded, and the next run does it again.
-			default:
-				owners[i].forgo(links[i])
-				if kind == plan.Contact {
-					owners[i].pending = nil
-				}
-				b.log.Warn("link refused by HubSpot", "transaction", id, "kind", string(kind), "to", links[i].ID, "error", o.Err)
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // The questions that outcomes' errors are asked.

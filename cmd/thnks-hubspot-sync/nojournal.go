@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"time"
 
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
@@ -24,6 +25,20 @@ func (noJournal) Gifts([]string) (map[string]plan.Stored, error) {
 func (noJournal) All(context.Context) iter.Seq2[plan.Stored, error] {
 	return func(func(plan.Stored, error) bool) {}
 }
+
+func (noJournal) After(context.Context, string) iter.Seq2[plan.Stored, error] {
+	return func(func(plan.Stored, error) bool) {}
+}
+
+func (noJournal) Orphans(context.Context, string) iter.Seq2[store.Orphaned, error] {
+	return func(func(store.Orphaned, error) bool) {}
+}
+
+func (noJournal) Missed([]string, time.Time) (map[string]bool, error) {
+	return make(map[string]bool), nil
+}
+
+func (noJournal) AmbiguousCount() (int, error) { return 0, nil }
 
 func (noJournal) Count() (int, error) { return 0, nil }
 

@@ -50,6 +50,9 @@ func printReport(w io.Writer, r giftsync.Report) {
 	}
 	line("links made", r.AssociationsCreated, "")
 	line("orphans now", total(r.Orphans), breakdown(r.Orphans))
+	if r.Ambiguous > 0 {
+		line("ambiguous now", r.Ambiguous, "recipients whom several contacts match")
+	}
 	line("HubSpot calls", total(r.HubSpotCalls), breakdown(r.HubSpotCalls))
 	line("Thnks calls", r.ThnksCalls, "")
 }

@@ -16,7 +16,7 @@ import (
 
 func (a *app) syncCommand() *cobra.Command {
 	var (
-		portal                        string
+		portal, reassociate, restore  string
 		backfill, dryRun, all, asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -25,24 +25,49 @@ func (a *app) syncCommand() *cobra.Command {
 		Long: `Copies what changed in Thnks since the last pass into HubSpot, then exits.
 A portal that has never been backfilled is backfilled first.
 
+With --reassociate it looks instead at the links of what was copied before:
+contacts are created, merged and deleted, and deals opened, after a gift was
+sent. With --restore it creates records again that were deleted in HubSpot.
+
 Interrupted, it ends at a safe point; the next run resumes.`,
 		Example: `  thnks-hubspot-sync sync --backfill --dry-run
   thnks-hubspot-sync sync --backfill
-  thnks-hubspot-sync sync --portal acme --json`,
+  thnks-hubspot-sync sync --portal acme --json
+  thnks-hubspot-sync sync --reassociate=all --dry-run
+  thnks-hubspot-sync sync --restore T-000017 --portal acme`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all && !dryRun {
 				return usagef("--all is about what --dry-run prints: give both")
+			}
+			req := giftsync.Request{Mode: giftsync.Incremental, DryRun: dryRun, AllChanges: all || asJSON}
+			given := cmd.Flags().Changed
+			if backfill && (given("reassociate") || given("restore")) || given("reassociate") && given("restore") {
+				return usagef("--backfill, --reassociate and --restore are runs of their own: give one")
+			}
+			switch {
+			case backfill:
+				req.Mode = giftsync.Backfill
+			case given("reassociate"):
+				mode, ok := reassociations[reassociate]
+				if !ok {
+					return usagef("--reassociate is orphans or all, not %q", reassociate)
+				}
+				req.Mode = mode
+			case given("restore"):
+				if restore == "" {
+					return usagef("--restore needs a transaction id, or all")
+				}
+				req.Mode = giftsync.Restore
+				if restore != "all" {
+					req.Keys = []string{restore}
+				}
 			}
 			s, err := a.session(portal, !asJSON)
 			if err != nil {
 				return err
 			}
 			defer s.close()
-			req := giftsync.Request{Mode: giftsync.Incremental, DryRun: dryRun, AllChanges: all || asJSON}
-			if backfill {
-				req.Mode = giftsync.Backfill
-			}
 			results := s.runAll(cmd.Context(), s.portals, func(configs.Portal) giftsync.Request { return req })
 			s.close()
 			return a.reportRuns(results, asJSON, all)
@@ -51,10 +76,19 @@ Interrupted, it ends at a safe point; the next run resumes.`,
 	f := cmd.Flags()
 	f.StringVar(&portal, "portal", "", "only the portal `NAME`")
 	f.BoolVar(&backfill, "backfill", false, "all historical transactions: resume an unfinished backfill, start over a finished one")
+	f.StringVar(&reassociate, "reassociate", "", "instead of syncing, look `WHAT` up against today's contacts: orphans (also if left out), or all for every gift's links")
+	f.Lookup("reassociate").NoOptDefVal = "orphans"
+	f.StringVar(&restore, "restore", "", "instead of syncing, create the record of transaction `ID` again that was deleted in HubSpot, or all such")
 	f.BoolVar(&dryRun, "dry-run", false, "plan and print, write nothing anywhere")
 	f.BoolVar(&all, "all", false, "with --dry-run: print every change instead of 20 of each kind")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
+}
+
+// reassociations are the values of --reassociate.
+var reassociations = map[string]giftsync.Mode{
+	"orphans": giftsync.Reassociate,
+	"all":     giftsync.ReassociateAll,
 }
 
 // A result is how one portal's run ended.

@@ -1,0 +1,254 @@
+package sync
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"thnks-hubspot-sync/hubspot/hubspottest"
+)
+
+// act does one thing that people or Thnks may do.
+func (m *model) act() {
+	acts := []struct {
+		weight int
+		do     func()
+	}{
+		{6, m.createContact},
+		{4, m.mergeContacts},
+		{3, m.mergeCompanies},
+		{2, m.mergeGifts},
+		{3, m.deleteContact},
+		{1, m.deleteGift},
+		{8, m.moveDeal},
+		{5, m.createDeal},
+		{5, m.relabel},
+		{5, m.unlink},
+		{5, m.linkByHand},
+		{4, m.changeEmail},
+		{4, m.changePrimary},
+		{6, m.tick},
+	}
+	total := 0
+	for _, a := range acts {
+		total += a.weight
+	}
+	n := m.rng.IntN(total)
+	for _, a := range acts {
+		if n -= a.weight; n < 0 {
+			a.do()
+			return
+		}
+	}
+}
+
+func (m *model) tick() {
+	added, changed := m.thnks.Tick(m.rng)
+	m.note("Thnks: gifts %v added, %v changed", added, changed)
+}
+
+// any returns a record of a type, "" when there is none.
+func (m *model) any(kind string) string {
+	var ids []string
+	for r := range m.portal.Records(kind) {
+		ids = append(ids, r.ID)
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	return ids[m.rng.IntN(len(ids))]
+}
+
+// contact returns a contact; one is created where there is none.
+func (m *model) contact() string {
+	if id := m.any("contacts"); id != "" {
+		return id
+	}
+	return m.portal.AddContact(m.name()+"@elsewhere.example", nil)
+}
+
+func (m *model) name() string {
+	m.names++
+	return fmt.Sprintf("n%d", m.names)
+}
+
+// free returns a recipient's address that no contact has, or a stranger's.
+func (m *model) free() string {
+	taken := make(map[string]bool)
+	for _, a := range m.held {
+		taken[a] = true
+	}
+	for c := range m.portal.Records("contacts") {
+		for _, a := range addressesOf(c) {
+			taken[a] = true
+		}
+	}
+	all := slices.DeleteFunc(m.recipients(), func(a string) bool { return taken[a] })
+	if len(all) == 0 || m.rng.IntN(8) == 0 {
+		return m.name() + "@elsewhere.example"
+	}
+	return all[m.rng.IntN(len(all))]
+}
+
+func addressesOf(c hubspottest.Record) []string {
+	return append(strings.Split(c.Properties["hs_additional_emails"], ";"), c.Properties["email"])
+}
+
+func (m *model) recipients() []string {
+	var all []string
+	for _, tx := range m.thnks.Transactions() {
+		if a := strings.ToLower(strings.TrimSpace(tx.Recipient.Email)); strings.Contains(a, "@") {
+			all = append(all, a)
+		}
+	}
+	return union(all)
+}
+
+func (m *model) createContact() {
+	address, more := m.free(), ""
+	if m.rng.IntN(3) == 0 {
+		// A longer address with the same words is no match.
+		address, more = m.name()+"@elsewhere.example", "x."+address+";"+address
+	}
+	id := m.portal.AddContact(address, map[string]string{"hs_additional_emails": more})
+	m.note("contact %s created: %s, also %s", id, address, more)
+	if m.rng.IntN(3) > 0 {
+		m.employ(id)
+	}
+	for range m.rng.IntN(4) {
+		m.tie(id, m.portal.AddDeal(map[string]string{"dealstage": m.stage()}), m.rng.IntN(2) == 0)
+	}
+}
+
+func (m *model) employ(contact string) {
+	company := m.any("companies")
+	if company == "" || m.rng.IntN(2) == 0 {
+		company = m.portal.AddCompany(map[string]string{"name": m.name()})
+	}
+	m.portal.SetPrimaryCompany(contact, company)
+	m.note("contact %s works for company %s", contact, company)
+}
+
+func (m *model) stage() string {
+	return []string{"qualifiedtobuy", "contractsent", "closedwon", "closedlost"}[m.rng.IntN(4)]
+}
+
+func (m *model) tie(contact, deal string, labelled bool) {
+	if labelled {
+		m.portal.AssociateLabelled("contacts", contact, "deals", deal, modelLabel)
+	} else {
+		m.portal.Associate("contacts", contact, "deals", deal)
+	}
+	r, _ := m.portal.Record("deals", deal)
+	m.note("contact %s tied to deal %s (%s), labelled %v", contact, deal, r.Properties["dealstage"], labelled)
+}
+
+func (m *model) mergeContacts()  { m.merge("contacts") }
+func (m *model) mergeCompanies() { m.merge("companies") }
+
+func (m *model) merge(kind string) {
+	a, b := m.any(kind), m.any(kind)
+	if a != b {
+		m.note("%s %s and %s merged into %s", kind, a, b, m.portal.Merge(kind, a, b))
+	}
+}
+
+func (m *model) mergeGifts() {
+	a, b := m.any("thnks"), m.any("thnks")
+	if a == b {
+		return
+	}
+	ra, _ := m.portal.Record("thnks", a)
+	rb, _ := m.portal.Record("thnks", b)
+	stays, goes := m.gifts[ra.Properties["thnks_transaction_id"]], m.gifts[rb.Properties["thnks_transaction_id"]]
+	for kind, ids := range goes.known {
+		stays.known[kind] = union(stays.known[kind], ids)
+	}
+	stays.mixed, goes.gone = true, true
+	m.note("gift %s merged into %s as %s", rb.Properties["thnks_transaction_id"], ra.Properties["thnks_transaction_id"], m.portal.Merge("thnks", a, b))
+}
+
+func (m *model) deleteContact() {
+	if id := m.any("contacts"); id != "" {
+		if c, _ := m.portal.Record("contacts", id); m.archivedHold {
+			m.held = append(m.held, addressesOf(c)...)
+		}
+		m.portal.Archive("contacts", id)
+		m.note("contact %s deleted", id)
+	}
+}
+
+func (m *model) deleteGift() {
+	id := m.any("thnks")
+	if id == "" {
+		return
+	}
+	r, _ := m.portal.Record("thnks", id)
+	m.gifts[r.Properties["thnks_transaction_id"]].gone = true
+	m.portal.Archive("thnks", id)
+	m.note("gift %s deleted", r.Properties["thnks_transaction_id"])
+}
+
+func (m *model) moveDeal() {
+	if id := m.any("deals"); id != "" {
+		stage := m.stage()
+		m.portal.UpdateProperties("deals", id, map[string]string{"dealstage": stage})
+		m.note("deal %s moved to %s", id, stage)
+	}
+}
+
+func (m *model) createDeal() {
+	m.tie(m.contact(), m.portal.AddDeal(map[string]string{"dealstage": m.stage()}), m.rng.IntN(2) == 0)
+}
+
+// relabel gives one of a contact's deals the label, or takes it off.
+func (m *model) relabel() {
+	contact := m.contact()
+	deals := m.portal.Links("contacts", contact)["deals"]
+	if len(deals) == 0 {
+		return
+	}
+	l := deals[m.rng.IntN(len(deals))]
+	if len(l.Types) > 1 {
+		m.portal.RemoveLabel("contacts", contact, "deals", l.ToID, modelLabel)
+		m.note("contact %s and deal %s: label removed", contact, l.ToID)
+		return
+	}
+	m.tie(contact, l.ToID, true)
+}
+
+// unlink removes a link from a gift.
+func (m *model) unlink() {
+	gift, kind := m.any("thnks"), []string{"contacts", "companies", "deals", "deals"}[m.rng.IntN(4)]
+	if gift == "" {
+		return
+	}
+	r, _ := m.portal.Record("thnks", gift)
+	links := m.portal.Links("thnks", gift)[kind]
+	if len(links) == 0 {
+		return
+	}
+	to := links[m.rng.IntN(len(links))].ToID
+	m.portal.Dissociate("thnks", gift, kind, to)
+	m.note("gift %s unlinked from %s %s", r.Properties["thnks_transaction_id"], kind, to)
+}
+
+// linkByHand links a gift; to a contact as a rule only where it has none.
+func (m *model) linkByHand() {
+	gift, kind := m.any("thnks"), []string{"contacts", "contacts", "companies", "deals"}[m.rng.IntN(4)]
+	to := m.any(kind)
+	if gift == "" || to == "" || kind == "contacts" && len(m.portal.Links("thnks", gift)[kind]) > 0 && m.rng.IntN(6) > 0 {
+		return
+	}
+	r, _ := m.portal.Record("thnks", gift)
+	m.portal.Associate("thnks", gift, kind, to)
+	m.note("gift %s linked by hand to %s %s", r.Properties["thnks_transaction_id"], kind, to)
+}
+
+func (m *model) changeEmail() {
+	id, address := m.contact(), m.free()
+	m.portal.UpdateProperties("contacts", id, map[string]string{"email": address})
+	m.note("contact %s has the address %s now", id, address)
+}
+
+func (m *model) changePrimary() { m.employ(m.contact()) }

@@ -1,0 +1,105 @@
+package sync
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// TestSearchBudget is the gate for searches: a backfill makes one for each
+// five recipients that no contact has as its primary address, and no other
+// call more than one in which everybody is found.
+func TestSearchBudget(t *testing.T) {
+	const n, people = 10_000, 2000
+	for _, percent := range []int{0, 5} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, hubspottest.Options{Seed: 1}, thnksapitest.Options{})
+			txs := thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: n, Recipients: people})
+			w.thnks.Add(txs...)
+			recipients := map[string]bool{}
+			for _, a := range thnksapitest.Recipients(txs) {
+				recipients[a] = true
+			}
+			missing := len(recipients) * percent / 100
+			var known []string
+			for a := range recipients {
+				known = append(known, a)
+			}
+			w.portal.Populate(known[missing:], hubspottest.Population{Matched: 1, WithCompany: 1, DealsPer: 1, OpenDeals: 1, Seed: 1})
+			rep := w.must(Backfill)
+			matched := len(recipients) - missing
+			work := rep.HubSpotCalls[hubspot.Objects] + rep.HubSpotCalls[hubspot.Associations]
+			formula := budget(n, len(recipients), matched, matched)
+			t.Logf("%d %% misses: %d searches for %d addresses; %d other calls, formula %d", percent, rep.HubSpotCalls[hubspot.Search], missing, work, formula)
+			if work*100 > formula*102 {
+				t.Errorf("%d calls, more than 2 %% above the formula's %d", work, formula)
+			}
+			// Each of the two windows may end in a search that is not full.
+			if s := rep.HubSpotCalls[hubspot.Search]; s < up(missing, 5) || s > up(missing, 5)+1 || percent == 0 && s != 0 {
+				t.Errorf("%d searches for %d missing addresses, want %d", s, missing, up(missing, 5))
+			}
+			if again := w.must(Backfill); again.HubSpotCalls[hubspot.Search] != 0 {
+				t.Errorf("a second backfill makes %d searches, want none", again.HubSpotCalls[hubspot.Search])
+			}
+		})
+	}
+}
+
+// TestSecondaryAddressesAreLinked in backfills and passes, behind the writes,
+// under both readings of whether a look-up by e-mail sees them.
+func TestSecondaryAddressesAreLinked(t *testing.T) {
+	for _, seen := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, hubspottest.Options{Seed: 31, SecondaryByEmail: seen}, thnksapitest.Options{})
+			w.windowRows = 30
+			var contacts, deals []string
+			for i := range 60 {
+				c, _, d := w.person(fmt.Sprintf("main%d@example.com", i))
+				w.portal.UpdateProperties("contacts", c, map[string]string{"hs_additional_emails": fmt.Sprintf("old%d@example.com;p%d@example.com", i, i)})
+				contacts, deals = append(contacts, c), append(deals, d)
+				w.gift(fmt.Sprintf("T-%d", i), fmt.Sprintf("P%d@example.com", i), daily)
+			}
+			// Part of an address is not the address.
+			w.gift("T-x", "1@example.com", daily)
+			rep := w.must(Backfill)
+			if rep.Created != 60+1 || rep.AssociationsCreated != 3*60 || rep.Orphans[plan.NoContact] != 1 {
+				t.Errorf("%+v, want 60 of 61 linked to contact, company and deal", rep)
+			}
+			for i := range 60 {
+				if got := w.links(w.record(fmt.Sprintf("T-%d", i))); got["contacts"][0] != contacts[i] || got["deals"][0] != deals[i] || len(got["companies"]) != 1 {
+					t.Errorf("T-%d is linked to %v", i, got)
+				}
+			}
+			time.Sleep(time.Hour)
+			w.gift("T-new", "p7@example.com", 0)
+			if rep = w.must(Incremental); rep.Created != 1 || rep.AssociationsCreated != 3 {
+				t.Errorf("%+v, want the new one linked", rep)
+			}
+			w.checkState()
+		})
+	}
+}
+
+// TestDryRunSearchesToo: it plans the links that the run then makes.
+func TestDryRunSearchesToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{Seed: 32}, thnksapitest.Options{})
+		w.windowRows = 50
+		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 32, N: 200, Recipients: 50})
+		w.thnks.Add(txs...)
+		w.portal.Populate(thnksapitest.Recipients(txs), hubspottest.Population{Matched: 0.8, Secondary: 0.5, WithCompany: 0.8, DealsPer: 2, OpenDeals: 0.6, Seed: 7})
+		dry, err := w.run(t.Context(), Request{Mode: Backfill, DryRun: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if real := w.must(Backfill); real.AssociationsCreated != dry.AssociationsCreated || real.AssociationsCreated == 0 {
+			t.Errorf("planned %d links, made %d", dry.AssociationsCreated, real.AssociationsCreated)
+		}
+	})
+}
