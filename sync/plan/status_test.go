@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 )
 
 func TestShown(t *testing.T) {
@@ -83,52 +82,4 @@ func TestStatuses(t *testing.T) {
 	if Statuses()[0] != Scheduled {
 		t.Error("a caller can change the list")
 	}
-}
-
-func TestSettled(t *testing.T) {
-	day := func(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 12, 0, 0, 0, time.UTC) }
-	sent := map[Status]time.Time{Sent: day(2026, 2, 15)}
-	expired := map[Status]time.Time{Sent: day(2026, 2, 15), Expired: day(2026, 3, 15)}
-	opened := map[Status]time.Time{Sent: day(2026, 2, 15), Opened: day(2026, 2, 16), Expired: day(2027, 2, 16)}
-	for _, tt := range []struct {
-		name string
-		gift Gift
-		now  time.Time
-		want bool
-	}{
-		{"redeemed", Gift{Status: Redeemed, Times: sent}, day(2026, 2, 16), true},
-		{"donated", Gift{Status: Donated, Times: sent}, day(2026, 2, 16), true},
-		{"refunded", Gift{Status: Refunded, Times: sent}, day(2026, 2, 16), true},
-		{"opened", Gift{Status: Opened, Times: sent}, day(2026, 12, 1), false},
-		{"opened, 401 days ago", Gift{Status: Opened, Times: sent}, day(2027, 3, 23), true},
-		{"created long before it was sent", Gift{Status: Sent, Times: sent, CreatedAt: day(2025, 1, 1)}, day(2026, 12, 1), false},
-		{"of unknown age", Gift{Status: Sent}, day(2040, 1, 1), false},
-		{"expired, before the refund run", Gift{Status: Expired, Times: expired}, day(2026, 4, 10), false},
-		{"expired, refund run past", Gift{Status: Expired, Times: expired}, day(2026, 4, 15), true},
-		{"expired on the eve of a run", Gift{Status: Expired, Times: map[Status]time.Time{Expired: day(2026, 12, 9)}}, day(2026, 12, 31), false},
-		{"expired in December, past January's run", Gift{Status: Expired, Times: map[Status]time.Time{Expired: day(2026, 12, 9)}}, day(2027, 1, 16), true},
-		{"expired at a time not told", Gift{Status: Expired, UpdatedAt: day(2026, 3, 15)}, day(2026, 4, 16), true},
-		{"expired once opened", Gift{Status: Expired, Times: opened}, day(2027, 2, 17), true},
-		{"opened, undelivered, before the refund run", Gift{Status: Undelivered, Times: map[Status]time.Time{Opened: day(2026, 3, 14), Undelivered: day(2026, 3, 15)}}, day(2026, 3, 16), false},
-		{"undelivered, before the refund run", Gift{Status: Undelivered, UpdatedAt: day(2026, 3, 15)}, day(2026, 3, 16), false},
-	} {
-		if got := Settled(tt.gift, tt.now); got != tt.want {
-			t.Errorf("%s: %v", tt.name, got)
-		}
-	}
-}
-
-func TestSettledStaysSettled(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		g := genGift("T-1").Draw(t, "gift")
-		now := epoch.Add(time.Duration(rapid.IntRange(-10, 500).Draw(t, "day")) * 24 * time.Hour)
-		later := now.Add(time.Duration(rapid.Int64Range(0, int64(1000*24*time.Hour)).Draw(t, "wait")))
-		if Settled(g, now) && !Settled(g, later) {
-			t.Fatalf("settled at %v, not at %v", now, later)
-		}
-		// Of every age, a gift settles in the end.
-		if !g.CreatedAt.IsZero() && !Settled(g, epoch.AddDate(2, 0, 0)) {
-			t.Fatal("never settles")
-		}
-	})
 }
