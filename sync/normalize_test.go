@@ -3,6 +3,7 @@ package sync
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -96,4 +97,44 @@ func TestGuardTellsSchemaProblemsFromRowProblems(t *testing.T) {
 			t.Fatalf("row %d: %v", i, err)
 		}
 	}
+}
+
+// FuzzNormalize feeds rows as strangers may send them through the client's
+// decoder: each is a gift or a reason, never both and never a panic, and what
+// becomes of a gift can be written and read back.
+func FuzzNormalize(f *testing.F) {
+	for _, seed := range []string{
+		`{"id":"T-1","gift":{"id":1,"name":"Coffee"},"amount":{"value":"7.50","currency":"USD"},"status":"sent","created_at":"2026-03-01T00:00:00Z","updated_at":"2026-03-01T00:00:00Z"}`,
+		`{"id":12345678901234567890,"status":"TELEPORTED","sent_at":"9999-12-31T23:59:59Z"}`,
+		`{"id":"\u0000","amount":{"value":1e300}}`,
+		`[]`, `null`, `{"id":{}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	client, err := thnksapi.New(thnksapi.Config{BaseURL: "https://thnks.test", Key: "key", Dialect: thnksapi.DefaultDialect(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		for _, row := range client.Decode(raw) {
+			g, bad := normalize(row)
+			if (bad == nil) == (g.ID == "") {
+				t.Fatalf("neither or both of a gift (%q) and a reason (%v)", g.ID, bad)
+			}
+			if bad != nil {
+				if bad.class == "" || bad.reason == "" {
+					t.Fatalf("a reason without words: %+v", bad)
+				}
+				continue
+			}
+			props := plan.Properties(g)
+			back, err := plan.FromProperties(props)
+			if err != nil {
+				t.Fatalf("written and not readable: %v", err)
+			}
+			if again := plan.Properties(back); len(again) != len(props) {
+				t.Fatalf("%d properties became %d", len(props), len(again))
+			}
+		}
+	})
 }
