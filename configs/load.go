@@ -152,7 +152,9 @@ func document(data []byte) (*yaml.Node, *Problem) {
 	}
 	root := first.Content[0]
 	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
-		return nil, &Problem{Line: root.Line, What: "the document is empty", Remedy: "start from config.example.yaml"}
+		// After a mark that ends the file the library points past the end.
+		line := min(root.Line, 1+bytes.Count(data, []byte("\n")))
+		return nil, &Problem{Line: line, What: "the document is empty", Remedy: "start from config.example.yaml"}
 	}
 	return root, nil
 }

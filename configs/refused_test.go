@@ -21,6 +21,7 @@ var refused = []struct{ name, text, want string }{
 	{"empty file", "", `F: the file is empty: start from config.example.yaml`},
 	{"comments only", "# nothing\n", `F: the file is empty: start from config.example.yaml`},
 	{"null", "~\n", `F:1: the document is empty: start from config.example.yaml`},
+	{"a mark and nothing behind it", "---", `F:1: the document is empty: start from config.example.yaml`},
 	{"a list", "- name: acme\n", `F:1: not a group of keys: write it as lines of key: value`},
 	{"one word", "portals\n", `F:1: not a group of keys: write it as lines of key: value`},
 	{"second document", good + "---\n" + good, `F:7: a second document begins: keep one, and remove the --- between them`},
