@@ -21,6 +21,8 @@ const (
 
 	Reassociate    Mode = "reassociate"     // orphans, against today's contacts
 	ReassociateAll Mode = "reassociate_all" // every gift's links, against what HubSpot holds today
+
+	Adopt Mode = "adopt" // a custom object that this program did not make; Keys holds its type id
 )
 
 // A Request asks an engine for a run.
@@ -33,6 +35,12 @@ type Request struct {
 	// Keys limits a Retry to these quarantine keys, and a Restore to these
 	// transaction ids; empty means all.
 	Keys []string
+	// From is the path of an export file to sync from instead of the API.
+	From string
+	// AcceptNewSource lets a portal that was fed from the API be fed from an
+	// export file, or the other way round: only a person can know that both
+	// give a transaction the same id.
+	AcceptNewSource bool
 }
 
 // A Report says what a run did. Fetched always equals Created + Updated +

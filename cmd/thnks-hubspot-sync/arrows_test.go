@@ -31,6 +31,9 @@ var rooms = map[string]string{
 	"sync/stats":             "sync/plan",
 	"store":                  "sync/plan",
 	"sync":                   "sync/plan sync/stats hubspot thnksapi store",
+	"sync/admin":             "sync sync/plan sync/stats hubspot",
+	"sync/webhook":           "sync/plan store",
+	"thnksapi/export":        "thnksapi",
 	"cmd/thnks-hubspot-sync": "*",
 	"cmd/sandbox":            "hubspot/hubspottest thnksapi/thnksapitest",
 }
@@ -38,9 +41,10 @@ var rooms = map[string]string{
 // testArrows are what the tests of a room may import beside that: a client is
 // tried against its emulator, the engine with real clients against both.
 var testArrows = map[string]string{
-	"hubspot":  "hubspot/hubspottest",
-	"thnksapi": "thnksapi/thnksapitest",
-	"sync":     "hubspot/hubspottest thnksapi/thnksapitest golang.org/x/oauth2",
+	"hubspot":         "hubspot/hubspottest",
+	"thnksapi":        "thnksapi/thnksapitest",
+	"thnksapi/export": "thnksapi/thnksapitest",
+	"sync":            "hubspot/hubspottest thnksapi/thnksapitest golang.org/x/oauth2",
 }
 
 // libraries are the modules that only some rooms may import; prefixes of
