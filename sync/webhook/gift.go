@@ -1,0 +1,232 @@
+package webhook
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// GiftEvents is the dialect of gift webhook events, as documented at
+// https://snappy.readme.io/docs/gift-webhook-events and, newer,
+// https://docs.snappy.com/webhook-event-types. Names and payloads of the
+// generation before are read as well
+// (https://snappy.readme.io/docs/gift-notifications-webhook-events).
+const GiftEvents = "gift-events"
+
+// kindTest is the kind of what a sender's test button sends.
+const kindTest = "test"
+
+// The bounds of what an event may name, in bytes.
+const (
+	maxID     = 255 // of a gift; the journal takes no longer ones
+	maxParcel = 64  // of the sender's word for where a parcel is
+)
+
+// catalogue holds, for the current name of each type, what an event of it
+// says. A reading returns why it cannot be understood, "" when it can.
+var catalogue = map[string]func(e *Event, data object) string{
+	"gift-status-changed":               readStatus,
+	"gift-delivery-status-changed":      readParcel,
+	"gift-invoice-sent":                 readNothing,
+	"gift-notification-initial-sent":    readDelivered,
+	"gift-notification-reminder-sent":   readNothing,
+	"gift-notification-expiration-sent": readNothing,
+	"gift-notification-resend-sent":     readNothing,
+	"thank-you-note-created":            readNote,
+}
+
+// formerNames leads from the former name of a type to the current one.
+var formerNames = map[string]string{
+	"gift-notification-initial":    "gift-notification-initial-sent",
+	"gift-notification-reminder":   "gift-notification-reminder-sent",
+	"gift-notification-expiration": "gift-notification-expiration-sent",
+	"gift-notification-resend":     "gift-notification-resend-sent",
+}
+
+// giftStatuses are the catalogue's words for a status. A gift whose link was
+// clicked counts as opened, although its options were not looked at yet.
+var giftStatuses = map[string]plan.Status{
+	"unopened":  plan.Sent,
+	"unwrapped": plan.Opened,
+	"opened":    plan.Opened,
+	"claimed":   plan.Redeemed,
+	"expired":   plan.Expired,
+}
+
+// giftEvent reads a body of the dialect [GiftEvents] into e.
+func giftEvent(s *Source, e *Event) {
+	body, err := parseObject(e.Body)
+	if err != nil {
+		e.unknown(err.Error())
+		return
+	}
+	hook, data := body.object("webhookData"), body.object("eventData")
+	name := hook.text("eventType")
+	if current, ok := formerNames[name]; ok {
+		name = current
+	}
+	read, known := catalogue[name]
+	if !known {
+		if isTest(body, name) {
+			e.Kind, e.Effect = kindTest, Listed
+			return
+		}
+		e.unknown("the event's type is not known")
+		return
+	}
+	e.Kind = name
+	if id := data.text("giftId"); usableID(id) {
+		e.GiftID = id
+	} else if id != "" {
+		e.unknown("the gift's id is too long or has characters that no id has")
+		return
+	}
+	e.Metadata = named(data.object("metadata"), s.MetadataKeys)
+	if reason := e.when(hook); reason != "" {
+		e.unknown(reason)
+		return
+	}
+	if s.CompanyID != "" && data.text("companyId") != s.CompanyID {
+		e.unknown("the event is not of the company that company_id names")
+		return
+	}
+	if reason := read(e, data); reason != "" {
+		e.unknown(reason)
+		return
+	}
+	if reason := e.complete(); reason != "" {
+		e.unknown(reason)
+	}
+}
+
+// when reads the time of the event. A time that is yet to come would overrule
+// every later snapshot of the gift, so it is not believed.
+func (e *Event) when(hook object) string {
+	text, given := hook["triggeredAt"]
+	if !given {
+		return ""
+	}
+	at, ok := instant(text)
+	switch {
+	case !ok:
+		return "the event's time is not in RFC 3339"
+	case at.After(e.ReceivedAt.Add(tolerance)):
+		return "the event's time is yet to come"
+	}
+	e.At = at
+	return ""
+}
+
+// complete says what an event that changes a gift lacks for that.
+func (e *Event) complete() string {
+	switch {
+	case e.Effect == Listed:
+		return ""
+	case e.GiftID == "" && len(e.Metadata) == 0:
+		return "the event names no gift"
+	case e.At.IsZero():
+		return "the event does not say when it happened"
+	}
+	return ""
+}
+
+// readStatus takes the catalogue's words and those of our own statuses, in any
+// case: refunded, say, has no word in the catalogue.
+func readStatus(e *Event, data object) string {
+	word := strings.ToLower(data.text("status"))
+	status, ok := giftStatuses[word]
+	if !ok {
+		status = plan.ParseStatus(word)
+	}
+	if status == plan.Unknown {
+		return "the gift's status is not known"
+	}
+	e.Effect, e.Status = Claim, status
+	return ""
+}
+
+func readDelivered(e *Event, _ object) string {
+	e.Effect, e.Status = Claim, plan.Delivered
+	return ""
+}
+
+// readParcel takes any single word, since carriers have more of them than the
+// catalogue lists.
+func readParcel(e *Event, data object) string {
+	word := data.text("deliveryStatus")
+	strange := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_' }
+	if word == "" || len(word) > maxParcel || strings.ContainsFunc(word, strange) {
+		return "the parcel's status is not a word"
+	}
+	e.Effect, e.ParcelStatus, e.ParcelAt = Detail, word, e.At
+	if at, ok := instant(data[word+"Date"]); ok && !at.After(e.At) {
+		e.ParcelAt = at
+	}
+	return ""
+}
+
+func readNote(e *Event, data object) string {
+	note := data.text("thankYouNote")
+	if strings.TrimSpace(note) == "" {
+		return "the thank-you note is missing or empty"
+	}
+	e.Effect, e.ThankYouNote = Detail, note
+	return ""
+}
+
+func readNothing(e *Event, _ object) string {
+	e.Effect = Listed
+	return ""
+}
+
+// named returns the entries of metadata under these keys that may name a gift;
+// nil when there are none. The rest is the customer's own, and stays out.
+func named(metadata object, keys []string) map[string]string {
+	var found map[string]string
+	for _, key := range keys {
+		if id := metadata.text(key); usableID(id) {
+			if found == nil {
+				found = make(map[string]string)
+			}
+			found[key] = id
+		}
+	}
+	return found
+}
+
+// usableID reports whether id may be that of a gift, by the same rule as for
+// the transactions that are fetched.
+func usableID(id string) bool {
+	strange := func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }
+	return id != "" && len(id) <= maxID && strings.TrimSpace(id) == id && !strings.ContainsFunc(id, strange)
+}
+
+// isTest recognises what a sender's test button sends. It is documented only
+// as a template with a verification token, so either its type says so or it
+// has a token where an event has its envelope.
+func isTest(body object, name string) bool {
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })
+	if slices.Contains(words, "test") || slices.Contains(words, "ping") {
+		return true
+	}
+	if name != "" || body["eventData"] != nil {
+		return false
+	}
+	for key, value := range body {
+		if _, isText := value.(string); isText && strings.HasSuffix(strings.ToLower(key), "token") {
+			return true
+		}
+	}
+	return false
+}
+
+// instant reads a time in RFC 3339 and returns it in UTC. The zero time is
+// none.
+func instant(v any) (time.Time, bool) {
+	text, _ := v.(string)
+	at, err := time.Parse(time.RFC3339, text)
+	return at.UTC(), err == nil && !at.IsZero()
+}

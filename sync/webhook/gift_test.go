@@ -1,0 +1,258 @@
+package webhook_test
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/webhook"
+)
+
+var discard = slog.New(slog.DiscardHandler)
+
+// understand sends a signed body to an endpoint and returns what it became.
+func understand(t rapid.TB, source webhook.Source, body string) webhook.Event {
+	t.Helper()
+	box := new(inbox)
+	source.Portal, source.Dialect, source.Inbox = "standard", webhook.GiftEvents, box
+	source.Scheme = must(schemes[0].make())
+	hooks, err := webhook.New(webhook.Options{Sources: []webhook.Source{source}, Log: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{Hooks: hooks}
+	res := s.answer(request(schemes[0], body))
+	events := box.take()
+	if res.StatusCode != 200 || len(events) != 1 {
+		t.Fatalf("answered %s, %d events kept, for %.300s", res.Status, len(events), body)
+	}
+	e := events[0]
+	if string(e.Body) != body || !e.Signed || e.Dialect != webhook.GiftEvents || e.ReceivedAt.IsZero() || len(e.Key) != 64 {
+		t.Fatalf("event is %+v", e)
+	}
+	if (e.Reason != "") != (e.Effect == webhook.Unknown) {
+		t.Fatalf("effect %s with reason %q", e.Effect, e.Reason)
+	}
+	return e
+}
+
+// payload is an event of the catalogue's shape.
+func payload(kind, data string) string {
+	return `{"webhookData":{"id":"string","eventType":"` + kind + `","target":"string","triggeredAt":"2025-01-16T12:50:40.313Z"},"eventData":{` + data + `}}`
+}
+
+// TestCatalogue reads every event of both generations.
+func TestCatalogue(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2025, 1, 16, 12, 50, 40, 313e6, time.UTC)
+	ids := `"companyId":"c-1","giftId":"g-1"`
+	older := `"giftId":"g-1","giftLink":"https://gift.example/g-1","cadance":3,"sendingChannel":"mail"`
+	claim := func(s plan.Status) webhook.Event {
+		return webhook.Event{Effect: webhook.Claim, GiftID: "g-1", Status: s, At: at}
+	}
+	listed := webhook.Event{Effect: webhook.Listed, GiftID: "g-1", At: at}
+	for _, tt := range []struct {
+		kind, data, canonical string
+		want                  webhook.Event
+	}{
+		{"gift-status-changed", ids + `,"status":"unopened"`, "", claim(plan.Sent)},
+		{"gift-status-changed", ids + `,"status":"unwrapped"`, "", claim(plan.Opened)},
+		{"gift-status-changed", ids + `,"status":"opened"`, "", claim(plan.Opened)},
+		{"gift-status-changed", ids + `,"status":"claimed"`, "", claim(plan.Redeemed)},
+		{"gift-status-changed", ids + `,"status":"expired"`, "", claim(plan.Expired)},
+		{"gift-status-changed", `"giftId":"g-1","status":"claimed"`, "", claim(plan.Redeemed)},
+		{"gift-status-changed", ids + `,"status":"Refunded"`, "", claim(plan.Refunded)},
+		{"gift-delivery-status-changed", ids + `,"deliveryStatus":"outForDelivery","outForDeliveryDate":"2025-01-16T08:00:00.000Z"`, "", webhook.Event{
+			Effect: webhook.Detail, GiftID: "g-1", At: at, ParcelStatus: "outForDelivery", ParcelAt: time.Date(2025, 1, 16, 8, 0, 0, 0, time.UTC),
+		}},
+		{"gift-delivery-status-changed", ids + `,"deliveryStatus":"delivered"`, "", webhook.Event{
+			Effect: webhook.Detail, GiftID: "g-1", At: at, ParcelStatus: "delivered", ParcelAt: at,
+		}},
+		{"gift-invoice-sent", `"companyId":"c-1","invoiceId":"i-1"`, "", webhook.Event{Effect: webhook.Listed, At: at}},
+		{"gift-notification-initial-sent", ids, "", claim(plan.Delivered)},
+		{"gift-notification-initial", older, "gift-notification-initial-sent", claim(plan.Delivered)},
+		{"gift-notification-reminder-sent", ids, "", listed},
+		{"gift-notification-reminder", older, "gift-notification-reminder-sent", listed},
+		{"gift-notification-expiration-sent", ids, "", listed},
+		{"gift-notification-expiration", older, "gift-notification-expiration-sent", listed},
+		{"gift-notification-resend-sent", ids, "", listed},
+		{"gift-notification-resend", older, "gift-notification-resend-sent", listed},
+		{"thank-you-note-created", ids + `,"thankYouNote":"Thank you!\nAnn"`, "", webhook.Event{
+			Effect: webhook.Detail, GiftID: "g-1", At: at, ThankYouNote: "Thank you!\nAnn",
+		}},
+		{"gift-status-changed", `"status":"claimed","metadata":{"thnksId":"g-9","other":"x"}`, "", webhook.Event{
+			Effect: webhook.Claim, Status: plan.Redeemed, At: at, Metadata: map[string]string{"thnksId": "g-9"},
+		}},
+	} {
+		tt.want.Kind = tt.kind
+		if tt.canonical != "" {
+			tt.want.Kind = tt.canonical
+		}
+		got := understand(t, webhook.Source{MetadataKeys: []string{"thnksId", "absent"}}, payload(tt.kind, tt.data))
+		if d := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(webhook.Event{}, "Dialect", "Key", "Signed", "Body", "ReceivedAt")); d != "" {
+			t.Errorf("%s %s (-want +got):\n%s", tt.kind, tt.data, d)
+		}
+	}
+}
+
+// TestNotUnderstood sends signed bodies that mean nothing to us. All are kept,
+// none has an effect.
+func TestNotUnderstood(t *testing.T) {
+	t.Parallel()
+	soon := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	status := func(data string) string { return payload("gift-status-changed", data) }
+	deep := strings.Repeat(`[`, 40) + strings.Repeat(`]`, 40)
+	for _, tt := range []struct{ name, body, reason string }{
+		{"nothing", ``, "JSON value"},
+		{"text", `hello`, "JSON value"},
+		{"two values", opened + opened, "JSON value"},
+		{"cut", opened[:len(opened)-1], "JSON value"},
+		{"comment", `/* */` + opened, "JSON value"},
+		{"byte order mark", "\ufeff" + opened, "JSON value"},
+		{"null", `null`, "not a JSON object"},
+		{"string", `"opened"`, "not a JSON object"},
+		{"list of events", `[` + opened + `]`, "not a JSON object"},
+		{"invalid UTF-8", status(`"giftId":"g-` + "\xff" + `","status":"opened"`), "UTF-8"},
+		{"deep", status(`"giftId":"g-1","status":"opened","x":` + deep), "deep"},
+		{"very deep", strings.Repeat(`{"a":`, 20_000) + `1` + strings.Repeat(`}`, 20_000), "JSON value"},
+		{"many tokens", status(`"giftId":"g-1","status":"opened","x":[0` + strings.Repeat(`,0`, 10_000) + `]`), "tokens"},
+		{"long string", status(`"giftId":"g-1","status":"opened","x":"` + strings.Repeat("x", 64<<10+1) + `"`), "64 KiB"},
+		{"long key", status(`"giftId":"g-1","status":"opened","` + strings.Repeat("x", 64<<10+1) + `":1`), "64 KiB"},
+		{"doubled key", status(`"giftId":"g-1","giftId":"g-2","status":"opened"`), "twice"},
+		{"doubled key, escaped", status(`"giftId":"g-1","gift\u0049d":"g-2","status":"opened"`), "twice"},
+		{"doubled key, far in", status(`"giftId":"g-1","status":"opened","metadata":{"a":[{"b":1,"b":1}]}`), "twice"},
+		{"key in other case", status(`"GIFTID":"g-1","status":"opened"`), "names no gift"},
+		{"no envelope", `{"giftId":"g-1","status":"opened"}`, "type"},
+		{"envelope of another form", `{"webhookData":[],"eventData":"x"}`, "type"},
+		{"no type", strings.Replace(opened, "eventType", "type", 1), "type"},
+		{"other type", payload("gift-exploded", `"giftId":"g-1"`), "type"},
+		{"type in other case", payload("Gift-Status-Changed", `"giftId":"g-1","status":"opened"`), "type"},
+		{"no gift", status(`"status":"opened"`), "names no gift"},
+		{"gift is a number", status(`"giftId":7,"status":"opened"`), "names no gift"},
+		{"gift is long", status(`"giftId":"` + strings.Repeat("g", 256) + `","status":"opened"`), "id"},
+		{"gift with NUL", status(`"giftId":"g\u0000","status":"opened"`), "id"},
+		{"gift with half a surrogate", status(`"giftId":"g\ud800","status":"opened"`), "id"},
+		{"gift with a space", status(`"giftId":" g-1","status":"opened"`), "id"},
+		{"no status", status(`"giftId":"g-1"`), "status"},
+		{"other status", status(`"giftId":"g-1","status":"eaten"`), "status"},
+		{"status unknown", status(`"giftId":"g-1","status":"unknown"`), "status"},
+		{"no parcel status", payload("gift-delivery-status-changed", `"giftId":"g-1"`), "parcel"},
+		{"parcel status is a sentence", payload("gift-delivery-status-changed", `"giftId":"g-1","deliveryStatus":"at the door"`), "parcel"},
+		{"no note", payload("thank-you-note-created", `"giftId":"g-1","thankYouNote":" \n"`), "note"},
+		{"no time", strings.Replace(opened, "triggeredAt", "at", 1), "when"},
+		{"no time at all", strings.Replace(opened, "2025-01-15T14:44:00.138Z", "0001-01-01T00:00:00Z", 1), "RFC 3339"},
+		{"time without zone", strings.Replace(opened, "138Z", "138", 1), "RFC 3339"},
+		{"time is a number", strings.Replace(opened, `"2025-01-15T14:44:00.138Z"`, `1736952240`, 1), "RFC 3339"},
+		{"time to come", strings.Replace(opened, "2025-01-15T14:44:00.138Z", soon, 1), "to come"},
+	} {
+		e := understand(t, webhook.Source{}, tt.body)
+		if e.Effect != webhook.Unknown || !strings.Contains(e.Reason, tt.reason) || e.Status != "" || e.ParcelStatus != "" || e.ThankYouNote != "" {
+			t.Errorf("%s: %s (%s) %q", tt.name, e.Effect, e.Reason, e.Status)
+		}
+		if strings.Contains(e.Reason, "g-1") || strings.Contains(e.Reason, "eaten") {
+			t.Errorf("%s: the reason quotes the body: %s", tt.name, e.Reason)
+		}
+	}
+}
+
+func TestTestButton(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]webhook.Effect{
+		`{"verificationToken":"abc"}`:                               webhook.Listed,
+		`{"verification_token":"abc","note":1}`:                     webhook.Listed,
+		`{"webhookData":{"eventType":"test"},"eventData":{}}`:       webhook.Listed,
+		`{"webhookData":{"eventType":"webhook.test"}}`:              webhook.Listed,
+		`{"webhookData":{"eventType":"ping"}}`:                      webhook.Listed,
+		`{"webhookData":{"eventType":"contest-won"}}`:               webhook.Unknown,
+		`{"webhookData":{},"eventData":{"giftId":"g"},"token":"a"}`: webhook.Unknown,
+		`{"token":7}`: webhook.Unknown,
+		`{}`:          webhook.Unknown,
+	} {
+		if e := understand(t, webhook.Source{CompanyID: "c-1"}, body); e.Effect != want || (e.Kind == "test") != (want == webhook.Listed) {
+			t.Errorf("%s: %s %q", body, e.Effect, e.Kind)
+		}
+	}
+}
+
+func TestCompany(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		company, data string
+		want          webhook.Effect
+	}{
+		{"", `"giftId":"g-1","status":"opened"`, webhook.Claim},
+		{"", `"companyId":"c-2","giftId":"g-1","status":"opened"`, webhook.Claim},
+		{"c-1", `"companyId":"c-1","giftId":"g-1","status":"opened"`, webhook.Claim},
+		{"c-1", `"companyId":"c-2","giftId":"g-1","status":"opened"`, webhook.Unknown},
+		{"c-1", `"companyId":"C-1","giftId":"g-1","status":"opened"`, webhook.Unknown},
+		{"c-1", `"giftId":"g-1","status":"opened"`, webhook.Unknown},
+	} {
+		e := understand(t, webhook.Source{CompanyID: tt.company}, payload("gift-status-changed", tt.data))
+		if e.Effect != tt.want {
+			t.Errorf("company %q, event %s: %s %s", tt.company, tt.data, e.Effect, e.Reason)
+		}
+	}
+}
+
+// TestMetadataStaysOut checks that only what names a gift is taken along.
+func TestMetadataStaysOut(t *testing.T) {
+	t.Parallel()
+	body := payload("gift-status-changed", fmt.Sprintf(`"giftId":"g-1","status":"opened","metadata":{"a":"1","b":"2","c":3,"d":%q,"e":""}`, strings.Repeat("d", 256)))
+	e := understand(t, webhook.Source{MetadataKeys: []string{"a", "c", "d", "e", "f"}}, body)
+	if d := cmp.Diff(map[string]string{"a": "1"}, e.Metadata); d != "" {
+		t.Errorf("metadata (-want +got):\n%s", d)
+	}
+}
+
+// TestKey checks what makes two deliveries the same event: the words that say
+// what happened to which gift when, and nothing else.
+func TestKey(t *testing.T) {
+	t.Parallel()
+	key := func(body string) string { return understand(t, webhook.Source{}, body).Key }
+	base := key(opened)
+	swap := func(old, with string) string {
+		if !strings.Contains(opened, old) {
+			t.Fatalf("nothing to replace: %s", old)
+		}
+		return strings.Replace(opened, old, with, 1)
+	}
+	for _, same := range []string{
+		opened, " " + opened, swap("wh_1", "wh_2"), swap("REF123456", "other"), swap(".138Z", ".138000Z"),
+		swap("14:44:00.138Z", "15:44:00.138+01:00"), swap(`"target":"string",`, ""),
+	} {
+		if key(same) != base {
+			t.Errorf("another key for %s", same)
+		}
+	}
+	seen := map[string]string{base: opened}
+	for _, other := range []string{
+		swap("g-1", "g-2"), swap(`"opened"`, `"claimed"`), swap(".138Z", ".139Z"), swap("gift-status-changed", "gift-notification-reminder-sent"),
+		swap("gift-status-changed", "gift-exploded"), swap(`"opened"`, `"eaten"`), swap(`"opened"`, `"drunk"`), `{}`, ` {}`,
+		payload("gift-invoice-sent", `"invoiceId":"1"`), payload("gift-invoice-sent", `"invoiceId":"2"`),
+	} {
+		k := key(other)
+		if earlier, ok := seen[k]; ok {
+			t.Errorf("one key for %s and %s", earlier, other)
+		}
+		seen[k] = other
+	}
+	// Where one field ends and the next begins must matter.
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.StringMatching(`[a-c]{1,3}`)
+		a := [2]string{word.Draw(t, "gift"), word.Draw(t, "parcel")}
+		b := [2]string{word.Draw(t, "gift"), word.Draw(t, "parcel")}
+		key := func(p [2]string) string {
+			return understand(t, webhook.Source{}, payload("gift-delivery-status-changed", fmt.Sprintf(`"giftId":%q,"deliveryStatus":%q`, p[0], p[1]))).Key
+		}
+		if (key(a) == key(b)) != (a == b) {
+			t.Fatalf("%q and %q", a, b)
+		}
+	})
+}

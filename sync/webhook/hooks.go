@@ -1,0 +1,270 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Prefix is where the paths of all endpoints begin: Prefix + portal + "/" +
+// dialect.
+const Prefix = "/webhooks/"
+
+// The limits of one request.
+const (
+	maxBody   = 256 << 10       // bytes
+	readTime  = 3 * time.Second // for the whole body
+	storeTime = 5 * time.Second // for the inbox; with readTime within the 10 s that senders wait
+)
+
+// How long a sender is asked to wait, in seconds.
+const (
+	retryForged  = 60 // until the next minute is counted
+	retryReading = 5
+	retryStore   = 30
+)
+
+// dialects holds how a body of each dialect is read into an event.
+var dialects = map[string]func(*Source, *Event){
+	GiftEvents: giftEvent,
+}
+
+// A Source is one endpoint: what sends to one portal in one dialect.
+type Source struct {
+	Portal  string
+	Dialect string // [GiftEvents]
+	Scheme  Scheme
+	// CompanyID, when set, must be the company that an event names. Senders
+	// that name none cannot be used with it.
+	CompanyID string
+	// MetadataKeys are the keys of an event's metadata whose values name the
+	// gift.
+	MetadataKeys []string
+	Inbox        Inbox
+}
+
+// Options are what [New] needs.
+type Options struct {
+	Sources        []Source // at most one for each portal and dialect
+	TrustedProxies []netip.Prefix
+	Log            *slog.Logger
+}
+
+// Hooks is the [http.Handler] of everything below [Prefix].
+type Hooks struct {
+	sources map[string]*Source // by path
+	proxies proxies
+	log     *slog.Logger
+	watch   watch
+	reading crowd
+}
+
+// New returns the handler of the sources' endpoints. It is an error to give a
+// source twice, without a scheme or an inbox, or in a dialect that is not
+// known.
+func New(o Options) (*Hooks, error) {
+	h := &Hooks{sources: make(map[string]*Source), proxies: o.TrustedProxies, log: o.Log}
+	for _, s := range o.Sources {
+		path := Prefix + s.Portal + "/" + s.Dialect
+		switch {
+		case dialects[s.Dialect] == nil:
+			return nil, fmt.Errorf("webhooks of portal %s: there is no dialect %q", s.Portal, s.Dialect)
+		case s.Portal == "" || strings.Contains(s.Portal, "/"):
+			return nil, fmt.Errorf("webhooks: %q cannot be a portal's name in a path", s.Portal)
+		case s.Scheme.check == nil || s.Inbox == nil:
+			return nil, fmt.Errorf("webhooks of portal %s: %s lacks its scheme or its inbox", s.Portal, s.Dialect)
+		case h.sources[path] != nil:
+			return nil, fmt.Errorf("webhooks of portal %s: %s is given twice", s.Portal, s.Dialect)
+		}
+		h.sources[path] = &s
+	}
+	return h, nil
+}
+
+// ServeHTTP answers one request; the package comment has the order of checks.
+func (h *Hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	source, refused := h.route(r)
+	if refused != nil {
+		if source != nil {
+			h.note(slog.LevelWarn, time.Now(), source, "webhook refused", refused.err)
+		}
+		refused.write(w)
+		return
+	}
+	who := h.proxies.client(r)
+	body, refused := h.verified(w, r, source, who)
+	if refused != nil {
+		refused.write(w)
+		return
+	}
+	h.receive(r.Context(), source, body).write(w)
+}
+
+// route finds the source of a request and refuses what its line and headers
+// rule out, with the source where there is one.
+func (h *Hooks) route(r *http.Request) (*Source, *answer) {
+	if r.Method != http.MethodPost {
+		return nil, &answer{code: http.StatusMethodNotAllowed, err: "only POST is answered here"}
+	}
+	s, ok := h.sources[r.URL.Path]
+	switch {
+	case !ok:
+		return nil, &answer{code: http.StatusNotFound, err: "not found"}
+	case r.ContentLength > maxBody:
+		return s, &tooLarge
+	case !isJSON(r.Header):
+		return s, &answer{code: http.StatusUnsupportedMediaType, err: "send application/json without a content encoding"}
+	}
+	return s, nil
+}
+
+// verified reads the body and checks that it comes from the source. A client
+// with many requests half-way in is put off, which bounds the memory it takes.
+func (h *Hooks) verified(w http.ResponseWriter, r *http.Request, s *Source, who client) ([]byte, *answer) {
+	if !h.reading.enter(who, maxReading) {
+		return nil, &answer{code: http.StatusTooManyRequests, err: "too many requests", retry: retryReading, close: true}
+	}
+	defer h.reading.leave(who)
+	body, refused := read(w, r)
+	now := time.Now()
+	if refused != nil {
+		h.note(slog.LevelWarn, now, s, "webhook refused", refused.err)
+		return nil, refused
+	}
+	why := s.Scheme.check(r.Header, body, now)
+	if why == accepted {
+		return body, nil
+	}
+	return nil, h.refuse(s, who, why, now)
+}
+
+// refuse answers a request that does not prove where it comes from. The answer
+// is the same whatever the reason; only too many bad signatures change it. A
+// good signature with a wrong clock is no attack and not counted as one.
+func (h *Hooks) refuse(s *Source, who client, why verdict, now time.Time) *answer {
+	h.note(slog.LevelWarn, now, s, "webhook refused", string(why))
+	if why == stale {
+		return &unauthorized
+	}
+	tooMany, alarm := h.watch.bad(who, now)
+	if alarm {
+		h.log.Error("many forged webhooks", "count", alarmAt, "within", time.Minute,
+			"portal", s.Portal, "dialect", s.Dialect)
+	}
+	if tooMany {
+		return &answer{code: http.StatusTooManyRequests, err: "too many requests", retry: retryForged, close: true}
+	}
+	return &unauthorized
+}
+
+// receive makes an event of a verified body and puts it into the inbox. A
+// sender that goes away meanwhile changes nothing: the event is good.
+func (h *Hooks) receive(ctx context.Context, s *Source, body []byte) *answer {
+	e := Event{Dialect: s.Dialect, Signed: s.Scheme.signed, Body: body, ReceivedAt: time.Now().UTC()}
+	dialects[s.Dialect](s, &e)
+	e.Key = e.key()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	duplicate, err := s.Inbox.Receive(ctx, e)
+	switch {
+	case errors.Is(err, ErrFull):
+		h.note(slog.LevelError, e.ReceivedAt, s, "webhook put off", "the inbox is full")
+		return &later
+	case err != nil:
+		if h.watch.first(note{s.Portal, s.Dialect, "not stored"}, e.ReceivedAt) {
+			h.log.Error("webhook not stored", "portal", s.Portal, "dialect", s.Dialect, "error", err)
+		}
+		return &later
+	}
+	if e.Effect == Unknown && !duplicate {
+		h.note(slog.LevelWarn, e.ReceivedAt, s, "webhook not understood", e.Reason)
+	}
+	h.log.Debug("webhook received", "portal", s.Portal, "dialect", s.Dialect,
+		"kind", e.Kind, "effect", e.Effect, "duplicate", duplicate)
+	return &stored
+}
+
+// note logs something about a source, once a minute at most.
+func (h *Hooks) note(level slog.Level, now time.Time, s *Source, event, reason string) {
+	if h.watch.first(note{s.Portal, s.Dialect, event + reason}, now) {
+		h.log.Log(context.Background(), level, event, "portal", s.Portal, "dialect", s.Dialect, "reason", reason)
+	}
+}
+
+// read reads the whole body within its limits of size and time.
+func read(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
+	// Only a recorder in a test has no deadlines.
+	conn := http.NewResponseController(w)
+	_ = conn.SetReadDeadline(time.Now().Add(readTime))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return nil, &tooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &answer{code: http.StatusRequestTimeout, err: "the body took too long", close: true}
+	case err != nil:
+		return nil, &answer{code: http.StatusBadRequest, err: "the body is incomplete", close: true}
+	}
+	_ = conn.SetReadDeadline(time.Time{})
+	return body, nil
+}
+
+// isJSON reports whether the headers promise JSON in UTF-8, as it is.
+func isJSON(h http.Header) bool {
+	if coding := h.Values("Content-Encoding"); len(coding) > 1 || len(coding) == 1 && !strings.EqualFold(coding[0], "identity") {
+		return false
+	}
+	kind, ok := single(h, "Content-Type")
+	if !ok {
+		return false
+	}
+	kind, params, err := mime.ParseMediaType(kind)
+	charset, given := params["charset"]
+	return err == nil && kind == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
+}
+
+// An answer is what a request gets; its body is a small JSON object.
+type answer struct {
+	code  int
+	err   string // "" when all is well; fixed text, so that nothing of the request comes back
+	retry int    // seconds, 0 for none
+	close bool   // the connection: what follows on it is not to be read
+}
+
+var (
+	stored       = answer{code: http.StatusOK}
+	tooLarge     = answer{code: http.StatusRequestEntityTooLarge, err: "the body is larger than 256 KiB", close: true}
+	unauthorized = answer{code: http.StatusUnauthorized, err: "unauthorized"}
+	later        = answer{code: http.StatusServiceUnavailable, err: "cannot take events now", retry: retryStore}
+)
+
+func (a *answer) write(w http.ResponseWriter) {
+	head := w.Header()
+	head.Set("Content-Type", "application/json")
+	head.Set("Cache-Control", "no-store")
+	if a.code == http.StatusMethodNotAllowed {
+		head.Set("Allow", http.MethodPost)
+	}
+	if a.retry > 0 {
+		head.Set("Retry-After", strconv.Itoa(a.retry))
+	}
+	if a.close {
+		head.Set("Connection", "close")
+	}
+	w.WriteHeader(a.code)
+	body := "{}\n"
+	if a.err != "" {
+		body = `{"error":"` + a.err + `"}` + "\n"
+	}
+	_, _ = io.WriteString(w, body) // a sender that has gone needs no answer
+}

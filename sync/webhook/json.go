@@ -1,0 +1,136 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"unicode/utf8"
+)
+
+// The limits of a JSON body, beside its size.
+const (
+	maxDepth  = 32
+	maxTokens = 10_000
+	maxString = 64 << 10 // bytes, after unescaping
+)
+
+// What is wrong with a body; the text goes to the operator.
+var (
+	errNotUTF8   = errors.New("the body is not valid UTF-8")
+	errNotJSON   = errors.New("the body is not one JSON value")
+	errNotObject = errors.New("the body is not a JSON object")
+	errTooDeep   = errors.New("the body is nested more than 32 deep")
+	errTooMany   = errors.New("the body has more than 10,000 JSON tokens")
+	errTooLong   = errors.New("the body has a string of more than 64 KiB")
+	errDoubled   = errors.New("the body gives a key twice")
+)
+
+// An object is a JSON object. Unlike with [json.Unmarshal] into a struct, case
+// matters in names, so that "giftid" cannot stand in for "giftId".
+type object map[string]any
+
+// parseObject reads the one object that body is.
+func parseObject(body []byte) (object, error) {
+	switch {
+	case !utf8.Valid(body):
+		return nil, errNotUTF8
+	case !json.Valid(body):
+		return nil, errNotJSON
+	}
+	r := reader{d: json.NewDecoder(bytes.NewReader(body))}
+	r.d.UseNumber() // a number of any size is fine, as nobody computes with it
+	v, err := r.value(0)
+	if err != nil {
+		return nil, err
+	}
+	o, ok := v.(object)
+	if !ok {
+		return nil, errNotObject
+	}
+	return o, nil
+}
+
+// object returns the object of that name, nil when there is none.
+func (o object) object(name string) object {
+	v, _ := o[name].(object)
+	return v
+}
+
+// text returns the string of that name, "" when there is none.
+func (o object) text(name string) string {
+	v, _ := o[name].(string)
+	return v
+}
+
+// A reader reads values that are known to be valid JSON.
+type reader struct {
+	d      *json.Decoder
+	tokens int
+}
+
+func (r *reader) token() (json.Token, error) {
+	if r.tokens++; r.tokens > maxTokens {
+		return nil, errTooMany
+	}
+	t, err := r.d.Token()
+	if err != nil {
+		return nil, errNotJSON
+	}
+	if s, ok := t.(string); ok && len(s) > maxString {
+		return nil, errTooLong
+	}
+	return t, nil
+}
+
+// value reads a value that stands within depth others.
+func (r *reader) value(depth int) (any, error) {
+	t, err := r.token()
+	if err != nil {
+		return nil, err
+	}
+	switch t {
+	case json.Delim('{'), json.Delim('['):
+		if depth == maxDepth {
+			return nil, errTooDeep
+		}
+		if t == json.Delim('{') {
+			return r.object(depth)
+		}
+		return r.array(depth)
+	default:
+		return t, nil
+	}
+}
+
+// object reads the rest of an object. A key that comes twice is an error: two
+// readers may take different ones.
+func (r *reader) object(depth int) (any, error) {
+	o := make(object)
+	for r.d.More() {
+		t, err := r.token()
+		if err != nil {
+			return nil, err
+		}
+		name, _ := t.(string) // valid JSON has nothing else here
+		if _, twice := o[name]; twice {
+			return nil, errDoubled
+		}
+		if o[name], err = r.value(depth + 1); err != nil {
+			return nil, err
+		}
+	}
+	_, err := r.token() // the closing brace
+	return o, err
+}
+
+// array reads the rest of an array. No event that we know has one, so its
+// elements are checked and dropped.
+func (r *reader) array(depth int) (any, error) {
+	for r.d.More() {
+		if _, err := r.value(depth + 1); err != nil {
+			return nil, err
+		}
+	}
+	_, err := r.token() // the closing bracket
+	return nil, err
+}

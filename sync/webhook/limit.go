@@ -1,0 +1,100 @@
+package webhook
+
+import (
+	"sync"
+	"time"
+)
+
+// The limits on requests that prove nothing.
+const (
+	maxForged  = 20     // bad signatures of one client in a minute, answered 401; more get 429
+	maxClients = 10_000 // clients counted in a minute; the rest share one count
+	alarmAt    = 100    // bad signatures in a minute that call for the operator
+	maxReading = 64     // requests of one client that are not verified yet
+)
+
+// A watch counts what goes wrong, minute by minute, so that a flood makes
+// neither as many log lines nor an ever larger table.
+type watch struct {
+	mu     sync.Mutex
+	began  time.Time // of the minute that is counted
+	forged map[client]int
+	total  int
+	told   map[note]bool
+}
+
+// A note is a log line that is written once a minute.
+type note struct{ portal, dialect, text string }
+
+// turn begins a new minute where the old one is over. The caller holds mu.
+func (w *watch) turn(now time.Time) {
+	if age := now.Sub(w.began); w.forged == nil || age >= time.Minute || age < 0 {
+		w.began, w.total = now, 0
+		w.forged, w.told = make(map[client]int), make(map[note]bool)
+	}
+}
+
+// bad counts a bad signature. It reports whether the client has sent too many,
+// and whether with this one the operator should be called.
+func (w *watch) bad(c client, now time.Time) (tooMany, alarm bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.turn(now)
+	w.total++
+	alarm = w.total == alarmAt
+	if c == (client{}) {
+		return false, alarm
+	}
+	if _, counted := w.forged[c]; !counted && len(w.forged) >= maxClients {
+		c = client{} // what all share that come too late for a count of their own
+	}
+	w.forged[c]++
+	return w.forged[c] > maxForged, alarm
+}
+
+// first reports whether n was not noted yet in this minute.
+func (w *watch) first(n note, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.turn(now)
+	if w.told[n] {
+		return false
+	}
+	w.told[n] = true
+	return true
+}
+
+// A crowd counts what is under way for each client.
+type crowd struct {
+	mu sync.Mutex
+	n  map[client]int
+}
+
+// enter counts one more for c and reports whether that is at most limit; if
+// not, it does not count. The caller leaves once for each true.
+func (c *crowd) enter(who client, limit int) bool {
+	if who == (client{}) {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n[who] >= limit {
+		return false
+	}
+	if c.n == nil {
+		c.n = make(map[client]int)
+	}
+	c.n[who]++
+	return true
+}
+
+func (c *crowd) leave(who client) {
+	if who == (client{}) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n[who]--; c.n[who] == 0 {
+		delete(c.n, who)
+	}
+}

@@ -1,0 +1,244 @@
+package webhook
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+)
+
+// tolerance is how far a signature's time may be from ours, both ways.
+const tolerance = 300 * time.Second
+
+// The lengths of a secret in bytes. Standard Webhooks sets both; the lower one
+// we ask of every scheme.
+const (
+	minSecret = 24
+	maxSecret = 64
+)
+
+// A verdict says why a request does not prove where it comes from. It is for
+// our log: the sender learns no reason.
+type verdict string
+
+const (
+	accepted verdict = ""
+	unproven verdict = "no signature"    // missing, doubled or not of the scheme's form
+	forged   verdict = "wrong signature" // no live secret made it
+	stale    verdict = "clock"           // made by a live secret, more than 300 s off
+)
+
+// A Scheme is how an endpoint's requests prove where they come from. Make one
+// with [Standard], [HMAC] or [Token]. Several secrets are good for as long as
+// one takes the place of another; all are tried in every case, so that the
+// time taken does not tell which one fits.
+type Scheme struct {
+	check  func(h http.Header, body []byte, now time.Time) verdict // closures keep secrets from being printed
+	signed bool
+}
+
+// Standard is the scheme of https://www.standardwebhooks.com, which Svix uses
+// under its own header names. A secret is 24 to 64 bytes in base64, with or
+// without whsec_ before it.
+func Standard(secrets ...string) (Scheme, error) {
+	if len(secrets) == 0 {
+		return Scheme{}, errNoSecret
+	}
+	hooks := make([]*standardwebhooks.Webhook, len(secrets))
+	for i, secret := range secrets {
+		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+		if err != nil || len(key) < minSecret || len(key) > maxSecret {
+			return Scheme{}, fmt.Errorf("secret %d of %d is not a Standard Webhooks secret, which is %d to %d bytes in base64, mostly after whsec_: copy it again from the sender, or choose the scheme hmac", i+1, len(secrets), minSecret, maxSecret)
+		}
+		if hooks[i], err = standardwebhooks.NewWebhookRaw(key); err != nil {
+			return Scheme{}, fmt.Errorf("secret %d of %d: %w", i+1, len(secrets), err)
+		}
+	}
+	check := func(h http.Header, body []byte, now time.Time) verdict {
+		headers, at, ok := standardHeaders(h)
+		if !ok {
+			return unproven
+		}
+		good := false
+		for _, hook := range hooks {
+			// Verify would judge the time first, and call a forgery late.
+			good = hook.VerifyIgnoringTimestamp(body, headers) == nil || good
+		}
+		return judge(good, at, now)
+	}
+	return Scheme{check: check, signed: true}, nil
+}
+
+// standardHeaders returns the three headers of a request under their standard
+// names, and the time among them. Where an id may hold a full stop, a part of
+// it can be passed off as time and body; the specification warns of that.
+func standardHeaders(h http.Header) (http.Header, time.Time, bool) {
+	family := "Webhook-"
+	if len(h["Webhook-Id"]) == 0 {
+		family = "Svix-"
+	}
+	out := make(http.Header, 3)
+	for _, name := range []string{"Id", "Timestamp", "Signature"} {
+		value, ok := single(h, family+name)
+		if !ok {
+			return nil, time.Time{}, false
+		}
+		out["Webhook-"+name] = []string{value}
+	}
+	at, ok := unixTime(out.Get("Webhook-Timestamp"))
+	return out, at, ok && !strings.Contains(out.Get("Webhook-Id"), ".")
+}
+
+// Signature says where a digest of the body stands and how it is written.
+type Signature struct {
+	Header   string
+	Encoding string // hex or base64
+	Prefix   string // before the digest, such as "sha256="; may be empty
+	// TimestampHeader names the header with the time of signing, in seconds or
+	// milliseconds since 1970. When set, "<timestamp>.<body>" is what is
+	// signed, and the time must be within 300 s. Without it an old request can
+	// be sent again; only the inbox notices, by the event's key.
+	TimestampHeader string
+}
+
+// HMAC is the scheme of an HMAC-SHA256 in a header. A secret is used as the
+// bytes it is written in, at least 24.
+func HMAC(sig Signature, secrets ...string) (Scheme, error) {
+	var decode func(string) ([]byte, error)
+	switch sig.Encoding {
+	case "hex":
+		decode = hex.DecodeString
+	case "base64":
+		decode = base64.StdEncoding.Strict().DecodeString
+	default:
+		return Scheme{}, fmt.Errorf("signature encoding %q is not known: use hex or base64", sig.Encoding)
+	}
+	if sig.Header == "" {
+		return Scheme{}, errors.New("no header is named for the signature")
+	}
+	if err := longEnough(secrets); err != nil {
+		return Scheme{}, err
+	}
+	check := func(h http.Header, body []byte, now time.Time) verdict {
+		text, _ := single(h, sig.Header)
+		text, ok := strings.CutPrefix(text, sig.Prefix)
+		mac, err := decode(text)
+		if !ok || err != nil || len(mac) != sha256.Size {
+			return unproven
+		}
+		at, before := now, "" // of a body alone, the time is not known
+		if sig.TimestampHeader != "" {
+			stamp, _ := single(h, sig.TimestampHeader)
+			if at, ok = unixTime(stamp); !ok {
+				return unproven
+			}
+			before = stamp + "."
+		}
+		good := false
+		for _, secret := range secrets {
+			own := hmac.New(sha256.New, []byte(secret))
+			own.Write([]byte(before))
+			own.Write(body)
+			good = hmac.Equal(mac, own.Sum(nil)) || good
+		}
+		return judge(good, at, now)
+	}
+	return Scheme{check: check, signed: true}, nil
+}
+
+// Token is the scheme of a fixed token in a header. It proves that the sender
+// knows the token and nothing about the body, so its events are not Signed.
+// In Authorization the token may stand behind "Bearer". A token has at least
+// 24 bytes.
+func Token(header string, tokens ...string) (Scheme, error) {
+	if header == "" {
+		return Scheme{}, errors.New("no header is named for the token")
+	}
+	if err := longEnough(tokens); err != nil {
+		return Scheme{}, err
+	}
+	sums := make([][sha256.Size]byte, len(tokens))
+	for i, token := range tokens {
+		sums[i] = sha256.Sum256([]byte(token))
+	}
+	bearer := strings.EqualFold(header, "Authorization")
+	check := func(h http.Header, _ []byte, _ time.Time) verdict {
+		text, ok := single(h, header)
+		if !ok {
+			return unproven
+		}
+		if scheme, rest, found := strings.Cut(text, " "); bearer && found && strings.EqualFold(scheme, "Bearer") {
+			text = strings.TrimLeft(rest, " ")
+		}
+		sum, good := sha256.Sum256([]byte(text)), 0
+		for i := range sums {
+			good |= subtle.ConstantTimeCompare(sum[:], sums[i][:])
+		}
+		if good == 0 {
+			return forged
+		}
+		return accepted
+	}
+	return Scheme{check: check}, nil
+}
+
+// judge gives the verdict on a signature: first whether it is good, then when
+// it was made.
+func judge(good bool, at, now time.Time) verdict {
+	switch {
+	case !good:
+		return forged
+	case now.Sub(at).Abs() > tolerance:
+		return stale
+	}
+	return accepted
+}
+
+// single returns the header's value where there is exactly one: of two, the
+// sender's proxy and we might read different ones.
+func single(h http.Header, name string) (string, bool) {
+	values := h.Values(name)
+	if len(values) != 1 || values[0] == "" {
+		return "", false
+	}
+	return values[0], true
+}
+
+// unixTime reads up to 10 digits as seconds and up to 13 as milliseconds since
+// 1970, which tells the two apart from 1970-04-26 to 2286. The signature
+// covers the text, so nobody but the sender can choose.
+func unixTime(text string) (time.Time, bool) {
+	n, err := strconv.ParseUint(text, 10, 63)
+	switch {
+	case err != nil || len(text) > 13:
+		return time.Time{}, false
+	case len(text) > 10:
+		return time.UnixMilli(int64(n)), true
+	}
+	return time.Unix(int64(n), 0), true
+}
+
+// errNoSecret is what an endpoint without a secret gets.
+var errNoSecret = errors.New("no secret is given: without one nothing can be verified")
+
+// longEnough checks that there are secrets and that none can be guessed.
+func longEnough(secrets []string) error {
+	if len(secrets) == 0 {
+		return errNoSecret
+	}
+	for i, secret := range secrets {
+		if len(secret) < minSecret {
+			return fmt.Errorf("secret %d of %d has %d bytes: it needs %d at least, and 32 random ones are best", i+1, len(secrets), len(secret), minSecret)
+		}
+	}
+	return nil
+}

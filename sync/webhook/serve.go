@@ -1,0 +1,144 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+// The limits of the public listener. Go's own defaults never close a slow
+// connection.
+const (
+	headerTime  = 5 * time.Second
+	requestTime = 10 * time.Second // header and body
+	answerTime  = 10 * time.Second
+	idleTime    = 30 * time.Second
+	stopTime    = 10 * time.Second // what is under way may take this long when the server stops
+	maxHeader   = 16 << 10         // bytes
+	maxConns    = 2048
+	maxPerPeer  = 64  // connections of one address
+	maxPerConn  = 100 // requests on one connection
+)
+
+// Serve answers requests on l with h until ctx ends, then lets those under way
+// finish for at most 10 s. It returns nil after such an end. It speaks HTTP/1
+// only: a proxy in front may speak what it likes.
+//
+// It takes 2,048 connections, and 64 of one address. Trusted proxies and
+// loopback peers are not counted by address, since they stand for others;
+// [Hooks] counts the requests behind proxies by their forwarded address.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, trusted []netip.Prefix, log *slog.Logger) error {
+	l = netutil.LimitListener(&peerListener{Listener: l, trusted: trusted}, maxConns)
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	srv := &http.Server{
+		Handler:                      guarded(h, log),
+		ReadHeaderTimeout:            headerTime,
+		ReadTimeout:                  requestTime,
+		WriteTimeout:                 answerTime,
+		IdleTimeout:                  idleTime,
+		MaxHeaderBytes:               maxHeader,
+		DisableGeneralOptionsHandler: true,
+		Protocols:                    &protocols,
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+			return context.WithValue(ctx, requestsKey{}, new(atomic.Int32))
+		},
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("the public listener %s broke down: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	err := srv.Shutdown(stop)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = srv.Close()
+	}
+	<-ended
+	if err != nil {
+		return fmt.Errorf("the public listener %s did not close: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// requestsKey is under which a connection's context counts its requests.
+type requestsKey struct{}
+
+// guarded ends a connection after its hundredth request, and after a panic,
+// which it logs: nothing of it goes to the client.
+func guarded(h http.Handler, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n, ok := r.Context().Value(requestsKey{}).(*atomic.Int32); ok && n.Add(1) >= maxPerConn {
+			w.Header().Set("Connection", "close")
+		}
+		defer func() {
+			fault := recover()
+			if fault == nil {
+				return
+			}
+			if fault != http.ErrAbortHandler {
+				// A panic's value may hold what the request said, unless it
+				// is the runtime's own.
+				what := fmt.Sprintf("%T", fault)
+				if own, ok := fault.(runtime.Error); ok {
+					what = own.Error()
+				}
+				log.Error("panic while answering a request", "fault", what, "stack", string(debug.Stack()))
+			}
+			panic(http.ErrAbortHandler)
+		}()
+		h.ServeHTTP(w, r)
+	})
+}
+
+// A peerListener closes connections of an address that has many already.
+type peerListener struct {
+	net.Listener
+	trusted proxies
+	open    crowd
+}
+
+// Accept waits for a connection that may stay.
+func (l *peerListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		var who client
+		if a, ok := addressOf(c.RemoteAddr().String()); ok && !l.trusted.trusts(a) {
+			who = l.trusted.count(a)
+		}
+		if l.open.enter(who, maxPerPeer) {
+			return &peerConn{Conn: c, leave: sync.OnceFunc(func() { l.open.leave(who) })}, nil
+		}
+		c.Close()
+	}
+}
+
+// A peerConn is counted until it is closed.
+type peerConn struct {
+	net.Conn
+	leave func()
+}
+
+// Close closes the connection.
+func (c *peerConn) Close() error {
+	defer c.leave()
+	return c.Conn.Close()
+}
