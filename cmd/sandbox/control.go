@@ -22,9 +22,12 @@ type Counts struct {
 	HubSpotCalls  map[string]int `json:"hubspot_calls"`
 	HubSpotStatus map[int]int    `json:"hubspot_status"` // answers by HTTP status
 	ThnksCalls    int            `json:"thnks_calls"`
+	// Webhook counts the events sent, by what became of them.
+	Webhook map[thnksapitest.Outcome]int `json:"webhook,omitempty"`
 }
 
-// control answers GET /counts?object=NAME, by default of the object thnks.
+// control answers GET /counts?object=NAME, by default of the object thnks, and
+// POST /events?id=ID&status=STATUS, which moves a transaction to a status.
 func (w *world) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /counts", func(rw http.ResponseWriter, r *http.Request) {
@@ -35,13 +38,25 @@ func (w *world) control() http.Handler {
 		rw.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(rw).Encode(w.count(object)) // the asker has gone; there is nobody to tell
 	})
+	mux.HandleFunc("POST /events", func(rw http.ResponseWriter, r *http.Request) {
+		id, status := r.FormValue("id"), r.FormValue("status")
+		switch {
+		case status == "":
+			http.Error(rw, "status is missing: write /events?id=T-000001&status=opened", http.StatusBadRequest)
+		case !w.thnks.Reach(id, status):
+			http.Error(rw, "Thnks has no transaction of that id", http.StatusNotFound)
+		default:
+			rw.WriteHeader(http.StatusNoContent)
+		}
+	})
 	return mux
 }
 
 func (w *world) count(object string) Counts {
 	requests := w.portal.Requests()
+	ids := w.thnks.IDs()
 	c := Counts{
-		Transactions:  w.identified,
+		Transactions:  len(ids),
 		MissingIDs:    []string{},
 		HubSpotCalls:  requests.ByClass,
 		HubSpotStatus: requests.ByStatus,
@@ -59,12 +74,15 @@ func (w *world) count(object string) Counts {
 			c.Linked++
 		}
 	}
-	for t := range thnksapitest.Stream(w.data) {
-		if t.ID != "" && !seen[t.ID] {
+	for _, id := range ids {
+		if !seen[id] {
 			if c.Missing++; c.Missing <= shownMissing {
-				c.MissingIDs = append(c.MissingIDs, t.ID)
+				c.MissingIDs = append(c.MissingIDs, id)
 			}
 		}
+	}
+	if w.sender != nil {
+		c.Webhook = w.sender.Outcomes()
 	}
 	return c
 }

@@ -8,6 +8,16 @@
 // When it is ready it prints one line of JSON with the addresses and the
 // credentials; the control address answers GET /counts with how far the portal
 // and the source agree. It runs until SIGINT or SIGTERM.
+//
+// With --tick gifts are sent and opened while it runs. With --webhook Thnks
+// posts a signed event for each change; POST /events?id=T-000001&status=opened
+// to the control address makes one. The configuration it writes then has the
+// portal sandbox with the same secret:
+//
+//	(printf whsec_; openssl rand -base64 32) >/tmp/secret
+//	go run ./cmd/sandbox --config-dir /tmp/sandbox --tick 5s --webhook-secret-file /tmp/secret \
+//		--webhook http://127.0.0.1:8080/webhooks/sandbox/gift-events &
+//	go run ./cmd/thnks-hubspot-sync run --config /tmp/sandbox/config.yaml
 package main
 
 import (
@@ -21,8 +31,11 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
+
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
 func main() {
@@ -40,6 +53,8 @@ func main() {
 type options struct {
 	size                         size
 	hubspot, thnks, control, dir string
+	hook                         hook
+	tick                         time.Duration
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -55,8 +70,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.BoolVar(&o.size.limits, "limits", false, "enforce the rate limits of an account with an Enterprise subscription")
 	f.StringVar(&o.hubspot, "hubspot", "127.0.0.1:0", "loopback `address` of HubSpot; port 0 for a free one")
 	f.StringVar(&o.thnks, "thnks", "127.0.0.1:0", "loopback `address` of Thnks")
-	f.StringVar(&o.control, "control", "127.0.0.1:0", "loopback `address` of GET /counts")
+	f.StringVar(&o.control, "control", "127.0.0.1:0", "loopback `address` of GET /counts and POST /events")
 	f.StringVar(&o.dir, "config-dir", "", "write config.yaml and the credentials into `DIR`")
+	f.DurationVar(&o.tick, "tick", 0, "send new gifts, and change the status of others, this often; 0 for never")
+	f.StringVar(&o.hook.url, "webhook", "", "post an event for each change of a status to `URL`")
+	f.StringVar(&o.hook.secretFile, "webhook-secret-file", "", "sign events with the secret in `FILE`, as Standard Webhooks says")
+	f.BoolVar(&o.hook.unreliable, "webhook-unreliable", false, "drop, double and hold back a tenth of the events each, and delay all by up to 10 s")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -67,8 +86,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, errors.New("--transactions, --recipients and --deals: 0 or more")
 	case o.size.matched < 0, o.size.matched > 1:
 		return o, errors.New("--matched: a share between 0 and 1")
+	case o.tick < 0:
+		return o, errors.New("--tick: 0 or more")
 	}
-	return o, nil
+	return o, o.hook.check()
 }
 
 // Ready is the line that is printed when all three addresses answer.
@@ -87,7 +108,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var hook thnksapitest.Webhook
+	var secret []byte
+	if o.hook.url != "" {
+		if hook, secret, err = o.hook.webhook(o.size.seed); err != nil {
+			return err
+		}
+	}
 	w := build(o.size, time.Now().UTC())
+	ctx, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	if o.hook.url != "" {
+		w.sender = w.thnks.Subscribe(ctx, hook)
+		running.Go(func() { <-w.sender.Done() })
+	}
+	if o.tick > 0 {
+		running.Go(func() { w.turn(ctx, o.tick, o.size.seed) })
+	}
 	ready := Ready{Token: token, Key: key}
 	failed := make(chan error, 3)
 	for _, s := range []struct {
@@ -109,7 +148,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		go func() { failed <- srv.Serve(l) }()
 	}
 	if o.dir != "" {
-		if ready.Config, err = writeConfig(o.dir, ready); err != nil {
+		if ready.Config, err = writeConfig(o.dir, ready, secret); err != nil {
 			return err
 		}
 	}

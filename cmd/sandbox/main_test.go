@@ -130,6 +130,12 @@ func TestRefused(t *testing.T) {
 		{"--transactions", "-1"},
 		{"extra"},
 		{"--unknown"},
+		{"--tick", "-1s"},
+		{"--webhook", "127.0.0.1:8080/hook", "--webhook-secret-file", "main.go"},
+		{"--webhook", "http://127.0.0.1:1/hook"},
+		{"--webhook", "http://127.0.0.1:1/hook", "--webhook-secret-file", "main.go"},
+		{"--webhook", "http://127.0.0.1:1/hook", "--webhook-secret-file", "missing"},
+		{"--webhook-unreliable"},
 	} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%q was accepted", args)

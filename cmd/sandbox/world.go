@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"math/rand/v2"
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
@@ -21,12 +23,11 @@ type size struct {
 	ugly, limits                    bool
 }
 
-// A world is a portal and a source, and what the source was filled with.
+// A world is a portal, a source, and what posts the source's events.
 type world struct {
-	portal     *hubspottest.Portal
-	thnks      *thnksapitest.Server
-	data       thnksapitest.Data
-	identified int // transactions that have an id
+	portal *hubspottest.Portal
+	thnks  *thnksapitest.Server
+	sender *thnksapitest.Sender // nil without a webhook
 }
 
 // built is how many transactions are generated before they are handed over,
@@ -45,24 +46,34 @@ func build(s size, now time.Time) *world {
 	w := &world{
 		portal: hubspottest.New(o),
 		thnks:  thnksapitest.New(thnksapitest.Options{Keys: map[string]string{key: ""}}),
-		data: thnksapitest.Data{
-			Seed: s.seed, N: s.transactions, Recipients: s.recipients, Ugly: s.ugly,
-			End: now,
-		},
 	}
+	data := thnksapitest.Data{Seed: s.seed, N: s.transactions, Recipients: s.recipients, Ugly: s.ugly, End: now}
 	var batch []thnksapitest.Transaction
-	for t := range thnksapitest.Stream(w.data) {
-		if t.ID != "" {
-			w.identified++
-		}
+	for t := range thnksapitest.Stream(data) {
 		if batch = append(batch, t); len(batch) == built {
 			w.thnks.Add(batch...)
 			batch = batch[:0]
 		}
 	}
 	w.thnks.Add(batch...)
-	w.portal.Populate(w.data.Addresses(), hubspottest.Population{
+	w.portal.Populate(data.Addresses(), hubspottest.Population{
 		Seed: s.seed, Matched: s.matched, WithCompany: 1, DealsPer: s.deals, OpenDeals: 1,
 	})
 	return w
+}
+
+// turn lets the world turn until the context ends: gifts are sent, delivered,
+// opened and redeemed.
+func (w *world) turn(ctx context.Context, every time.Duration, seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			w.thnks.Tick(rng)
+		}
+	}
 }

@@ -9,6 +9,10 @@
 //	s.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 3000, Recipients: 600, End: time.Now()})...)
 //	client := &http.Client{Transport: thnksapitest.Transport(s)}
 //
+// [Server.Subscribe] makes it post signed events, as well or as badly as a
+// [Webhook] says; [NewEvent] and [Scheme] make single requests for the tests of
+// an endpoint.
+//
 // [Shape] makes it speak otherwise than assumed, and [Fault] makes it fail.
 // Its only clock is time.Now, so that it lives in a testing/synctest bubble
 // as well as in a demonstration.

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// An event is one step in the life of a transaction.
-type event struct {
+// A step is one in the life of a transaction.
+type step struct {
 	status string
 	at     time.Time
 }
@@ -26,22 +26,22 @@ func live(t *Transaction, rng *rand.Rand, end time.Time) {
 		t.Times.Scheduled = at.Add(between(rng, time.Hour, 45*day))
 		at = t.Times.Scheduled
 	} else {
-		t.Status = sent // its event comes with it
+		t.Status = sent // which is the first step of its fate
 	}
-	for _, e := range fate(rng, at) {
-		if e.at.After(end) {
+	for _, next := range fate(rng, at) {
+		if next.at.After(end) {
 			return
 		}
-		t.reach(e.status, e.at)
+		t.reach(next.status, next.at)
 	}
 }
 
 // fate draws what happens to a gift that is sent at a time.
-func fate(rng *rand.Rand, at time.Time) []event {
-	life := []event{{sent, at}}
+func fate(rng *rand.Rand, at time.Time) []step {
+	life := []step{{sent, at}}
 	then := func(status string, after time.Duration) {
 		at = at.Add(after).Truncate(time.Millisecond)
-		life = append(life, event{status, at})
+		life = append(life, step{status, at})
 	}
 	if rng.IntN(40) == 0 {
 		then(undelivered, between(rng, time.Second, 5*time.Minute))
@@ -72,6 +72,8 @@ func between(rng *rand.Rand, least, most time.Duration) time.Duration {
 
 // Tick lets a moment pass: up to three new gifts, and up to five of the
 // latest thousand transactions go one step on. It returns the ids of both.
+// Subscribers also hear of parcels and thank-you notes of gifts redeemed
+// before.
 func (s *Server) Tick(rng *rand.Rand) (added, changed []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,16 +90,22 @@ func (s *Server) Tick(rng *rand.Rand) (added, changed []string) {
 	items, texts := catalogue(), messages()
 	for range 1 + rng.IntN(3) {
 		t := items[rng.IntN(len(items))].transaction(idOf(s.last + 1))
-		t.Sender, t.Recipient = senderAt(0, rng.IntN(8)), recipientAt(0, rng.IntN(1000))
+		from, to := rng.IntN(8), rng.IntN(1000)
 		if s.rows.len > 0 {
 			known := s.rows.at(rng.IntN(s.rows.len))
 			t.Sender, t.Recipient = known.Sender, known.Recipient
+		} else {
+			t.Sender, t.Recipient = senderAt(0, from), recipientAt(0, to)
 		}
 		t.Message = fmt.Sprintf(texts[rng.IntN(len(texts))], t.Recipient.FirstName)
 		t.CreatedAt = at
 		t.reach(sent, at)
 		s.add(t)
+		s.announce(t)
 		added = append(added, t.ID)
+	}
+	for _, d := range s.senders {
+		d.turn(at)
 	}
 	return added, changed
 }

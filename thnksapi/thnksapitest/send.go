@@ -65,6 +65,7 @@ func (s *Server) accept(item item, from Person, body giftRequest) any {
 		t.CreatedAt = at
 		t.reach(sent, at)
 		s.add(t)
+		s.announce(t)
 		created = append(created, map[string]string{"id": t.ID, "recipient_email": to.Email})
 	}
 	return map[string]any{"gift_request_id": json.Number(request), "transactions": created}

@@ -74,6 +74,7 @@ type Server struct {
 	window   time.Time // second that the rate limit counts in
 	inWindow int
 	faults   []*Fault
+	senders  []*Sender
 }
 
 // New returns an empty server.
@@ -154,6 +155,15 @@ func (s *Server) update(r *row, change func(*Transaction)) {
 		r.UpdatedAt = now()
 	}
 	s.rows.insert(r)
+	if r.Status != before.Status {
+		s.announce(r.Transaction)
+	}
+}
+
+// Reach moves a transaction to a status now and reports whether there is such
+// a transaction.
+func (s *Server) Reach(id, status string) bool {
+	return s.Update(id, func(t *Transaction) { t.reach(status, now()) })
 }
 
 // now is the time as the API shows it, to the microsecond.
@@ -192,6 +202,20 @@ func (s *Server) Transaction(id string) (Transaction, bool) {
 		return Transaction{}, false
 	}
 	return r.Transaction, true
+}
+
+// IDs returns the ids of all transactions that have one, visible or not, in
+// the listing's order.
+func (s *Server) IDs() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := make([]string, 0, len(s.byID))
+	for r := range s.rows.from(key{}) {
+		if r.ID != "" {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
 }
 
 // Len returns how many transactions there are.

@@ -68,24 +68,33 @@ const (
 func (t *Transaction) reach(status string, at time.Time) {
 	t.Status = status
 	t.UpdatedAt = at
+	if reached := t.Times.of(status); reached != nil {
+		*reached = at
+	}
+}
+
+// of returns where the time of a status stands, nil for an unknown one.
+func (t *Times) of(status string) *time.Time {
 	switch status {
 	case scheduled:
-		t.Times.Scheduled = at
+		return &t.Scheduled
 	case sent:
-		t.Times.Sent = at
+		return &t.Sent
 	case delivered:
-		t.Times.Delivered = at
+		return &t.Delivered
 	case opened:
-		t.Times.Opened = at
+		return &t.Opened
 	case redeemed:
-		t.Times.Redeemed = at
+		return &t.Redeemed
 	case refunded:
-		t.Times.Refunded = at
+		return &t.Refunded
 	case expired:
-		t.Times.Expired = at
+		return &t.Expired
 	case undelivered:
-		t.Times.Undelivered = at
+		return &t.Undelivered
 	case donated:
-		t.Times.Donated = at
+		return &t.Donated
+	default:
+		return nil
 	}
 }
