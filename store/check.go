@@ -10,9 +10,9 @@ import (
 )
 
 // Check reads the whole file and proves it sound: its pages, every value, and
-// that the indexes and counts say exactly what the gifts say. It returns a
-// [*CorruptError] when they do not. Commits wait meanwhile, which in a
-// large file takes seconds.
+// that the indexes and counts say exactly what the gifts and events say. It
+// returns a [*CorruptError] when they do not. Commits and received events wait
+// meanwhile, which in a large file takes seconds.
 func (s *Store) Check(ctx context.Context) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -59,8 +59,9 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 		return err
 	}
 	c := checker{buckets: b, secret: s.secret, orphans: make(map[plan.Orphan]int)}
-	have := counts{Orphans: c.orphans}
-	var orphaned, addressed, other int
+	in := inboxChecker{buckets: b, secret: s.secret, states: make(map[EventState]int)}
+	have := counts{Orphans: c.orphans, Events: in.states}
+	var orphaned, addressed, bodies, due, waiting, other int
 	for _, part := range []struct {
 		bucket *bbolt.Bucket
 		count  *int
@@ -73,6 +74,11 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 		{b.person, &addressed, checksumOnly},
 		{b.quarantine, &have.Quarantined, checkQuarantined},
 		{b.audit, &have.Audit, checkAudit},
+		{b.inbox, &other, in.event},
+		{b.body, &bodies, checksumOnly},
+		{b.seen, &have.Seen, in.seen},
+		{b.due, &due, checksumOnly},
+		{b.waiting, &waiting, checksumOnly},
 		{b.checkpoint, &other, checkCheckpoint},
 		{b.meta, &other, checksumOnly},
 	} {
@@ -80,7 +86,10 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 			return err
 		}
 	}
-	have.Ambiguous = c.ambiguous
+	if err := in.complete(bodies, due, waiting); err != nil {
+		return err
+	}
+	have.Ambiguous, have.Queued = c.ambiguous, in.queued
 	switch {
 	case c.recorded != have.Gifts:
 		return damaged("the index of records has %d entries and should have %d", c.recorded, have.Gifts)

@@ -18,6 +18,7 @@ import (
 // The message of a gift is kept as its digest. A quarantined record keeps the
 // First of its first commit and counts its Attempts. Healed keys and removed
 // meta names need not exist. Effects are applied in the order of c's fields.
+// An event that does not exist fails the commit.
 func (s *Store) Commit(c Commit) error {
 	values := make([][]byte, len(c.Gifts))
 	for i, g := range c.Gifts {
@@ -29,11 +30,7 @@ func (s *Store) Commit(c Commit) error {
 		}
 		values[i] = encodeGift(g)
 	}
-	return s.update(func(tx *bbolt.Tx) error {
-		w, err := newWriter(tx, s.secret)
-		if err != nil {
-			return err
-		}
+	return s.write(func(w *writer) error {
 		w.gift.FillPercent = fillPercent(w.gift, c.Gifts)
 		for i, g := range c.Gifts {
 			if err := w.putGift(g, values[i]); err != nil {
@@ -41,6 +38,20 @@ func (s *Store) Commit(c Commit) error {
 			}
 		}
 		return w.putRest(c)
+	})
+}
+
+// write makes what f does to the file durable.
+func (s *Store) write(f func(*writer) error) error {
+	return s.update(func(tx *bbolt.Tx) error {
+		w, err := newWriter(tx, s.secret)
+		if err != nil {
+			return err
+		}
+		if err := f(w); err != nil {
+			return err
+		}
+		return w.putCounts()
 	})
 }
 
@@ -58,10 +69,15 @@ func newWriter(tx *bbolt.Tx, secret []byte) (*writer, error) {
 	}
 	b.audit.FillPercent = 1    // only ever appended to
 	b.object.FillPercent = 0.9 // HubSpot counts upwards, by and large
+	b.inbox.FillPercent = 0.9  // appended to, and then a little is added to each
+	b.body.FillPercent = 1
 	w := &writer{buckets: b, secret: secret}
 	w.counts, err = readCounts(b.meta)
 	if w.counts.Orphans == nil {
 		w.counts.Orphans = make(map[plan.Orphan]int)
+	}
+	if w.counts.Events == nil {
+		w.counts.Events = make(map[EventState]int)
 	}
 	return w, err
 }
@@ -134,7 +150,7 @@ func (w *writer) putRest(c Commit) error {
 		if err != nil {
 			return err
 		}
-		if err := put(w.audit, auditKey(seq), value); err != nil {
+		if err := put(w.audit, seqKey(seq), value); err != nil {
 			return err
 		}
 		w.counts.Audit++
@@ -158,7 +174,12 @@ func (w *writer) putRest(c Commit) error {
 			return err
 		}
 	}
-	return w.putCounts()
+	for i := range c.Events {
+		if err := w.liveOn(&c.Events[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *writer) putQuarantined(q Quarantined) error {

@@ -24,6 +24,7 @@ type model struct {
 	checkpoints map[string]Checkpoint
 	meta        map[string][]byte
 	missed      map[string]time.Time
+	events      map[uint64]Event // with their bodies; commits leave them alone
 }
 
 func newModel() *model {
@@ -33,6 +34,7 @@ func newModel() *model {
 		checkpoints: map[string]Checkpoint{},
 		meta:        map[string][]byte{},
 		missed:      map[string]time.Time{},
+		events:      map[uint64]Event{},
 	}
 }
 
@@ -70,7 +72,7 @@ func (m *model) commit(c Commit) {
 }
 
 // collect reads an iterator to its end.
-func collect[T any](t testing.TB, seq iter.Seq2[T, error]) []T {
+func collect[T any](t rapid.TB, seq iter.Seq2[T, error]) []T {
 	t.Helper()
 	var all []T
 	for v, err := range seq {
@@ -83,7 +85,7 @@ func collect[T any](t testing.TB, seq iter.Seq2[T, error]) []T {
 }
 
 // must is for calls that return a value and an error.
-func must[T any](t testing.TB) func(T, error) T {
+func must[T any](t rapid.TB) func(T, error) T {
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {

@@ -27,6 +27,7 @@ func sample(t *testing.T) (raw []byte, states [][sha256.Size]byte) {
 	path := statePath(t)
 	s := openAt(t, path)
 	m := newModel()
+	m.events = sampleEvents(t, s)
 	for n := 1; n <= 120; n += 40 {
 		var c Commit
 		for i := range 40 {
@@ -62,7 +63,7 @@ func verdict(path string) (*model, error) {
 	return read(s)
 }
 
-// read reads all gifts, quarantined records and audit entries.
+// read reads all gifts, quarantined records, audit entries and events.
 func read(s *Store) (*model, error) {
 	ctx := context.Background()
 	m := newModel()
@@ -84,11 +85,20 @@ func read(s *Store) (*model, error) {
 		}
 		m.audit = append(m.audit, e)
 	}
+	for e, err := range s.Events(ctx, EventFilter{}) {
+		if err != nil {
+			return nil, err
+		}
+		if e.Body, _, err = s.EventBody(e.Seq); err != nil {
+			return nil, err
+		}
+		m.events[e.Seq] = e
+	}
 	return m, nil
 }
 
-// fingerprint is the same for models that hold the same gifts, quarantine and
-// audit.
+// fingerprint is the same for models that hold the same gifts, quarantine, audit
+// and events.
 func (m *model) fingerprint() (sum [sha256.Size]byte) {
 	h := sha256.New()
 	for _, id := range slices.Sorted(maps.Keys(m.gifts)) {
@@ -99,6 +109,9 @@ func (m *model) fingerprint() (sum [sha256.Size]byte) {
 	}
 	for _, e := range m.audit {
 		fmt.Fprintf(h, "%q\n", fmt.Sprint(e))
+	}
+	for _, seq := range slices.Sorted(maps.Keys(m.events)) {
+		fmt.Fprintf(h, "%q\n", fmt.Sprint(m.events[seq]))
 	}
 	h.Sum(sum[:0])
 	return sum
@@ -294,12 +307,39 @@ func TestCheckFindsContradictions(t *testing.T) {
 		"unreadable gift":       func(tx *bbolt.Tx) error { return put(b(tx, bucketGift), id, []byte{0xff}) },
 		"unreadable audit":      func(tx *bbolt.Tx) error { return put(b(tx, bucketAudit), id, []byte("{}")) },
 		"unreadable checkpoint": func(tx *bbolt.Tx) error { return put(b(tx, bucketCheckpoint), id, []byte("{")) },
-		"checksum wrong":        func(tx *bbolt.Tx) error { return b(tx, bucketMeta).Put([]byte("run/m"), []byte("12345678")) },
+		"event lost":            func(tx *bbolt.Tx) error { return b(tx, bucketInbox).Delete(seqKey(1)) },
+		"unreadable event":      func(tx *bbolt.Tx) error { return put(b(tx, bucketInbox), seqKey(1), []byte{0xff}) },
+		"event of no state":     func(tx *bbolt.Tx) error { return put(b(tx, bucketInbox), seqKey(1), nil) },
+		"event of no number":    func(tx *bbolt.Tx) error { return put(b(tx, bucketInbox), id, encodeEvent(&Event{State: EventListed})) },
+		"body lost":             func(tx *bbolt.Tx) error { return b(tx, bucketBody).Delete(seqKey(1)) },
+		"body of another":       func(tx *bbolt.Tx) error { return put(b(tx, bucketBody), seqKey(1), []byte("{}")) },
+		"stray body":            func(tx *bbolt.Tx) error { return put(b(tx, bucketBody), seqKey(9), []byte("{}")) },
+		"due event lost":        func(tx *bbolt.Tx) error { return b(tx, bucketDue).Delete(append(seqKey(0), seqKey(1)...)) },
+		"stray due event":       func(tx *bbolt.Tx) error { return put(b(tx, bucketDue), append(seqKey(0), seqKey(2)...), nil) },
+		"waiting event lost":    func(tx *bbolt.Tx) error { return b(tx, bucketWaiting).Delete(append([]byte("T-2\x00"), seqKey(2)...)) },
+		"stray waiting event": func(tx *bbolt.Tx) error {
+			return put(b(tx, bucketWaiting), append([]byte("T-3\x00"), seqKey(2)...), nil)
+		},
+		"key lost": func(tx *bbolt.Tx) error {
+			k, _ := b(tx, bucketSeen).Cursor().First()
+			return b(tx, bucketSeen).Delete(bytes.Clone(k))
+		},
+		"stray key":      func(tx *bbolt.Tx) error { return put(b(tx, bucketSeen), id, seqKey(1)) },
+		"key of nothing": func(tx *bbolt.Tx) error { return put(b(tx, bucketSeen), id, seqKey(9)) },
+		"unreadable key": func(tx *bbolt.Tx) error { return put(b(tx, bucketSeen), id, nil) },
+		"events uncounted": func(tx *bbolt.Tx) error {
+			return put(b(tx, bucketMeta), []byte(keyCounts), []byte(`{"g":1,"o":{"no_contact":1}}`))
+		},
+		"checksum wrong": func(tx *bbolt.Tx) error { return b(tx, bucketMeta).Put([]byte("run/m"), []byte("12345678")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := statePath(t)
 			s := openAt(t, path)
 			commit(t, s, Commit{Gifts: []plan.Stored{{ObjectID: "7", Orphan: plan.NoContact, Gift: plan.Gift{ID: "T-1", Recipient: plan.Person{Email: "a@one.example"}}}}})
+			receive(t, s, claim(1), claim(2), claim(2))
+			waiting := claim(2)
+			waiting.Seq, waiting.State = 2, EventWaiting
+			commit(t, s, Commit{Events: []Event{waiting}})
 			if err := s.Check(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -58,21 +58,16 @@ func (w *writer) reindex(id string, old, now entries) error {
 	if old.orphan == now.orphan {
 		return nil
 	}
-	w.countOrphan(old.orphan, -1)
-	w.countOrphan(now.orphan, 1)
+	if old.orphan != "" {
+		count(w.counts.Orphans, old.orphan, -1)
+	}
+	if now.orphan != "" {
+		count(w.counts.Orphans, now.orphan, 1)
+	}
 	if now.orphan == "" {
 		return w.orphan.Delete([]byte(id))
 	}
 	return put(w.orphan, []byte(id), []byte(now.orphan))
-}
-
-func (w *writer) countOrphan(reason plan.Orphan, by int) {
-	if reason == "" {
-		return
-	}
-	if w.counts.Orphans[reason] += by; w.counts.Orphans[reason] == 0 {
-		delete(w.counts.Orphans, reason)
-	}
 }
 
 // nul separates the transaction ids that share a record.

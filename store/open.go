@@ -26,6 +26,10 @@ type Options struct {
 	// MaxSize bounds the file, in bytes. The file grows in steps of up to
 	// 16 MiB and stays below. Default 64 GiB.
 	MaxSize int64
+	// InboxEvents and InboxBytes bound how many events may be pending or
+	// waiting, and the bytes of their bodies. Default 1,000,000 and 1 GiB.
+	InboxEvents int
+	InboxBytes  int64
 	// Create makes the file, and a directory of mode 0700 for it, where there
 	// is none.
 	Create bool
@@ -36,6 +40,9 @@ type Options struct {
 const (
 	defaultLockWait = 3 * time.Second
 	defaultMaxSize  = 64 << 30
+
+	defaultInboxEvents = 1_000_000
+	defaultInboxBytes  = 1 << 30
 )
 
 // Open opens the state file of a portal, which belongs to this process until
@@ -49,6 +56,12 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	if o.MaxSize <= 0 {
 		o.MaxSize = defaultMaxSize
+	}
+	if o.InboxEvents <= 0 {
+		o.InboxEvents = defaultInboxEvents
+	}
+	if o.InboxBytes <= 0 {
+		o.InboxBytes = defaultInboxBytes
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -192,7 +205,13 @@ func open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, limit: o.MaxSize, db: db, file: file}
+	s := &Store{
+		path:       path,
+		limit:      o.MaxSize,
+		db:         db,
+		file:       file,
+		queueLimit: queueSize{o.InboxEvents, o.InboxBytes},
+	}
 	if err := s.upgrade(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -55,10 +55,21 @@ type counts struct {
 	Audit       int                 `json:"a,omitempty"`
 	Ambiguous   int                 `json:"m,omitempty"`
 	Orphans     map[plan.Orphan]int `json:"o,omitempty"`
+	Events      map[EventState]int  `json:"e,omitempty"`
+	Seen        int                 `json:"s,omitempty"` // keys of events
+	Queued      int64               `json:"b,omitempty"` // bytes of the bodies of pending and waiting events
 }
 
 func (c counts) equal(d counts) bool {
-	return c.Gifts == d.Gifts && c.Quarantined == d.Quarantined && c.Audit == d.Audit && c.Ambiguous == d.Ambiguous && maps.Equal(c.Orphans, d.Orphans)
+	return c.Gifts == d.Gifts && c.Quarantined == d.Quarantined && c.Audit == d.Audit && c.Ambiguous == d.Ambiguous && maps.Equal(c.Orphans, d.Orphans) &&
+		c.Seen == d.Seen && c.Queued == d.Queued && maps.Equal(c.Events, d.Events)
+}
+
+// count adds to one of several counts. What is not there has no entry.
+func count[K comparable](counts map[K]int, key K, by int) {
+	if counts[key] += by; counts[key] == 0 {
+		delete(counts, key)
+	}
 }
 
 type checkpointRecord struct {

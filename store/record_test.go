@@ -273,7 +273,7 @@ func TestAuditRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decodeAudit(auditKey(want.Seq), b)
+		got, err := decodeAudit(seqKey(want.Seq), b)
 		if diff := cmp.Diff(want, got, equal); err != nil || diff != "" {
 			t.Fatalf("%v (-want +got):\n%s", err, diff)
 		}

@@ -10,9 +10,13 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// scanStep is how many records are read in one transaction. Between two of
-// them writers go on and the file can reuse pages.
-const scanStep = 500
+// scanStep is how many records are read in one transaction, and scanBytes how
+// many bytes of them, or a little more. Between two of them writers go on and
+// the file can reuse pages.
+const (
+	scanStep  = 500
+	scanBytes = 4 << 20
+)
 
 // scan yields the decoded values of a bucket behind the key from, "" for all,
 // in the order of their keys. It
@@ -47,14 +51,15 @@ func scan[T any](ctx context.Context, s *Store, bucket, from string, decode func
 	}
 }
 
-// readStep reads up to scanStep records from a key on, and returns the key to
-// go on from, nil at the end.
+// readStep reads a step of records from a key on, and returns the key to go on
+// from, nil at the end.
 func readStep[T any](s *Store, bucket string, from []byte, step []T, decode func(key, value []byte) (T, error)) ([]T, []byte, error) {
 	var next []byte
 	err := s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket([]byte(bucket)).Cursor()
 		k, sealed := c.Seek(from)
-		for ; k != nil && len(step) < scanStep; k, sealed = c.Next() {
+		for read := 0; k != nil && len(step) < scanStep && read < scanBytes; k, sealed = c.Next() {
+			read += len(sealed)
 			value, err := unseal(k, sealed)
 			if err != nil {
 				return err

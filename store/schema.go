@@ -11,7 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// The file, format 2. The part before the first slash is a bucket.
+// The file, format 3. The part before the first slash is a bucket.
 //
 //	gift/<transaction id>                        the gift as last written to HubSpot, its record and its links
 //	object/<record id>                         → transaction id; several, separated by NUL, where people merged records
@@ -20,10 +20,16 @@ import (
 //	missed/<HMAC(email)>                       → when the address was last searched among secondary addresses in vain
 //	quarantine/<transaction id or sha256(row)>   a record that could not be synced, with its row
 //	audit/<seq>                                  one HubSpot call that wrote; big-endian, so that it sorts
+//	inbox/<seq>                                  a webhook event: what its body says, and what has become of it
+//	body/<seq>                                 → its raw body; a repeat has none
+//	seen/<HMAC(dialect, key)>                  → the event that a repeat repeats
+//	due/<when><seq>                              the events to work off, by the second from which on; 0 is at once
+//	waiting/<id><NUL><seq>                       the events that wait for a transaction, by every id it may have
 //	checkpoint/<name>                            how far a kind of run has come
 //	meta/format                                  format version
 //	meta/key                                     32 random bytes, made with the file; the key of its HMACs
-//	meta/counts                                  how many gifts, orphans by reason, ambiguous links, quarantined records and audit entries there are
+//	meta/counts                                  how many gifts, orphans by reason, ambiguous links, quarantined records, audit entries
+//	                                             and events by state there are, and how large the bodies still to be worked off
 //	meta/run/<name>                              what runs remember, in their own encoding
 //
 // Values are JSON objects whose fields may be added to and never change their
@@ -33,11 +39,13 @@ import (
 // reach HubSpot.
 //
 // Names, addresses and phone numbers stand once, in gift/ (a quarantined row,
-// which must be kept to try it again, aside). Message text stands nowhere,
-// only its digest.
+// which must be kept to try it again, aside). The text of a gift's message
+// stands nowhere, only its digest. What a webhook brings, a thank-you note
+// among it, stands in inbox/ and body/ until it expires.
 //
-// Format 1 had no missed/ and did not count ambiguous links.
-const format = 2
+// Format 1 had no missed/ and did not count ambiguous links. Format 2 had no
+// events.
+const format = 3
 
 // The buckets.
 const (
@@ -48,6 +56,11 @@ const (
 	bucketMissed     = "missed"
 	bucketQuarantine = "quarantine"
 	bucketAudit      = "audit"
+	bucketInbox      = "inbox"
+	bucketBody       = "body"
+	bucketSeen       = "seen"
+	bucketDue        = "due"
+	bucketWaiting    = "waiting"
 	bucketCheckpoint = "checkpoint"
 	bucketMeta       = "meta"
 )
@@ -69,6 +82,8 @@ const (
 // buckets are all buckets of one transaction.
 type buckets struct {
 	gift, object, person, orphan, missed, quarantine, audit, checkpoint, meta *bbolt.Bucket
+
+	inbox, body, seen, due, waiting *bbolt.Bucket // of events
 }
 
 // slots pairs the buckets with their names.
@@ -81,6 +96,11 @@ func (b *buckets) slots() map[string]**bbolt.Bucket {
 		bucketMissed:     &b.missed,
 		bucketQuarantine: &b.quarantine,
 		bucketAudit:      &b.audit,
+		bucketInbox:      &b.inbox,
+		bucketBody:       &b.body,
+		bucketSeen:       &b.seen,
+		bucketDue:        &b.due,
+		bucketWaiting:    &b.waiting,
 		bucketCheckpoint: &b.checkpoint,
 		bucketMeta:       &b.meta,
 	}
@@ -174,7 +194,8 @@ func personKey(mac []byte, id string) []byte {
 	return append(mac[:macLen:macLen], id...)
 }
 
-func auditKey(seq uint64) []byte {
+// seqKey is the key of what is numbered: it sorts as the numbers do.
+func seqKey(seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(nil, seq)
 }
 

@@ -20,6 +20,9 @@ type Store struct {
 	file   *os.File // bbolt's
 	secret []byte   // key of the HMACs
 
+	queueLimit queueSize // of events
+	intake     intake    // of events
+
 	writing sync.Mutex // held by a commit, and by a check, which wants none meanwhile
 
 	mu     sync.Mutex

@@ -60,4 +60,5 @@ type Commit struct {
 	Audit       []AuditEntry          // appended
 	Checkpoints map[string]Checkpoint // by name
 	Meta        map[string][]byte     // by name; nil value removes
+	Events      []Event               // by Seq: their new State, TransactionID, Reason, Attempts, NextTry and DoneAt
 }

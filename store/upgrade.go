@@ -24,52 +24,68 @@ func readFormat(tx *bbolt.Tx) (int, error) {
 	return v, nil
 }
 
-// upgrade makes a file of format 1 one of format 2, in one transaction: with a
-// bucket for missed addresses, and its ambiguous links counted.
+// addedBuckets are the buckets that a format brought.
+var addedBuckets = map[int][]string{
+	2: {bucketMissed},
+	3: {bucketInbox, bucketBody, bucketSeen, bucketDue, bucketWaiting},
+}
+
+// upgrade makes a file of an older format one of this format, in one
+// transaction.
 func (s *Store) upgrade() error {
-	old := false
-	err := s.view(func(tx *bbolt.Tx) error {
-		v, err := readFormat(tx)
-		old = v == 1
+	have := 0
+	err := s.view(func(tx *bbolt.Tx) (err error) {
+		have, err = readFormat(tx)
 		return err
 	})
-	if err != nil || !old {
+	if err != nil || have >= format {
 		return err
 	}
 	return s.update(func(tx *bbolt.Tx) error {
-		if _, err := tx.CreateBucketIfNotExists([]byte(bucketMissed)); err != nil {
-			return err
+		for v := have + 1; v <= format; v++ {
+			for _, name := range addedBuckets[v] {
+				if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+					return err
+				}
+			}
 		}
 		b, err := openBuckets(tx)
 		if err != nil {
 			return err
 		}
-		c, err := readCounts(b.meta)
-		if err != nil {
-			return err
-		}
-		c.Ambiguous = 0
-		err = b.gift.ForEach(func(key, sealed []byte) error {
-			value, err := unseal(key, sealed)
-			if err != nil {
+		if have == 1 {
+			if err := countAmbiguous(b); err != nil {
 				return err
 			}
-			g, err := decodeGift(string(key), value)
-			if err == nil && entriesOf(g).ambiguous {
-				c.Ambiguous++
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		value, err := json.Marshal(c)
-		if err != nil {
-			return err
-		}
-		if err := put(b.meta, []byte(keyCounts), value); err != nil {
-			return err
 		}
 		return put(b.meta, []byte(keyFormat), strconv.AppendInt(nil, format, 10))
 	})
+}
+
+// countAmbiguous counts the ambiguous links, which format 1 did not.
+func countAmbiguous(b *buckets) error {
+	c, err := readCounts(b.meta)
+	if err != nil {
+		return err
+	}
+	c.Ambiguous = 0
+	err = b.gift.ForEach(func(key, sealed []byte) error {
+		value, err := unseal(key, sealed)
+		if err != nil {
+			return err
+		}
+		g, err := decodeGift(string(key), value)
+		if err == nil && entriesOf(g).ambiguous {
+			c.Ambiguous++
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	value, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return put(b.meta, []byte(keyCounts), value)
 }

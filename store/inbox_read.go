@@ -1,0 +1,143 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// DueEvents returns up to limit events that are to be worked on now: the
+// pending ones that were never tried, oldest first, then those whose NextTry
+// has come, waiting ones among them, in the order of that.
+func (s *Store) DueEvents(now time.Time, limit int) ([]Event, error) {
+	var due []Event
+	err := s.view(func(tx *bbolt.Tx) error {
+		b, err := openBuckets(tx)
+		if err != nil {
+			return err
+		}
+		end := seqKey(dueSecond(now) + 1)
+		c := b.due.Cursor()
+		for k, v := c.First(); k != nil && bytes.Compare(k, end) < 0 && len(due) < limit; k, v = c.Next() {
+			if _, err := unseal(k, v); err != nil {
+				return err
+			}
+			e, err := b.indexed(k[min(8, len(k)):])
+			if err != nil {
+				return err
+			}
+			if !e.NextTry.After(now) { // later in this second
+				due = append(due, *e)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return due, nil
+}
+
+// waitingStep is how many events WaitingFor returns of one transaction.
+const waitingStep = 500
+
+// WaitingFor returns the events that wait for the transactions, by id, oldest
+// first; an event that has several of the ids is there under each. More than
+// 500 for one id are more than one commit should hold: the next come with the
+// next call, when those wait no longer.
+func (s *Store) WaitingFor(ids []string) (map[string][]Event, error) {
+	found := make(map[string][]Event)
+	err := s.view(func(tx *bbolt.Tx) error {
+		b, err := openBuckets(tx)
+		if err != nil {
+			return err
+		}
+		c := b.waiting.Cursor()
+		for _, id := range ids {
+			if validID(id) != nil { // no event waits for it
+				continue
+			}
+			var events []Event
+			prefix := waitingPrefix(id)
+			for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix) && len(events) < waitingStep; k, v = c.Next() {
+				if _, err := unseal(k, v); err != nil {
+					return err
+				}
+				e, err := b.indexed(k[len(prefix):])
+				if err != nil {
+					return err
+				}
+				events = append(events, *e)
+			}
+			if events != nil {
+				found[id] = events
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// An EventFilter says which events are meant. The zero filter means all.
+type EventFilter struct {
+	State         EventState // "" for any
+	TransactionID string     // that the event has, or may have; "" for any
+	Since         time.Time  // received then or later; zero for any time
+	After         uint64     // with a greater number
+	Limit         int        // how many at most; 0 for all
+}
+
+func (f *EventFilter) means(e *Event) bool {
+	return (f.State == "" || e.State == f.State) &&
+		(f.TransactionID == "" || e.TransactionID == f.TransactionID || slices.Contains(e.Aliases, f.TransactionID)) &&
+		!e.ReceivedAt.Before(f.Since)
+}
+
+// Events yields the events that a filter means, oldest first. Like the
+// journal's listings it holds no transaction while the caller has the turn.
+func (s *Store) Events(ctx context.Context, f EventFilter) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		left := f.Limit
+		for e, err := range scan(ctx, s, bucketInbox, string(seqKey(f.After)), decodeEvent) {
+			if err != nil {
+				yield(Event{}, err)
+				return
+			}
+			if !f.means(&e) {
+				continue
+			}
+			if !yield(e, nil) {
+				return
+			}
+			if left--; left == 0 {
+				return
+			}
+		}
+	}
+}
+
+// EventBody returns the raw body of an event. Repeats have none.
+func (s *Store) EventBody(seq uint64) (body []byte, ok bool, err error) {
+	ok, err = s.find(bucketBody, seqKey(seq), func(value []byte) error {
+		body = append([]byte{}, value...)
+		return nil
+	})
+	return body, ok, err
+}
+
+// EventCounts returns how many events there are by state, and how many bytes
+// the bodies of the pending and waiting ones have, without reading them.
+func (s *Store) EventCounts() (byState map[EventState]int, queued int64, err error) {
+	c, err := s.counts()
+	if c.Events == nil {
+		c.Events = make(map[EventState]int)
+	}
+	return c.Events, c.Queued, err
+}

@@ -1,0 +1,217 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// TestReceiveAllOrNothing: a call for whose events there is no room leaves none
+// of them, and repeats need no room.
+func TestReceiveAllOrNothing(t *testing.T) {
+	path := statePath(t)
+	openAt(t, path).Close()
+	s, err := Open(path, Options{InboxEvents: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	receive(t, s, claim(1), claim(2))
+	if _, err := s.Receive(t.Context(), claim(3), claim(4)); !errors.Is(err, ErrInboxFull) {
+		t.Errorf("two more: %v; want ErrInboxFull", err)
+	}
+	listed := claim(5)
+	listed.Effect = EffectListed
+	got := receive(t, s, claim(1), claim(3), claim(3), listed)
+	if diff := cmp.Diff([]Receipt{{3, 1}, {4, 0}, {5, 4}, {6, 0}}, got); diff != "" {
+		t.Errorf("receipts (-want +got):\n%s", diff)
+	}
+	if n := len(collect(t, s.Events(t.Context(), EventFilter{}))); n != 6 {
+		t.Errorf("%d events, want 6", n)
+	}
+	for _, bad := range []Event{{}, {Dialect: "d", Key: "k", ReceivedAt: hookTime}, {Dialect: "d", Key: "k", Effect: EffectClaim}, {Dialect: "d", ReceivedAt: hookTime, Effect: EffectClaim}} {
+		if _, err := s.Receive(t.Context(), claim(1), bad); err == nil {
+			t.Errorf("%+v was accepted", bad)
+		}
+	}
+	// Once there is room, it goes on.
+	e := claim(1)
+	e.Seq, e.State, e.DoneAt = 1, EventApplied, hookTime
+	commit(t, s, Commit{Events: []Event{e}})
+	receive(t, s, claim(4))
+	// A commit may overfill the queue; what adds nothing to it still has room.
+	commit(t, s, Commit{Events: []Event{{Seq: 1, State: EventPending}}})
+	receive(t, s, claim(1), listed)
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestInboxBytes: the bodies that wait to be worked off are bounded too.
+func TestInboxBytes(t *testing.T) {
+	path := statePath(t)
+	openAt(t, path).Close()
+	s, err := Open(path, Options{InboxBytes: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	large := claim(1)
+	large.Body = make([]byte, 1000)
+	receive(t, s, large)
+	if _, err := s.Receive(t.Context(), claim(2)); !errors.Is(err, ErrInboxFull) {
+		t.Errorf("%v; want ErrInboxFull", err)
+	}
+	if _, queued, err := s.EventCounts(); queued != 1000 || err != nil {
+		t.Errorf("%d bytes are queued (%v)", queued, err)
+	}
+}
+
+// TestEventsGoWithGifts: a commit of which one event cannot be kept leaves the
+// gifts alone as well.
+func TestEventsGoWithGifts(t *testing.T) {
+	s := openAt(t, statePath(t))
+	receive(t, s, claim(1), claim(1))
+	gift := plan.Stored{ObjectID: "1", Gift: plan.Gift{ID: "T-1"}}
+	for what, e := range map[string]Event{
+		"unknown":      {Seq: 3, State: EventApplied},
+		"no state":     {Seq: 1},
+		"no such":      {Seq: 1, State: "lost"},
+		"made repeat":  {Seq: 1, State: EventDuplicate},
+		"was a repeat": {Seq: 2, State: EventPending},
+	} {
+		if err := s.Commit(Commit{Gifts: []plan.Stored{gift}, Events: []Event{{Seq: 1, State: EventApplied}, e}}); err == nil {
+			t.Errorf("%s: accepted", what)
+		}
+		if n, err := s.Count(); n != 0 || err != nil {
+			t.Errorf("%s: %d gifts were kept (%v)", what, n, err)
+		}
+	}
+	if _, err := s.Replay(t.Context(), []uint64{1, 3}); err == nil {
+		t.Error("replaying an event that is not there: no error")
+	}
+	commit(t, s, Commit{Gifts: []plan.Stored{gift}, Events: []Event{{Seq: 1, State: EventApplied, TransactionID: "T-1", DoneAt: hookTime}}})
+	got := collect(t, s.Events(t.Context(), EventFilter{State: EventApplied, TransactionID: "T-1"}))
+	want := claim(1)
+	want.Seq, want.State, want.DoneAt, want.Size, want.Body = 1, EventApplied, hookTime, len(want.Body), nil
+	if diff := cmp.Diff([]Event{want}, got, equal); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestManyEvents works on more of them than one step holds.
+func TestManyEvents(t *testing.T) {
+	s := openAt(t, statePath(t))
+	const n = stepOf + 100
+	var events []Event
+	for i := range n {
+		events = append(events, claim(i))
+	}
+	receive(t, s, events...)
+	var seqs []uint64
+	var c Commit
+	for e, err := range s.Events(t.Context(), EventFilter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		seqs = append(seqs, e.Seq)
+		e.State, e.TransactionID = EventWaiting, "T"
+		c.Events = append(c.Events, e)
+	}
+	commit(t, s, c)
+	if waiting := must[map[string][]Event](t)(s.WaitingFor([]string{"T"})); len(waiting["T"]) != waitingStep {
+		t.Errorf("%d events wait for T, want the first %d", len(waiting["T"]), waitingStep)
+	}
+	if done, err := s.Replay(t.Context(), seqs); done != n || err != nil {
+		t.Errorf("replayed %d: %v", done, err)
+	}
+	if due := must[[]Event](t)(s.DueEvents(hookTime, n+1)); len(due) != n {
+		t.Errorf("%d are due, want %d", len(due), n)
+	}
+	for i := range c.Events {
+		c.Events[i].State = EventRefused
+	}
+	commit(t, s, c)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Expire(cancelled, hookTime.Add(eventRetention)); !errors.Is(err, context.Canceled) {
+		t.Errorf("Expire, cancelled: %v", err)
+	}
+	if _, err := s.Replay(cancelled, seqs); !errors.Is(err, context.Canceled) {
+		t.Errorf("Replay, cancelled: %v", err)
+	}
+	for want := n; want >= 0; want -= n {
+		if done, err := s.Expire(t.Context(), hookTime.Add(eventRetention)); done != want || err != nil {
+			t.Errorf("expired %d (%v), want %d", done, err, want)
+		}
+	}
+	if receipts := receive(t, s, claim(0)); receipts[0] != (Receipt{Seq: n + 1}) {
+		t.Errorf("an event that had expired: %+v; want a new one, with a number of its own", receipts[0])
+	}
+}
+
+// TestRepeatKeepsNothingPersonal looks for the note of a repeat in what is kept.
+func TestRepeatKeepsNothingPersonal(t *testing.T) {
+	s := openAt(t, statePath(t))
+	e := claim(1)
+	receive(t, s, e)
+	e.ThankYouNote, e.Aliases, e.Body = "so kind", []string{"REF1"}, []byte("so kind")
+	receive(t, s, e)
+	for e, err := range s.Events(t.Context(), EventFilter{State: EventDuplicate}) {
+		if err != nil || e.ThankYouNote != "" || e.Aliases != nil || e.Size != 0 {
+			t.Errorf("%+v, %v", e, err)
+		}
+	}
+	if body, ok, err := s.EventBody(2); ok || err != nil {
+		t.Errorf("the repeat has a body: %q, %v", body, err)
+	}
+}
+
+// TestThirtyDays walks over the edges of what is remembered for 30 days.
+func TestThirtyDays(t *testing.T) {
+	s := openAt(t, statePath(t))
+	at := func(d time.Duration) Event {
+		e := claim(1)
+		e.ReceivedAt = hookTime.Add(d)
+		return e
+	}
+	done := func(seq uint64, when time.Time) {
+		t.Helper()
+		commit(t, s, Commit{Events: []Event{{Seq: seq, State: EventApplied, DoneAt: when}}})
+	}
+	expire := func(when time.Time, want int) {
+		t.Helper()
+		if n, err := s.Expire(t.Context(), when); n != want || err != nil {
+			t.Errorf("at %v: %d expired (%v), want %d", when, n, err, want)
+		}
+	}
+	const month = eventRetention
+	got := receive(t, s, at(0), at(month-1), at(month), at(month+1), at(-1))
+	if diff := cmp.Diff([]Receipt{{1, 0}, {2, 1}, {3, 0}, {4, 3}, {5, 3}}, got); diff != "" {
+		t.Errorf("receipts (-want +got):\n%s", diff)
+	}
+
+	expire(hookTime.Add(10*month), 3) // the repeats; the others are pending
+	done(1, hookTime.Add(month/2))
+	expire(hookTime.Add(month+month/2-1), 0)
+	expire(hookTime.Add(month+month/2), 1)
+	// The key is that of the event which was received last.
+	if got := receive(t, s, at(2*month-1)); got[0].DuplicateOf != 3 {
+		t.Errorf("%+v; want a repeat of 3", got[0])
+	}
+	// What comes to its end late is kept for people to see; its key has passed on.
+	done(3, hookTime.Add(5*month))
+	if got := receive(t, s, at(2*month)); got[0].DuplicateOf != 0 {
+		t.Errorf("%+v; want a new event", got[0])
+	}
+	expire(hookTime.Add(3*month), 1)
+	expire(hookTime.Add(6*month), 1)
+	if n, err := s.removeEvents([]uint64{7, 99}, hookTime.Add(10*month)); n != 0 || err != nil {
+		t.Errorf("removed %d that were replayed or removed meanwhile (%v)", n, err)
+	}
+}
