@@ -16,6 +16,7 @@ const (
 	metaStages   = "stages"    // map of deal stage id → label
 	metaRereads  = "rereads"   // rereads
 	metaLastSync = "last_sync" // time.Time: when the last run finished without error
+	metaLastSlot = "last_slot" // time.Time: when the last scheduled run of the daemon that ended had begun
 )
 
 // An account is what the portal's pinned HubSpot account is known to be.
