@@ -38,6 +38,8 @@ type SourceAPI interface {
 // input, in input order.
 type CRM interface {
 	Account(context.Context) (*hubspot.Account, error)
+	Scopes(context.Context) ([]string, error)
+	Peer() hubspot.Peer
 	Schemas(context.Context) ([]hubspot.Schema, error)
 	CreateSchema(context.Context, hubspot.NewSchema) (*hubspot.Schema, error)
 	CreateAssociationDefinition(ctx context.Context, objectType, toTypeID, name string) error
@@ -45,6 +47,7 @@ type CRM interface {
 	PropertyGroups(ctx context.Context, objectType string) ([]hubspot.PropertyGroup, error)
 	CreatePropertyGroup(context.Context, string, hubspot.PropertyGroup) error
 	Properties(ctx context.Context, objectType string) ([]hubspot.Property, error)
+	ArchivedProperties(ctx context.Context, objectType string) ([]hubspot.Property, error)
 	CreateProperties(ctx context.Context, objectType string, in []hubspot.Property) ([]error, error)
 	UpdateProperty(ctx context.Context, objectType, name string, patch hubspot.PropertyPatch) error
 	Pipelines(ctx context.Context, objectType string) ([]hubspot.Pipeline, error)
@@ -165,7 +168,7 @@ type run struct {
 	linked               int // associations created
 	refused              int // associations that HubSpot refused
 	changes              []PlannedChange
-	schema               []string // changes to the schema that a dry run plans
+	schema               []string // changes to the schema that a dry run plans, or an Adopt makes
 	perKind              map[plan.Action]int
 	identified           bool      // the token belongs to the right account
 	staged               bool      // deal stages were read in this run
@@ -207,6 +210,8 @@ func (r *run) do(ctx context.Context) error {
 		return r.reassociateAll(ctx)
 	case Restore:
 		return r.restore(ctx)
+	case Adopt:
+		return r.takeOver(ctx)
 	case Incremental:
 		cp, ok, err := r.Journal.Checkpoint(backfillCheckpoint)
 		if err != nil {

@@ -42,6 +42,7 @@ type Client struct {
 	retries                 retrypolicy.RetryPolicy[*answer]
 	log                     *slog.Logger
 	calls                   atomic.Int64
+	peer                    atomic.Pointer[Peer]
 }
 
 // New checks the configuration and returns a client. Nothing is sent. Its
