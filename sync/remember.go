@@ -15,6 +15,7 @@ const (
 	metaCreating = "creating"  // name of the custom object that is being created
 	metaStages   = "stages"    // map of deal stage id → label
 	metaRereads  = "rereads"   // rereads
+	metaSource   = "source"    // []feed: what the portal has been fed from
 	metaLastSync = "last_sync" // time.Time: when the last run finished without error
 	metaLastSlot = "last_slot" // time.Time: when the last scheduled run of the daemon that ended had begun
 )

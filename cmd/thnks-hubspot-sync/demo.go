@@ -109,7 +109,8 @@ func (s *session) tell(ctx context.Context, w io.Writer) error {
 	}
 	if len(q.Records) > 0 {
 		fmt.Fprintln(w)
-		printQuarantine(w, q, shownQuarantine)
+		printGroups(w, q)
+		printRecords(w, q, shownQuarantine)
 	}
 	rep, err := s.stats(ctx, p)
 	if err != nil {
