@@ -56,15 +56,17 @@ func (r *run) remember(name string, v any) error {
 }
 
 // PortalZone returns the time zone of the portal's HubSpot account as it was
-// learnt, and UTC before that.
+// learnt, and nil before that.
 func PortalZone(j Journal) *time.Location {
 	var a account
-	if ok, err := recall(j, metaAccount, &a); ok && err == nil {
-		if loc, err := time.LoadLocation(a.TimeZone); err == nil {
-			return loc
-		}
+	if ok, err := recall(j, metaAccount, &a); !ok || err != nil {
+		return nil
 	}
-	return time.UTC
+	loc, err := time.LoadLocation(a.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return loc
 }
 
 // Stages returns the labels of the deal stages that links were made at, by

@@ -3,7 +3,6 @@ package thnksapi
 import (
 	"encoding/json"
 	"errors"
-	"time"
 )
 
 // ErrNoID is in the Err of a row of an export file that names no transaction.
@@ -14,9 +13,9 @@ var ErrNoID = errors.New("the row has no transaction id; without one it cannot b
 // they do not come from the API: from an export file, say. It is immutable.
 type Decoder struct{ reader *reader }
 
-// NewDecoder checks the dialect and returns a decoder. Times that name no zone
-// are in the given one, nil being UTC. Its error names every wrong setting.
-func NewDecoder(d Dialect, zone *time.Location) (*Decoder, error) {
+// NewDecoder checks the dialect and returns a decoder. Its error names every
+// wrong setting.
+func NewDecoder(d Dialect, zone Zone) (*Decoder, error) {
 	c, err := compile(d, zone)
 	if err != nil {
 		return nil, err

@@ -91,14 +91,9 @@ func (a *app) listQuarantine(ctx context.Context, f quarantineFlags) error {
 	return worst.asError()
 }
 
-// quarantined reads one portal's quarantine.
+// quarantined asks for one portal's quarantine.
 func (s *session) quarantined(ctx context.Context, portal string) (giftsync.QuarantineList, error) {
-	j, err := s.readState(portal)
-	if err != nil {
-		return giftsync.QuarantineList{}, err
-	}
-	defer j.Close()
-	return giftsync.Quarantined(ctx, portal, j)
+	return ask(s, func(d desk) (giftsync.QuarantineList, error) { return d.Quarantine(ctx, portal) })
 }
 
 // reasonWidth is where the reasons' lines are broken, in columns: they are

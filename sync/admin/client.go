@@ -232,7 +232,7 @@ func runBroken(ctx context.Context, req giftsync.Request, err error) error {
 	case ctx.Err() != nil && req.DryRun:
 		return context.Cause(ctx)
 	case ctx.Err() != nil:
-		what, err = "the run goes on in the daemon", context.Cause(ctx)
+		return ErrGoesOn
 	case req.DryRun:
 		what = "the daemon ended or was stopped while the dry run was under way: ask again"
 	}

@@ -42,6 +42,10 @@ var ErrUnknownPortal = errors.New("the daemon has no portal")
 // ErrNotRunning says that no daemon answers on the socket.
 var ErrNotRunning = errors.New("no daemon runs with this state directory")
 
+// ErrGoesOn says that nobody follows the run any more, and that the daemon
+// finishes it all the same.
+var ErrGoesOn = errors.New("interrupted; the run goes on in the daemon")
+
 // ErrVersion says that the two ends do not understand each other.
 var ErrVersion = errors.New("the daemon runs another version of this program: restart it")
 

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"thnks-hubspot-sync/thnksapi"
 )
@@ -23,7 +22,7 @@ type Config struct {
 	// Dialect has the status words, the forms of times and the default
 	// currency; the rest of it is the API's alone.
 	Dialect thnksapi.Dialect
-	Zone    *time.Location // of times that name no zone; nil is UTC
+	Zone    thnksapi.Zone // of times that name none
 }
 
 // timeFormats are tried after the dialect's. None can mean two days.

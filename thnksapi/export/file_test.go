@@ -24,7 +24,7 @@ func format(t testing.TB, columns map[string]string) *Format {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := New(Config{Columns: columns, Dialect: thnksapi.DefaultDialect(), Zone: amsterdam})
+	f, err := New(Config{Columns: columns, Dialect: thnksapi.DefaultDialect(), Zone: func() *time.Location { return amsterdam }})
 	if err != nil {
 		t.Fatal(err)
 	}
