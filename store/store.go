@@ -23,7 +23,7 @@ type Store struct {
 	queueLimit queueSize // of events
 	intake     intake    // of events
 
-	writing sync.Mutex // held by a commit, and by a check, which wants none meanwhile
+	writing sync.Mutex // held by a commit, and by a check of the pages, which wants none meanwhile
 
 	mu     sync.Mutex
 	broken error // why no more work is done; nil while all is well

@@ -44,7 +44,7 @@ var testArrows = map[string]string{
 	"hubspot":         "hubspot/hubspottest",
 	"thnksapi":        "thnksapi/thnksapitest",
 	"thnksapi/export": "thnksapi/thnksapitest",
-	"sync":            "hubspot/hubspottest thnksapi/thnksapitest golang.org/x/oauth2",
+	"sync":            "hubspot/hubspottest thnksapi/export thnksapi/thnksapitest golang.org/x/oauth2",
 }
 
 // libraries are the modules that only some rooms may import; prefixes of

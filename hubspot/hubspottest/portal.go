@@ -172,9 +172,11 @@ func (p *Portal) write(w http.ResponseWriter, c *call, a answer) {
 	_, _ = w.Write(a.body) // the caller has gone; there is nobody to tell
 }
 
-// writeHeader sends names in lower case, as HubSpot does on the wire.
+// writeHeader sends names in lower case, as HubSpot does on the wire; all but
+// Date, which net/http's server would send a second time.
 func (c *call) writeHeader(w http.ResponseWriter, a answer) {
 	h := w.Header()
+	h.Set("Date", c.now.Add(c.p.opt.ClockSkew).UTC().Format(http.TimeFormat))
 	h["x-hubspot-correlation-id"] = []string{c.correlation}
 	for _, kv := range c.rateHeader {
 		h[kv[0]] = []string{kv[1]}
