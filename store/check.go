@@ -14,8 +14,9 @@ import (
 // returns a [*CorruptError] when they do not.
 //
 // Commits and received events wait while the pages are gone through, about a
-// second for a million gifts. The contents, which take ten times as long, are read as they were at
-// one moment, and commits go on; only one that must map a larger file waits.
+// second for a million gifts. The contents, which take ten times as long, are
+// read as they were at one moment, and commits go on; only one that must map a
+// larger file waits.
 func (s *Store) Check(ctx context.Context) error {
 	return s.guarded(func() error {
 		if err := s.checkStructure(); err != nil {
