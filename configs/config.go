@@ -148,7 +148,11 @@ type GiftEvents struct {
 	TimestampHeader string   `yaml:"timestamp_header"`
 	SecretFiles     []string `yaml:"secret_files"` // several while one is being replaced
 	TokenFiles      []string `yaml:"token_files"`
-	CompanyID       string   `yaml:"company_id"`
+	// CompanyID, when set, must be the company that an event names.
+	CompanyID string `yaml:"company_id"`
+	// MetadataKeys are the keys of an event's metadata whose values are
+	// transaction ids, for senders whose gift ids are not.
+	MetadataKeys []string `yaml:"metadata_keys"`
 }
 
 // The values of [GiftEvents.Scheme].

@@ -187,6 +187,9 @@ func (r *report) giftEvents(at string, g GiftEvents) {
 		r.oneOf(at+".scheme", g.Scheme, SchemeStandard, SchemeHMAC, SchemeToken)
 		return
 	}
+	for i, key := range g.MetadataKeys {
+		r.required(fmt.Sprintf("%s.metadata_keys[%d]", at, i), key)
+	}
 	for _, s := range []struct {
 		key     string
 		given   bool

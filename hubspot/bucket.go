@@ -16,13 +16,15 @@ import (
 // which only HubSpot knows; a slot is therefore used again no earlier than an
 // interval after the call that had it was counted, whatever the latency.
 // Waiting calls are served in order of arrival, at the very moment a slot
-// becomes free. A nil bucket paces nothing.
+// becomes free. See [Urgent] for calls that come first, and for which the others
+// are spread. A nil bucket paces nothing.
 type bucket struct {
 	learns bool // whether headers set limit and interval and tell of foreign calls
 	most   int  // calls in 10 s at most, 0 for no cap
 
 	mu       sync.Mutex
 	limit    int
+	spare    int // further calls that the limit has room for, for urgent ones alone
 	interval time.Duration
 
 	begun    int         // slots ever taken
@@ -34,7 +36,10 @@ type bucket struct {
 	stoppedUntil time.Time
 	stopped      error // what acquire returns before stoppedUntil
 
-	queue []*waiter
+	urgentAt   time.Time // when an urgent call came last
+	ordinaryAt time.Time // when another last got its slot
+
+	queue []*waiter   // urgent ones first
 	timer *time.Timer // serves the queue when a slot or a pause expires
 }
 
@@ -45,6 +50,7 @@ type slot struct {
 }
 
 type waiter struct {
+	urgent bool
 	served chan struct{} // closed once slot or err is set
 	slot   slot
 	err    error
@@ -78,9 +84,9 @@ func (b *bucket) acquire(ctx context.Context) (slot, error) {
 	if err := ctx.Err(); err != nil || b == nil {
 		return slot{}, err
 	}
-	w := &waiter{served: make(chan struct{})}
+	w := &waiter{urgent: isUrgent(ctx), served: make(chan struct{})}
 	b.mu.Lock()
-	b.queue = append(b.queue, w)
+	b.enqueue(w)
 	b.serve()
 	b.mu.Unlock()
 
@@ -113,6 +119,7 @@ func (b *bucket) release(s slot, learned allowance) {
 	b.answered = append(b.answered, now)
 	if b.learns && learned.max > 0 {
 		b.limit = max(learned.max*95/100, 1)
+		b.spare = learned.max - b.limit
 		if learned.interval > 0 {
 			b.interval = learned.interval
 		}
@@ -199,10 +206,16 @@ func (b *bucket) serve() {
 		case now.Before(b.pausedUntil):
 			b.wakeAfter(b.pausedUntil.Sub(now))
 			return
-		case b.occupied() >= b.allowed():
+		case b.occupied() >= b.allowed(w):
 			b.awaitSlot(now)
 			return
+		case now.Before(b.spread(w, now)):
+			b.wakeAfter(b.spread(w, now).Sub(now))
+			return
 		default:
+			if !w.urgent {
+				b.ordinaryAt = now
+			}
 			b.begun++
 			b.inFlight++
 			w.slot = slot{occupied: b.occupied(), begun: b.begun}
@@ -224,10 +237,13 @@ func (b *bucket) expire(now time.Time) {
 
 func (b *bucket) occupied() int { return b.inFlight + len(b.answered) }
 
-// allowed returns how many slots may be occupied now: the limit less what
-// others use. One always may, so that we notice when they stop.
-func (b *bucket) allowed() int {
+// allowed returns how many slots may be occupied once w has one: the limit less
+// what others use. One always may, so that we notice when they stop.
+func (b *bucket) allowed(w *waiter) int {
 	n := b.limit
+	if w.urgent {
+		n += b.spare
+	}
 	if len(b.foreign) > 0 {
 		n -= b.foreign[0].calls
 	}

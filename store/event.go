@@ -25,6 +25,7 @@ type Event struct {
 	At            time.Time   // when that was reached
 	Signed        bool        // false where anybody who knows a token could have said it
 	ParcelStatus  string
+	ParcelAt      time.Time // since when the parcel is there
 	ThankYouNote  string
 	Effect        Effect
 	Reason        string // why the content is unknown, or why the event could not be applied

@@ -68,7 +68,7 @@ func (m *inboxModel) receive(e Event) (Receipt, bool) {
 	of := m.seen[key]
 	if of != 0 && e.ReceivedAt.Sub(m.events[of].ReceivedAt) < eventRetention {
 		e.State, e.DuplicateOf, e.DoneAt = EventDuplicate, of, e.ReceivedAt
-		e.Aliases, e.ParcelStatus, e.ThankYouNote, e.Reason, e.Body = nil, "", "", "", nil
+		e.Aliases, e.ParcelStatus, e.ParcelAt, e.ThankYouNote, e.Reason, e.Body = nil, "", time.Time{}, "", "", nil
 	} else {
 		of = 0
 		e.Size = len(e.Body)
@@ -213,6 +213,7 @@ func anyEvent() *rapid.Generator[Event] {
 			At:            anyTime().Draw(t, "at").UTC(),
 			Signed:        rapid.Bool().Draw(t, "signed"),
 			ParcelStatus:  text.Draw(t, "parcel"),
+			ParcelAt:      anyTime().Draw(t, "parcel at").UTC(),
 			ThankYouNote:  text.Draw(t, "note"),
 			Effect:        rapid.SampledFrom([]Effect{EffectClaim, EffectDetail, EffectListed, EffectUnknown}).Draw(t, "effect"),
 			Reason:        text.Draw(t, "reason"),

@@ -28,6 +28,7 @@ const (
 	eventAttempts
 	eventNextTry
 	eventDone
+	eventParcelAt
 )
 
 // encodeEvent is the record of an event, without its number, which is its key,
@@ -57,6 +58,7 @@ func encodeEvent(v *Event) []byte {
 	e.number(eventAttempts, uint64(v.Attempts))
 	e.time(eventNextTry, v.NextTry)
 	e.time(eventDone, v.DoneAt)
+	e.time(eventParcelAt, v.ParcelAt)
 	return e
 }
 
@@ -108,6 +110,8 @@ func decodeEvent(key, record []byte) (Event, error) {
 			v.NextTry = d.time()
 		case eventDone:
 			v.DoneAt = d.time()
+		case eventParcelAt:
+			v.ParcelAt = d.time()
 		}
 	}
 	if d.err != nil || v.State == "" {

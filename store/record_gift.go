@@ -38,9 +38,11 @@ const (
 	giftTime // a claim record, repeated
 	giftCreated
 	giftUpdated
-	giftClaim // a claim record, repeated
-	giftKnown // a claim record: the last status we knew the word for, and its version
-	giftAsOf  // a claim record, repeated: a status whose time an older version gave, and that version
+	giftClaim  // a claim record, repeated
+	giftKnown  // a claim record: the last status we knew the word for, and its version
+	giftAsOf   // a claim record, repeated: a status whose time an older version gave, and that version
+	giftParcel // a claim record: where the parcel is, and since when
+	giftThanks // a claim record: the digest of the thank-you note, and its time
 )
 
 // The fields of a link record.
@@ -53,14 +55,14 @@ const (
 	linkRefused
 )
 
-// The fields of a claim record: a status and when it was reached.
+// The fields of a claim record: a status or another text, and its time.
 const (
 	claimStatus = iota + 1
 	claimAt
 )
 
 // encodeGift is the record of a gift, without its id, which is its key, and
-// without the text of its message.
+// without the texts of its message and its thank-you note.
 func encodeGift(st plan.Stored) []byte {
 	g := st.Gift.Redacted()
 	e := make(encoder, 0, 384)
@@ -105,6 +107,12 @@ func encodeGift(st plan.Stored) []byte {
 	}
 	for _, s := range slices.Sorted(maps.Keys(g.AsOf)) {
 		e.record(giftAsOf, encodeClaim(plan.Claim{Status: s, At: g.AsOf[s]}))
+	}
+	if g.Parcel != (plan.Parcel{}) {
+		e.record(giftParcel, encodeClaim(plan.Claim{Status: plan.Status(g.Parcel.Status), At: g.Parcel.At}))
+	}
+	if g.ThankYou != (plan.Note{}) {
+		e.record(giftThanks, encodeClaim(plan.Claim{Status: plan.Status(g.ThankYou.Digest), At: g.ThankYou.At}))
 	}
 	return e
 }
@@ -193,6 +201,12 @@ func decodeGift(id string, record []byte) (plan.Stored, error) {
 			g.Known, g.KnownAt = c.Status, c.At
 		case giftAsOf:
 			g.AsOf = addTime(g.AsOf, decodeClaim(&d))
+		case giftParcel:
+			c := decodeClaim(&d)
+			g.Parcel = plan.Parcel{Status: string(c.Status), At: c.At}
+		case giftThanks:
+			c := decodeClaim(&d)
+			g.ThankYou = plan.Note{Digest: string(c.Status), At: c.At}
 		}
 	}
 	return st, d.err

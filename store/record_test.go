@@ -91,6 +91,8 @@ func anyStored(id *rapid.Generator[string]) *rapid.Generator[plan.Stored] {
 				AsOf:          rapid.MapOfN(anyStatus(), when, 0, 2).Draw(t, "as of"),
 				Known:         known,
 				KnownAt:       knownAt,
+				Parcel:        plan.Parcel{Status: text.Draw(t, "parcel"), At: when.Draw(t, "parcel at")},
+				ThankYou:      plan.Note{Text: text.Draw(t, "note"), Digest: text.Draw(t, "note digest"), At: when.Draw(t, "note at")},
 				CreatedAt:     when.Draw(t, "created"),
 				UpdatedAt:     when.Draw(t, "updated"),
 				Claims: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) plan.Claim {
@@ -132,14 +134,14 @@ func TestGiftRecordIsStable(t *testing.T) {
 
 // TestGiftRecordKeepsNoMessage looks for the text of a message in the record.
 func TestGiftRecordKeepsNoMessage(t *testing.T) {
-	st := plan.Stored{ObjectID: "1", Gift: plan.Gift{ID: "T", Message: "for your eyes only"}}
+	st := plan.Stored{ObjectID: "1", Gift: plan.Gift{ID: "T", Message: "for your eyes only", ThankYou: plan.Note{Text: "from my eyes"}}}
 	b := encodeGift(st)
 	if bytes.Contains(b, []byte("eyes")) {
 		t.Error("the message stands in the record")
 	}
 	got, err := decodeGift("T", b)
-	if err != nil || got.Gift.MessageDigest != plan.Digest("for your eyes only") {
-		t.Errorf("digest %q, %v", got.Gift.MessageDigest, err)
+	if err != nil || got.Gift.MessageDigest != plan.Digest("for your eyes only") || got.Gift.ThankYou.Digest != plan.Digest("from my eyes") {
+		t.Errorf("digests %q, %q, %v", got.Gift.MessageDigest, got.Gift.ThankYou.Digest, err)
 	}
 }
 
@@ -174,12 +176,15 @@ func TestGiftRecordStays(t *testing.T) {
 		Links: []plan.Link{{Kind: plan.Deal, ID: "5", Stage: "open", Amount: "1.5", At: time.Unix(1, 2).UTC()}},
 		Gift: plan.Gift{
 			ID: "T", Name: "Tea", MessageDigest: "c0ffee", Status: plan.Sent,
-			Times: map[plan.Status]time.Time{plan.Sent: time.Unix(3, 0).UTC()},
+			Times:    map[plan.Status]time.Time{plan.Sent: time.Unix(3, 0).UTC()},
+			Parcel:   plan.Parcel{Status: "lost", At: time.Unix(4, 0).UTC()},
+			ThankYou: plan.Note{Digest: "decaf0", At: time.Unix(5, 0).UTC()},
 		},
 	}
 	const record = "\x04\x11" + "\x08\x01" +
 		"\x0e\x13" + "\x05\x0c\x08\x05\x0e\x04open\x12\x031.5\x16\x02\x02\x02" +
-		"\x11\x0f" + "\x26\x03Tea" + "\x37\x03\xc0\xff\xee" + "\x55\x01" + "\x5e\x05\x05\x01\x0a\x01\x06"
+		"\x11\x0f" + "\x26\x03Tea" + "\x37\x03\xc0\xff\xee" + "\x55\x01" + "\x5e\x05\x05\x01\x0a\x01\x06" +
+		"\x76\x09\x06\x04lost\x0a\x01\x08" + "\x7a\x08\x07\x03\xde\xca\xf0\x0a\x01\x0a"
 	if got := string(encodeGift(st)); got != record {
 		t.Errorf("record\n%q, want\n%q", got, record)
 	}

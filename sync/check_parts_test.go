@@ -110,7 +110,7 @@ func TestSampleIsSpread(t *testing.T) {
 			c = store.Commit{}
 		}
 	}
-	x := &examination{run: &run{Engine: &Engine{Config: Config{Journal: st}}}}
+	x := &examination{run: &run{Engine: &Engine{}, Journal: heldJournal{Journal: st}}}
 	s, err := x.survey(context.Background())
 	if err != nil || len(s.sample) != 100 {
 		t.Fatalf("%d records, error %v; want 100", len(s.sample), err)

@@ -153,7 +153,7 @@ func (x *examination) quarantine(ctx context.Context) {
 
 // file examines the state file and the disk that it is on.
 func (x *examination) file(ctx context.Context) {
-	f, ok := x.Journal.(stateFile)
+	f, ok := x.Engine.Journal.(stateFile)
 	if !ok {
 		x.skip("there is no state file yet", checkState, checkDisk)
 		return

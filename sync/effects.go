@@ -124,7 +124,11 @@ func (b *batch) audit(action string, call *hubspot.Call, giftID string, reasons 
 // quarantine sets a gift aside whose record HubSpot refused.
 func (b *batch) quarantine(c plan.Change, err error) {
 	q := b.refusal(c, err)
-	b.quarantined = append(b.quarantined, q)
+	if b.hearsay(c.Gift.ID) {
+		b.reject(c.Gift.ID, q)
+	} else {
+		b.quarantined = append(b.quarantined, q)
+	}
 	b.tally.add(c.Gift.ID, endQuarantined)
 	b.log.Warn("record quarantined", "transaction", c.Gift.ID, "class", q.Class, "correlation", q.CorrelationID)
 }
@@ -191,7 +195,7 @@ const maxSamples = 3
 // sample keeps some of the refusals that ended a call early, for a person to
 // look at in the quarantine.
 func (b *batch) sample(c plan.Change, err error) {
-	if refused(err) && len(b.samples) < maxSamples {
+	if refused(err) && len(b.samples) < maxSamples && !b.hearsay(c.Gift.ID) {
 		b.samples = append(b.samples, b.refusal(c, err))
 	}
 }
@@ -203,7 +207,10 @@ func (b *batch) stop(fatal bool) {
 	for _, q := range b.quarantined {
 		b.tally.remove(q.Key)
 	}
-	b.quarantined = nil
+	for id := range b.rejected {
+		b.tally.remove(id)
+	}
+	b.quarantined, b.rejected = nil, nil
 	if !fatal {
 		return
 	}
@@ -230,6 +237,9 @@ func (b *batch) judge(changes []plan.Change) error {
 	for _, q := range b.quarantined {
 		classes[q.Key] = q.Class
 	}
+	for id, q := range b.rejected {
+		classes[id] = q.Class
+	}
 	for _, c := range changes {
 		if err := b.refusals.add(classes[c.Gift.ID]); err != nil {
 			return err
@@ -238,7 +248,8 @@ func (b *batch) judge(changes []plan.Change) error {
 	return nil
 }
 
-// commit makes the effects durable, at most commitGifts a transaction. The
+// commit makes the effects durable, at most commitGifts a transaction, each
+// with the events that it comes from. The
 // audit goes with the first of them and last, which may move the checkpoint,
 // with the last: so no effect is without its entry, and the checkpoint never
 // passes a gift that is not recorded. Gifts with links still pending are not
@@ -252,13 +263,14 @@ func (b *batch) commit(last store.Commit) error {
 		if len(e.pending) > 0 {
 			continue
 		}
-		if len(next.Gifts) == commitGifts {
+		if len(next.Gifts) == commitGifts || len(next.Events) >= commitEvents {
 			if err := b.Journal.Commit(next); err != nil {
 				return fmt.Errorf("recording what was written: %w", err)
 			}
 			next = store.Commit{}
 		}
 		next.Gifts = append(next.Gifts, e.stored)
+		next.Events = append(next.Events, b.settle(e.stored)...)
 		b.heal(e.stored.Gift.ID)
 	}
 	for len(b.quarantined) > commitGifts {
@@ -270,6 +282,7 @@ func (b *batch) commit(last store.Commit) error {
 	next.Quarantine, next.Healed = b.quarantined, b.healed
 	next.Missed, next.MissedAt = b.missed, b.started
 	next.Checkpoints, next.Meta = last.Checkpoints, last.Meta
+	next.Events = append(append(next.Events, b.dismiss()...), last.Events...)
 	if empty(next) {
 		return nil
 	}
@@ -280,7 +293,7 @@ func (b *batch) commit(last store.Commit) error {
 }
 
 func empty(c store.Commit) bool {
-	return len(c.Gifts)+len(c.Quarantine)+len(c.Healed)+len(c.Missed)+len(c.Audit)+len(c.Checkpoints)+len(c.Meta) == 0
+	return len(c.Gifts)+len(c.Quarantine)+len(c.Healed)+len(c.Missed)+len(c.Audit)+len(c.Checkpoints)+len(c.Meta)+len(c.Events) == 0
 }
 
 // stored reads a record found in HubSpot as what the journal would hold of it.

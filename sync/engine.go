@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"thnks-hubspot-sync/hubspot"
@@ -84,6 +85,14 @@ type Journal interface {
 	Commit(store.Commit) error
 }
 
+// Inbox holds the webhook events of a portal. [*store.Store] is one. What
+// became of them goes into the journal, by Commit.
+type Inbox interface {
+	DueEvents(now time.Time, limit int) ([]store.Event, error)
+	WaitingFor(ids []string) (map[string][]store.Event, error)
+	Expire(ctx context.Context, now time.Time) (int, error)
+}
+
 // ObjectNames says what the custom object is called where it does not exist
 // yet.
 type ObjectNames struct {
@@ -104,6 +113,7 @@ type Config struct {
 	Sources   []Source // none for a portal that is fed from export files alone
 	CRM       CRM
 	Journal   Journal
+	Inbox     Inbox  // of the same file as Journal; nil where no webhooks come
 	AccountID string // the HubSpot account it must be; "" to learn it once and hold on to it
 	Object    ObjectNames
 	Rules     LinkRules
@@ -118,11 +128,18 @@ type Config struct {
 	DecodeExport func(json.RawMessage) []thnksapi.Row
 }
 
-// An Engine does the runs of one portal, one at a time.
+// An Engine does the runs of one portal, one at a time, and beside them
+// applies the portal's webhook events.
 type Engine struct {
 	Config
 	windowRows int
 	mu         sync.Mutex // held for a run
+	applying   sync.Mutex // held for an Apply
+	chasing    sync.Mutex // held for a Chase
+	expired    time.Time  // when the inbox was last cleared; of a Chase
+	holds      *holds
+	defining   chan struct{} // full while somebody adds to the object's options
+	trusted    atomic.Bool   // the token was seen to belong to the right account
 }
 
 // New returns the engine of one portal.
@@ -130,7 +147,7 @@ func New(cfg Config) *Engine {
 	if cfg.Progress == nil {
 		cfg.Progress = func(Progress) {}
 	}
-	return &Engine{Config: cfg, windowRows: windowRows}
+	return &Engine{Config: cfg, windowRows: windowRows, holds: newHolds(), defining: make(chan struct{}, 1)}
 }
 
 // Run does one pass and reports it. The report is valid with an error too,
@@ -156,10 +173,11 @@ func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
 	return rep, err
 }
 
-// A run is one call of [Engine.Run]: its request, its clock and what it has
-// found out so far.
+// A run is one call of [Engine.Run], [Engine.Apply] or [Engine.Chase]: its
+// request, its clock and what it has found out so far.
 type run struct {
 	*Engine
+	Journal heldJournal // in the place of the engine's
 	req     Request
 	id      string // names the run in the audit
 	mode    Mode
@@ -200,6 +218,7 @@ func (e *Engine) newRun(req Request) *run {
 	for _, s := range e.Sources {
 		r.thnks0 += s.API.Calls()
 	}
+	r.Journal = heldJournal{e.Journal, r}
 	r.people = newPeople(r)
 	r.log = e.Logger.With("portal", e.Portal, "run", r.id)
 	return r
@@ -307,4 +326,5 @@ var (
 	_ CRM       = (*hubspot.Client)(nil)
 	_ SourceAPI = (*thnksapi.Client)(nil)
 	_ Journal   = (*store.Store)(nil)
+	_ Inbox     = (*store.Store)(nil)
 )

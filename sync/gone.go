@@ -4,18 +4,25 @@ import (
 	"context"
 
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
 )
 
 // markGone marks the gifts that a complete listing did not show. Those
 // changed lately are left alone: they may have come in beside the listing.
 func (r *run) markGone(ctx context.Context) error {
-	var c store.Commit
+	var gifts []plan.Stored
 	flush := func() error {
-		if len(c.Gifts) == 0 {
-			return nil
-		}
-		defer func() { c = store.Commit{} }()
-		return r.Journal.Commit(c)
+		defer func() { gifts = nil }()
+		return r.holding(ctx, idsOf(gifts), func() error {
+			now, err := r.refresh(gifts)
+			if err != nil || len(now) == 0 {
+				return err
+			}
+			for i := range now {
+				now[i].Gone = r.started
+			}
+			return r.Journal.Commit(store.Commit{Gifts: now})
+		})
 	}
 	gone := 0
 	for have, err := range r.Journal.All(ctx) {
@@ -29,9 +36,7 @@ func (r *run) markGone(ctx context.Context) error {
 		if r.req.DryRun {
 			continue
 		}
-		have.Gone = r.started
-		c.Gifts = append(c.Gifts, have)
-		if len(c.Gifts) == commitGifts {
+		if gifts = append(gifts, have); len(gifts) == commitGifts {
 			if err := flush(); err != nil {
 				return err
 			}

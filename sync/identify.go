@@ -13,6 +13,7 @@ func (r *run) identify(ctx context.Context) error {
 		return err
 	}
 	r.identified = true
+	r.trusted.Store(true)
 	if learnt == pinned {
 		return nil
 	}

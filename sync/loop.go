@@ -20,8 +20,9 @@ type LoopConfig struct {
 	// Open joins what the portal's runs need: the state file, the secrets, the
 	// clients. It is called before the first run, at each later occasion while
 	// it fails, and again after a run that ended with a [*Fatal] error or a
-	// panic, so that a secret that was replaced is seen without a restart. No
-	// run is under way then, and the engine it gave before is not used again.
+	// panic, so that a secret that was replaced is seen without a restart. Where
+	// webhook events come in before the first run, they are such an occasion.
+	// No run is under way then, and the engine it gave before is not used again.
 	// The engine must report its progress to the function given.
 	Open func(progress func(Progress)) (*Engine, error)
 	// NeedsPerson tells the errors of Open that a person has to mend, such as
@@ -37,7 +38,8 @@ type LoopConfig struct {
 // A Loop keeps one portal up to date for as long as the daemon runs. Schedule,
 // webhooks and commands never work on a portal themselves: they ask its loop
 // for a run, and the loop does the runs one at a time, in the order in which
-// they were asked for. [Keep] starts the loops of all portals.
+// they were asked for. Beside them it works off the webhook events that
+// [Loop.Events] tells it of. [Keep] starts the loops of all portals.
 //
 // What goes wrong is shown by [Loop.Status] and logged once, when it begins
 // and when it is over; the loop tries again at every slot.
@@ -47,14 +49,17 @@ type Loop struct {
 	log   *slog.Logger
 	wake  chan struct{} // holds one token when there may be something to do
 
-	// Only the goroutine of Run uses these.
-	engine   *Engine // nil before the first run, and when it must be opened anew
-	recalled bool    // what the journal remembers has been read
+	lanes []*lane // work webhook events off
 
 	mu        sync.Mutex
-	queue     []*ask // not begun yet, in the order of asking
-	automatic *ask   // the one in the queue that nobody waits for, if any
-	under     *ask   // the one under way, if any
+	changed   *sync.Cond // the next three have
+	engine    *Engine    // nil before its first use, and when it must be opened anew
+	users     int        // of the engine, or of the one before
+	opening   bool       // somebody opens it
+	recalled  bool       // what the journal remembers has been read; of who opens it
+	queue     []*ask     // not begun yet, in the order of asking
+	automatic *ask       // the one in the queue that nobody waits for, if any
+	under     *ask       // the one under way, if any
 	stop      context.CancelCauseFunc
 	stopped   bool      // Run has returned
 	last      time.Time // when the last scheduled run began; zero before the first
@@ -105,13 +110,16 @@ func NewLoop(cfg LoopConfig) *Loop {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Loop{
+	l := &Loop{
 		cfg:    cfg,
 		slots:  slots{cfg.Schedule, cfg.Offset},
 		log:    cfg.Logger.With("portal", cfg.Portal),
 		wake:   make(chan struct{}, 1),
+		lanes:  newLanes(),
 		status: Status{Portal: cfg.Portal, Ready: true},
 	}
+	l.changed = sync.NewCond(&l.mu)
+	return l
 }
 
 // Do asks for a run and waits for its end; the report and the error are those

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"thnks-hubspot-sync/hubspot"
@@ -19,6 +20,11 @@ import (
 // were, and where the first backfill has not finished. Call it once.
 func (l *Loop) Run(ctx context.Context) {
 	defer l.end()
+	var lanes sync.WaitGroup
+	defer lanes.Wait()
+	for _, lane := range l.lanes {
+		lanes.Go(func() { l.follow(ctx, lane) })
+	}
 	l.due()
 	for ctx.Err() == nil {
 		if l.once(ctx) {
@@ -55,8 +61,12 @@ func (l *Loop) once(ctx context.Context) bool {
 
 	l.mu.Lock()
 	l.under, l.stop, l.status.Doing = nil, nil, ""
+	open := l.engine != nil
 	l.mu.Unlock()
 	close(a.done)
+	if open {
+		l.Events() // which may have waited for this run
+	}
 	return true
 }
 
@@ -96,18 +106,20 @@ func (l *Loop) begin(stop context.CancelCauseFunc) (a *ask, automatic bool) {
 // A panic ends the run alone. Nothing that took part in it is used again.
 func (l *Loop) attempt(ctx context.Context, a *ask, automatic bool) (rep Report, err error) {
 	began := l.now()
+	var e *Engine
 	defer func() {
 		if v := recover(); v != nil {
 			l.log.Error("a run panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			err = fmt.Errorf("portal %s: the run broke off at a defect of the program; the log has its stack, please report it", l.cfg.Portal)
 			rep = l.notRun(a.req, err)
-			l.engine = nil
+			l.forget(e)
 			l.takeSlot(automatic, began)
 			l.judge(err, false)
 		}
 	}()
 
-	if err := l.open(); err != nil {
+	e, release, err := l.engineFor()
+	if err != nil {
 		person := isFatal(err) || l.cfg.NeedsPerson(err)
 		err = fmt.Errorf("portal %s: %w", l.cfg.Portal, err)
 		if person {
@@ -116,12 +128,13 @@ func (l *Loop) attempt(ctx context.Context, a *ask, automatic bool) (rep Report,
 		l.judge(err, person)
 		return l.notRun(a.req, err), err
 	}
+	defer release()
 	slot := l.takeSlot(automatic, began)
 	if automatic && !slot && !a.hinted {
 		return Report{}, nil // the journal knew better: none was missed
 	}
-	journal := l.engine.Journal
-	rep, err = l.engine.Run(ctx, a.req)
+	journal := e.Journal
+	rep, err = e.Run(ctx, a.req)
 	if err != nil && ctx.Err() != nil && !errors.Is(context.Cause(ctx), errAsked) {
 		err = fmt.Errorf("%w: %w", ErrStopping, err)
 		rep.Error = err.Error()
@@ -134,7 +147,7 @@ func (l *Loop) attempt(ctx context.Context, a *ask, automatic bool) (rep Report,
 	}
 	fatal := isFatal(err)
 	if fatal {
-		l.engine = nil
+		l.forget(e)
 	}
 	if passes(a.req) {
 		l.judge(err, fatal)
@@ -162,24 +175,6 @@ func (l *Loop) takeSlot(automatic bool, now time.Time) bool {
 	}
 	l.countFrom(now)
 	return true
-}
-
-// open makes the engine where there is none. The first one brings along what
-// the journal remembers.
-func (l *Loop) open() error {
-	if l.engine != nil {
-		return nil
-	}
-	e, err := l.cfg.Open(l.progress)
-	if err != nil {
-		return err
-	}
-	l.engine = e
-	if !l.recalled {
-		l.recalled = true
-		l.recall(e.Journal)
-	}
-	return nil
 }
 
 // recall learns when the last scheduled run began. Where that is unknown,

@@ -32,8 +32,15 @@ func (r *run) addOptions(ctx context.Context, name string, present []hubspot.Opt
 }
 
 // growOptions adds the options that the changes need and the enumerations do
-// not have yet: a currency seen for the first time.
+// not have yet: a currency seen for the first time. HubSpot takes whole lists,
+// so a run and the events beside it add to them one at a time.
 func (r *run) growOptions(ctx context.Context, changes []plan.Change) error {
+	select {
+	case r.defining <- struct{}{}:
+		defer func() { <-r.defining }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	for _, f := range plan.Fields() {
 		if !f.Grows {
 			continue

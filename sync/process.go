@@ -18,13 +18,16 @@ import (
 // checkpoint past the window.
 func (r *run) process(ctx context.Context, w, ahead *window, moved func() store.Commit) error {
 	b := r.batch(w)
-	if err := b.setAside(); err != nil {
-		return err
-	}
-	if err := b.lookUp(ctx, ahead); err != nil {
-		return err
-	}
-	if err := b.carryOut(ctx, moved); err != nil {
+	err := r.holding(ctx, w.ids(), func() error {
+		if err := b.setAside(); err != nil {
+			return err
+		}
+		if err := b.lookUp(ctx, ahead); err != nil {
+			return err
+		}
+		return b.carryOut(ctx, moved)
+	})
+	if err != nil {
 		return err
 	}
 	return b.searchBehind(ctx)
@@ -88,8 +91,11 @@ func joined(err, also error) error {
 	return err
 }
 
-// moved tells the onlooker.
+// moved tells the onlooker. What events do is no progress of a run.
 func (r *run) moved(w *window) {
+	if r.mode == byEvents {
+		return
+	}
 	r.done += w.rows
 	if w.newest.After(r.newest) {
 		r.newest = w.newest
@@ -120,6 +126,8 @@ type batch struct {
 	healed      []string
 	missed      []string                            // addresses searched in vain
 	fresh       map[string]bool                     // gifts whose record was made a moment ago, so that nobody has touched it
+	told        map[string][]told                   // what events say of the gifts, by transaction id
+	rejected    map[string]store.Quarantined        // gifts of events alone that HubSpot refused
 	calls       []*hubspot.Call                     // that wrote, in order
 	entries     map[*hubspot.Call]*store.AuditEntry // of calls
 }
@@ -129,7 +137,8 @@ func (r *run) batch(w *window) *batch {
 }
 
 // setAside takes out the rows that are no gifts, and the gifts that wait in
-// the quarantine and have not changed since.
+// the quarantine and have not changed since. To the others it adds what events
+// said that wait for them.
 func (b *batch) setAside() error {
 	if b.mode != Retry {
 		for _, class := range b.window.classes {
@@ -141,10 +150,7 @@ func (b *batch) setAside() error {
 	for _, row := range b.window.bad {
 		b.quarantineRow(row)
 	}
-	ids := make([]string, len(b.window.gifts))
-	for i, g := range b.window.gifts {
-		ids[i] = g.ID
-	}
+	ids := b.window.ids()
 	var err error
 	if b.jailed, err = b.Journal.QuarantinedByID(ids); err != nil {
 		return err
@@ -153,7 +159,7 @@ func (b *batch) setAside() error {
 		return err
 	}
 	if b.mode == Retry || b.mode == Restore || len(b.jailed) == 0 {
-		return nil
+		return b.hear()
 	}
 	b.window.gifts = slices.DeleteFunc(b.window.gifts, func(g plan.Gift) bool {
 		q, ok := b.jailed[g.ID]
@@ -163,7 +169,7 @@ func (b *batch) setAside() error {
 		b.tally.add(g.ID, endQuarantined)
 		return true
 	})
-	return nil
+	return b.hear()
 }
 
 // lookUp finds the people behind the gifts about to be written that no

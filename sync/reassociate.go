@@ -90,11 +90,17 @@ func (r *run) overWindow(ctx context.Context, gifts, ahead []plan.Stored, p plan
 	}
 	b := r.batch(&window{rows: len(gifts)})
 	b.who = make(plan.Directory)
-	b.take(gifts)
-	if err := p(b, ctx, ahead); err != nil {
-		return err
-	}
-	return b.carryOut(ctx, func() store.Commit { return moved(gifts[len(gifts)-1].Gift.ID) })
+	return r.holding(ctx, idsOf(gifts), func() error {
+		now, err := r.refresh(gifts)
+		if err != nil {
+			return err
+		}
+		b.take(now)
+		if err := p(b, ctx, ahead); err != nil {
+			return err
+		}
+		return b.carryOut(ctx, func() store.Commit { return moved(gifts[len(gifts)-1].Gift.ID) })
+	})
 }
 
 // take makes gifts of the journal the batch's, with nothing to change yet.

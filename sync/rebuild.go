@@ -25,12 +25,13 @@ func (r *run) rebuildIfLost(ctx context.Context) error {
 	if r.made || r.req.DryRun {
 		return nil // the object is new; a dry run finds existing records by key
 	}
+	return r.holdingAll(ctx, func() error { return r.rebuild(ctx) })
+}
+
+func (r *run) rebuild(ctx context.Context) error {
 	cp, begun, err := r.Journal.Checkpoint(rebuildCheckpoint)
 	if err != nil || begun && !cp.Finished.IsZero() {
 		return err
-	}
-	if r.req.DryRun {
-		return nil // it finds existing records by key
 	}
 	if !begun {
 		if n, err := r.Journal.Count(); err != nil || n > 0 {

@@ -74,19 +74,27 @@ func (r *run) restore(ctx context.Context) error {
 
 func (r *run) restoreWindow() *window { return r.retryWindow() }
 
-// fetch returns a transaction as the source has it now, from the first key
-// that sees it, and nil when none does.
+// fetch is ask for a restore, which cannot do without.
 func (r *run) fetch(ctx context.Context, id string) (*thnksapi.Row, error) {
+	row, err := r.ask(ctx, id)
+	if errors.Is(err, thnksapi.ErrNoDetail) {
+		return nil, &Fatal{
+			What:   "the account's Thnks API has no call for a single transaction (thnks.dialect.detail_path is empty), which restoring needs",
+			Remedy: "restore the records in HubSpot, where they can be found for 90 days under Restore records",
+			Err:    err,
+		}
+	}
+	return row, err
+}
+
+// ask returns a transaction as the source has it now, from the first key that
+// sees it, and nil when none does. The error is [thnksapi.ErrNoDetail] where
+// the source cannot be asked.
+func (r *run) ask(ctx context.Context, id string) (*thnksapi.Row, error) {
 	for _, s := range r.Sources {
 		row, err := s.API.Transaction(ctx, id)
 		var te *thnksapi.Error
 		switch {
-		case errors.Is(err, thnksapi.ErrNoDetail):
-			return nil, &Fatal{
-				What:   "the account's Thnks API has no call for a single transaction (thnks.dialect.detail_path is empty), which restoring needs",
-				Remedy: "restore the records in HubSpot, where they can be found for 90 days under Restore records",
-				Err:    err,
-			}
 		case errors.As(err, &te) && te.Kind == thnksapi.NotFound:
 			continue
 		case err != nil:
@@ -100,17 +108,20 @@ func (r *run) fetch(ctx context.Context, id string) (*thnksapi.Row, error) {
 // restoreAll processes a window of gifts as if their records had never been.
 func (r *run) restoreAll(ctx context.Context, w *window) error {
 	b := r.batch(w)
-	if err := b.setAside(); err != nil {
-		return err
-	}
-	for i, g := range w.gifts {
-		w.gifts[i] = plan.Merge(b.have[g.ID].Gift, g)
-		delete(b.have, g.ID)
-	}
-	if err := b.lookUp(ctx, nil); err != nil {
-		return err
-	}
-	if err := b.carryOut(ctx, func() store.Commit { return store.Commit{} }); err != nil {
+	err := r.holding(ctx, w.ids(), func() error {
+		if err := b.setAside(); err != nil {
+			return err
+		}
+		for i, g := range w.gifts {
+			w.gifts[i] = plan.Merge(b.have[g.ID].Gift, g)
+			delete(b.have, g.ID)
+		}
+		if err := b.lookUp(ctx, nil); err != nil {
+			return err
+		}
+		return b.carryOut(ctx, func() store.Commit { return store.Commit{} })
+	})
+	if err != nil {
 		return err
 	}
 	return b.searchBehind(ctx)

@@ -163,21 +163,23 @@ func (r *run) catchUp(ctx context.Context) error {
 	if err := s.later.learn(ctx, s.search); err != nil {
 		return err
 	}
-	have, err := r.Journal.Gifts(s.gifts) // a window since may have changed them
-	if err != nil {
-		return err
-	}
-	var found []plan.Stored
-	for _, id := range s.gifts {
-		a, _ := plan.CanonicalEmail(have[id].Gift.Recipient.Email)
-		if have[id].Orphan.Lookable() && s.later.who[a].ID != "" {
-			found = append(found, have[id])
+	return r.holding(ctx, s.gifts, func() error {
+		have, err := r.Journal.Gifts(s.gifts) // a window since may have changed them
+		if err != nil {
+			return err
 		}
-	}
-	s.later.take(found)
-	s.later.relink()
-	if err := s.later.heed(ctx); err != nil {
-		return err
-	}
-	return s.later.carryOut(ctx, func() store.Commit { return store.Commit{} })
+		var found []plan.Stored
+		for _, id := range s.gifts {
+			a, _ := plan.CanonicalEmail(have[id].Gift.Recipient.Email)
+			if have[id].Orphan.Lookable() && s.later.who[a].ID != "" {
+				found = append(found, have[id])
+			}
+		}
+		s.later.take(found)
+		s.later.relink()
+		if err := s.later.heed(ctx); err != nil {
+			return err
+		}
+		return s.later.carryOut(ctx, func() store.Commit { return store.Commit{} })
+	})
 }

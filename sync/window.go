@@ -98,6 +98,15 @@ func (w *window) add(row thnksapi.Row, filter thnksapi.SinceKind) {
 	}
 }
 
+// ids are the transaction ids of the window's gifts.
+func (w *window) ids() []string {
+	ids := make([]string, len(w.gifts))
+	for i, g := range w.gifts {
+		ids[i] = g.ID
+	}
+	return ids
+}
+
 // key returns the quarantine key of a row without an id: its digest. Several
 // recipients of one request come one after the other and share a row; they are
 // told apart by their number.

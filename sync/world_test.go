@@ -128,7 +128,7 @@ func (w *world) engine(st *store.Store) *Engine {
 		j = w.journal(st)
 	}
 	cfg := Config{
-		Portal: "acme", Sources: sources, CRM: crm, Journal: j,
+		Portal: "acme", Sources: sources, CRM: crm, Journal: j, Inbox: st,
 		Object: ObjectNames{Name: "thnks", Singular: "Thnks", Plural: "Thnks"},
 		Rules:  w.rules, Logger: log,
 	}

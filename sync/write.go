@@ -106,7 +106,7 @@ func (b *batch) keep(c plan.Change) {
 	b.heal(c.Gift.ID)
 	have := c.Have
 	news := c.Gift.UpdatedAt.After(have.Gift.UpdatedAt) || c.Orphan != have.Orphan || !have.Gone.IsZero()
-	if c.Noted || b.window.source != "" && news {
+	if c.Noted || b.window.source != "" && news || len(b.told[c.Gift.ID]) > 0 {
 		b.effects = append(b.effects, &effect{stored: b.present(c, c.ObjectID)})
 	}
 }

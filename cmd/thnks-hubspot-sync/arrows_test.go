@@ -56,6 +56,8 @@ var libraries = map[string]string{
 	"github.com/lmittmann/tint": "cmd/thnks-hubspot-sync",
 	"github.com/spf13/cobra":    "cmd/thnks-hubspot-sync cmd/sandbox",
 	"go.yaml.in/yaml":           "configs",
+
+	"github.com/standard-webhooks": "sync/webhook",
 }
 
 // impure is what the planner must do without: it turns values into values.

@@ -183,6 +183,14 @@ func (s *session) checkSecrets(p configs.Portal) []giftsync.Finding {
 	for i, k := range p.Thnks.Keys {
 		add(fmt.Sprintf("thnks.keys[%d].api_key_file", i), k.APIKeyFile)
 	}
+	if g := p.Webhooks.GiftEvents; g != nil {
+		f := giftsync.Finding{Portal: p.Name, Check: "credentials", Level: giftsync.OK, What: "webhooks.gift-events: its secrets are readable and of the right form"}
+		if _, err := s.scheme(*g); err != nil {
+			f.Level, f.What = giftsync.Fail, "webhooks.gift-events: "+err.Error()
+			f.Remedy = "copy the secret from where the webhook is set up into its file (chmod 600), then restart the service"
+		}
+		findings = append(findings, f)
+	}
 	return findings
 }
 

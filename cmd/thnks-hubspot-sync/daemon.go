@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"thnks-hubspot-sync/configs"
@@ -25,6 +27,8 @@ type kept struct {
 	s    *session
 	cfg  configs.Portal
 	loop *giftsync.Loop
+
+	publicProblem string // why its webhooks are not served; "" when they are, or there are none
 
 	mu      sync.Mutex
 	journal *store.Store // once opened, held until the daemon ends
@@ -131,10 +135,24 @@ func (d *daemon) portal(name string) (*kept, error) {
 	return k, nil
 }
 
+// state finds a portal that a command asks for, with its state file.
+func (d *daemon) state(name string) (*kept, *store.Store, error) {
+	k, err := d.portal(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	j, err := k.state()
+	return k, j, err
+}
+
 func (d *daemon) Status(context.Context) ([]giftsync.Status, error) {
 	all := make([]giftsync.Status, len(d.portals))
 	for i, k := range d.portals {
 		all[i] = k.loop.Status()
+		if k.publicProblem != "" {
+			all[i].Ready = false
+			all[i].Problem = strings.Join(slices.DeleteFunc([]string{all[i].Problem, k.publicProblem}, func(s string) bool { return s == "" }), "; ")
+		}
 	}
 	return all, nil
 }
@@ -156,11 +174,7 @@ func (d *daemon) Stop(_ context.Context, name string) (bool, error) {
 }
 
 func (d *daemon) Stats(ctx context.Context, name string) (stats.Report, error) {
-	k, err := d.portal(name)
-	if err != nil {
-		return stats.Report{}, err
-	}
-	j, err := k.state()
+	k, j, err := d.state(name)
 	if err != nil {
 		return stats.Report{}, err
 	}
@@ -168,15 +182,29 @@ func (d *daemon) Stats(ctx context.Context, name string) (stats.Report, error) {
 }
 
 func (d *daemon) Quarantine(ctx context.Context, name string) (giftsync.QuarantineList, error) {
-	k, err := d.portal(name)
-	if err != nil {
-		return giftsync.QuarantineList{}, err
-	}
-	j, err := k.state()
+	_, j, err := d.state(name)
 	if err != nil {
 		return giftsync.QuarantineList{}, err
 	}
 	return giftsync.Quarantined(ctx, name, j)
+}
+
+func (d *daemon) Events(ctx context.Context, name string, q giftsync.EventQuery) (giftsync.EventList, error) {
+	_, j, err := d.state(name)
+	if err != nil {
+		return giftsync.EventList{}, err
+	}
+	return giftsync.ListEvents(ctx, name, j, q)
+}
+
+func (d *daemon) Replay(ctx context.Context, name string, seqs []uint64) (int, error) {
+	k, j, err := d.state(name)
+	if err != nil {
+		return 0, err
+	}
+	n, err := j.Replay(ctx, seqs)
+	k.loop.Events()
+	return n, err
 }
 
 func (d *daemon) Check(ctx context.Context, name string) ([]giftsync.Finding, error) {

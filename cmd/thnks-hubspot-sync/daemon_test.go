@@ -23,11 +23,12 @@ import (
 // A town is a world behind real servers, and a folder with a configuration.
 type town struct {
 	*world
-	dir string
+	dir                  string
+	hubspotURL, thnksURL string
 }
 
 // newTown puts gate, if any, before HubSpot.
-func newTown(t *testing.T, transactions int, gate func(http.Handler) http.Handler) *town {
+func newTown(t testing.TB, transactions int, gate func(http.Handler) http.Handler) *town {
 	t.Helper()
 	w := newWorld(thnksapitest.Data{Seed: 5, N: transactions, End: time.Now()})
 	var portal http.Handler = w.portal
@@ -37,7 +38,7 @@ func newTown(t *testing.T, transactions int, gate func(http.Handler) http.Handle
 	hubspot, thnks := httptest.NewServer(portal), httptest.NewServer(w.thnks)
 	t.Cleanup(hubspot.Close)
 	t.Cleanup(thnks.Close)
-	c := &town{world: w, dir: t.TempDir()}
+	c := &town{world: w, dir: t.TempDir(), hubspotURL: hubspot.URL, thnksURL: thnks.URL}
 	if err := writeConfig(c.dir, hubspot.URL, thnks.URL, "admin_listen: "+freeAddress()); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func (p *process) said(what string) bool {
 }
 
 // start starts a command that the end of the test ends.
-func start(t *testing.T, cmd *exec.Cmd) *process {
+func start(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{Cmd: cmd}
 	cmd.Stdout, cmd.Stderr = p, p
@@ -90,7 +91,7 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 }
 
 // await fails the test where something does not come.
-func await(t *testing.T, what string, yes func() bool) {
+func await(t testing.TB, what string, yes func() bool) {
 	t.Helper()
 	if err := until(what, yes); err != nil {
 		t.Fatal(err)
@@ -98,7 +99,7 @@ func await(t *testing.T, what string, yes func() bool) {
 }
 
 // startDaemonIn starts the daemon and waits until it answers.
-func startDaemonIn(t *testing.T, c *town) (*process, *admin.Client) {
+func startDaemonIn(t testing.TB, c *town) (*process, *admin.Client) {
 	t.Helper()
 	p := start(t, c.command("run"))
 	var d *admin.Client
@@ -111,7 +112,7 @@ func startDaemonIn(t *testing.T, c *town) (*process, *admin.Client) {
 }
 
 // ends waits for a process and checks how it ended.
-func (p *process) ends(t *testing.T, want status) {
+func (p *process) ends(t testing.TB, want status) {
 	t.Helper()
 	_ = p.Wait()
 	if got := p.ProcessState.ExitCode(); got != int(want) {

@@ -19,7 +19,7 @@ import (
 // shownQuarantine is how many records in quarantine the demo shows.
 const shownQuarantine = 3
 
-// demoEvery is how often the demo's world turns and is synced.
+// demoEvery is how often the demo's world turns.
 const demoEvery = 3 * time.Second
 
 func (a *app) demoCommand() *cobra.Command {
@@ -32,8 +32,9 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "Watch a sync in a sandbox inside this process: no account, no network, no file left",
 		Long: `Runs the real program against a sandbox HubSpot portal and a sandbox Thnks
 account, both inside this process and reached over loopback HTTP: creates the
-custom object, backfills, shows links and statistics, then goes on living with
-a pass every few seconds, until Ctrl-C.`,
+custom object, backfills, shows links and statistics, then runs the daemon while
+gifts go on arriving and changing, until Ctrl-C. Thnks tells of each change by a
+signed webhook, some of them doubled, delayed, out of order or lost.`,
 		Example: `  thnks-hubspot-sync demo
   thnks-hubspot-sync demo --once --transactions 10000`,
 		Args: cobra.NoArgs,
@@ -97,7 +98,7 @@ Thnks holds %s transactions to %s people. HubSpot knows %s of them, with compani
 	if once {
 		return nil
 	}
-	fmt.Fprintf(a.stdout, "\nGifts go on arriving and changing; a pass every %s, until Ctrl-C.\n", demoEvery)
+	fmt.Fprint(a.stdout, "\nGifts go on arriving and changing, and Thnks tells of it by webhook; until Ctrl-C.\n")
 	return s.goOn(ctx, a.stdout, b)
 }
 

@@ -20,6 +20,8 @@ type desk interface {
 	Run(ctx context.Context, portal string, req giftsync.Request, watch admin.Watcher) (giftsync.Report, error)
 	Stats(ctx context.Context, portal string) (stats.Report, error)
 	Quarantine(ctx context.Context, portal string) (giftsync.QuarantineList, error)
+	Events(ctx context.Context, portal string, q giftsync.EventQuery) (giftsync.EventList, error)
+	Replay(ctx context.Context, portal string, seqs []uint64) (int, error)
 	Check(ctx context.Context, portal string) ([]giftsync.Finding, error)
 }
 
@@ -91,6 +93,24 @@ func (h here) Quarantine(ctx context.Context, name string) (giftsync.QuarantineL
 	}
 	defer j.Close()
 	return giftsync.Quarantined(ctx, name, j)
+}
+
+func (h here) Events(ctx context.Context, name string, q giftsync.EventQuery) (giftsync.EventList, error) {
+	j, err := h.s.readState(name)
+	if err != nil {
+		return giftsync.EventList{}, err
+	}
+	defer j.Close()
+	return giftsync.ListEvents(ctx, name, j, q)
+}
+
+func (h here) Replay(ctx context.Context, name string, seqs []uint64) (int, error) {
+	j, err := h.s.readState(name)
+	if err != nil {
+		return 0, err
+	}
+	defer j.Close()
+	return j.Replay(ctx, seqs)
 }
 
 func (h here) Check(ctx context.Context, name string) ([]giftsync.Finding, error) {

@@ -5,40 +5,104 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/webhook"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
 // shownEvents is how many of a pass's events its line names.
 const shownEvents = 3
 
-// goOn lets the sandbox's world turn and syncs it, a line per pass, until the
-// context ends, which is how the demo is meant to end.
-func (s *session) goOn(ctx context.Context, w io.Writer, b *sandbox) error {
+// passEvery is how many turns of the sandbox's world there are between passes.
+const passEvery = 10
+
+// lookAfter is how long after a turn HubSpot is looked at: events have arrived
+// by then, but for those that are held back or lost.
+const lookAfter = 1500 * time.Millisecond
+
+// goOn runs the daemon and lets the sandbox's world turn, a line per turn,
+// until the context ends, which is how the demo is meant to end. Statuses come
+// by webhook, from a sender that doubles, delays, reorders and loses some; what
+// it loses is found by a pass.
+func (s *session) goOn(ctx context.Context, w io.Writer, b *sandbox) (err error) {
+	d, err := s.newDaemon()
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	ctx, stop := context.WithCancel(ctx)
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer stop()
+	url, err := b.receive(ctx, &parts, d, s)
+	if err != nil {
+		return err
+	}
+	parts.Go(func() { giftsync.Keep(ctx, d.loops(), s.log) })
+	sender := b.thnks.Subscribe(ctx, thnksapitest.Webhook{
+		URL: url, Scheme: thnksapitest.Standard{Secrets: [][]byte{b.hookSecret}},
+		Seed: sandboxSeed, Drops: 0.1, Duplicates: 0.2, Reorder: 0.1, MaxDelay: 300 * time.Millisecond,
+	})
+	parts.Go(func() { <-sender.Done() })
+
 	rng := rand.New(rand.NewPCG(sandboxSeed, 0))
 	tick := time.NewTicker(demoEvery)
 	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+	seen := b.statuses(b.thnks.IDs())
+	calls := b.portal.Requests().Total
+	for turn := 1; ; turn++ {
+		if !comes(ctx, tick.C) {
 			return ctx.Err()
-		case <-tick.C:
 		}
-		added, changed := b.thnks.Tick(rng)
-		before := b.statuses(changed)
-		r := s.run(ctx, s.portals[0].Name, giftsync.Request{Mode: giftsync.Incremental}, s.progress())
-		switch {
-		case ctx.Err() != nil:
-			continue
-		case r.err != nil:
-			return r.err
+		how := "by webhook"
+		if turn%passEvery == 0 {
+			how = "and a pass"
+			d.portals[0].loop.Hint()
 		}
-		fmt.Fprintf(w, "%s  %s; HubSpot calls %d\n", time.Now().Format(time.TimeOnly),
-			events(before, b.statuses(slices.Concat(added, changed))), total(r.report.HubSpotCalls))
+		b.thnks.Tick(rng)
+		if !comes(ctx, time.After(lookAfter)) {
+			return ctx.Err()
+		}
+		now, total := b.statuses(b.thnks.IDs()), b.portal.Requests().Total
+		fmt.Fprintf(w, "%s  %s; %s, HubSpot calls %d\n", time.Now().Format(time.TimeOnly), events(seen, now), how, total-calls)
+		seen, calls = now, total
 	}
+}
+
+// comes waits for a moment and reports whether it came before the context's
+// end.
+func comes(ctx context.Context, moment <-chan time.Time) bool {
+	select {
+	case <-moment:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// receive serves the daemon's public side on a loopback port and returns the
+// address for the sandbox's events.
+func (b *sandbox) receive(ctx context.Context, parts *sync.WaitGroup, d *daemon, s *session) (url string, err error) {
+	public, err := d.public(s)
+	if err != nil {
+		return "", err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	parts.Go(func() {
+		if err := webhook.Serve(ctx, l, public, nil, s.log); err != nil {
+			s.log.Error("no more events are received", "error", err)
+		}
+	})
+	return "http://" + l.Addr().String() + webhook.Prefix + sandboxPortal + "/" + webhook.GiftEvents, nil
 }
 
 // statuses returns the status that HubSpot shows for each transaction; one

@@ -85,6 +85,7 @@ Exit status: 0 done, 1 the run failed, 2 usage or configuration,
 		a.statsCommand(),
 		a.checkCommand(),
 		a.quarantineCommand(),
+		a.eventsCommand(),
 		a.demoCommand(),
 		a.versionCommand(),
 	)

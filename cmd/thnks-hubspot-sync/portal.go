@@ -89,11 +89,13 @@ func (s *session) connect(p configs.Portal, journal giftsync.Journal, progress f
 	if p.HubSpot.AccountID != 0 {
 		account = strconv.FormatInt(p.HubSpot.AccountID, 10)
 	}
+	events, _ := journal.(giftsync.Inbox) // a dry run without a state file has none
 	o.engine = giftsync.New(giftsync.Config{
 		Portal:    p.Name,
 		Sources:   sources,
 		CRM:       o.hubspot,
 		Journal:   journal,
+		Inbox:     events,
 		AccountID: account,
 		Object:    giftsync.ObjectNames(p.HubSpot.Object),
 		Rules: giftsync.LinkRules{

@@ -15,6 +15,7 @@ import (
 
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/admin"
+	"thnks-hubspot-sync/sync/webhook"
 )
 
 // stopWithin is how long the daemon may take to come to a safe point. What
@@ -71,6 +72,18 @@ func (s *session) serve(ctx context.Context) error {
 	}
 	defer d.close()
 
+	public, err := d.public(s)
+	if err != nil {
+		return err
+	}
+	var listener net.Listener
+	if public != nil {
+		if listener, err = net.Listen("tcp", s.cfg.Listen); err != nil {
+			return fmt.Errorf("listen: %w: choose an address that is free", err)
+		}
+		defer listener.Close()
+	}
+
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var parts sync.WaitGroup
@@ -87,8 +100,13 @@ func (s *session) serve(ctx context.Context) error {
 	part("admin_listen", func() error {
 		return admin.ServePrivate(ctx, private, admin.Private(d, admin.PrivateOptions{Hosts: []string{s.cfg.AdminListen}, Token: token}))
 	})
+	attrs := []any{"portals", len(s.cfg.Portals), "admin", private.Addr().String(), "pid", os.Getpid()}
+	if public != nil {
+		attrs = append(attrs, "webhooks", listener.Addr().String())
+		part("listen", func() error { return webhook.Serve(ctx, listener, public, s.cfg.TrustedProxies, s.log) })
+	}
 	part("schedule", func() error { giftsync.Keep(ctx, d.loops(), s.log); return nil })
-	s.log.Info("daemon ready", "portals", len(s.cfg.Portals), "admin", private.Addr().String(), "pid", os.Getpid())
+	s.log.Info("daemon ready", attrs...)
 
 	<-ctx.Done()
 	s.log.Info("daemon stopping")

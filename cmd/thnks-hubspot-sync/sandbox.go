@@ -22,7 +22,8 @@ type sandbox struct {
 	thnks  *thnksapitest.Server
 
 	hubspotURL, thnksURL string
-	people, known        int // addresses that got a gift, and how many of them HubSpot has as contacts
+	hookSecret           []byte // by which Thnks signs events
+	people, known        int    // addresses that got a gift, and how many of them HubSpot has as contacts
 	dir                  string
 	servers              []*http.Server
 }
@@ -35,6 +36,7 @@ const (
 	sandboxYears   = 2
 	sandboxKey     = "sandbox-key"
 	sandboxToken   = "sandbox-token"
+	sandboxHook    = "whsec_c2FuZGJveC1zYW5kYm94LXNhbmRib3gtc2FuZGJveA=="
 	sandboxPortal  = "sandbox"
 	sandboxObject  = "thnks"
 )
@@ -55,6 +57,9 @@ func newSandbox(n int, now time.Time) (_ *sandbox, err error) {
 			b.close()
 		}
 	}()
+	if b.hookSecret, err = thnksapitest.ParseSecret(sandboxHook); err != nil {
+		return nil, err
+	}
 	if b.dir, err = os.MkdirTemp("", "thnks-hubspot-sync-demo-"); err != nil {
 		return nil, err
 	}
@@ -101,7 +106,10 @@ func (b *sandbox) config() (*configs.Config, error) {
 	p.HubSpot.BaseURL, p.HubSpot.TokenFile = b.hubspotURL, filepath.Join(b.dir, "hubspot-token")
 	p.Thnks.BaseURL, p.Thnks.APIKeyFile = b.thnksURL, filepath.Join(b.dir, "thnks-key")
 	cfg.Portals = []configs.Portal{p}
-	for file, secret := range map[string]string{p.HubSpot.TokenFile: sandboxToken, p.Thnks.APIKeyFile: sandboxKey} {
+	hooks := filepath.Join(b.dir, "gift-events")
+	p.Webhooks.GiftEvents = &configs.GiftEvents{Scheme: configs.SchemeStandard, SecretFiles: []string{hooks}}
+	cfg.Portals[0] = p
+	for file, secret := range map[string]string{p.HubSpot.TokenFile: sandboxToken, p.Thnks.APIKeyFile: sandboxKey, hooks: sandboxHook} {
 		if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
 			return nil, fmt.Errorf("writing the sandbox's secrets: %w", err)
 		}

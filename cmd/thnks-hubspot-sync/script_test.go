@@ -86,12 +86,15 @@ func TestScripts(t *testing.T) {
 			env.Values[worldKeyType{}] = w
 			env.Setenv("CONFIG", filepath.Join(env.WorkDir, "config.yaml"))
 			env.Setenv("ADMIN", freeAddress())
+			env.Setenv("LISTEN", freeAddress())
 			env.Setenv("HUBSPOT", hubspot.URL)
 			env.Setenv("THNKS", thnks.URL)
 			return errors.Join(
 				writeConfig(env.WorkDir, hubspot.URL, thnks.URL, "admin_listen: "+env.Getenv("ADMIN")),
 				expand(filepath.Join(env.WorkDir, "two.yaml"), env),
 				expand(filepath.Join(env.WorkDir, "csv.yaml"), env),
+				expand(filepath.Join(env.WorkDir, "hooks.yaml"), env),
+				os.WriteFile(filepath.Join(env.WorkDir, "gift-events"), []byte(worldHookSecret), 0o600),
 			)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -103,6 +106,9 @@ func TestScripts(t *testing.T) {
 			"empty":   empty,
 			"answers": answers,
 			"synced":  synced,
+			"event":   event,
+			"shows":   shows,
+			"stands":  stands,
 			"private": private,
 		},
 	})

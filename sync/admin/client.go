@@ -85,24 +85,24 @@ func dial(ctx context.Context, path string) (net.Conn, error) {
 
 // Status implements [Desk].
 func (c *Client) Status(ctx context.Context) ([]giftsync.Status, error) {
-	a, err := fetch[statusAnswer](ctx, c, http.MethodGet, statusRoute)
+	a, err := fetch[statusAnswer](ctx, c, http.MethodGet, statusRoute, nil)
 	return a.Portals, err
 }
 
 // Stop implements [Desk].
 func (c *Client) Stop(ctx context.Context, portal string) (bool, error) {
-	a, err := fetch[stopAnswer](ctx, c, http.MethodPost, stopRoute+"?"+encodePortal(portal))
+	a, err := fetch[stopAnswer](ctx, c, http.MethodPost, stopRoute+"?"+encodePortal(portal), nil)
 	return a.Stopped, err
 }
 
 // Stats implements [Desk].
 func (c *Client) Stats(ctx context.Context, portal string) (stats.Report, error) {
-	return fetch[stats.Report](ctx, c, http.MethodGet, statsRoute+"?"+encodePortal(portal))
+	return fetch[stats.Report](ctx, c, http.MethodGet, statsRoute+"?"+encodePortal(portal), nil)
 }
 
 // Check implements [Desk].
 func (c *Client) Check(ctx context.Context, portal string) ([]giftsync.Finding, error) {
-	a, err := fetch[checkAnswer](ctx, c, http.MethodGet, checkRoute+"?"+encodePortal(portal))
+	a, err := fetch[checkAnswer](ctx, c, http.MethodGet, checkRoute+"?"+encodePortal(portal), nil)
 	return a.Findings, err
 }
 
@@ -177,10 +177,29 @@ func (c *Client) Run(ctx context.Context, portal string, req giftsync.Request, w
 	}
 }
 
-// fetch asks for one document.
-func fetch[T any](ctx context.Context, c *Client, method, route string) (T, error) {
+// Events implements [Desk].
+func (c *Client) Events(ctx context.Context, portal string, q giftsync.EventQuery) (giftsync.EventList, error) {
+	return fetch[giftsync.EventList](ctx, c, http.MethodPost, eventsRoute+"?"+encodePortal(portal), q)
+}
+
+// Replay implements [Desk].
+func (c *Client) Replay(ctx context.Context, portal string, seqs []uint64) (int, error) {
+	a, err := fetch[replayAnswer](ctx, c, http.MethodPost, replayRoute+"?"+encodePortal(portal), replayQuestion{seqs})
+	return a.Replayed, err
+}
+
+// fetch asks for one document. question, if any, is the body.
+func fetch[T any](ctx context.Context, c *Client, method, route string, question any) (T, error) {
 	var v T
-	body, err := c.ask(ctx, method, route, nil)
+	var asked io.Reader
+	if question != nil {
+		text, err := json.Marshal(question)
+		if err != nil {
+			return v, err
+		}
+		asked = bytes.NewReader(text)
+	}
+	body, err := c.ask(ctx, method, route, asked)
 	if err != nil {
 		return v, err
 	}

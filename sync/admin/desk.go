@@ -25,6 +25,11 @@ type Desk interface {
 	Stats(ctx context.Context, portal string) (stats.Report, error)
 	// Quarantine lists the records that could not be synced.
 	Quarantine(ctx context.Context, portal string) (giftsync.QuarantineList, error)
+	// Events lists webhook events that were received.
+	Events(ctx context.Context, portal string, q giftsync.EventQuery) (giftsync.EventList, error)
+	// Replay has the events with these numbers worked on again and says how
+	// many it was; repeats are passed over.
+	Replay(ctx context.Context, portal string, seqs []uint64) (int, error)
 	// Check is the doctor's, which may take as long as the vendors do.
 	Check(ctx context.Context, portal string) ([]giftsync.Finding, error)
 }

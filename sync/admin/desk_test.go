@@ -42,7 +42,7 @@ func leaked() (left string) {
 		if left == "" {
 			return ""
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 	return left
 }
@@ -55,6 +55,16 @@ type desk struct {
 	stats      func(context.Context, string) (stats.Report, error)
 	quarantine func(context.Context, string) (giftsync.QuarantineList, error)
 	check      func(context.Context, string) ([]giftsync.Finding, error)
+	events     func(context.Context, string, giftsync.EventQuery) (giftsync.EventList, error)
+	replay     func(context.Context, string, []uint64) (int, error)
+}
+
+func (d desk) Events(ctx context.Context, portal string, q giftsync.EventQuery) (giftsync.EventList, error) {
+	return d.events(ctx, portal, q)
+}
+
+func (d desk) Replay(ctx context.Context, portal string, seqs []uint64) (int, error) {
+	return d.replay(ctx, portal, seqs)
 }
 
 func (d desk) Status(ctx context.Context) ([]giftsync.Status, error) { return d.status(ctx) }
@@ -211,6 +221,8 @@ func fill(v reflect.Value, n *int) {
 		v.SetBool(true)
 	case reflect.Int:
 		v.SetInt(int64(*n))
+	case reflect.Uint64:
+		v.SetUint(1<<63 + uint64(*n))
 	case reflect.Float64:
 		v.SetFloat(float64(*n) / 7)
 	case reflect.String:

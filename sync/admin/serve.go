@@ -125,6 +125,8 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("GET "+statsRoute, s.stats)
 	mux.HandleFunc("GET "+quarantineRoute, s.quarantine)
 	mux.HandleFunc("GET "+checkRoute, s.check)
+	mux.HandleFunc("POST "+eventsRoute, s.events)
+	mux.HandleFunc("POST "+replayRoute, s.replay)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, http.StatusNotFound, fault{misunderstood, r.Method + " " + r.URL.Path + " is not known to the daemon"})
 	})
@@ -152,6 +154,30 @@ func (s *server) stop(w http.ResponseWriter, r *http.Request) {
 func (s *server) stats(w http.ResponseWriter, r *http.Request) {
 	rep, err := ask(s, r, s.desk.Stats)
 	s.answer(w, rep, err)
+}
+
+func (s *server) events(w http.ResponseWriter, r *http.Request) {
+	list, err := askWith(s, r, s.desk.Events)
+	s.answer(w, list, err)
+}
+
+func (s *server) replay(w http.ResponseWriter, r *http.Request) {
+	n, err := askWith(s, r, func(ctx context.Context, portal string, q replayQuestion) (int, error) {
+		return s.desk.Replay(ctx, portal, q.Seqs)
+	})
+	s.answer(w, replayAnswer{n}, err)
+}
+
+// askWith asks the desk about a portal, with what stands in the body.
+func askWith[Q, A any](s *server, r *http.Request, f func(context.Context, string, Q) (A, error)) (A, error) {
+	return ask(s, r, func(ctx context.Context, portal string) (A, error) {
+		q, err := decode[Q](r.Body)
+		if err != nil {
+			var none A
+			return none, &requestError{err}
+		}
+		return f(ctx, portal, q)
+	})
 }
 
 func (s *server) check(w http.ResponseWriter, r *http.Request) {

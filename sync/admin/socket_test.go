@@ -30,7 +30,17 @@ func TestDeskFromAfar(t *testing.T) {
 		list.Records = append(list.Records, filled[giftsync.QuarantineRecord](i))
 		list.Groups = append(list.Groups, filled[giftsync.QuarantineGroup](i))
 	}
+	query, events := filled[giftsync.EventQuery](5), filled[giftsync.EventList](6)
 	d := start(t, desk{
+		events: func(_ context.Context, p string, q giftsync.EventQuery) (giftsync.EventList, error) {
+			if q != query {
+				return giftsync.EventList{}, fmt.Errorf("asked for %+v, want %+v", q, query)
+			}
+			return events, want(p, portal)
+		},
+		replay: func(_ context.Context, p string, seqs []uint64) (int, error) {
+			return len(seqs), want(p, portal)
+		},
 		status:     func(context.Context) ([]giftsync.Status, error) { return statuses, nil },
 		stop:       func(_ context.Context, p string) (bool, error) { return p == portal, nil },
 		stats:      func(_ context.Context, p string) (stats.Report, error) { return statistics, want(p, portal) },
@@ -47,6 +57,10 @@ func TestDeskFromAfar(t *testing.T) {
 	same(t, "Check", gotFindings, findings, err)
 	gotList, err := c.Quarantine(ctx, portal)
 	same(t, "Quarantine", gotList, list, err)
+	gotEvents, err := c.Events(ctx, portal, query)
+	same(t, "Events", gotEvents, events, err)
+	replayed, err := c.Replay(ctx, portal, []uint64{1, 1 << 63})
+	same(t, "Replay", replayed, 2, err)
 	for name, want := range map[string]bool{portal: true, "other": false, "a&portal=b / é": false, "": false} {
 		stopped, err := c.Stop(ctx, name)
 		same(t, "Stop "+name, stopped, want, err)

@@ -21,6 +21,8 @@ const (
 	statsRoute      = "/v1/stats"
 	quarantineRoute = "/v1/quarantine"
 	checkRoute      = "/v1/check"
+	eventsRoute     = "/v1/events"
+	replayRoute     = "/v1/replay"
 )
 
 // chunk is how many elements of a long list go into one line.
@@ -66,6 +68,12 @@ type (
 	checkAnswer struct {
 		Findings []giftsync.Finding `json:"findings"`
 	}
+	replayQuestion struct {
+		Seqs []uint64 `json:"seqs"`
+	}
+	replayAnswer struct {
+		Replayed int `json:"replayed"`
+	}
 )
 
 // A runLine is one line of a run's answer; one of its fields is set.
@@ -91,20 +99,23 @@ type listLine struct {
 }
 
 // decodeRequest reads the body of a run: one document, of known fields.
-func decodeRequest(r io.Reader) (giftsync.Request, error) {
-	var req giftsync.Request
+func decodeRequest(r io.Reader) (giftsync.Request, error) { return decode[giftsync.Request](r) }
+
+// decode reads the body of a question: one document, of known fields.
+func decode[T any](r io.Reader) (T, error) {
+	var v, none T
 	d := json.NewDecoder(r)
 	d.DisallowUnknownFields()
-	if err := d.Decode(&req); err != nil {
-		return giftsync.Request{}, err
+	if err := d.Decode(&v); err != nil {
+		return none, err
 	}
 	switch _, err := d.Token(); {
 	case errors.Is(err, io.EOF):
-		return req, nil
+		return v, nil
 	case err != nil:
-		return giftsync.Request{}, err
+		return none, err
 	default:
-		return giftsync.Request{}, errors.New("something follows the request")
+		return none, errors.New("something follows the request")
 	}
 }
 

@@ -8,8 +8,9 @@ import "fmt"
 // alone.
 //
 // A record written with an older [Mapping] gets all of them. The message is
-// compared by its digest, because the journal keeps no more; where want has
-// only a digest as well, the text in HubSpot is left as it is.
+// and the thank-you note are compared by their digests, because the journal
+// keeps no more; where want has only a digest as well, the text in HubSpot is
+// left as it is.
 func Diff(want Gift, have Stored) (props map[string]string, reasons []string) {
 	remap := have.Mapping < Mapping
 	if remap {
@@ -22,12 +23,12 @@ func Diff(want Gift, have Stored) (props map[string]string, reasons []string) {
 		}
 		now, was := f.value(want), f.value(have.Gift)
 		differs := now != was
-		if f.Name == messageProperty {
-			digest := want.messageDigest()
-			if want.Message == "" && digest != "" {
+		if f.digest != nil {
+			digest := f.digest(want)
+			if now == "" && digest != "" {
 				continue // the text is not at hand
 			}
-			differs = digest != have.Gift.messageDigest()
+			differs = digest != f.digest(have.Gift)
 		}
 		if !differs && !remap {
 			continue

@@ -3,13 +3,17 @@ package plan
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
 func TestDiff(t *testing.T) {
-	written := Gift{ID: "T-1", Name: "Tea", Type: "Drinks", Message: "Hello", Status: Sent, UpdatedAt: epoch}
+	written := Gift{
+		ID: "T-1", Name: "Tea", Type: "Drinks", Message: "Hello", Status: Sent, UpdatedAt: epoch,
+		Parcel: Parcel{"inTransit", epoch}, ThankYou: Note{Text: "Thanks!", At: epoch},
+	}
 	have := Stored{ObjectID: "7", Gift: written.Redacted(), Mapping: Mapping}
 	edit := func(change func(*Gift)) Gift {
 		g := written
@@ -26,7 +30,7 @@ func TestDiff(t *testing.T) {
 	}
 	withoutText := map[string]string{}
 	for k, v := range all {
-		if k != "message" {
+		if k != "message" && k != "thank_you_note" {
 			withoutText[k] = v
 		}
 	}
@@ -45,6 +49,14 @@ func TestDiff(t *testing.T) {
 		{"message gone", edit(func(g *Gift) { g.Message = "" }), have, map[string]string{"message": ""}, []string{"message"}},
 		{"message the same once clean", edit(func(g *Gift) { g.Message = "He\x00llo\r\n" }), have, nil, nil},
 		{"another digest, but no text", edit(func(g *Gift) { g.Message, g.MessageDigest = "", Digest("Hallo") }), have, nil, nil},
+		{"note", edit(func(g *Gift) { g.ThankYou.Text = "Merci!" }), have, map[string]string{"thank_you_note": "Merci!"}, []string{"thank_you_note"}},
+		{"the same note again", edit(func(g *Gift) { g.ThankYou.At = epoch.Add(time.Hour) }), have, nil, nil},
+		{"another note, but no text", edit(func(g *Gift) { g.ThankYou = Note{Digest: Digest("Merci!")} }), have, nil, nil},
+		{
+			"parcel", edit(func(g *Gift) { g.Parcel = Parcel{"delivered", epoch.Add(time.Hour)} }), have,
+			map[string]string{"parcel_status": "delivered", "parcel_status_date": "2026-03-14T10:30:00.000Z"},
+			[]string{"parcel_status", "parcel_status_date"},
+		},
 		{"older mapping", written, old, all, []string{"mapping 0 → 1"}},
 		{"older mapping, no text", written.Redacted(), old, withoutText, []string{"mapping 0 → 1"}},
 		{
@@ -92,12 +104,17 @@ func TestDiffApplied(t *testing.T) {
 			}
 		}
 		wanted := Properties(want)
-		if want.Message == "" {
-			delete(wanted, "message")
-			delete(portal, "message")
-		}
-		if have.Gift.MessageDigest == want.messageDigest() {
-			portal["message"] = wanted["message"] // the journal did not keep it, HubSpot did
+		for name, text := range map[string]struct{ now, digest, was string }{
+			"message":        {want.Message, want.messageDigest(), have.Gift.MessageDigest},
+			"thank_you_note": {want.ThankYou.Text, want.ThankYou.digest(), have.Gift.ThankYou.Digest},
+		} {
+			if text.now == "" {
+				delete(wanted, name)
+				delete(portal, name)
+			}
+			if text.digest == text.was {
+				portal[name] = wanted[name] // the journal did not keep it, HubSpot did
+			}
 		}
 		for k, v := range wanted {
 			if portal[k] != v {

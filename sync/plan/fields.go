@@ -29,6 +29,9 @@ type Field struct {
 	// property that something else fills. parse is its inverse.
 	value func(Gift) string
 	parse func(*Gift, string) error
+
+	// digest is that of a value which the journal does not keep; nil for others.
+	digest func(Gift) string
 }
 
 // An Option is one choice of an enumeration property.
@@ -42,7 +45,6 @@ const (
 	idProperty       = "thnks_transaction_id"
 	currencyProperty = "gift_currency"
 	statusProperty   = "status"
-	messageProperty  = "message"
 )
 
 // fields is the table behind [Fields]; nothing changes it.
@@ -80,17 +82,27 @@ var fields = slices.Concat(
 		},
 		text("status_raw", "Status (as reported)", func(g *Gift) *string { return &g.RawStatus }),
 		{
-			Name: messageProperty, Label: "Message", Type: "string", FieldType: "textarea",
-			value: func(g Gift) string { return paragraphs(g.Message) },
-			parse: func(g *Gift, v string) error { g.Message = v; return nil },
+			Name: "message", Label: "Message", Type: "string", FieldType: "textarea",
+			value:  func(g Gift) string { return paragraphs(g.Message) },
+			parse:  func(g *Gift, v string) error { g.Message = v; return nil },
+			digest: Gift.messageDigest,
 		},
 	},
 	statusDates(),
 	[]Field{
 		text("tracking_url", "Tracking URL", func(g *Gift) *string { return &g.TrackingURL }),
-		{Name: "parcel_status", Label: "Parcel Status", Type: "string", FieldType: "text"},
-		{Name: "parcel_status_date", Label: "Parcel Status Date", Type: "datetime", FieldType: "date"},
-		{Name: "thank_you_note", Label: "Thank-you Note", Type: "string", FieldType: "textarea"},
+		text("parcel_status", "Parcel Status", func(g *Gift) *string { return &g.Parcel.Status }),
+		{
+			Name: "parcel_status_date", Label: "Parcel Status Date", Type: "datetime", FieldType: "date",
+			value: func(g Gift) string { return datetime(g.Parcel.At) },
+			parse: func(g *Gift, v string) (err error) { g.Parcel.At, err = parseDatetime(v); return err },
+		},
+		{
+			Name: "thank_you_note", Label: "Thank-you Note", Type: "string", FieldType: "textarea",
+			value:  func(g Gift) string { return paragraphs(g.ThankYou.Text) },
+			parse:  func(g *Gift, v string) error { g.ThankYou.Text = v; return nil },
+			digest: func(g Gift) string { return g.ThankYou.digest() },
+		},
 	},
 )
 
@@ -151,14 +163,14 @@ func statusDates() []Field {
 			Name: string(s) + "_date", Label: s.label() + " Date", Type: "datetime", FieldType: "date",
 			value: func(g Gift) string { return datetime(g.shownTime(s, g.Shown())) },
 			parse: func(g *Gift, v string) error {
-				at, err := time.Parse(time.RFC3339, v)
+				at, err := parseDatetime(v)
 				if err != nil {
 					return err
 				}
 				if g.Times == nil {
 					g.Times = make(map[Status]time.Time)
 				}
-				g.Times[s] = at.UTC()
+				g.Times[s] = at
 				return nil
 			},
 		})

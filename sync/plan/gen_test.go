@@ -88,7 +88,20 @@ func genPiece(id string) *rapid.Generator[Gift] {
 		genSnapshot(id),
 		rapid.Map(genSnapshot(id), Gift.Redacted),
 		rapid.Map(genClaim(), func(c Claim) Gift { return Gift{ID: id, Claims: []Claim{c}} }),
+		rapid.Map(genNews(id), Gift.Redacted),
+		genNews(id),
 	)
+}
+
+// genNews makes what an event says beside the status.
+func genNews(id string) *rapid.Generator[Gift] {
+	return rapid.Custom(func(t *rapid.T) Gift {
+		at := genTime().Draw(t, "at")
+		if rapid.Bool().Draw(t, "note") {
+			return Gift{ID: id, ThankYou: Note{Text: genText().Draw(t, "text"), At: at}}
+		}
+		return Gift{ID: id, Parcel: Parcel{Status: rapid.SampledFrom([]string{"inTransit", "delivered"}).Draw(t, "word"), At: at}}
+	})
 }
 
 // genGift makes a gift as it stands after several pieces were merged.

@@ -84,6 +84,27 @@ type Gift struct {
 	AsOf map[Status]time.Time
 
 	Claims []Claim // sorted; of each status the first and the last at most
+
+	// Parcel and ThankYou are what events say beside the status; snapshots
+	// say nothing of them.
+	Parcel   Parcel
+	ThankYou Note
+}
+
+// A Parcel says where the goods of a gift are, in the carrier's word. The zero
+// Parcel means that nothing was said.
+type Parcel struct {
+	Status string
+	At     time.Time // since when
+}
+
+// A Note is what the recipient wrote back. It is personal text, of which the
+// journal keeps only the digest, as of a message. The zero Note means that
+// there is none.
+type Note struct {
+	Text   string
+	Digest string    // stands for the text where that is gone
+	At     time.Time // when the source told of it; zero where HubSpot told of it
 }
 
 // Digest returns what the journal keeps of a message: the first 128 bits of
@@ -105,9 +126,18 @@ func (g Gift) messageDigest() string {
 	return g.MessageDigest
 }
 
-// Redacted returns the gift as the journal keeps it: the message replaced by
-// its digest.
+// digest is that of the note's text as HubSpot gets it.
+func (n Note) digest() string {
+	if n.Text != "" {
+		return Digest(paragraphs(n.Text))
+	}
+	return n.Digest
+}
+
+// Redacted returns the gift as the journal keeps it: the message and the note
+// replaced by their digests.
 func (g Gift) Redacted() Gift {
 	g.MessageDigest, g.Message = g.messageDigest(), ""
+	g.ThankYou.Digest, g.ThankYou.Text = g.ThankYou.digest(), ""
 	return g
 }

@@ -20,6 +20,8 @@ import (
 //     [Unknown]; the last known status is kept in Known and goes on being shown.
 //   - Claims are united. Of each status the first and the last are kept, so
 //     that a gift opened a thousand times does not carry a thousand claims.
+//   - Of what is said of the parcel, and of thank-you notes, the last stays; of
+//     those of one time the greater text, or digest.
 func Merge(old, seen Gift) Gift {
 	g := old
 	if compareSnapshots(seen, old) > 0 {
@@ -31,7 +33,24 @@ func Merge(old, seen Gift) Gift {
 	}
 	g.Times, g.AsOf = joinTimes(old, seen, g.UpdatedAt)
 	g.Claims = joinClaims(old.Claims, seen.Claims)
+	g.Parcel, g.ThankYou = old.Parcel, old.ThankYou
+	if compareParcels(seen.Parcel, old.Parcel) > 0 {
+		g.Parcel = seen.Parcel
+	}
+	if compareNotes(seen.ThankYou, old.ThankYou) > 0 {
+		g.ThankYou = seen.ThankYou
+	}
 	return g
+}
+
+func compareParcels(a, b Parcel) int {
+	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Status, b.Status))
+}
+
+// compareNotes orders notes by time. One whose text is at hand comes after its
+// digest alone.
+func compareNotes(a, b Note) int {
+	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.digest(), b.digest()), cmp.Compare(a.Text, b.Text))
 }
 
 // compareSnapshots orders the snapshots of two gifts: by version, and then by

@@ -75,3 +75,9 @@ func datetime(t time.Time) string {
 	}
 	return t.UTC().Format("2006-01-02T15:04:05.000Z")
 }
+
+// parseDatetime is the inverse of datetime.
+func parseDatetime(v string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, v)
+	return at.UTC(), err
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	giftsync "thnks-hubspot-sync/sync"
+)
+
+// eventStates are the values of --state.
+var eventStates = []string{"pending", "waiting", "applied", "listed", "duplicate", "refused"}
+
+func (a *app) eventsCommand() *cobra.Command {
+	var f eventsFlags
+	list := func(cmd *cobra.Command, _ []string) error { return a.listEvents(cmd.Context(), f) }
+	cmd := &cobra.Command{
+		Use:   "events",
+		Short: "Webhook events that were received, and where each stands",
+		Args:  cobra.NoArgs,
+		RunE:  list,
+	}
+	listing := &cobra.Command{
+		Use:   "list",
+		Short: "Print the newest events",
+		Example: `  thnks-hubspot-sync events list --state refused
+  thnks-hubspot-sync events list --transaction T-000017 --limit 0 --json`,
+		Args: cobra.NoArgs,
+		RunE: list,
+	}
+	for _, c := range []*cobra.Command{cmd, listing} {
+		c.Flags().StringVar(&f.query.State, "state", "", "only those in this `STATE`: pending, waiting, applied, listed, duplicate or refused")
+		c.Flags().StringVar(&f.query.TransactionID, "transaction", "", "only those about the transaction `ID`")
+		c.Flags().IntVar(&f.query.Limit, "limit", 50, "the newest `N`; 0 for all")
+	}
+	replay := &cobra.Command{
+		Use:   "replay SEQ...",
+		Short: "Work on events again that have come to their end, by their numbers",
+		Long: `Makes events pending again, whatever became of them. The daemon works on them
+at once, and without a daemon the next sync does. An event that changed nothing
+the first time because something newer was known changes nothing now either.`,
+		Example: `  thnks-hubspot-sync events replay 17 18 --portal acme`,
+		Args:    cobra.MinimumNArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.replayEvents(cmd.Context(), f, args) },
+	}
+	cmd.PersistentFlags().StringVar(&f.portal, "portal", "", "only the portal `NAME`")
+	cmd.PersistentFlags().BoolVar(&f.json, "json", false, "print one JSON document")
+	cmd.AddCommand(listing, replay)
+	return cmd
+}
+
+type eventsFlags struct {
+	portal string
+	json   bool
+	query  giftsync.EventQuery
+}
+
+func (a *app) listEvents(ctx context.Context, f eventsFlags) error {
+	switch {
+	case f.query.State != "" && !slices.Contains(eventStates, f.query.State):
+		return usagef("--state %s: use pending, waiting, applied, listed, duplicate or refused", f.query.State)
+	case f.query.Limit < 0:
+		return usagef("--limit %d: at least 1, or 0 for all", f.query.Limit)
+	}
+	s, err := a.session(f.portal, false)
+	if err != nil {
+		return err
+	}
+	doc := document[giftsync.EventList]{Portals: []giftsync.EventList{}}
+	worst := done
+	for _, p := range s.portals {
+		l, err := ask(s, func(d desk) (giftsync.EventList, error) { return d.Events(ctx, p.Name, f.query) })
+		if err != nil {
+			fmt.Fprintf(a.stderr, "thnks-hubspot-sync: portal %s: %s\n", p.Name, printable(err.Error()))
+			worst = worst.worse(statusOf(err))
+			continue
+		}
+		doc.Portals = append(doc.Portals, l)
+	}
+	if f.json {
+		if err := writeJSON(a.stdout, doc); err != nil {
+			return err
+		}
+		return worst.asError()
+	}
+	for _, l := range doc.Portals {
+		printEvents(a.stdout, l)
+	}
+	return worst.asError()
+}
+
+// printEvents writes how many events a portal has received, by state, and a
+// line for each of those listed, its reason below it.
+func printEvents(w io.Writer, l giftsync.EventList) {
+	n := total(l.Counts)
+	if n == 0 {
+		fmt.Fprintf(w, "%s: no events\n", l.Portal)
+		return
+	}
+	fmt.Fprintf(w, "%s: %s: %s\n", l.Portal, plural(n, "event"), breakdown(l.Counts))
+	for _, e := range l.Events {
+		line := fmt.Sprintf("  %-8d %s  %-9s  %s", e.Seq, minute(e.ReceivedAt), e.State, e.Kind)
+		if e.TransactionID != "" {
+			line += "  " + e.TransactionID
+		}
+		if e.Status != "" {
+			line += " → " + string(e.Status)
+		}
+		if e.DuplicateOf != 0 {
+			line += fmt.Sprintf("  of %d", e.DuplicateOf)
+		}
+		fmt.Fprintln(w, printable(line))
+		if e.Reason != "" {
+			printReason(w, e.Reason)
+		}
+	}
+}
+
+func (a *app) replayEvents(ctx context.Context, f eventsFlags, args []string) error {
+	seqs := make([]uint64, len(args))
+	for i, arg := range args {
+		seq, err := strconv.ParseUint(arg, 10, 64)
+		if err != nil || seq == 0 {
+			return usagef("%q is not the number of an event; 'thnks-hubspot-sync events list' shows them", arg)
+		}
+		seqs[i] = seq
+	}
+	s, err := a.session(f.portal, false)
+	if err != nil {
+		return err
+	}
+	if len(s.portals) > 1 {
+		return usagef("there are several portals, and each numbers its events: name one with --portal")
+	}
+	p := s.portals[0].Name
+	n, err := ask(s, func(d desk) (int, error) { return d.Replay(ctx, p, seqs) })
+	if err != nil {
+		return fmt.Errorf("portal %s: %w", p, err)
+	}
+	if f.json {
+		return writeJSON(a.stdout, struct {
+			Portal   string `json:"portal"`
+			Replayed int    `json:"replayed"`
+		}{p, n})
+	}
+	fmt.Fprintf(a.stdout, "%s: %s to be worked on again", p, plural(n, "event"))
+	if rest := len(seqs) - n; rest > 0 {
+		fmt.Fprintf(a.stdout, "; %s passed over, as repeats of others", plural(rest, "event"))
+	}
+	fmt.Fprintln(a.stdout)
+	return nil
+}
+
+// plural writes how many there are of a thing.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return count(n) + " " + thing + "s"
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/admin"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// worldHookSecret is the secret by which the world's Thnks signs.
+const worldHookSecret = "whsec_Y2FuYXJ5LTQ3MTEtY2FuYXJ5LTQ3MTEtY2FuYXJ5"
+
+// event [-forged] [-twice] [-portal=NAME] STATUS ID REACHED sends the daemon
+// the event that a gift has reached a status, and checks the answer's status.
+func event(ts *testscript.TestScript, _ bool, args []string) {
+	portal, secret, times := "acme", worldHookSecret, 1
+	for strings.HasPrefix(args[0], "-") {
+		switch flag, value, _ := strings.Cut(args[0], "="); flag {
+		case "-portal":
+			portal = value
+		case "-twice":
+			times = 2
+		case "-forged":
+			secret = "whsec_" + strings.Repeat("QUFB", 11)
+		}
+		args = args[1:]
+	}
+	url, at := "http://"+ts.Getenv("LISTEN")+"/webhooks/"+portal+"/gift-events", time.Now().UTC()
+	for range times {
+		status, err := sendEvent(url, secret, args[1], args[2], at)
+		ts.Check(err)
+		if got := fmt.Sprint(status); got != args[0] {
+			ts.Fatalf("answered %s, want %s", got, args[0])
+		}
+	}
+}
+
+// sendEvent posts one signed event and returns the answer's status.
+func sendEvent(url, secret, id, reached string, at time.Time) (int, error) {
+	key, err := thnksapitest.ParseSecret(secret)
+	if err != nil {
+		return 0, err
+	}
+	e := thnksapitest.NewEvent(thnksapitest.StatusChanged, thnksapitest.Transaction{ID: id, Status: reached}, at)
+	body := e.Body(thnksapitest.Current)
+	r, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	r.Header = thnksapitest.Standard{Secrets: [][]byte{key}}.Sign(fmt.Sprint("msg_", at.UnixNano()), body, time.Now())
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body) // so that the connection serves again
+	return resp.StatusCode, err
+}
+
+// shows ID STATUS waits until HubSpot shows the gift in the status.
+func shows(ts *testscript.TestScript, _ bool, args []string) {
+	p := worldOf(ts).portal
+	ts.Check(until(args[0]+" is "+args[1], func() bool {
+		found := p.Find(sandboxObject, "thnks_transaction_id", args[0])
+		return len(found) == 1 && found[0].Properties["status"] == args[1]
+	}))
+}
+
+// stands ID STATE waits until the newest event about a transaction is in the
+// state.
+func stands(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := admin.Dial(filepath.Join(ts.MkAbs("state"), "admin.sock"))
+	ts.Check(err)
+	ts.Check(until("the event of "+args[0]+" is "+args[1], func() bool {
+		l, err := d.Events(context.Background(), "acme", giftsync.EventQuery{TransactionID: args[0], Limit: 1})
+		return err == nil && len(l.Events) == 1 && l.Events[0].State == args[1]
+	}))
+}

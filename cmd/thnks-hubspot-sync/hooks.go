@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/webhook"
+)
+
+// public is the public side: the webhooks of the portals that have any, or nil
+// where none has. A portal whose secrets cannot be read keeps no other's from
+// being served; its senders are told to come again.
+func (d *daemon) public(s *session) (http.Handler, error) {
+	o := webhook.Options{TrustedProxies: s.cfg.TrustedProxies, Log: s.log}
+	down := make(map[string]bool) // paths of endpoints that cannot verify anything
+	for _, k := range d.portals {
+		g := k.cfg.Webhooks.GiftEvents
+		if g == nil {
+			continue
+		}
+		scheme, err := s.scheme(*g)
+		if err != nil {
+			k.publicProblem = fmt.Sprintf("webhooks.gift-events: %v; mend it, then restart the service", err)
+			s.log.Error("portal needs a person", "portal", k.cfg.Name, "problem", k.publicProblem)
+			down[webhook.Prefix+k.cfg.Name+"/"+webhook.GiftEvents] = true
+			continue
+		}
+		o.Sources = append(o.Sources, webhook.Source{
+			Portal:       k.cfg.Name,
+			Dialect:      webhook.GiftEvents,
+			Scheme:       scheme,
+			CompanyID:    g.CompanyID,
+			MetadataKeys: g.MetadataKeys,
+			Inbox:        inbox{k, g.MetadataKeys},
+		})
+	}
+	if len(o.Sources)+len(down) == 0 {
+		return nil, nil
+	}
+	hooks, err := webhook.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down[r.URL.Path] {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Retry-After", "300")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, "{}") // a sender that has gone misses nothing
+			return
+		}
+		hooks.ServeHTTP(w, r)
+	}), nil
+}
+
+// scheme reads the secrets by which a source's events prove themselves.
+func (s *session) scheme(g configs.GiftEvents) (webhook.Scheme, error) {
+	files := g.SecretFiles
+	if g.Scheme == configs.SchemeToken {
+		files = g.TokenFiles
+	}
+	secrets := make([]string, len(files))
+	for i, file := range files {
+		secret, err := s.cfg.ReadSecret(file)
+		if err != nil {
+			return webhook.Scheme{}, err
+		}
+		secrets[i] = secret.Reveal()
+	}
+	var scheme webhook.Scheme
+	var err error
+	switch g.Scheme {
+	case configs.SchemeStandard:
+		scheme, err = webhook.Standard(secrets...)
+	case configs.SchemeHMAC:
+		scheme, err = webhook.HMAC(webhook.Signature{
+			Header: g.Header, Encoding: g.Encoding, Prefix: g.Prefix, TimestampHeader: g.TimestampHeader,
+		}, secrets...)
+	case configs.SchemeToken:
+		scheme, err = webhook.Token(g.Header, secrets...)
+	}
+	if err != nil {
+		return webhook.Scheme{}, fmt.Errorf("%w (of the files %s, in this order)", err, strings.Join(files, ", "))
+	}
+	return scheme, nil
+}
+
+// An inbox puts a portal's events into its state file and tells its loop.
+type inbox struct {
+	k    *kept
+	keys []string // of metadata that name the transaction, in order of preference
+}
+
+// Receive implements [webhook.Inbox].
+func (i inbox) Receive(ctx context.Context, e webhook.Event) (duplicate bool, err error) {
+	j, err := i.k.state()
+	if err != nil {
+		return false, err
+	}
+	receipts, err := j.Receive(ctx, i.event(e))
+	var full *store.FullError
+	switch {
+	case errors.Is(err, store.ErrInboxFull), errors.As(err, &full):
+		return false, fmt.Errorf("%w: %w", webhook.ErrFull, err)
+	case err != nil:
+		return false, err
+	}
+	duplicate = receipts[0].DuplicateOf != 0
+	if !duplicate {
+		i.k.loop.Events()
+	}
+	return duplicate, nil
+}
+
+// event is a delivery as the state file keeps it.
+func (i inbox) event(e webhook.Event) store.Event {
+	var aliases []string
+	for _, key := range i.keys {
+		if id := e.Metadata[key]; id != "" {
+			aliases = append(aliases, id)
+		}
+	}
+	return store.Event{
+		Dialect:       e.Dialect,
+		Key:           e.Key,
+		Kind:          e.Kind,
+		TransactionID: e.GiftID,
+		Aliases:       aliases,
+		Status:        e.Status,
+		At:            e.At,
+		Signed:        e.Signed,
+		ParcelStatus:  e.ParcelStatus,
+		ParcelAt:      e.ParcelAt,
+		ThankYouNote:  e.ThankYouNote,
+		Effect:        store.Effect(e.Effect),
+		Reason:        e.Reason,
+		ReceivedAt:    e.ReceivedAt,
+		Body:          e.Body,
+	}
+}
+
+var _ webhook.Inbox = inbox{}

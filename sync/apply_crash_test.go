@@ -1,0 +1,233 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// TestCrashAtEveryStepOfAnApply kills a process before and after each call and
+// commit while it applies events of all kinds. The next one ends what it began,
+// and every event has had its effect.
+func TestCrashAtEveryStepOfAnApply(t *testing.T) {
+	t.Parallel()
+	everyStep(t, 1, func(t *testing.T, step int) bool {
+		w := smallWorld(t)
+		w.must(Backfill)
+		time.Sleep(time.Hour)
+		txs := w.thnks.Transactions()
+		fresh := thnksapitest.Generate(thnksapitest.Data{Seed: 9, N: 85, Recipients: 40, End: time.Now()})[80:]
+		w.thnks.Add(fresh...)
+		st := w.open()
+		var told []store.Event
+		for i := range 20 {
+			ev := event(txs[i].ID, plan.Refunded)
+			ev.Signed = i%4 > 0
+			told = append(told, ev)
+		}
+		for i := range fresh {
+			ev := event(fresh[i].ID, plan.Refunded)
+			ev.Signed = i%2 > 0
+			told = append(told, ev)
+		}
+		seqs := w.receive(st, told[:12]...)
+
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		m := &mortal{step: step, cancel: cancel}
+		w.wrap = m.transport
+		w.journal = func(j Journal) Journal { return mortalJournal{j, m} }
+		e := w.engine(st)
+		var failed error
+		for range 2 {
+			_, err1 := e.Apply(ctx)
+			_, err2 := e.Chase(ctx)
+			if failed = errors.Join(failed, err1, err2); len(seqs) == 12 {
+				seqs = append(seqs, w.receive(st, told[12:]...)...)
+			}
+		}
+		st.Close()
+		if m.dead && failed == nil {
+			t.Errorf("step %d: the process died and yet reports success", step)
+		}
+		w.wrap, w.journal = nil, nil
+		time.Sleep(time.Minute)
+
+		st = w.open()
+		defer st.Close()
+		w.work(w.engine(st))
+		for seq, state := range w.states(st) {
+			if state != store.EventApplied {
+				t.Errorf("step %d: event %d is %q", step, seq, state)
+			}
+		}
+		for i, ev := range told {
+			if got := w.property(ev.TransactionID, "status") == "refunded"; got != ev.Signed && i < 20 {
+				t.Errorf("step %d: event %d, signed %v: refunded %v", step, seqs[i], ev.Signed, got)
+			}
+		}
+		before := w.portal.Snapshot()
+		if _, err := st.Replay(t.Context(), seqs); err != nil {
+			t.Error(err)
+		}
+		w.work(w.engine(st))
+		if diff := cmp.Diff(before, w.portal.Snapshot()); diff != "" {
+			t.Errorf("step %d: all events once more change the portal:\n%s", step, diff)
+		}
+		if err := st.Check(t.Context()); err != nil {
+			t.Error(err)
+		}
+		return !m.dead
+	})
+}
+
+// TestOrderOfEvents: a gift for each order in which five events may come, some
+// of them twice, with a snapshot somewhere in between, applied in however many
+// goes. All the records come out the same.
+func TestOrderOfEvents(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(4) {
+		synctest.Test(t, func(t *testing.T) { orderOfEvents(t, rand.New(rand.NewPCG(seed, 0x6f72646572))) })
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func orderOfEvents(t *testing.T, rng *rand.Rand) {
+	told := make([]store.Event, 5)
+	orders := permutations(len(told))
+	w := quietWorld(t, len(orders))
+	w.must(Backfill)
+	st := w.open()
+	defer st.Close()
+	e := w.engine(st)
+	for n := range told {
+		ev := event("", claimable[rng.IntN(len(claimable))])
+		ev.At = ev.At.Add(-time.Duration(rng.IntN(6)) * 10 * time.Minute)
+		switch rng.IntN(4) {
+		case 0:
+			ev.Effect, ev.Status, ev.ParcelStatus, ev.ParcelAt = store.EffectDetail, "", []string{"inTransit", "delivered"}[rng.IntN(2)], ev.At
+		case 1:
+			ev.Effect, ev.Status, ev.ThankYouNote = store.EffectDetail, "", []string{"Thanks!", "Merci!"}[rng.IntN(2)]
+		}
+		told[n] = ev
+	}
+	when, opened, updated := rng.IntN(len(told)+1), time.Now().Add(-30*time.Minute), time.Now().Add(-20*time.Minute)
+	for round := range len(told) + 1 {
+		if round == when {
+			for n := range orders {
+				w.thnks.Update(transaction(n+1), func(tx *thnksapitest.Transaction) {
+					tx.Status, tx.Times.Opened, tx.UpdatedAt = "Opened", opened, updated
+				})
+			}
+			if _, err := e.Run(t.Context(), Request{Mode: Incremental}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var events []store.Event
+		for n, order := range orders {
+			for _, r := range []int{round, rng.IntN(2*len(told)) - len(told)} { // the second is a repeat, if any
+				if r < 0 || r > round || r == len(told) {
+					continue
+				}
+				ev := told[order[r]]
+				ev.TransactionID, ev.Key = transaction(n+1), fmt.Sprint(n, round, r)
+				events = append(events, ev)
+			}
+		}
+		w.receive(st, events...)
+		if rng.IntN(3) > 0 {
+			w.work(e)
+		}
+	}
+	w.work(e)
+	var first map[string]string
+	for n, order := range orders {
+		shown := make(map[string]string)
+		r := w.portal.Find("thnks", keyProperty, transaction(n+1))[0]
+		for _, f := range plan.Fields() {
+			if f.Name != "sent_date" && (f.Type == "datetime" || slices.Contains([]string{"status", "parcel_status", "thank_you_note"}, f.Name)) {
+				shown[f.Name] = r.Properties[f.Name]
+			}
+		}
+		if n == 0 {
+			first = shown
+		}
+		if diff := cmp.Diff(first, shown); diff != "" {
+			t.Fatalf("the order %v matters (-in order +so):\n%s", order, diff)
+		}
+	}
+}
+
+// permutations are all orders of n things.
+func permutations(n int) [][]int {
+	if n == 0 {
+		return [][]int{nil}
+	}
+	var all [][]int
+	for _, p := range permutations(n - 1) {
+		for i := range n {
+			all = append(all, slices.Insert(slices.Clone(p), i, n-1))
+		}
+	}
+	return all
+}
+
+// TestRefusedEvents: where HubSpot refuses a record's change, the event alone
+// is refused, with HubSpot's reason; where HubSpot fails, all are kept.
+func TestRefusedEvents(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := quietWorld(t, 5)
+		w.thnks.Update(transaction(1), func(tx *thnksapitest.Transaction) { tx.Gift.Type = "" })
+		w.must(Backfill)
+		down := false
+		w.wrap = func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(req *http.Request) (*http.Response, error) {
+				if down {
+					return nil, errDead
+				}
+				return next.RoundTrip(req)
+			})
+		}
+		st := w.open()
+		defer st.Close()
+		e := w.engine(st)
+		w.receive(st, event(transaction(1), plan.Opened), event(transaction(2), plan.Opened))
+		down = true
+		if _, err := e.Apply(t.Context()); err == nil || isFatal(err) {
+			t.Errorf("HubSpot is down: %v", err)
+		}
+		w.wantStates(st, store.EventPending, store.EventPending)
+		down = false
+		w.portal.AddConditionalRule("thnks", "status", "opened", "gift_type")
+		w.work(e)
+		w.wantStates(st, store.EventRefused, store.EventApplied)
+		for n, want := range map[int]string{1: "sent", 2: "opened"} {
+			if got := w.property(transaction(n), "status"); got != want {
+				t.Errorf("%d: status %s, want %s", n, got, want)
+			}
+		}
+		if n, err := st.QuarantineCount(); n != 0 || err != nil {
+			t.Errorf("%d in quarantine (%v): there is no row that could be tried again", n, err)
+		}
+		for ev := range st.Events(t.Context(), store.EventFilter{State: store.EventRefused}) {
+			if ev.Reason == "" || ev.DoneAt.IsZero() {
+				t.Errorf("%+v", ev)
+			}
+		}
+	})
+}

@@ -1,0 +1,239 @@
+package sync
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// webhook does what the public side does with an event.
+func (d *daemon) webhook(id string, status plan.Status) {
+	d.receive(d.st, event(id, status))
+	d.loop.Events()
+}
+
+// shows returns how long it takes until a record shows a status, and gives up
+// after a minute.
+func (d *daemon) shows(id string, status plan.Status) time.Duration {
+	began := time.Now()
+	for d.property(id, "status") != string(status) && time.Since(began) < time.Minute {
+		time.Sleep(10 * time.Millisecond)
+	}
+	return time.Since(began)
+}
+
+// farAway adds the time that a call to HubSpot takes.
+func farAway(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
+		time.Sleep(75 * time.Millisecond)
+		resp, err := next.RoundTrip(req)
+		time.Sleep(75 * time.Millisecond)
+		return resp, err
+	})
+}
+
+// TestEventLatency measures, on the fake clock and with HubSpot's real limits,
+// how long it is from an event to the record: while nothing else goes on, and
+// beside a backfill that uses up the rate.
+func TestEventLatency(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		known, more := 300, 10_000
+		if raceDetector {
+			more = 4_000
+		}
+		d := newDaemon(t, "@daily")
+		d.portal = hubspottest.New(hubspottest.Options{Limits: hubspottest.Limits{Burst: 110, AssociationsPer10s: 150, SearchPerSecond: 5}})
+		d.token = d.portal.Token()
+		d.thnks = thnksapitest.New(thnksapitest.Options{})
+		d.windowRows = windowRows
+		old := thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: known, Recipients: known / 5, End: time.Now().Add(-daily)})
+		for i := range old {
+			old[i].Status, old[i].Times = "Sent", thnksapitest.Times{Sent: old[i].Times.Sent}
+		}
+		d.populate(old, 1)
+		wrap := d.wrap
+		d.wrap = func(next http.RoundTripper) http.RoundTripper { return wrap(farAway(next)) }
+		stop := d.start()
+		defer stop()
+		time.Sleep(10 * time.Minute)
+
+		var idle, busy []time.Duration
+		for n := 1; n <= 20; n++ {
+			d.webhook(transaction(n), plan.Opened)
+			idle = append(idle, d.shows(transaction(n), plan.Opened))
+			time.Sleep(10 * time.Second)
+		}
+
+		fresh := thnksapitest.Generate(thnksapitest.Data{Seed: 2, N: known + more, Recipients: more / 5, End: time.Now()})[known:]
+		for i := range fresh {
+			fresh[i].UpdatedAt = time.Now()
+		}
+		d.populate(fresh, 1)
+		time.Sleep(time.Minute)
+		d.loop.Hint()
+		time.Sleep(10 * time.Second)
+		var mu sync.Mutex
+		var waits sync.WaitGroup
+		for n := 21; n <= known && d.loop.Status().Doing != ""; n++ {
+			d.webhook(transaction(n), plan.Opened)
+			waits.Go(func() {
+				took := d.shows(transaction(n), plan.Opened)
+				mu.Lock()
+				defer mu.Unlock()
+				busy = append(busy, took)
+			})
+			time.Sleep(100 * time.Millisecond)
+		}
+		waits.Wait()
+		if len(busy) < 30 {
+			t.Fatalf("only %d events beside the run", len(busy))
+		}
+		for name, took := range map[string][]time.Duration{"idle": idle, "beside a run": busy} {
+			slices.Sort(took)
+			t.Logf("%s: %d events, p50 %v, p90 %v, p99 %v, longest %v", name, len(took), took[len(took)/2], took[len(took)*9/10], took[len(took)*99/100], took[len(took)-1])
+			if took[len(took)*99/100] > time.Second {
+				t.Errorf("%s: an event in a hundred takes longer than a second", name)
+			}
+		}
+	})
+}
+
+// TestEventsBesideALongRun: events are applied while a run goes on, and those
+// about gifts that it has in hand as soon as it lets go of them.
+func TestEventsBesideALongRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		stop := d.start()
+		defer stop()
+		time.Sleep(10 * time.Minute)
+		d.set(func() { d.commit = slow(20 * time.Second) })
+		go func() {
+			if _, err := d.loop.Do(t.Context(), Request{Mode: Backfill}, Watcher{}); err != nil {
+				t.Error(err)
+			}
+		}()
+		d.touchAll()
+		time.Sleep(time.Second)
+		for n := 1; n <= 20; n++ {
+			d.receive(d.st, event(transaction(n), plan.Refunded))
+		}
+		d.loop.Events()
+		time.Sleep(3 * time.Minute)
+		for n := 1; n <= 20; n++ {
+			if got := d.property(transaction(n), "status"); got != string(plan.Refunded) {
+				t.Errorf("%d: status %s", n, got)
+			}
+		}
+	})
+}
+
+// TestEventsOfAPortalInTrouble: while it is parked, events stay on disk and
+// cost nothing; the first run that ends well has them applied. What passes by
+// itself is tried again soon.
+func TestEventsOfAPortalInTrouble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		down := false
+		wrap := d.wrap
+		d.wrap = func(next http.RoundTripper) http.RoundTripper {
+			signed := wrap(next)
+			return roundTripper(func(req *http.Request) (*http.Response, error) {
+				d.mu.Lock()
+				dead := down
+				d.mu.Unlock()
+				if dead {
+					return nil, errDead
+				}
+				return signed.RoundTrip(req)
+			})
+		}
+		stop := d.start()
+		defer stop()
+		time.Sleep(10 * time.Minute)
+
+		right := d.token
+		d.portal.SetToken("another")
+		d.webhook(transaction(1), plan.Refunded)
+		time.Sleep(time.Second)
+		if s := d.loop.Status(); s.Ready || !strings.Contains(s.Problem, "token") {
+			t.Errorf("status %+v", s)
+		}
+		calls := d.portal.Requests().Total
+		for range 10 {
+			d.webhook(transaction(2), plan.Refunded)
+			time.Sleep(time.Minute)
+		}
+		if more := d.portal.Requests().Total - calls; more != 0 {
+			t.Errorf("%d calls by a parked portal", more)
+		}
+		d.portal.SetToken(right)
+		time.Sleep(time.Hour)
+		for n := 1; n <= 2; n++ {
+			if got := d.property(transaction(n), "status"); got != string(plan.Refunded) {
+				t.Errorf("%d: status %s once the portal is well", n, got)
+			}
+		}
+
+		defect := func(j Journal, c store.Commit) error {
+			if len(c.Events) > 0 {
+				panic("a defect")
+			}
+			return j.Commit(c)
+		}
+		for i, on := range []func(){func() { down = true }, func() { d.commit = defect }} {
+			id := transaction(3 + i)
+			d.set(on)
+			d.webhook(id, plan.Refunded)
+			time.Sleep(3 * time.Minute)
+			if states := d.states(d.st); states[uint64(len(states))] != store.EventPending {
+				t.Errorf("%s: the event is %q", id, states[uint64(len(states))])
+			}
+			d.set(func() { down, d.commit = false, nil })
+			time.Sleep(2 * time.Minute)
+			if got := d.property(id, "status"); got != string(plan.Refunded) {
+				t.Errorf("%s: status %s", id, got)
+			}
+		}
+		if s := d.loop.Status(); !s.Ready {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+// TestEventsBeforeTheStart: those that an earlier life left are applied at
+// once, and those that come before the portal could be opened as soon as it is.
+func TestEventsBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		d.must(Backfill)
+		st := d.open()
+		d.receive(st, event(transaction(1), plan.Refunded))
+		st.Close()
+		d.opening = func() error { return errDead }
+		stop := d.start()
+		defer stop()
+		time.Sleep(time.Minute)
+		d.webhook(transaction(2), plan.Refunded)
+		time.Sleep(time.Minute)
+		d.set(func() { d.opening = nil })
+		time.Sleep(2 * time.Minute)
+		for n := 1; n <= 2; n++ {
+			if got := d.property(transaction(n), "status"); got != string(plan.Refunded) {
+				t.Errorf("%d: status %s", n, got)
+			}
+		}
+	})
+}
