@@ -111,12 +111,17 @@ type Deals struct {
 }
 
 // Thnks says how to reach a portal's Thnks account. Exactly one of APIKeyFile
-// and Keys is set.
+// and Keys is set, or neither where CSV is: such a portal is fed from export
+// files alone.
 type Thnks struct {
 	BaseURL    string     `yaml:"base_url"`
 	APIKeyFile string     `yaml:"api_key_file"`
 	Keys       []ThnksKey `yaml:"keys"`
 	Dialect    Dialect    `yaml:"dialect"`
+	// CSV names columns of the export files: the gift's property in HubSpot,
+	// or created_at or updated_at → the column. Nil where the file has no such
+	// group; what is absent has the column of its label or property name.
+	CSV map[string]string `yaml:"csv"`
 }
 
 // A ThnksKey is an API key that sees one sender's transactions.

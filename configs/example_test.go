@@ -127,3 +127,20 @@ func unsetKeys(v reflect.Value, key string) []string {
 	}
 	return nil
 }
+
+// TestExportsNeedNoKey: a portal with a csv group, be it empty, may be fed from
+// export files alone.
+func TestExportsNeedNoKey(t *testing.T) {
+	for group, want := range map[string]map[string]string{
+		"{}":                            {},
+		"{thnks_transaction_id: Order}": {"thnks_transaction_id": "Order"},
+	} {
+		cfg, problems := parse([]byte(strings.Replace(good, "api_key_file: acme.thnks-key", "csv: "+group, 1)))
+		if len(problems) > 0 {
+			t.Fatalf("%s: %v", group, problems)
+		}
+		if diff := cmp.Diff(want, cfg.Portals[0].Thnks.CSV); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", group, diff)
+		}
+	}
+}

@@ -52,7 +52,14 @@ F:4: portals[0].hubspot.?: unknown key: remove it, or use a key of config.exampl
 	{"doubled key, nested", in("token_file", "      token_file: a\n      token_file: b"), `F:5: portals[0].hubspot.token_file: doubled key, already on line 4: keep one of them`},
 	{"not in this version", good + "    sending: {hold: 1h}\n    triggers: []\n", `F:7: portals[0].sending: not supported by this version: remove the key
 F:8: portals[0].triggers: not supported by this version: remove the key`},
-	{"csv not in this version", in("api_key_file", "      api_key_file: a\n      csv: {gift_name: Gift}"), `F:7: portals[0].thnks.csv: not supported by this version: remove the key`},
+	{"csv", in("api_key_file", "      api_key_file: a\n      csv: {transaction_id: ID, gift_nam: Gift, x: y, status: ' ', sender_name: Name, recipient_name: name, message: [a]}"), `F:7: portals[0].thnks.csv.message: not a text: write one value
+F:7: portals[0].thnks.csv.gift_nam: unknown key: did you mean gift_name?
+F:7: portals[0].thnks.csv.sender_name: the same column as recipient_name: name a column for each
+F:7: portals[0].thnks.csv.status: missing: name a column of the export, or remove the key
+F:7: portals[0].thnks.csv.transaction_id: unknown key: remove it, or use a key of config.example.yaml
+F:7: portals[0].thnks.csv.x: unknown key: remove it, or use a key of config.example.yaml`},
+	{"csv shape", in("api_key_file", "      csv: Gift"), `F:6: portals[0].thnks.csv: not a group of keys: write it as lines of key: value`},
+	{"two sources of keys with csv", in("api_key_file", "      api_key_file: a\n      keys: [{sender: a@b, api_key_file: b}]\n      csv: {}"), `F:5: portals[0].thnks: has both api_key_file and keys: keep exactly one of the two`},
 	{"no value", in("token_file", "      token_file:"), `F:4: portals[0].hubspot.token_file: has no value: give one, or remove the key`},
 	{"number for text is fine, list is not", "state_dir: [a]\n" + good, `F:1: state_dir: not a text: write one value`},
 	{"truth for text", "state_dir: true\n" + good, `F:1: state_dir: not a text: put the value in quotes`},

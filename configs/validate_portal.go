@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -92,7 +93,9 @@ func (r *report) associations(at string, a Associations) {
 
 func (r *report) thnks(at string, t Thnks) {
 	r.url(at+".base_url", t.BaseURL)
-	r.exactlyOne(at, "api_key_file", t.APIKeyFile != "", "keys", len(t.Keys) > 0)
+	if exports := t.CSV != nil; !exports || t.APIKeyFile != "" || len(t.Keys) > 0 {
+		r.exactlyOne(at, "api_key_file", t.APIKeyFile != "", "keys", len(t.Keys) > 0)
+	}
 	if t.APIKeyFile != "" {
 		r.file(at+".api_key_file", t.APIKeyFile)
 	}
@@ -110,6 +113,44 @@ func (r *report) thnks(at string, t Thnks) {
 		r.file(at+".api_key_file", key.APIKeyFile)
 	}
 	r.dialect(at+".dialect", t.Dialect)
+	r.csv(at+".csv", t.CSV)
+}
+
+// csvKeys are the fields that a column may be named for.
+var csvKeys = []string{
+	"thnks_transaction_id", "gift_name", "gift_type", "gift_amount", "gift_currency",
+	"sender_name", "sender_email", "recipient_name", "recipient_email", "recipient_phone",
+	"status", "message",
+	"scheduled_date", "sent_date", "delivered_date", "opened_date", "redeemed_date",
+	"refunded_date", "expired_date", "undelivered_date", "donated_date",
+	"tracking_url", "created_at", "updated_at",
+}
+
+// csv checks the columns of the export files. Whether a file has them is seen
+// when it is read.
+func (r *report) csv(at string, columns map[string]string) {
+	keys := slices.Sorted(maps.Keys(columns))
+	for i, key := range keys {
+		if !slices.Contains(csvKeys, key) {
+			remedy := "remove it, or use a key of config.example.yaml"
+			if meant := suggest(key, csvKeys); meant != "" {
+				remedy = "did you mean " + meant + "?"
+			}
+			r.add(join(at, printable(key)), "unknown key", remedy)
+			continue
+		}
+		column := strings.TrimSpace(columns[key])
+		if column == "" {
+			r.add(join(at, key), "missing", "name a column of the export, or remove the key")
+			continue
+		}
+		for _, other := range keys[:i] {
+			if strings.EqualFold(strings.TrimSpace(columns[other]), column) {
+				r.add(join(at, key), "the same column as "+printable(other), "name a column for each")
+				break
+			}
+		}
+	}
 }
 
 func (r *report) webhooks(at string, w Webhooks) {

@@ -37,6 +37,33 @@ func (c *Client) Account(ctx context.Context) (*Account, error) {
 	return &Account{ID: string(w.PortalID), TimeZone: w.TimeZone, Currency: w.Currency, UIDomain: w.UIDomain, Type: w.Type}, nil
 }
 
+// Scopes lists the scopes that a static token (a service key's, a static-auth
+// app's) was granted. HubSpot does not document the call and may not know
+// every kind of token; an [*Error] of kind [Refused], [NotFound], [Forbidden],
+// [Unauthorised] or [Unexpected] says no more than that.
+//
+// Seen in use: POST /oauth/v2/private-apps/get/access-token-info.
+func (c *Client) Scopes(ctx context.Context) ([]string, error) {
+	token, err := c.token.Token()
+	if err != nil {
+		return nil, tokenError(err)
+	}
+	in := struct {
+		TokenKey string `json:"tokenKey"`
+	}{token.AccessToken}
+	var w struct {
+		Scopes []string `json:"scopes"`
+	}
+	call, err := c.do(ctx, request{class: OAuth, method: http.MethodPost, path: "/oauth/v2/private-apps/get/access-token-info", in: in, out: &w})
+	if err != nil {
+		return nil, err
+	}
+	if w.Scopes == nil {
+		return nil, unexpected(call)
+	}
+	return w.Scopes, nil
+}
+
 // A Pipeline is a sequence of stages that records of an object type go through.
 type Pipeline struct {
 	ID     string  `json:"id"`

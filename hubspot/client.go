@@ -68,6 +68,7 @@ type Client struct {
 	calls       map[Class]int
 	parkedUntil time.Time
 	dailyReset  time.Time // when the last daily limit was to end
+	peer        Peer
 }
 
 // New returns a client for the portal. Nothing is sent yet.

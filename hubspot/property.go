@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 )
 
@@ -45,6 +46,14 @@ type Option struct {
 // D/api-reference/latest/crm/properties/guide
 func (c *Client) Properties(ctx context.Context, objectType string) ([]Property, error) {
 	return unpaged[Property](ctx, c, Other, propertiesPath(objectType), nil)
+}
+
+// ArchivedProperties lists the properties that were deleted and that HubSpot
+// still keeps: one created anew under its name comes back as it was.
+//
+// D/api-reference/latest/crm/properties/guide
+func (c *Client) ArchivedProperties(ctx context.Context, objectType string) ([]Property, error) {
+	return unpaged[Property](ctx, c, Other, propertiesPath(objectType), url.Values{"archived": {"true"}})
 }
 
 // CreateProperties defines properties and returns an error for each input, nil

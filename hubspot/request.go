@@ -150,6 +150,7 @@ func (c *Client) attempt(ctx context.Context, m *message) (*Call, *Error) {
 		return call, m.noAnswer(call, err)
 	}
 	defer res.Body.Close()
+	c.meet(call.At, res)
 	b.release(s, parseAllowance(res.Header))
 	call.Status = res.StatusCode
 	call.CorrelationID = constant(res.Header.Get("X-HubSpot-Correlation-Id"))

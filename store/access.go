@@ -48,3 +48,17 @@ func openFile(opened **os.File) func(string, int, fs.FileMode) (*os.File, error)
 		return f, err
 	}
 }
+
+// CheckDir refuses a state directory that belongs to somebody else or is open
+// to others, with an [*AccessError] that says what to do. One that does not
+// exist yet is in order: [Open] makes it.
+func CheckDir(dir string) error {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return checkOwn(dir, info, dirMode)
+}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -19,7 +20,7 @@ func checkOwn(path string, info fs.FileInfo, mode fs.FileMode) error {
 		return &AccessError{
 			Path:    path,
 			Problem: fmt.Sprintf("belongs to %s, and this process runs as %s", owner, userName(os.Geteuid())),
-			Remedy:  "sudo -u " + owner + " " + os.Args[0] + " …",
+			Remedy:  commandLine(append([]string{"sudo", "-u", owner}, os.Args...)),
 		}
 	}
 	if wide := info.Mode().Perm() &^ mode; wide != 0 {
@@ -31,6 +32,21 @@ func checkOwn(path string, info fs.FileInfo, mode fs.FileMode) error {
 	}
 	return nil
 }
+
+// commandLine is how a shell is told the arguments.
+func commandLine(args []string) string {
+	quoted := make([]string, len(args))
+	for i, a := range args {
+		if a == "" || strings.Trim(a, plainChars) != "" {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		quoted[i] = a
+	}
+	return strings.Join(quoted, " ")
+}
+
+// plainChars mean themselves to every shell.
+const plainChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+"
 
 // userName is the name of a user id, or the id in the form that sudo takes.
 func userName(uid int) string {

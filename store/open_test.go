@@ -108,7 +108,7 @@ func TestAccess(t *testing.T) {
 		if err := os.Chown(path, 12345, -1); err != nil {
 			t.Fatal(err)
 		}
-		refused("another's file", "sudo -u #12345 ")
+		refused("another's file", "sudo -u '#12345' ")
 	} else {
 		chmod(path, 0o400)
 		refused("unwritable file", "chmod 600 "+path)

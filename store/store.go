@@ -20,7 +20,7 @@ type Store struct {
 	file   *os.File // bbolt's
 	secret []byte   // key of the HMACs
 
-	writing sync.Mutex // held by a commit, and by a check, which wants none meanwhile
+	writing sync.Mutex // held by a commit, and by a check of the pages, which wants none meanwhile
 
 	mu     sync.Mutex
 	broken error // why no more work is done; nil while all is well

@@ -17,13 +17,19 @@ import (
 // lived to the end.
 func (w *world) die(step int, mode Mode) (alive bool) {
 	w.t.Helper()
+	return w.dieIn(step, Request{Mode: mode})
+}
+
+// dieIn is die for any request.
+func (w *world) dieIn(step int, req Request) (alive bool) {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	m := &mortal{step: step, cancel: cancel}
 	w.wrap = m.transport
 	w.journal = func(j Journal) Journal { return mortalJournal{j, m} }
 	defer func() { w.wrap, w.journal = nil, nil }()
-	_, err := w.run(ctx, Request{Mode: mode})
+	_, err := w.run(ctx, req)
 	if m.dead && err == nil {
 		w.t.Fatalf("step %d: the process died and yet reports success", step)
 	}

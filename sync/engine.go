@@ -38,6 +38,8 @@ type SourceAPI interface {
 // input, in input order.
 type CRM interface {
 	Account(context.Context) (*hubspot.Account, error)
+	Scopes(context.Context) ([]string, error)
+	Peer() hubspot.Peer
 	Schemas(context.Context) ([]hubspot.Schema, error)
 	CreateSchema(context.Context, hubspot.NewSchema) (*hubspot.Schema, error)
 	CreateAssociationDefinition(ctx context.Context, objectType, toTypeID, name string) error
@@ -45,6 +47,7 @@ type CRM interface {
 	PropertyGroups(ctx context.Context, objectType string) ([]hubspot.PropertyGroup, error)
 	CreatePropertyGroup(context.Context, string, hubspot.PropertyGroup) error
 	Properties(ctx context.Context, objectType string) ([]hubspot.Property, error)
+	ArchivedProperties(ctx context.Context, objectType string) ([]hubspot.Property, error)
 	CreateProperties(ctx context.Context, objectType string, in []hubspot.Property) ([]error, error)
 	UpdateProperty(ctx context.Context, objectType, name string, patch hubspot.PropertyPatch) error
 	Pipelines(ctx context.Context, objectType string) ([]hubspot.Pipeline, error)
@@ -98,7 +101,7 @@ type LinkRules struct {
 // Config is everything an [Engine] works with.
 type Config struct {
 	Portal    string
-	Sources   []Source
+	Sources   []Source // none for a portal that is fed from export files alone
 	CRM       CRM
 	Journal   Journal
 	AccountID string // the HubSpot account it must be; "" to learn it once and hold on to it
@@ -106,6 +109,13 @@ type Config struct {
 	Rules     LinkRules
 	Logger    *slog.Logger
 	Progress  func(Progress) // called after every window; may be nil
+
+	// Export opens an export file, for [Request].From. IsExport tells a row of
+	// one from a row of the API, and DecodeExport reads it again, from the
+	// quarantine. All may be nil where there are no such files.
+	Export       func(path string) (ExportFile, error)
+	IsExport     func(json.RawMessage) bool
+	DecodeExport func(json.RawMessage) []thnksapi.Row
 }
 
 // An Engine does the runs of one portal, one at a time.
@@ -165,10 +175,11 @@ type run struct {
 	linked               int // associations created
 	refused              int // associations that HubSpot refused
 	changes              []PlannedChange
-	schema               []string // changes to the schema that a dry run plans
+	schema               []string // changes to the schema that a dry run plans, or an Adopt makes
 	perKind              map[plan.Action]int
 	identified           bool      // the token belongs to the right account
 	staged               bool      // deal stages were read in this run
+	noted                bool      // what the portal is fed from is on record
 	made                 bool      // the custom object was created in this run
 	done                 int       // rows worked off
 	newest               time.Time // newest change time worked off
@@ -196,8 +207,23 @@ func (e *Engine) newRun(req Request) *run {
 
 // do picks the run's way by its mode. An incremental run of a portal whose
 // first backfill has not finished goes on with that: until then there is no
-// watermark to start from.
+// watermark to start from. A portal without a source has nothing to backfill,
+// and incremental runs look after its orphans.
 func (r *run) do(ctx context.Context) error {
+	lists := r.mode == Incremental || r.mode == Backfill
+	switch {
+	case r.req.From != "" && !lists:
+		return fmt.Errorf("sync: mode %q does not read export files", r.mode)
+	case r.req.From != "":
+		return r.fromFile(ctx)
+	case lists && len(r.Sources) == 0:
+		r.mode = Incremental
+		return r.incremental(ctx)
+	case lists:
+		if err := r.admit(); err != nil {
+			return err
+		}
+	}
 	switch r.mode {
 	case Retry:
 		return r.retry(ctx)
@@ -207,6 +233,8 @@ func (r *run) do(ctx context.Context) error {
 		return r.reassociateAll(ctx)
 	case Restore:
 		return r.restore(ctx)
+	case Adopt:
+		return r.takeOver(ctx)
 	case Incremental:
 		cp, ok, err := r.Journal.Checkpoint(backfillCheckpoint)
 		if err != nil {
@@ -264,6 +292,9 @@ func (r *run) finish(runErr error) (Report, error) {
 	if runErr != nil {
 		rep.Error = runErr.Error()
 		return rep, nil
+	}
+	if r.req.From == "" && len(r.Sources) == 0 {
+		return rep, nil // nothing was synced
 	}
 	switch r.mode {
 	case Incremental, Backfill, Resweep:

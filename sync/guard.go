@@ -33,6 +33,6 @@ func (g *guard) add(reason string) error {
 	}
 	return &Fatal{
 		What:   fmt.Sprintf("schema problem: %d of the last %d records were refused for one reason (%s)", guardLimit, len(g.ring), reason),
-		Remedy: "`quarantine list` shows some of them; mend the object's properties or rules in HubSpot, or the portal's thnks.dialect where the rows cannot be read, then run again; the checkpoint has not moved, so nothing is skipped",
+		Remedy: "`quarantine list` shows some of them; mend the object's properties or rules in HubSpot, or the portal's thnks.dialect (thnks.csv for an export file) where the rows cannot be read, then run again; the checkpoint has not moved, so nothing is skipped",
 	}
 }

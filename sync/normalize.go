@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -47,13 +48,16 @@ func normalize(row thnksapi.Row) (plan.Gift, *bad) {
 		if row.Err != nil {
 			reason = row.Err.Error()
 		}
+		if errors.Is(row.Err, thnksapi.ErrNoID) {
+			return plan.Gift{}, &bad{classNoID, reason}
+		}
 		return plan.Gift{}, &bad{classUnreadable, reason}
 	}
 	t := row.Transaction
 	id := strings.TrimSpace(t.ID)
 	switch {
 	case id == "":
-		return plan.Gift{}, &bad{classNoID, "the row has no transaction id; without one it cannot be told from others"}
+		return plan.Gift{}, &bad{classNoID, thnksapi.ErrNoID.Error()}
 	case len(id) > maxID:
 		return plan.Gift{}, &bad{classBadID, fmt.Sprintf("the transaction id is %d bytes long; the limit is %d", len(id), maxID)}
 	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }):
@@ -86,7 +90,7 @@ func normalize(row thnksapi.Row) (plan.Gift, *bad) {
 			continue
 		}
 		g.Times[plan.ParseStatus(word)] = at
-		if at.After(latest) {
+		if at.After(latest) && word != thnksapi.Scheduled { // a plan is no event
 			latest = at
 		}
 	}

@@ -42,37 +42,6 @@ type object struct {
 	Checked time.Time                             `json:"checked"`
 }
 
-// identify makes sure, before anything is read from or written to the portal,
-// that the token belongs to the account that this portal is bound to.
-func (r *run) identify(ctx context.Context) error {
-	if r.identified {
-		return nil
-	}
-	got, err := r.CRM.Account(ctx)
-	if err != nil {
-		return err
-	}
-	var pinned account
-	known, err := recall(r.Journal, metaAccount, &pinned)
-	if err != nil {
-		return err
-	}
-	for _, want := range []string{r.AccountID, pinned.ID} {
-		if want != "" && want != got.ID {
-			return &Fatal{
-				What:   "the HubSpot token belongs to account " + got.ID + ", but this portal is bound to account " + want,
-				Remedy: "put a token of account " + want + " into token_file, or give the other account a portal of its own (a state file never changes its account); nothing was written",
-			}
-		}
-	}
-	r.identified = true
-	learnt := account{ID: got.ID, TimeZone: got.TimeZone}
-	if known && learnt == pinned {
-		return nil
-	}
-	return r.remember(metaAccount, learnt)
-}
-
 // findObject makes the custom object known: as it was recorded, where that is
 // fresh enough, and otherwise found in HubSpot, created, or completed. It
 // fails before any write where the object is not ours or has been changed so
@@ -164,7 +133,7 @@ func (r *run) pick(schemas []hubspot.Schema, typeID string) (*hubspot.Schema, er
 		if !marked && !begun {
 			return nil, &Fatal{
 				What:   fmt.Sprintf("the account already has a custom object %q that this program did not make", s.Name),
-				Remedy: "choose another name in portals[].hubspot.object; taking it over will be `check --adopt " + s.ObjectTypeID + "`, which this version does not have. Nothing was written",
+				Remedy: "choose another name in portals[].hubspot.object; or take it over: `check --adopt " + s.ObjectTypeID + " --portal " + r.Portal + "`. Nothing was written",
 			}
 		}
 		return s, ours(s)
@@ -233,11 +202,25 @@ func (r *run) createObject(ctx context.Context) (*hubspot.Schema, error) {
 	return schema, r.auditSchema("custom object " + r.Object.Name)
 }
 
-// auditSchema writes the audit entry of a change to the object's definition.
-func (r *run) auditSchema(what string) error {
-	return r.Journal.Commit(store.Commit{Audit: []store.AuditEntry{{
-		At: time.Now().UTC(), Run: r.id, Action: actionSchema, Reasons: []string{what},
-	}}})
+// auditSchema writes the audit entry of additions to the object's definition.
+func (r *run) auditSchema(what ...string) error {
+	if r.mode == Adopt {
+		r.plans(what...)
+	}
+	return r.Journal.Commit(store.Commit{Audit: []store.AuditEntry{r.schemaEntry(what...)}})
+}
+
+func (r *run) schemaEntry(what ...string) store.AuditEntry {
+	return store.AuditEntry{At: time.Now().UTC(), Run: r.id, Action: actionSchema, Reasons: what}
+}
+
+// plans notes additions to the definition for the report.
+func (r *run) plans(what ...string) {
+	for _, w := range what {
+		if w = "add " + w; !slices.Contains(r.schema, w) {
+			r.schema = append(r.schema, w)
+		}
+	}
 }
 
 // findLinkTypes learns the association types from a gift to the records it is
@@ -250,7 +233,7 @@ func (r *run) findLinkTypes(ctx context.Context, schema *hubspot.Schema) error {
 		if errors.Is(err, errNoLinkType) {
 			what := "association definition to " + linkTypes[kind]
 			if r.req.DryRun {
-				r.schema = append(r.schema, "add "+what)
+				r.plans(what)
 				continue
 			}
 			name := r.Object.Name + "_to_" + string(kind)
@@ -288,6 +271,9 @@ func (r *run) linkType(ctx context.Context, schema *hubspot.Schema, kind plan.Ki
 		return hubspot.AssociationType{Category: "USER_DEFINED", ID: defined[0]}, nil
 	}
 	types, err := r.CRM.AssociationTypes(ctx, r.object.TypeID, linkTypes[kind])
+	if schema != nil && defined == nil && kindIs(err, hubspot.Refused, hubspot.NotFound) {
+		types, err = nil, nil // no pair of types that can be associated
+	}
 	if err != nil {
 		return hubspot.AssociationType{}, fmt.Errorf("reading the association types to %s: %w", linkTypes[kind], err)
 	}

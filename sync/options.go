@@ -21,7 +21,7 @@ func (r *run) addOptions(ctx context.Context, name string, present []hubspot.Opt
 	}
 	what := fmt.Sprintf("option %s = %s", name, strings.Join(values, ", "))
 	if r.req.DryRun {
-		r.schema = append(r.schema, "add "+what)
+		r.plans(what)
 		return nil
 	}
 	if err := r.CRM.UpdateProperty(ctx, r.object.TypeID, name, hubspot.PropertyPatch{Options: options}); err != nil {

@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -16,6 +15,7 @@ const (
 	rebuildCheckpoint     = "rebuild"
 	incrementalCheckpoint = "incremental"
 	resweepCheckpoint     = "resweep"
+	exportCheckpoint      = "export"
 
 	reassociateCheckpoint    = "reassociate"
 	reassociateAllCheckpoint = "reassociate_all"
@@ -77,6 +77,9 @@ func (r *run) backfill(ctx context.Context) error {
 	}
 	if r.req.DryRun {
 		return nil
+	}
+	if err := r.releaseUnmet(ctx, cp.Started); err != nil {
+		return err
 	}
 	cp.Finished = time.Now().UTC()
 	c := checkpoint(backfillCheckpoint, cp)
@@ -233,8 +236,17 @@ func (r *run) resweep(ctx context.Context, due rereads) error {
 	if err := r.listAll(ctx, resweepCheckpoint, &cp, func(string, time.Time) {}); err != nil {
 		return err
 	}
-	if whole {
+	alone, err := r.fedByAPIAlone()
+	if err != nil {
+		return err
+	}
+	if whole && alone {
 		if err := r.markGone(ctx); err != nil {
+			return err
+		}
+	}
+	if len(r.Sources) > 0 {
+		if err := r.releaseUnmet(ctx, cp.Started); err != nil {
 			return err
 		}
 	}
@@ -256,8 +268,7 @@ func (r *run) resweep(ctx context.Context, due rereads) error {
 // to the source and nothing else.
 func (r *run) through(ctx context.Context, l listing, moved func(*window) store.Commit) error {
 	err := r.work(ctx, l, moved)
-	var te *thnksapi.Error
-	if l.cursor == "" || !errors.As(err, &te) || te.Kind != thnksapi.Stale {
+	if l.cursor == "" || !stale(err) {
 		return err
 	}
 	r.log.Warn("Thnks no longer knows where the last run stopped; the listing starts over")
@@ -283,6 +294,9 @@ func (r *run) work(ctx context.Context, l listing, moved func(*window) store.Com
 			return cur.err
 		}
 		ahead, more := <-ch
+		if err := r.noteFeed(cur.window); err != nil {
+			return err
+		}
 		if err := r.process(ctx, cur.window, ahead.window, func() store.Commit { return moved(cur.window) }); err != nil {
 			return err
 		}

@@ -48,12 +48,7 @@ func propertyNames() []string {
 // where a property of ours has a type that a gift's value does not fit. What
 // else people changed is left alone.
 func (r *run) completeProperties(ctx context.Context, schema *hubspot.Schema) error {
-	have := make(map[string]hubspot.Property)
-	for _, p := range schema.Properties {
-		if !p.Archived {
-			have[p.Name] = p
-		}
-	}
+	have := living(schema.Properties)
 	if err := checkTypes(have); err != nil {
 		return err
 	}
@@ -126,7 +121,7 @@ func (r *run) ensureGroup(ctx context.Context) error {
 		return nil
 	}
 	if r.req.DryRun {
-		r.schema = append(r.schema, "add property group "+groupName)
+		r.plans("property group " + groupName)
 		return nil
 	}
 	if err := r.CRM.CreatePropertyGroup(ctx, r.object.TypeID, hubspot.PropertyGroup{Name: groupName, Label: groupLabel}); err != nil {
@@ -136,13 +131,15 @@ func (r *run) ensureGroup(ctx context.Context) error {
 }
 
 func (r *run) intoGroup(ctx context.Context, name string) error {
+	what := "property " + name + " to group " + groupName
 	if r.req.DryRun {
+		r.plans(what)
 		return nil
 	}
 	if err := r.CRM.UpdateProperty(ctx, r.object.TypeID, name, hubspot.PropertyPatch{GroupName: groupName}); err != nil {
 		return fmt.Errorf("moving property %s into our group: %w", name, err)
 	}
-	return r.auditSchema("group of property " + name)
+	return r.auditSchema(what)
 }
 
 // addProperties creates missing properties and waits until they can be
@@ -152,10 +149,12 @@ func (r *run) addProperties(ctx context.Context, missing []hubspot.Property) err
 	if len(missing) == 0 {
 		return nil
 	}
+	var added []string
+	for _, p := range missing {
+		added = append(added, "property "+p.Name)
+	}
 	if r.req.DryRun {
-		for _, p := range missing {
-			r.schema = append(r.schema, "add property "+p.Name)
-		}
+		r.plans(added...)
 		return nil
 	}
 	refusals, err := r.CRM.CreateProperties(ctx, r.object.TypeID, missing)
@@ -171,7 +170,7 @@ func (r *run) addProperties(ctx context.Context, missing []hubspot.Property) err
 			}
 		}
 	}
-	if err := r.auditSchema(fmt.Sprintf("%d properties", len(missing))); err != nil {
+	if err := r.auditSchema(added...); err != nil {
 		return err
 	}
 	return r.await(ctx, missing)

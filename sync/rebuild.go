@@ -18,7 +18,9 @@ const archivedRecords = "archived"
 // rebuildIfLost fills the journal from the portal where the journal is empty
 // and the portal is not: the state file was lost, and plain creates would run
 // into what is there. Archived records follow the live ones, because what
-// people deleted is to stay deleted. An unfinished rebuild is resumed.
+// people deleted is to stay deleted. Records without a transaction id were
+// made by people, or by whoever made the object, and are not ours. An
+// unfinished rebuild is resumed.
 func (r *run) rebuildIfLost(ctx context.Context) error {
 	if r.made || r.req.DryRun {
 		return nil // the object is new; a dry run finds existing records by key
@@ -45,11 +47,15 @@ func (r *run) rebuildIfLost(ctx context.Context) error {
 		}
 		r.log.Info("the state file is new but HubSpot holds records: rebuilding it from them")
 	}
+	foreign := 0
 	for {
 		objects, next, err := r.listWindow(ctx, cp.Cursor, cp.Source == archivedRecords)
 		if err != nil {
 			return fmt.Errorf("rebuilding the state file from HubSpot: %w", err)
 		}
+		listed := len(objects)
+		objects = slices.DeleteFunc(objects, func(o hubspot.Object) bool { return o.Properties[keyProperty] == "" })
+		foreign += listed - len(objects)
 		adopt := r.adopt
 		if cp.Source == archivedRecords {
 			adopt = r.adoptArchived
@@ -76,10 +82,13 @@ func (r *run) rebuildIfLost(ctx context.Context) error {
 		if err := r.Journal.Commit(c); err != nil {
 			return err
 		}
-		r.done += len(objects)
+		r.done += listed
 		r.Progress(Progress{Portal: r.Portal, Mode: Rebuild, Done: r.done, Elapsed: time.Since(r.started)})
 		if !cp.Finished.IsZero() {
 			r.done = 0
+			if foreign > 0 {
+				r.log.Info("records without a transaction id are not ours; left alone", "count", foreign)
+			}
 			return nil
 		}
 	}
@@ -114,8 +123,7 @@ func (r *run) listWindow(ctx context.Context, after string, archived bool) (obje
 }
 
 // adopt reads records, and the links they have, as the journal would hold
-// them. Records without a transaction id were made by people and are not
-// ours.
+// them.
 func (r *run) adopt(ctx context.Context, objects []hubspot.Object) ([]plan.Stored, error) {
 	var gifts []plan.Stored
 	var ids []string

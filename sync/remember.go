@@ -15,7 +15,9 @@ const (
 	metaCreating = "creating"  // name of the custom object that is being created
 	metaStages   = "stages"    // map of deal stage id → label
 	metaRereads  = "rereads"   // rereads
+	metaSource   = "source"    // []feed: what the portal has been fed from
 	metaLastSync = "last_sync" // time.Time: when the last run finished without error
+	metaLastSlot = "last_slot" // time.Time: when the last scheduled run of the daemon that ended had begun
 )
 
 // An account is what the portal's pinned HubSpot account is known to be.
@@ -54,15 +56,17 @@ func (r *run) remember(name string, v any) error {
 }
 
 // PortalZone returns the time zone of the portal's HubSpot account as it was
-// learnt, and UTC before that.
+// learnt, and nil before that.
 func PortalZone(j Journal) *time.Location {
 	var a account
-	if ok, err := recall(j, metaAccount, &a); ok && err == nil {
-		if loc, err := time.LoadLocation(a.TimeZone); err == nil {
-			return loc
-		}
+	if ok, err := recall(j, metaAccount, &a); !ok || err != nil {
+		return nil
 	}
-	return time.UTC
+	loc, err := time.LoadLocation(a.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return loc
 }
 
 // Stages returns the labels of the deal stages that links were made at, by

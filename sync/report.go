@@ -64,7 +64,8 @@ type Report struct {
 	FinishedAt          time.Time             `json:"finished_at"`
 	Error               string                `json:"error,omitempty"`
 
-	// SchemaChanges and Changes are filled by a dry run only.
+	// SchemaChanges and Changes are filled by a dry run only, the former by an
+	// Adopt too.
 	SchemaChanges []string        `json:"schema_changes,omitempty"`
 	Changes       []PlannedChange `json:"changes,omitempty"`
 }

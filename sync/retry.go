@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/thnksapi"
 )
 
 // retry tries quarantined rows again: all of them, or those asked for. What
@@ -25,7 +26,7 @@ func (r *run) retry(ctx context.Context) error {
 		w, keys = r.retryWindow(), nil
 		return err
 	}
-	decode := r.Sources[0].API
+	left := 0
 	bytes := 0
 	decoded := make(map[string]bool) // rows: recipients of one request share theirs
 	for q, err := range r.Journal.Quarantine(ctx) {
@@ -35,10 +36,15 @@ func (r *run) retry(ctx context.Context) error {
 		if len(r.req.Keys) > 0 && !slices.Contains(r.req.Keys, q.Key) {
 			continue
 		}
+		decode, ok := r.decoder(q.Row)
+		if !ok {
+			left++
+			continue
+		}
 		if !decoded[q.RowDigest] {
 			decoded[q.RowDigest] = true
-			for _, row := range decode.Decode(q.Row) {
-				w.add(row, decode.Filter())
+			for _, row := range decode(q.Row) {
+				w.add(row, thnksapi.SinceNone) // a retry moves no watermark
 			}
 		}
 		if q.TransactionID == "" {
@@ -53,6 +59,9 @@ func (r *run) retry(ctx context.Context) error {
 	}
 	if err := flush(); err != nil {
 		return err
+	}
+	if left > 0 {
+		r.log.Warn("rows of the Thnks API were not tried again, as the portal has no API key now", "count", left)
 	}
 	return r.catchUp(ctx)
 }

@@ -21,7 +21,7 @@ type Config struct {
 	BaseURL   string // https, or http to a loopback address
 	Key       string // API key; the client sees what its owner sees
 	Dialect   Dialect
-	Zone      *time.Location    // of times that name no zone; nil is UTC
+	Zone      Zone              // of times that name none
 	Transport http.RoundTripper // nil: one with this package's time limits
 	Logger    *slog.Logger      // nil: no logs
 }
@@ -42,6 +42,7 @@ type Client struct {
 	retries                 retrypolicy.RetryPolicy[*answer]
 	log                     *slog.Logger
 	calls                   atomic.Int64
+	peer                    atomic.Pointer[Peer]
 }
 
 // New checks the configuration and returns a client. Nothing is sent. Its

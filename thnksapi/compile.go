@@ -33,10 +33,7 @@ func (c *checker) pointer(setting, s string) pointer {
 
 // compile checks a dialect. Its error names every wrong setting, as the
 // configuration file spells it.
-func compile(d Dialect, zone *time.Location) (*compiled, error) {
-	if zone == nil {
-		zone = time.UTC
-	}
+func compile(d Dialect, zone Zone) (*compiled, error) {
 	c := &checker{}
 	c.requests(d)
 	out := &compiled{

@@ -67,6 +67,20 @@ func isCurrency(code string) bool {
 	return len(code) == 3 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
+// A Zone tells the time zone of times that name none. It is asked for each of
+// them, since the zone may be learnt only after the client was made. Where it
+// is nil, or returns nil, they are in UTC.
+type Zone func() *time.Location
+
+func (z Zone) location() *time.Location {
+	if z != nil {
+		if l := z(); l != nil {
+			return l
+		}
+	}
+	return time.UTC
+}
+
 // parseTime reads a time by the first format that fits, in UTC. A text
 // without a zone is in the given one. The empty text is the zero time; so,
 // in effect, is the first of January of the year 1, which some systems write

@@ -206,7 +206,7 @@ func TestTimeFormats(t *testing.T) {
 	formats := []string{"rfc3339", "epoch_ms", "2006-01-02 15:04", "date", "01/02/2006 3:04 PM MST"}
 	d := thnksapi.DefaultDialect()
 	d.TimeFormats = formats
-	c, err := thnksapi.New(thnksapi.Config{BaseURL: "https://thnks.test", Key: testKey, Dialect: d, Zone: zone})
+	c, err := thnksapi.New(thnksapi.Config{BaseURL: "https://thnks.test", Key: testKey, Dialect: d, Zone: func() *time.Location { return zone }})
 	if err != nil {
 		t.Fatal(err)
 	}

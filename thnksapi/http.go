@@ -101,6 +101,7 @@ func (c *Client) attempt(ctx context.Context, target string, call call) (*answer
 		return nil, transportError(call.path, err)
 	}
 	defer resp.Body.Close()
+	c.meet(began, resp)
 	limit := int64(maxBody + 1)
 	if resp.StatusCode != http.StatusOK {
 		limit = maxErrorBody

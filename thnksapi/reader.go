@@ -34,7 +34,7 @@ type reader struct {
 	statuses                                            map[string]string
 	money                                               Money
 	formats                                             []string
-	zone                                                *time.Location
+	zone                                                Zone
 }
 
 // Decode reads one element of a listing. It gives a row per transaction: more
@@ -106,7 +106,7 @@ func (r *reader) row(raw json.RawMessage, doc any, recipient int) Row {
 		return s
 	}
 	at := func(f field) time.Time {
-		t, err := parseTime(str(f), r.formats, r.zone)
+		t, err := parseTime(str(f), r.formats, r.zone.location())
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", f.name, err))
 		}

@@ -52,7 +52,7 @@ var testArrows = map[string]string{
 	contractRoom:          "hubspot golang.org/x/oauth2",
 	"thnksapi":            "thnksapi/thnksapitest",
 	"thnksapi/export":     "thnksapi/thnksapitest",
-	"sync":                "hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest golang.org/x/oauth2",
+	"sync":                "hubspot/hubspottest " + contractRoom + " thnksapi/export thnksapi/thnksapitest golang.org/x/oauth2",
 }
 
 // libraries are the modules that only some rooms may import; prefixes of

@@ -72,6 +72,7 @@ func (a *app) demo(ctx context.Context, b *sandbox, once bool) (err error) {
 	// What the run logs beside warnings, the demo tells in its own words.
 	cfg.Log.Level = slog.LevelWarn
 	s := newSession(cfg, cfg.Portals, a.stderr, true)
+	s.inProcess = true
 	defer s.close()
 
 	fmt.Fprintf(a.stdout, `A sandbox HubSpot portal at %s and a sandbox Thnks at %s,
@@ -82,7 +83,7 @@ Thnks holds %s transactions to %s people. HubSpot knows %s of them, with compani
 
 	req := giftsync.Request{Mode: giftsync.Backfill}
 	p := s.portals[0]
-	r := s.run(ctx, p, req, s.progress())
+	r := s.run(ctx, p.Name, req, s.progress())
 	if r.err != nil {
 		return r.err
 	}
@@ -109,9 +110,10 @@ func (s *session) tell(ctx context.Context, w io.Writer) error {
 	}
 	if len(q.Records) > 0 {
 		fmt.Fprintln(w)
-		printQuarantine(w, q, shownQuarantine)
+		printGroups(w, q)
+		printRecords(w, q, shownQuarantine)
 	}
-	rep, err := s.stats(ctx, p)
+	rep, err := s.stats(ctx, p.Name)
 	if err != nil {
 		return err
 	}

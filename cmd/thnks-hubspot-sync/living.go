@@ -29,7 +29,7 @@ func (s *session) goOn(ctx context.Context, w io.Writer, b *sandbox) error {
 		}
 		added, changed := b.thnks.Tick(rng)
 		before := b.statuses(changed)
-		r := s.run(ctx, s.portals[0], giftsync.Request{Mode: giftsync.Incremental}, s.progress())
+		r := s.run(ctx, s.portals[0].Name, giftsync.Request{Mode: giftsync.Incremental}, s.progress())
 		switch {
 		case ctx.Err() != nil:
 			continue

@@ -5,6 +5,8 @@
 //	thnks-hubspot-sync demo              # see it work: no account, no network
 //	thnks-hubspot-sync sync --backfill   # all history; resumes where it stopped
 //	thnks-hubspot-sync sync              # what changed since
+//	thnks-hubspot-sync run               # the daemon: all of that by itself
+//	thnks-hubspot-sync check             # what is wrong, and what to do
 //	thnks-hubspot-sync stats             # the portal's statistics
 //
 // Main parses, wires and maps errors to the exit status. One file per command
@@ -78,8 +80,10 @@ Exit status: 0 done, 1 the run failed, 2 usage or configuration,
 	}
 	root.PersistentFlags().StringVar(&a.configPath, "config", "/etc/thnks-hubspot-sync/config.yaml", "configuration `FILE`")
 	root.AddCommand(
+		a.runCommand(),
 		a.syncCommand(),
 		a.statsCommand(),
+		a.checkCommand(),
 		a.quarantineCommand(),
 		a.demoCommand(),
 		a.versionCommand(),

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -15,19 +16,42 @@ import (
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/thnksapi"
+	"thnks-hubspot-sync/thnksapi/export"
 )
 
 // A portal is everything one portal's runs work with.
 type portal struct {
 	engine  *giftsync.Engine
 	hubspot *hubspot.Client
-	journal *store.Store // nil where a dry run found none
+	journal *store.Store // to be closed with the portal; nil where there is none to close
 }
 
-// open joins the rooms that a portal's runs need: secrets, both clients, the
-// journal, the engine. A dry run does without a journal where there is none
-// yet, so that nothing is written anywhere.
-func (s *session) open(p configs.Portal, dryRun bool, progress func(giftsync.Progress)) (_ *portal, err error) {
+// open opens a portal for one run of this process. A dry run does without a
+// journal where there is none yet, so that nothing is written anywhere.
+func (s *session) open(p configs.Portal, dryRun bool, progress func(giftsync.Progress)) (*portal, error) {
+	j, err := s.openState(p.Name, !dryRun)
+	var journal giftsync.Journal = j
+	switch {
+	case err == nil:
+	case dryRun && errors.Is(err, fs.ErrNotExist):
+		journal = noJournal{}
+	default:
+		return nil, err
+	}
+	o, err := s.connect(p, journal, progress)
+	if err != nil {
+		if j != nil {
+			j.Close()
+		}
+		return nil, err
+	}
+	o.journal = j
+	return o, nil
+}
+
+// connect joins the rooms that a portal's runs need to its journal: secrets,
+// both clients, the engine.
+func (s *session) connect(p configs.Portal, journal giftsync.Journal, progress func(giftsync.Progress)) (_ *portal, err error) {
 	if p.HubSpot.App != "" {
 		return nil, usagef("hubspot.app: this version connects with a static token only: use hubspot.token_file")
 	}
@@ -40,31 +64,22 @@ func (s *session) open(p configs.Portal, dryRun bool, progress func(giftsync.Pro
 		return nil, err
 	}
 
-	o := new(portal)
-	var journal giftsync.Journal = noJournal{}
-	o.journal, err = s.openState(p.Name, !dryRun)
-	switch {
-	case err == nil:
-		journal = o.journal
-	case !dryRun || !errors.Is(err, fs.ErrNotExist):
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			o.close()
-		}
-	}()
-
-	sources, err := s.sources(p, keys, zoneOf(p.TimeZone, journal))
+	zone := zoneOf(p.TimeZone, journal)
+	sources, err := s.sources(p, keys, zone)
 	if err != nil {
 		return nil, err
 	}
+	exports, err := export.New(export.Config{Columns: p.Thnks.CSV, Dialect: dialect(p.Thnks.Dialect), Zone: zone})
+	if err != nil {
+		return nil, usage{err}
+	}
+	o := new(portal)
 	o.hubspot, err = hubspot.New(hubspot.Config{
 		BaseURL:        p.HubSpot.BaseURL,
 		Version:        p.HubSpot.APIVersion,
 		Token:          oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token.Reveal()}),
 		RequestsPer10s: p.HubSpot.RequestsPer10s,
-		TimeZone:       func() *time.Location { return zoneOf(p.TimeZone, journal) },
+		TimeZone:       zone,
 		Logger:         s.log.With("portal", p.Name),
 	})
 	if err != nil {
@@ -89,17 +104,26 @@ func (s *session) open(p configs.Portal, dryRun bool, progress func(giftsync.Pro
 		},
 		Logger:   s.log,
 		Progress: progress,
+
+		Export:       func(path string) (giftsync.ExportFile, error) { return exports.Open(path) },
+		IsExport:     export.Decodes,
+		DecodeExport: exports.Decode,
 	})
 	return o, nil
 }
 
-// zoneOf is a portal's time zone: the configured one, or else its HubSpot
-// account's as far as that is known.
-func zoneOf(configured *time.Location, j giftsync.Journal) *time.Location {
-	if configured != nil {
-		return configured
+// zoneOf tells a portal's time zone: the configured one, or else its HubSpot
+// account's. That is learnt by a portal's very first run, before it reads the
+// first transaction; until then it is nil.
+func zoneOf(configured *time.Location, j giftsync.Journal) func() *time.Location {
+	var known atomic.Pointer[time.Location]
+	known.Store(configured)
+	return func() *time.Location {
+		if known.Load() == nil {
+			known.CompareAndSwap(nil, giftsync.PortalZone(j))
+		}
+		return known.Load()
 	}
-	return giftsync.PortalZone(j)
 }
 
 // close lets go of the state file and of idle connections.
@@ -120,10 +144,11 @@ type thnksKey struct {
 	secret configs.Secret
 }
 
-// keys reads the portal's API keys.
+// keys reads the portal's API keys. A portal that is fed from export files
+// alone has none.
 func (s *session) keys(p configs.Portal) ([]thnksKey, error) {
 	files := p.Thnks.Keys
-	if len(files) == 0 {
+	if p.Thnks.APIKeyFile != "" {
 		files = []configs.ThnksKey{{Sender: "default", APIKeyFile: p.Thnks.APIKeyFile}}
 	}
 	keys := make([]thnksKey, len(files))
@@ -139,7 +164,7 @@ func (s *session) keys(p configs.Portal) ([]thnksKey, error) {
 
 // sources makes a Thnks client for each of the portal's keys. Times that name
 // no zone are taken to be in this one.
-func (s *session) sources(p configs.Portal, keys []thnksKey, zone *time.Location) ([]giftsync.Source, error) {
+func (s *session) sources(p configs.Portal, keys []thnksKey, zone func() *time.Location) ([]giftsync.Source, error) {
 	sources := make([]giftsync.Source, len(keys))
 	for i, k := range keys {
 		client, err := thnksapi.New(thnksapi.Config{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +25,7 @@ func (a *app) quarantineCommand() *cobra.Command {
 	}
 	list := &cobra.Command{
 		Use:   "list",
-		Short: "Print the records in quarantine",
+		Short: "Print the records in quarantine, grouped by reason",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.listQuarantine(cmd.Context(), f) },
 	}
@@ -39,6 +38,9 @@ func (a *app) quarantineCommand() *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&f.portal, "portal", "", "only the portal `NAME`")
 	cmd.PersistentFlags().BoolVar(&f.json, "json", false, "print one JSON document")
+	for _, c := range []*cobra.Command{cmd, list} {
+		c.Flags().BoolVar(&f.all, "all", false, fmt.Sprintf("print every record, however many: beyond %d there are only the groups", listedRecords))
+	}
 	cmd.AddCommand(list, retry)
 	return cmd
 }
@@ -46,33 +48,18 @@ func (a *app) quarantineCommand() *cobra.Command {
 type quarantineFlags struct {
 	portal string
 	json   bool
+	all    bool
 }
 
-// A quarantineList is one portal's quarantine as it is printed. The records themselves,
-// which hold personal data, are not.
-type quarantineList struct {
-	Portal  string             `json:"portal"`
-	Records []quarantineRecord `json:"records"`
-	Classes map[string]int     `json:"classes"` // how many records of each class
-}
-
-type quarantineRecord struct {
-	Key           string    `json:"key"`
-	TransactionID string    `json:"transaction_id,omitempty"`
-	Class         string    `json:"class"`
-	Reason        string    `json:"reason"` // HubSpot's own words included
-	CorrelationID string    `json:"correlation_id,omitempty"`
-	Attempts      int       `json:"attempts"`
-	First         time.Time `json:"first"`
-	Last          time.Time `json:"last"`
-}
+// listedRecords is how many records are listed one by one without being asked.
+const listedRecords = 50
 
 func (a *app) listQuarantine(ctx context.Context, f quarantineFlags) error {
 	s, err := a.session(f.portal, false)
 	if err != nil {
 		return err
 	}
-	doc := document[quarantineList]{Portals: []quarantineList{}}
+	doc := document[giftsync.QuarantineList]{Portals: []giftsync.QuarantineList{}}
 	worst := done
 	for _, p := range s.portals {
 		l, err := s.quarantined(ctx, p.Name)
@@ -90,7 +77,13 @@ func (a *app) listQuarantine(ctx context.Context, f quarantineFlags) error {
 		return worst.asError()
 	}
 	for _, l := range doc.Portals {
-		printQuarantine(a.stdout, l, math.MaxInt)
+		printGroups(a.stdout, l)
+		switch {
+		case f.all || len(l.Records) <= listedRecords:
+			printRecords(a.stdout, l, len(l.Records))
+		default:
+			fmt.Fprintf(a.stdout, "All of them one by one: thnks-hubspot-sync quarantine list --all --portal %s\n", l.Portal)
+		}
 		if len(l.Records) > 0 {
 			fmt.Fprintf(a.stdout, "When the cause is mended: thnks-hubspot-sync quarantine retry --portal %s\n", l.Portal)
 		}
@@ -98,53 +91,62 @@ func (a *app) listQuarantine(ctx context.Context, f quarantineFlags) error {
 	return worst.asError()
 }
 
-// quarantined reads one portal's quarantine.
-func (s *session) quarantined(ctx context.Context, portal string) (quarantineList, error) {
-	l := quarantineList{Portal: portal, Records: []quarantineRecord{}, Classes: make(map[string]int)}
-	j, err := s.readState(portal)
-	if err != nil {
-		return l, err
-	}
-	defer j.Close()
-	for q, err := range j.Quarantine(ctx) {
-		if err != nil {
-			return l, err
-		}
-		l.Classes[q.Class]++
-		l.Records = append(l.Records, quarantineRecord{
-			Key: q.Key, TransactionID: q.TransactionID, Class: q.Class, Reason: q.Reason,
-			CorrelationID: q.CorrelationID, Attempts: q.Attempts, First: q.First, Last: q.Last,
-		})
-	}
-	return l, nil
+// quarantined asks for one portal's quarantine.
+func (s *session) quarantined(ctx context.Context, portal string) (giftsync.QuarantineList, error) {
+	return ask(s, func(d desk) (giftsync.QuarantineList, error) { return d.Quarantine(ctx, portal) })
 }
 
 // reasonWidth is where the reasons' lines are broken, in columns: they are
 // HubSpot's prose, of any length.
 const reasonWidth = 100
 
-// printQuarantine writes a portal's quarantine: how many records there are of
-// each class, and a line for each of the first of them, its reason below it.
-func printQuarantine(w io.Writer, l quarantineList, most int) {
+// printGroups writes how many records a portal has in quarantine for which
+// reason, in HubSpot's own words for the first of them.
+func printGroups(w io.Writer, l giftsync.QuarantineList) {
 	if len(l.Records) == 0 {
 		fmt.Fprintf(w, "%s: nothing in quarantine\n", l.Portal)
 		return
 	}
+	fmt.Fprintf(w, "%s: %s in quarantine\n", l.Portal, count(len(l.Records)))
+	for _, g := range l.Groups {
+		keys := make([]string, len(g.Keys))
+		for i, k := range g.Keys {
+			keys[i] = printable(k)
+		}
+		more := ""
+		if g.Count > len(keys) {
+			more = ", …"
+		}
+		fmt.Fprintf(w, "  %s × %s: %s%s\n", count(g.Count), g.Class, strings.Join(keys, ", "), more)
+		printReason(w, g.Reason)
+	}
+}
+
+// printRecords writes a line for each of the first records of a portal's
+// quarantine, its reason below it.
+func printRecords(w io.Writer, l giftsync.QuarantineList, most int) {
 	shown := l.Records[:min(len(l.Records), most)]
+	if len(shown) == 0 {
+		return
+	}
 	key, class := len("key"), len("class")
 	for _, r := range shown {
 		key, class = max(key, text.StringWidth(printable(r.Key))), max(class, len(r.Class))
 	}
-	fmt.Fprintf(w, "%s: %s in quarantine: %s\n", l.Portal, count(len(l.Records)), breakdown(l.Classes))
 	fmt.Fprintf(w, "  %-*s  %-*s  %8s  %-16s  %s\n", key, "key", class, "class", "attempts", "first (UTC)", "last (UTC)")
 	for _, r := range shown {
 		fmt.Fprintf(w, "  %-*s  %-*s  %8d  %-16s  %s\n", key, printable(r.Key), class, r.Class, r.Attempts, minute(r.First), minute(r.Last))
-		for line := range strings.Lines(text.WrapSoft(printable(r.Reason), reasonWidth)) {
-			fmt.Fprintf(w, "    %s\n", strings.TrimSpace(line))
-		}
+		printReason(w, r.Reason)
 	}
 	if rest := len(l.Records) - len(shown); rest > 0 {
 		fmt.Fprintf(w, "  … %s more\n", count(rest))
+	}
+}
+
+// printReason writes a reason below what it is the reason of.
+func printReason(w io.Writer, reason string) {
+	for line := range strings.Lines(text.WrapSoft(printable(reason), reasonWidth)) {
+		fmt.Fprintf(w, "    %s\n", strings.TrimSpace(line))
 	}
 }
 

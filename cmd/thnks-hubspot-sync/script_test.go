@@ -56,15 +56,17 @@ func newWorld(t testing.TB, data thnksapitest.Data) *world {
 }
 
 // writeConfig puts a configuration of the portal acme, with its secrets, into
-// dir.
-func writeConfig(dir, hubspotURL, thnksURL string) error {
+// dir. more are lines for it.
+func writeConfig(dir, hubspotURL, thnksURL string, more ...string) error {
 	config := fmt.Sprintf(`state_dir: %s
+listen: 127.0.0.1:0
 log: {level: debug}
+%s
 portals:
   - name: acme
     hubspot: {base_url: %q, token_file: hubspot-token}
     thnks: {base_url: %q, api_key_file: thnks-key}
-`, filepath.Join(dir, "state"), hubspotURL, thnksURL)
+`, filepath.Join(dir, "state"), strings.Join(more, "\n"), hubspotURL, thnksURL)
 	return errors.Join(
 		os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(config), 0o600),
 		os.WriteFile(filepath.Join(dir, "hubspot-token"), []byte(worldToken), 0o600),
@@ -86,11 +88,13 @@ func TestScripts(t *testing.T) {
 			env.Defer(thnks.Close)
 			env.Values[worldKeyType{}] = w
 			env.Setenv("CONFIG", filepath.Join(env.WorkDir, "config.yaml"))
+			env.Setenv("ADMIN", freeAddress())
 			env.Setenv("HUBSPOT", hubspot.URL)
 			env.Setenv("THNKS", thnks.URL)
 			return errors.Join(
-				writeConfig(env.WorkDir, hubspot.URL, thnks.URL),
+				writeConfig(env.WorkDir, hubspot.URL, thnks.URL, "admin_listen: "+env.Getenv("ADMIN")),
 				expand(filepath.Join(env.WorkDir, "two.yaml"), env),
+				expand(filepath.Join(env.WorkDir, "csv.yaml"), env),
 			)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -100,6 +104,9 @@ func TestScripts(t *testing.T) {
 			"advance": advance,
 			"rule":    rule,
 			"empty":   empty,
+			"answers": answers,
+			"synced":  synced,
+			"private": private,
 		},
 	})
 }

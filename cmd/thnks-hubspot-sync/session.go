@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 )
 
@@ -22,6 +23,8 @@ type session struct {
 	portals []configs.Portal // the ones the command is about
 	log     *slog.Logger
 	live    *live // nil where nobody watches
+
+	inProcess bool // no daemon can hold these portals: they live in this process
 }
 
 // session loads the configuration and chooses the portals: the named one, or
@@ -42,6 +45,9 @@ func (a *app) session(portal string, watch bool) (*session, error) {
 			return nil, usagef("%s has no portal %q; it has %s", a.configPath, portal, strings.Join(names, ", "))
 		}
 		chosen = chosen[i : i+1]
+	}
+	if err := store.CheckDir(cfg.StateDir); err != nil {
+		return nil, usage{err}
 	}
 	return newSession(cfg, chosen, a.stderr, watch), nil
 }

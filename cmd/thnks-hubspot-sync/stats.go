@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/stats"
 )
@@ -71,7 +72,7 @@ func (a *app) writeStats(ctx context.Context, s *session, out *bytes.Buffer, asJ
 	doc := document[stats.Report]{Portals: []stats.Report{}}
 	worst := done
 	for _, p := range s.portals {
-		rep, err := s.stats(ctx, p)
+		rep, err := s.stats(ctx, p.Name)
 		if err != nil {
 			fmt.Fprintf(a.stderr, "thnks-hubspot-sync: portal %s: %v\n", p.Name, err)
 			worst = worst.worse(failed)
@@ -94,13 +95,13 @@ func (a *app) writeStats(ctx context.Context, s *session, out *bytes.Buffer, asJ
 	return worst, nil
 }
 
-// stats computes one portal's statistics from its journal.
-func (s *session) stats(ctx context.Context, p configs.Portal) (stats.Report, error) {
-	j, err := s.readState(p.Name)
-	if err != nil {
-		return stats.Report{}, err
-	}
-	defer j.Close()
+// stats asks for one portal's statistics.
+func (s *session) stats(ctx context.Context, portal string) (stats.Report, error) {
+	return ask(s, func(d desk) (stats.Report, error) { return d.Stats(ctx, portal) })
+}
+
+// statistics computes a portal's statistics from its journal.
+func statistics(ctx context.Context, p configs.Portal, j *store.Store) (stats.Report, error) {
 	return stats.Compute(j.All(ctx), statsOptions(p.Name, p.TimeZone, j))
 }
 
@@ -109,7 +110,7 @@ func (s *session) stats(ctx context.Context, p configs.Portal) (stats.Report, er
 func statsOptions(portal string, zone *time.Location, j giftsync.Journal) stats.Options {
 	return stats.Options{
 		Portal:   portal,
-		Location: zoneOf(zone, j),
+		Location: zoneOf(zone, j)(),
 		Stages:   giftsync.Stages(j),
 		LastSync: giftsync.LastSync(j),
 	}

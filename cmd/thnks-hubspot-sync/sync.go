@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -11,13 +13,15 @@ import (
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/hubspot"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/admin"
 	"thnks-hubspot-sync/sync/plan"
 )
 
 func (a *app) syncCommand() *cobra.Command {
 	var (
-		portal, reassociate, restore  string
-		backfill, dryRun, all, asJSON bool
+		portal, reassociate, restore, from string
+		backfill, dryRun, all, asJSON      bool
+		acceptNewSource, stop              bool
 	)
 	cmd := &cobra.Command{
 		Use:   "sync",
@@ -28,13 +32,17 @@ A portal that has never been backfilled is backfilled first.
 With --reassociate it looks instead at the links of what was copied before:
 contacts are created, merged and deleted, and deals opened, after a gift was
 sent. With --restore it creates records again that were deleted in HubSpot.
+With --from it reads an export file instead of the API.
 
-Interrupted, it ends at a safe point; the next run resumes.`,
+While the daemon runs, it does the work and this command follows it: Ctrl-C
+then leaves the run to the daemon, and --stop ends it. Without a daemon, Ctrl-C
+ends the run at a safe point, and the next one resumes.`,
 		Example: `  thnks-hubspot-sync sync --backfill --dry-run
   thnks-hubspot-sync sync --backfill
   thnks-hubspot-sync sync --portal acme --json
   thnks-hubspot-sync sync --reassociate=all --dry-run
-  thnks-hubspot-sync sync --restore T-000017 --portal acme`,
+  thnks-hubspot-sync sync --restore T-000017 --portal acme
+  thnks-hubspot-sync sync --from export.csv --portal acme`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all && !dryRun {
@@ -42,10 +50,20 @@ Interrupted, it ends at a safe point; the next run resumes.`,
 			}
 			req := giftsync.Request{Mode: giftsync.Incremental, DryRun: dryRun, AllChanges: all || asJSON}
 			given := cmd.Flags().Changed
-			if backfill && (given("reassociate") || given("restore")) || given("reassociate") && given("restore") {
-				return usagef("--backfill, --reassociate and --restore are runs of their own: give one")
+			if several(backfill, given("reassociate"), given("restore"), given("from"), stop) {
+				return usagef("--backfill, --reassociate, --restore, --from and --stop are of their own: give one")
 			}
+			req.AcceptNewSource = acceptNewSource
 			switch {
+			case given("from"):
+				if portal == "" {
+					return usagef("--from needs --portal: an export file belongs to one")
+				}
+				path, err := filepath.Abs(from) // the daemon has another working directory
+				if err != nil {
+					return err
+				}
+				req.From = path
 			case backfill:
 				req.Mode = giftsync.Backfill
 			case given("reassociate"):
@@ -68,6 +86,9 @@ Interrupted, it ends at a safe point; the next run resumes.`,
 				return err
 			}
 			defer s.close()
+			if stop {
+				return a.stopRuns(cmd.Context(), s)
+			}
 			results := s.runAll(cmd.Context(), s.portals, func(configs.Portal) giftsync.Request { return req })
 			s.close()
 			return a.reportRuns(results, asJSON, all)
@@ -79,10 +100,47 @@ Interrupted, it ends at a safe point; the next run resumes.`,
 	f.StringVar(&reassociate, "reassociate", "", "instead of syncing, look `WHAT` up against today's contacts: orphans (also if left out), or all for every gift's links")
 	f.Lookup("reassociate").NoOptDefVal = "orphans"
 	f.StringVar(&restore, "restore", "", "instead of syncing, create the record of transaction `ID` again that was deleted in HubSpot, or all such")
+	f.StringVar(&from, "from", "", "instead of the API, sync from the export `FILE`, a table as text (CSV)")
+	f.BoolVar(&acceptNewSource, "accept-new-source", false, "let a portal that was fed from the API be fed from a file, or the other way round: only if both give a transaction the same id")
+	f.BoolVar(&stop, "stop", false, "instead of syncing, end the daemon's run under way at its next safe point; a later one resumes")
 	f.BoolVar(&dryRun, "dry-run", false, "plan and print, write nothing anywhere")
 	f.BoolVar(&all, "all", false, "with --dry-run: print every change instead of 20 of each kind")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
+}
+
+// several reports whether more than one of the flags is given.
+func several(given ...bool) bool {
+	n := 0
+	for _, g := range given {
+		if g {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// stopRuns ends what the daemon is doing for the portals.
+func (a *app) stopRuns(ctx context.Context, s *session) error {
+	d, err := s.daemon()
+	if errors.Is(err, admin.ErrNotRunning) {
+		return errors.New("no daemon runs with this configuration; a run in another terminal ends with Ctrl-C there")
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range s.portals {
+		stopped, err := d.Stop(ctx, p.Name)
+		switch {
+		case err != nil:
+			return fmt.Errorf("portal %s: %w", p.Name, err)
+		case stopped:
+			fmt.Fprintf(a.stdout, "%s: the run ends at its next safe point; the daemon's next one resumes\n", p.Name)
+		default:
+			fmt.Fprintf(a.stdout, "%s: no run is under way\n", p.Name)
+		}
+	}
+	return nil
 }
 
 // reassociations are the values of --reassociate.
@@ -114,26 +172,32 @@ func (s *session) runAll(ctx context.Context, portals []configs.Portal, request 
 	progress := s.progress()
 	var wg sync.WaitGroup
 	for i, p := range portals {
-		wg.Go(func() { results[i] = s.run(ctx, p, request(p), progress) })
+		wg.Go(func() { results[i] = s.run(ctx, p.Name, request(p), progress) })
 	}
 	wg.Wait()
 	return results
 }
 
-// run opens one portal and runs it.
-func (s *session) run(ctx context.Context, p configs.Portal, req giftsync.Request, progress func(giftsync.Progress)) result {
+// run asks for one portal's run and follows it to its end.
+func (s *session) run(ctx context.Context, portal string, req giftsync.Request, progress func(giftsync.Progress)) result {
 	if s.live != nil {
-		s.live.begin(p.Name)
-		defer s.live.end(p.Name)
+		s.live.begin(portal)
+		defer s.live.end(portal)
 	}
 	began := time.Now().UTC()
-	open, err := s.open(p, req.DryRun, progress)
-	if err != nil {
-		err = fmt.Errorf("portal %s: %w", p.Name, err)
-		return result{notRun(p.Name, req, began, err), err}
+	watch := admin.Watcher{
+		Progress: progress,
+		Waiting: func(now giftsync.Status) {
+			s.log.Info("waiting for the run under way to end", "portal", portal, "mode", string(now.Doing))
+		},
 	}
-	defer open.close()
-	rep, err := open.engine.Run(ctx, req)
+	rep, err := ask(s, func(d desk) (giftsync.Report, error) { return d.Run(ctx, portal, req, watch) })
+	if errors.Is(err, admin.ErrGoesOn) {
+		err = fmt.Errorf("portal %s: %w; to end it: thnks-hubspot-sync sync --stop --portal %[1]s", portal, err)
+	}
+	if err != nil && rep.Portal == "" {
+		rep = notRun(portal, req, began, err)
+	}
 	return result{rep, err}
 }
 

@@ -33,7 +33,7 @@ func (c *call) account() answer {
 		return c.customTypeUsage()
 	case c.area == "limits" && c.is("GET", "records"):
 		return c.recordUsage()
-	case c.area == "oauth" && c.is("POST", "private-apps", "get", "access-token-info"):
+	case c.area == "oauth" && !c.p.opt.NoTokenInfo && c.is("POST", "private-apps", "get", "access-token-info"):
 		return c.tokenInfo()
 	}
 	return c.noRoute()

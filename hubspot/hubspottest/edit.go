@@ -242,24 +242,3 @@ func (p *Portal) SetScopes(scopes ...string) {
 		p.scopes[s] = true
 	}
 }
-
-// AddForeignSchema adds a custom object that somebody else made under this
-// name, with a few properties of their own, and returns its type id.
-func (p *Portal) AddForeignSchema(name string) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	t, r := p.createSchema(schemaBody{
-		Name: name, Labels: labels{"Thnk", "Thnks"}, PrimaryDisplayProperty: "thnk_name",
-		SearchableProperties: []string{"thnk_name"}, RequiredProperties: []string{"thnk_name"},
-		AssociatedObjects: []string{"0-1", "0-2", "0-3"},
-		Properties: []definition{
-			{Name: "thnk_name", Label: "Thnk Name", Type: "string", FieldType: "text"},
-			{Name: "thnk_id", Label: "Thnk ID", Type: "string", FieldType: "text"},
-			{Name: "status", Label: "Status", Type: "string", FieldType: "text"},
-		},
-	}, time.Now())
-	if r != nil {
-		panic("hubspottest: AddForeignSchema: " + r.Message)
-	}
-	return t.id
-}

@@ -50,6 +50,7 @@ type Options struct {
 	PropertyLag time.Duration // how long a new property stays unknown to every other call
 	SchemaLag   time.Duration // how long a new schema is missing from the list, and a changed one keeps its old face
 	ComputedLag time.Duration // how long associatedcompanyid and hs_is_closed keep their old value after a change
+	ClockSkew   time.Duration // how far the Date header is ahead of the true time
 
 	MaxCustomTypes      int // custom object types; 10 when zero
 	MaxCustomProperties int // properties per custom object type; 1,000 when zero
@@ -67,6 +68,7 @@ type Options struct {
 	UpsertAnswers201     bool // batch upsert answers 201 when it created a record
 	BatchesSkipRules     bool // required and conditional property rules do not apply to batches
 	FarSideWrite         bool // an association write needs the write scope on both sides
+	NoTokenInfo          bool // the call that lists a static token's scopes does not exist
 	NoIsClosed           bool // pipeline stages lack isClosed in their metadata, as in older accounts
 }
 

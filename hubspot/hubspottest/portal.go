@@ -175,15 +175,18 @@ func (p *Portal) write(w http.ResponseWriter, c *call, a answer) {
 	_, _ = w.Write(a.body) // the caller has gone; there is nobody to tell
 }
 
-// writeHeader sends names in lower case, as HubSpot does on the wire.
 func (c *call) writeHeader(w http.ResponseWriter, a answer) {
 	maps.Copy(w.Header(), c.header(a))
 	w.WriteHeader(a.status)
 }
 
-// header is the header of an answer.
+// header is the header of an answer, with names in lower case, as HubSpot
+// sends them; all but Date, which net/http's server would send a second time.
 func (c *call) header(a answer) http.Header {
-	h := http.Header{"x-hubspot-correlation-id": {c.correlation}}
+	h := http.Header{
+		"Date":                     {c.now.Add(c.p.opt.ClockSkew).UTC().Format(http.TimeFormat)},
+		"x-hubspot-correlation-id": {c.correlation},
+	}
 	for _, kv := range c.rateHeader {
 		h[kv[0]] = []string{kv[1]}
 	}

@@ -144,6 +144,14 @@ func TestAssociationDefinitions(t *testing.T) {
 	c.must(204, "DELETE "+schemas+"/p62515_gift/associations/"+r.str("id"), "")
 	c.must(400, "GET /crm/associations/2026-09/p62515_gift/contacts/labels", "")
 	c.must(400, "POST "+schemas+"/p62515_gift/associations", `{"fromObjectTypeId":"0-1","toObjectTypeId":"0-2","name":"x"}`)
+	again := c.must(201, "POST "+schemas+"/p62515_gift/associations", `{"fromObjectTypeId":"`+typ+`","toObjectTypeId":"0-1"}`)
+	if again.str("id") == r.str("id") {
+		t.Error("made anew with the old id")
+	}
+	c.portal.UndefineAssociation("gift", "contacts")
+	for _, pair := range []string{"p62515_gift/contacts", "contacts/p62515_gift"} {
+		c.must(400, "GET /crm/associations/2026-09/"+pair+"/labels", "")
+	}
 }
 
 func TestProperties(t *testing.T) {

@@ -157,12 +157,7 @@ func (c *call) undefineAssociation(t *objectType) answer {
 		if pair.from != t || strconv.Itoa(kinds[0].id) != c.seg[2] {
 			continue
 		}
-		delete(c.p.pairs, pair)
-		delete(c.p.pairs, pairKey{pair.to, pair.from})
-		for _, k := range kinds {
-			delete(c.p.links, linkKey{k.category, k.id})
-			delete(c.p.links, linkKey{k.inverse.category, k.inverse.id})
-		}
+		c.p.undefine(pair)
 		return answer{status: http.StatusNoContent}
 	}
 	return c.refuse(notFound("Association definition %s was not found.", c.seg[2]))

@@ -123,6 +123,7 @@ func TestOperations(t *testing.T) {
 		}{
 			{"CreateSchema", func() error { _, err := c.CreateSchema(ctx, definition); return err }},
 			{"Account", func() error { _, err := c.Account(ctx); return err }},
+			{"Scopes", func() error { _, err := c.Scopes(ctx); return err }},
 			{"Owners", func() error { _, err := c.Owners(ctx); return err }},
 			{"Pipelines", func() error { _, err := c.Pipelines(ctx, "deals"); return err }},
 			{"Schemas", func() error { _, err := c.Schemas(ctx); return err }},
@@ -143,6 +144,7 @@ func TestOperations(t *testing.T) {
 				return c.UpdateProperty(ctx, gift, "note", hubspot.PropertyPatch{Label: "Words"})
 			}},
 			{"Properties", func() error { _, err := c.Properties(ctx, gift); return err }},
+			{"ArchivedProperties", func() error { _, err := c.ArchivedProperties(ctx, gift); return err }},
 			{"Create", func() error {
 				_, err := c.Create(ctx, gift, "key", []hubspot.NewObject{{Properties: map[string]string{"key": "T-9"}}})
 				return err
@@ -175,7 +177,7 @@ func TestOperations(t *testing.T) {
 		}
 		var methods []string
 		for m := range reflect.TypeOf(c).Methods() {
-			if m.Name != "Calls" && m.Name != "Close" { // these call nobody
+			if !slices.Contains([]string{"Calls", "Close", "Peer"}, m.Name) { // these call nobody
 				methods = append(methods, m.Name)
 			}
 		}
@@ -215,7 +217,7 @@ func sound() hubspottest.Exchange {
 	return hubspottest.Exchange{
 		Request: r, Body: []byte(`{"idProperty":"key","properties":["key"],"inputs":[{"id":"T-1"}]}`), Status: http.StatusOK,
 		Header: http.Header{
-			"X-Hubspot-Correlation-Id": {"00000000-0000-4000-8000-000000000000"}, "X-Hubspot-Ratelimit-Max": {"190"},
+			"Date": {"Sun, 01 Nov 2026 10:00:00 GMT"}, "X-Hubspot-Correlation-Id": {"00000000-0000-4000-8000-000000000000"}, "X-Hubspot-Ratelimit-Max": {"190"},
 			"Content-Type": {"application/json;charset=utf-8"},
 		},
 		Answer: []byte(`{"status":"COMPLETE","startedAt":"2026-11-01T10:00:00.000Z","completedAt":"2026-11-01T10:00:00.000Z","results":[` +
@@ -257,6 +259,8 @@ func TestViolations(t *testing.T) {
 		{"Retry-After on success", func(x *hubspottest.Exchange) { x.Header.Set("Retry-After", "1") }, "", "header Retry-After"},
 		{"odd header", func(x *hubspottest.Exchange) { x.Header.Set("X-HubSpot-RateLimit-Max", "many") }, "", "not an integer"},
 		{"no correlation id", func(x *hubspottest.Exchange) { x.Header.Del("X-HubSpot-Correlation-Id") }, "", "Correlation-Id: missing"},
+		{"no date", func(x *hubspottest.Exchange) { x.Header.Del("Date") }, "", "header Date: missing"},
+		{"odd date", func(x *hubspottest.Exchange) { x.Header.Set("Date", "2026-11-01T10:00:00Z") }, "", "header Date /: "},
 		{"a gateway's page", func(x *hubspottest.Exchange) { x.Header.Set("Content-Type", "text/html") }, "", "Content-Type"},
 		{"a lie", func(x *hubspottest.Exchange) { x.Status, x.Lie = 999, true }, "", ""},
 		{"cut short", func(x *hubspottest.Exchange) { x.Answer = x.Answer[:40] }, "", "not JSON"},

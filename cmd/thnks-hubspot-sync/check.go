@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/admin"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	var (
+		portal, adopt  string
+		dryRun, asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "The doctor: what is wrong, and what to do about it",
+		Long: `Looks at configuration, secrets, HubSpot account, custom object, clocks, state
+file and journal, and says of each whether it is in order and, where it is not,
+what to do. It changes nothing. Exit status 1 when something fails.
+
+With --adopt it takes over a custom object that this program did not make: its
+records stay as they are, and the missing properties are added.`,
+		Example: `  thnks-hubspot-sync check
+  thnks-hubspot-sync check --portal acme --json
+  thnks-hubspot-sync check --adopt 2-1234567 --portal acme --dry-run`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case cmd.Flags().Changed("adopt"):
+				if portal == "" {
+					return usagef("--adopt needs --portal: a custom object belongs to one")
+				}
+				return a.adopt(cmd.Context(), portal, adopt, dryRun, asJSON)
+			case dryRun:
+				return usagef("--dry-run is about --adopt: a check changes nothing anyway")
+			default:
+				return a.check(cmd.Context(), portal, asJSON)
+			}
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&portal, "portal", "", "only the portal `NAME`")
+	f.StringVar(&adopt, "adopt", "", "take over the custom object with this `TYPE_ID`, such as 2-1234567")
+	f.BoolVar(&dryRun, "dry-run", false, "with --adopt: say what would be done, write nothing anywhere")
+	f.BoolVar(&asJSON, "json", false, "print one JSON document")
+	return cmd
+}
+
+// adopt takes over a custom object.
+func (a *app) adopt(ctx context.Context, portal, typeID string, dryRun, asJSON bool) error {
+	s, err := a.session(portal, !asJSON)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	results := s.runAll(ctx, s.portals, func(configs.Portal) giftsync.Request {
+		return giftsync.Request{Mode: giftsync.Adopt, Keys: []string{typeID}, DryRun: dryRun}
+	})
+	s.close()
+	return a.reportRuns(results, asJSON, false)
+}
+
+// A checkup is everything that the doctor found, as it is printed.
+type checkup struct {
+	Findings []giftsync.Finding `json:"findings"`
+}
+
+func (a *app) check(ctx context.Context, portal string, asJSON bool) error {
+	var doc checkup
+	s, err := a.session(portal, false)
+	if err == nil {
+		doc.Findings = append(s.checkHouse(a.configPath), s.checkPortals(ctx)...)
+	} else if doc.Findings = brokenConfig(err); doc.Findings == nil {
+		return err
+	}
+	if asJSON {
+		if err := writeJSON(a.stdout, doc); err != nil {
+			return err
+		}
+	} else {
+		printFindings(a.stdout, doc.Findings)
+	}
+	switch {
+	case err != nil:
+		return misused.asError()
+	case worst(doc.Findings) == giftsync.Fail:
+		return failed.asError()
+	}
+	return nil
+}
+
+// brokenConfig are the findings about a configuration that does not load; nil
+// where err is about something else.
+func brokenConfig(err error) []giftsync.Finding {
+	var load *configs.LoadError
+	if !errors.As(err, &load) {
+		return nil
+	}
+	findings := make([]giftsync.Finding, len(load.Problems))
+	for i, p := range load.Problems {
+		at := load.File
+		if p.Line > 0 {
+			at += ":" + strconv.Itoa(p.Line)
+		}
+		what := at + ": " + p.What
+		if p.Key != "" {
+			what = at + ": " + p.Key + ": " + p.What
+		}
+		findings[i] = giftsync.Finding{Check: "configuration", Level: giftsync.Fail, What: what, Remedy: p.Remedy}
+	}
+	return findings
+}
+
+// checkHouse looks at what all portals share.
+func (s *session) checkHouse(configPath string) []giftsync.Finding {
+	findings := []giftsync.Finding{{
+		Check: "configuration", Level: giftsync.OK,
+		What: fmt.Sprintf("%s is in order: portals %d, schedule %s UTC", configPath, len(s.cfg.Portals), s.cfg.Schedule),
+	}}
+	if _, err := s.adminToken(); err != nil {
+		findings = append(findings, giftsync.Finding{
+			Check: "credentials", Level: giftsync.Fail,
+			What: err.Error(), Remedy: "put the token into a file that only its owner can read (chmod 600)",
+		})
+	}
+	dir := giftsync.Finding{Check: "state directory", Level: giftsync.OK, What: s.cfg.StateDir + " is ours alone"}
+	if _, err := os.Stat(s.cfg.StateDir); err != nil {
+		dir.What = s.cfg.StateDir + " does not exist yet; the first sync makes it"
+	}
+	daemon := giftsync.Finding{Check: "daemon", Level: giftsync.OK, What: "answers on " + s.socket()}
+	switch _, err := s.daemon(); {
+	case errors.Is(err, admin.ErrNotRunning):
+		daemon.Level, daemon.What = giftsync.Warn, "does not run: nothing is synced by itself"
+		daemon.Remedy = "start it: thnks-hubspot-sync run, or systemctl start thnks-hubspot-sync"
+	case err != nil:
+		daemon.Level, daemon.What, daemon.Remedy = giftsync.Fail, err.Error(), "stop what holds the socket, then start the daemon again"
+	}
+	return append(findings, dir, daemon)
+}
+
+// checkPortals looks at the portals, one after the other: the doctor is in no
+// hurry, and so takes little of the accounts' limits.
+func (s *session) checkPortals(ctx context.Context) []giftsync.Finding {
+	var all []giftsync.Finding
+	for _, p := range s.portals {
+		findings, err := ask(s, func(d desk) ([]giftsync.Finding, error) { return d.Check(ctx, p.Name) })
+		if err != nil {
+			findings = append(findings, openFailed(p.Name, err))
+		}
+		all = append(all, findings...)
+	}
+	return all
+}
+
+// checkSecrets looks at the portal's secret files, without using what is in
+// them.
+func (s *session) checkSecrets(p configs.Portal) []giftsync.Finding {
+	var findings []giftsync.Finding
+	add := func(key, file string) {
+		if file == "" {
+			return
+		}
+		f := giftsync.Finding{Portal: p.Name, Check: "credentials", Level: giftsync.OK, What: key + " is readable, and by its owner alone"}
+		if _, err := s.cfg.ReadSecret(file); err != nil {
+			f.Level, f.What = giftsync.Fail, key+": "+err.Error()
+			f.Remedy = "put the secret into a file of that name that only its owner can read (chmod 600)"
+		}
+		findings = append(findings, f)
+	}
+	add("hubspot.token_file", p.HubSpot.TokenFile)
+	add("thnks.api_key_file", p.Thnks.APIKeyFile)
+	for i, k := range p.Thnks.Keys {
+		add(fmt.Sprintf("thnks.keys[%d].api_key_file", i), k.APIKeyFile)
+	}
+	return findings
+}
+
+// openFailed is the finding about a portal that cannot be opened.
+func openFailed(portal string, err error) giftsync.Finding {
+	f := giftsync.Finding{Portal: portal, Check: "portal", Level: giftsync.Fail, What: err.Error(), Remedy: "mend that, then check again"}
+	var locked *store.LockedError
+	if errors.As(err, &locked) {
+		f.Level, f.Remedy = giftsync.Warn, "check again when that command has ended, or while the daemon runs"
+	}
+	return f
+}
+
+// worst returns the worst level among the findings.
+func worst(findings []giftsync.Finding) giftsync.Level {
+	order := []giftsync.Level{giftsync.OK, giftsync.Warn, giftsync.Fail}
+	level := 0
+	for _, f := range findings {
+		level = max(level, slices.Index(order, f.Level))
+	}
+	return order[level]
+}
+
+// printFindings writes one line for each finding, its remedy below it, and
+// counts them.
+func printFindings(w io.Writer, findings []giftsync.Finding) {
+	width := 0
+	for _, f := range findings {
+		width = max(width, len(f.Check))
+	}
+	counts := make(map[giftsync.Level]int)
+	portal := ""
+	for _, f := range findings {
+		if f.Portal != portal {
+			portal = f.Portal
+			fmt.Fprintf(w, "%s:\n", portal)
+		}
+		counts[f.Level]++
+		fmt.Fprintf(w, "  %-4s  %-*s  %s\n", f.Level, width, f.Check, printable(f.What))
+		if f.Remedy != "" {
+			fmt.Fprintf(w, "        %*s  → %s\n", width, "", printable(f.Remedy))
+		}
+	}
+	fmt.Fprintf(w, "%d ok, %d to look at, %d failing\n", counts[giftsync.OK], counts[giftsync.Warn], counts[giftsync.Fail])
+}

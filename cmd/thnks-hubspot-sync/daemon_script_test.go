@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"thnks-hubspot-sync/sync/admin"
+)
+
+// patience is how long a test waits for what must come some time.
+const patience = time.Minute
+
+// freeAddress returns a loopback address that nobody listened on a moment ago.
+func freeAddress() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// until asks again and again until it is answered yes, or fails.
+func until(what string, yes func() bool) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for !yes() {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waited %v in vain until %s", patience, what)
+		}
+	}
+	return nil
+}
+
+// synced PORTAL waits until a daemon runs and has synced the portal.
+func synced(ts *testscript.TestScript, _ bool, args []string) {
+	socket := filepath.Join(ts.MkAbs("state"), "admin.sock")
+	ts.Check(until(args[0]+" is synced", func() bool {
+		d, err := admin.Dial(socket)
+		if err != nil {
+			return false
+		}
+		all, err := d.Status(context.Background())
+		for _, s := range all {
+			if err == nil && s.Portal == args[0] && !s.LastSync.IsZero() && s.Doing == "" {
+				return true
+			}
+		}
+		return false
+	}))
+}
+
+// answers waits until a daemon answers.
+func answers(ts *testscript.TestScript, _ bool, _ []string) {
+	socket := filepath.Join(ts.MkAbs("state"), "admin.sock")
+	ts.Check(until("the daemon answers", func() bool {
+		_, err := admin.Dial(socket)
+		return err == nil
+	}))
+}
+
+// private [-host=HOST] [-method=METHOD] STATUS PATH asks the private side. The
+// status is a pattern; the answer becomes standard output.
+func private(ts *testscript.TestScript, _ bool, args []string) {
+	host, method := "", http.MethodGet
+	for strings.HasPrefix(args[0], "-") {
+		switch flag, value, _ := strings.Cut(args[0], "="); flag {
+		case "-host":
+			host = value
+		case "-method":
+			method = value
+		}
+		args = args[1:]
+	}
+	r, err := http.NewRequest(method, "http://"+ts.Getenv("ADMIN")+args[1], nil)
+	ts.Check(err)
+	if host != "" {
+		r.Host = host
+	}
+	resp, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%s", body)
+	if !regexp.MustCompile("^(?:" + args[0] + ")$").MatchString(fmt.Sprint(resp.StatusCode)) {
+		ts.Fatalf("%s %s answered %d: %s", method, args[1], resp.StatusCode, body)
+	}
+}

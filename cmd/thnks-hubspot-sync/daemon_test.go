@@ -1,0 +1,280 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"thnks-hubspot-sync/sync/admin"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// A town is a world behind real servers, and a folder with a configuration.
+type town struct {
+	*world
+	dir string
+}
+
+// newTown puts gate, if any, before HubSpot.
+func newTown(t *testing.T, transactions int, gate func(http.Handler) http.Handler) *town {
+	t.Helper()
+	w := newWorld(t, thnksapitest.Data{Seed: 5, N: transactions, End: time.Now()})
+	var portal http.Handler = w.portal
+	if gate != nil {
+		portal = gate(portal)
+	}
+	hubspot, thnks := httptest.NewServer(portal), httptest.NewServer(w.thnks)
+	t.Cleanup(hubspot.Close)
+	t.Cleanup(thnks.Close)
+	c := &town{world: w, dir: t.TempDir()}
+	if err := writeConfig(c.dir, hubspot.URL, thnks.URL, "admin_listen: "+freeAddress()); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// command is the program's process in the town, not yet started.
+func (c *town) command(args ...string) *exec.Cmd {
+	return exec.Command("thnks-hubspot-sync", append(args, "--config", filepath.Join(c.dir, "config.yaml"))...)
+}
+
+func (c *town) socket() string { return filepath.Join(c.dir, "state", "admin.sock") }
+
+// A process is a program that runs, with what it has said so far.
+type process struct {
+	*exec.Cmd
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write takes what the process says.
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+func (p *process) said(what string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Contains(p.text.String(), what)
+}
+
+// start starts a command that the end of the test ends.
+func start(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{Cmd: cmd}
+	cmd.Stdout, cmd.Stderr = p, p
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s said:\n%s", strings.Join(cmd.Args, " "), p.text.String())
+		}
+	})
+	return p
+}
+
+// await fails the test where something does not come.
+func await(t *testing.T, what string, yes func() bool) {
+	t.Helper()
+	if err := until(what, yes); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startDaemonIn starts the daemon and waits until it answers.
+func startDaemonIn(t *testing.T, c *town) (*process, *admin.Client) {
+	t.Helper()
+	p := start(t, c.command("run"))
+	var d *admin.Client
+	await(t, "the daemon answers", func() bool {
+		var err error
+		d, err = admin.Dial(c.socket())
+		return err == nil
+	})
+	return p, d
+}
+
+// ends waits for a process and checks how it ended.
+func (p *process) ends(t *testing.T, want status) {
+	t.Helper()
+	_ = p.Wait()
+	if got := p.ProcessState.ExitCode(); got != int(want) {
+		t.Errorf("%s ended with %d, want %d", p.Args[1], got, want)
+	}
+}
+
+// A turnstile holds one of the requests that go through it until it is opened,
+// and lets all others pass.
+type turnstile struct {
+	http.Handler
+	number  int32
+	count   atomic.Int32
+	reached chan struct{} // closed when the request is there
+	open    chan struct{}
+}
+
+func newTurnstile(number int32) *turnstile {
+	return &turnstile{number: number, reached: make(chan struct{}), open: make(chan struct{})}
+}
+
+func (g *turnstile) before(h http.Handler) http.Handler { g.Handler = h; return g }
+
+func (g *turnstile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if g.count.Add(1) == g.number {
+		close(g.reached)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		select {
+		case <-g.open:
+		case <-r.Context().Done(): // the caller gave up, and HubSpot has not got it
+			return
+		}
+	}
+	g.Handler.ServeHTTP(w, r)
+}
+
+// TestDaemonStopsInBackfill sends SIGTERM while a call of a backfill is under
+// way: the daemon ends well without waiting for it, and its successor resumes.
+func TestDaemonStopsInBackfill(t *testing.T) {
+	t.Parallel()
+	gate := newTurnstile(20)
+	c := newTown(t, 600, gate.before)
+	p, _ := startDaemonIn(t, c)
+	<-gate.reached
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	p.ends(t, done)
+	if !p.said("daemon stopped") {
+		t.Error("it did not say that it stopped")
+	}
+	p, d := startDaemonIn(t, c)
+	await(t, "the backfill is done", func() bool {
+		all, err := d.Status(t.Context())
+		return err == nil && !all[0].LastSync.IsZero()
+	})
+	if n := c.portal.Count(sandboxObject); n != 600 {
+		t.Errorf("HubSpot holds %d gifts, want 600", n)
+	}
+	if err := p.Process.Signal(syscall.SIGHUP); err != nil { // is ignored
+		t.Fatal(err)
+	}
+	if err := p.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	p.ends(t, done)
+}
+
+// TestCommandLeavesRun interrupts a command that follows the daemon's run: the
+// run goes on, and ends only when somebody asks for that.
+func TestCommandLeavesRun(t *testing.T) {
+	t.Parallel()
+	gate := newTurnstile(20)
+	c := newTown(t, 600, gate.before)
+	_, d := startDaemonIn(t, c)
+	<-gate.reached
+	follower := start(t, c.command("sync", "--backfill"))
+	await(t, "the command waits in line", func() bool { return follower.said("waiting for the run under way to end") })
+	if err := follower.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	follower.ends(t, failed)
+	if !follower.said("sync --stop") {
+		t.Error("the command did not say how the run can be ended")
+	}
+	stop, err := c.command("sync", "--stop").CombinedOutput()
+	if err != nil || !strings.Contains(string(stop), "acme: the run ends at its next safe point") {
+		t.Fatalf("sync --stop: %v\n%s", err, stop)
+	}
+	// The one in line is the follower's, which nobody has stopped.
+	await(t, "the run in line is done", func() bool {
+		all, err := d.Status(t.Context())
+		return err == nil && !all[0].LastSync.IsZero() && all[0].Doing == ""
+	})
+	if n := c.portal.Count(sandboxObject); n != 600 {
+		t.Errorf("HubSpot holds %d gifts, want 600", n)
+	}
+}
+
+// TestOtherUser lets a user work on a state directory that is not his.
+func TestOtherUser(t *testing.T) {
+	t.Parallel()
+	c := newTown(t, 1, nil)
+	dir := filepath.Join(c.dir, "state")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	owner := "'#12345'"
+	if err := os.Chown(dir, 12345, -1); err != nil { // only root can give things away
+		config := filepath.Join(c.dir, "config.yaml")
+		text, err := os.ReadFile(config)
+		if err == nil {
+			err = os.WriteFile(config, bytes.Replace(text, []byte(dir), []byte("/usr"), 1), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		owner = "root"
+	}
+	for _, args := range [][]string{{"sync"}, {"run"}, {"stats"}, {"check"}, {"quarantine", "list"}, {"sync", "--stop"}} {
+		out, err := c.command(args...).CombinedOutput()
+		if want := "sudo -u " + owner + " thnks-hubspot-sync " + strings.Join(args, " ") + " --config "; err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%v: %v, and not told %q:\n%s", args, err, want, out)
+		}
+	}
+}
+
+// TestFullDisk backfills onto a file system that is too small. The portal
+// stumbles, the daemon does not; once there is room the next run goes on.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	c := newTown(t, 3000, nil)
+	dir := filepath.Join(c.dir, "state")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	mount := func(options string) error {
+		return exec.Command("mount", "-t", "tmpfs", "-o", options, "tmpfs", dir).Run()
+	}
+	if err := mount("size=1m,mode=0700"); err != nil {
+		t.Skipf("a small file system has to be mounted, which needs root on Linux: %v", err)
+	}
+	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() })
+	p, d := startDaemonIn(t, c)
+	await(t, "the disk is full", func() bool {
+		all, err := d.Status(t.Context())
+		return err == nil && strings.Contains(all[0].Trouble, "no room on disk")
+	})
+	if err := mount("remount,size=64m,mode=0700"); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := c.command("sync").CombinedOutput(); err != nil {
+		t.Fatalf("with room again: %v\n%s", err, out)
+	}
+	if n := c.portal.Count(sandboxObject); n != 3000 {
+		t.Errorf("HubSpot holds %d gifts, want 3000", n)
+	}
+	held(t, c.portal) // fails on doubles
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	p.ends(t, done)
+}

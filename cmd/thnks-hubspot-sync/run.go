@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/admin"
+)
+
+// stopWithin is how long the daemon may take to come to a safe point. What
+// has not by then is repeated by the next start.
+const stopWithin = 9 * time.Second
+
+func (a *app) runCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "The daemon: backfill where none has finished, then a pass at every slot of the schedule",
+		Long: `Keeps every portal up to date until SIGTERM or Ctrl-C: the initial backfill
+where none has finished, then a pass at every slot of the schedule. Other
+commands work meanwhile: they go through the daemon's admin socket, in
+state_dir. Health, readiness and statistics are served on admin_listen.
+
+It stops at a safe point within ten seconds; a second signal stops it at once.`,
+		Example: `  thnks-hubspot-sync run --config /etc/thnks-hubspot-sync/config.yaml
+  curl http://127.0.0.1:9090/readyz`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			signal.Ignore(syscall.SIGHUP) // a terminal that goes away is no reason to stop
+			s, err := a.session("", false)
+			if err != nil {
+				return err
+			}
+			return s.serve(cmd.Context())
+		},
+	}
+}
+
+// serve is the daemon.
+func (s *session) serve(ctx context.Context) error {
+	if err := os.MkdirAll(s.cfg.StateDir, 0o700); err != nil {
+		return fmt.Errorf("making the state directory: %w", err)
+	}
+	// First of all, as it is what keeps a second daemon away.
+	socket, err := admin.Listen(s.socket())
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
+	private, err := net.Listen("tcp", s.cfg.AdminListen)
+	if err != nil {
+		return fmt.Errorf("admin_listen: %w: choose an address that is free", err)
+	}
+	defer private.Close()
+	token, err := s.adminToken()
+	if err != nil {
+		return err
+	}
+	d, err := s.newDaemon()
+	if err != nil {
+		return err
+	}
+	defer d.close()
+
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var parts sync.WaitGroup
+	part := func(what string, f func() error) {
+		parts.Go(func() {
+			if err := f(); err != nil && ctx.Err() == nil {
+				stop(fmt.Errorf("%s: %w", what, err))
+			}
+		})
+	}
+	part("admin socket", func() error {
+		return admin.Serve(ctx, socket, d, admin.Options{Usage: isUsage, Logger: s.log})
+	})
+	part("admin_listen", func() error {
+		return admin.ServePrivate(ctx, private, admin.Private(d, admin.PrivateOptions{Hosts: []string{s.cfg.AdminListen}, Token: token}))
+	})
+	part("schedule", func() error { giftsync.Keep(ctx, d.loops(), s.log); return nil })
+	s.log.Info("daemon ready", "portals", len(s.cfg.Portals), "admin", private.Addr().String(), "pid", os.Getpid())
+
+	<-ctx.Done()
+	s.log.Info("daemon stopping")
+	ended := make(chan struct{})
+	go func() { parts.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(stopWithin):
+		return errors.New("a run did not come to a safe point in time; the next start takes it up where its last commit left it")
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	s.log.Info("daemon stopped")
+	return nil
+}
+
+// isUsage reports whether an error is one of usage or configuration.
+func isUsage(err error) bool { return statusOf(err) == misused }
+
+// adminToken reads the token that unmasks recipients on the private side; ""
+// where none is configured.
+func (s *session) adminToken() (string, error) {
+	if s.cfg.AdminTokenFile == "" {
+		return "", nil
+	}
+	token, err := s.cfg.ReadSecret(s.cfg.AdminTokenFile)
+	if err != nil {
+		return "", usagef("admin_token_file: %w", err)
+	}
+	return token.Reveal(), nil
+}

@@ -1,0 +1,16 @@
+package store
+
+// Space returns the size of the state file, and how much room is left for this
+// user on the disk that holds it, in bytes. The error is
+// [errors.ErrUnsupported] on systems that are not asked.
+func (s *Store) Space() (size, free int64, err error) {
+	if err := s.usable(); err != nil {
+		return 0, 0, err
+	}
+	info, err := s.file.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	free, err = freeSpace(s.path)
+	return info.Size(), free, err
+}

@@ -1,0 +1,240 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/stats"
+)
+
+// A Client is the desk of the daemon behind a socket. Errors of that desk are
+// [*RemoteError]s; every method may also fail with [ErrNotRunning] and
+// [ErrVersion].
+type Client struct{ http *http.Client }
+
+var _ Desk = (*Client)(nil)
+
+// Dial finds the daemon behind the socket at path. Where none answers it
+// returns [ErrNotRunning]; a socket that is not this process's user's is an
+// error, and is sent nothing.
+func Dial(path string) (*Client, error) {
+	if len(path) > maxPath { // no daemon can have it
+		return nil, ErrNotRunning
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, ErrNotRunning
+	case err != nil:
+		return nil, fmt.Errorf("admin socket: %w", err)
+	case info.Mode().Type() != fs.ModeSocket:
+		return nil, fmt.Errorf("admin socket %s: there is something that is not a socket: move it away", path)
+	}
+	if err := checkOwner(path, info); err != nil {
+		return nil, fmt.Errorf("admin socket %w", err)
+	}
+	conn, err := dial(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	// One connection a question: none is left to go stale, and a question is
+	// never sent a second time.
+	return &Client{&http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			conn, err := dial(ctx, path)
+			if err != nil {
+				return nil, &dialError{err}
+			}
+			return conn, nil
+		},
+		DisableKeepAlives:  true,
+		DisableCompression: true,
+	}}}, conn.Close()
+}
+
+// A dialError says why the daemon was not reached, in its own words.
+type dialError struct{ error }
+
+// dial connects, and makes sure that it is one of our own processes that has
+// answered.
+func dial(ctx context.Context, path string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return nil, ErrNotRunning
+	case err != nil:
+		return nil, fmt.Errorf("admin socket: %w", err)
+	}
+	if p := peerOf(conn); p.uid != os.Geteuid() {
+		return nil, errors.Join(fmt.Errorf("admin socket %s is answered by %v, and this process runs as %d: nothing was sent; find out what that process is", path, p, os.Geteuid()), conn.Close())
+	}
+	return conn, nil
+}
+
+// Status implements [Desk].
+func (c *Client) Status(ctx context.Context) ([]giftsync.Status, error) {
+	a, err := fetch[statusAnswer](ctx, c, http.MethodGet, statusRoute)
+	return a.Portals, err
+}
+
+// Stop implements [Desk].
+func (c *Client) Stop(ctx context.Context, portal string) (bool, error) {
+	a, err := fetch[stopAnswer](ctx, c, http.MethodPost, stopRoute+"?"+encodePortal(portal))
+	return a.Stopped, err
+}
+
+// Stats implements [Desk].
+func (c *Client) Stats(ctx context.Context, portal string) (stats.Report, error) {
+	return fetch[stats.Report](ctx, c, http.MethodGet, statsRoute+"?"+encodePortal(portal))
+}
+
+// Check implements [Desk].
+func (c *Client) Check(ctx context.Context, portal string) ([]giftsync.Finding, error) {
+	a, err := fetch[checkAnswer](ctx, c, http.MethodGet, checkRoute+"?"+encodePortal(portal))
+	return a.Findings, err
+}
+
+// Quarantine implements [Desk].
+func (c *Client) Quarantine(ctx context.Context, portal string) (giftsync.QuarantineList, error) {
+	var none giftsync.QuarantineList
+	body, err := c.ask(ctx, http.MethodGet, quarantineRoute+"?"+encodePortal(portal), nil)
+	if err != nil {
+		return none, err
+	}
+	defer body.Close()
+	var records []giftsync.QuarantineRecord
+	var groups []giftsync.QuarantineGroup
+	for lines := json.NewDecoder(body); ; {
+		var line listLine
+		if err := lines.Decode(&line); err != nil {
+			return none, broken(ctx, err)
+		}
+		records = append(records, line.Records...)
+		groups = append(groups, line.Groups...)
+		if line.End != nil {
+			list := *line.End
+			list.Records, list.Groups = append(list.Records, records...), append(list.Groups, groups...)
+			return list, nil
+		}
+	}
+}
+
+// Run implements [Desk]. The functions of watch are called by this one. When
+// ctx ends, the daemon gives a dry run up and finishes any other; [Client.Stop]
+// stops it.
+func (c *Client) Run(ctx context.Context, portal string, req giftsync.Request, watch Watcher) (giftsync.Report, error) {
+	var none giftsync.Report
+	if req.From != "" { // the daemon stands in another directory
+		from, err := filepath.Abs(req.From)
+		if err != nil {
+			return none, err
+		}
+		req.From = from
+	}
+	question, err := json.Marshal(req)
+	if err != nil {
+		return none, err
+	}
+	body, err := c.ask(ctx, http.MethodPost, runRoute+"?"+encodePortal(portal), bytes.NewReader(question))
+	if err != nil {
+		return none, err
+	}
+	defer body.Close()
+	var changes []giftsync.PlannedChange
+	for lines := json.NewDecoder(body); ; {
+		var line runLine
+		if err := lines.Decode(&line); err != nil {
+			return none, runBroken(ctx, req, err)
+		}
+		if line.Waiting != nil && watch.Waiting != nil {
+			watch.Waiting(*line.Waiting)
+		}
+		if line.Progress != nil && watch.Progress != nil {
+			watch.Progress(*line.Progress)
+		}
+		changes = append(changes, line.Changes...)
+		if line.End == nil {
+			continue
+		}
+		rep := line.End.Report
+		rep.Changes = changes
+		if line.End.Error != nil {
+			return rep, line.End.Error.err()
+		}
+		return rep, nil
+	}
+}
+
+// fetch asks for one document.
+func fetch[T any](ctx context.Context, c *Client, method, route string) (T, error) {
+	var v T
+	body, err := c.ask(ctx, method, route, nil)
+	if err != nil {
+		return v, err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(body).Decode(&v); err != nil {
+		var none T
+		return none, broken(ctx, err)
+	}
+	return v, nil
+}
+
+// ask asks the daemon and returns the body of its answer, if it is one.
+func (c *Client) ask(ctx context.Context, method, route string, question io.Reader) (io.ReadCloser, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://daemon"+route, question)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(r)
+	var unreached *dialError
+	var failed *url.Error
+	switch {
+	case errors.As(err, &unreached):
+		return nil, unreached.error
+	case errors.As(err, &failed):
+		return nil, broken(ctx, failed.Err) // without the address, which is made up
+	case resp.StatusCode == http.StatusOK:
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	var a refusal
+	if err := json.NewDecoder(resp.Body).Decode(&a); err != nil || a.Error == nil {
+		return nil, fmt.Errorf("%w (it answered %s)", ErrVersion, resp.Status)
+	}
+	return nil, a.Error.err()
+}
+
+// broken is the error of a question without a whole answer.
+func broken(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("the daemon ended or was stopped before it had answered: ask again: %w", err)
+}
+
+// runBroken says what is known of a run whose end was not heard.
+func runBroken(ctx context.Context, req giftsync.Request, err error) error {
+	what := "the daemon ended or was stopped while the run was under way; it resumes with the daemon"
+	switch {
+	case ctx.Err() != nil && req.DryRun:
+		return context.Cause(ctx)
+	case ctx.Err() != nil:
+		return ErrGoesOn
+	case req.DryRun:
+		what = "the daemon ended or was stopped while the dry run was under way: ask again"
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

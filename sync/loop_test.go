@@ -1,0 +1,323 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"thnks-hubspot-sync/store"
+)
+
+// TestLongRun: a run longer than the interval overlaps with none, and leaves
+// one to make good however many slots it took.
+func TestLongRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		d.commit = slow(50 * time.Minute) // 4 windows
+		began := time.Now().UTC()
+		stop := d.start()
+		time.Sleep(5*time.Hour + time.Minute)
+		stop()
+		var got []time.Duration
+		for _, at := range d.slots {
+			got = append(got, at.Sub(began))
+		}
+		want := []time.Duration{0, 200 * time.Minute, 4 * time.Hour, 5 * time.Hour}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("scheduled runs began (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestHints: many hints during a run leave one further run, and a slot makes
+// no other beside it.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		d.commit = slow(20 * time.Minute)
+		defer d.start()()
+		time.Sleep(70 * time.Minute) // the backfill is under way, and a slot has come
+		if s := d.loop.Status(); s.Doing != Backfill || !s.NextRun.IsZero() {
+			t.Errorf("during the backfill, with a slot due: %+v", s)
+		}
+		for range 10 {
+			d.loop.Hint()
+		}
+		time.Sleep(20 * time.Minute)
+		synctest.Wait()
+		if n := d.passed(); n != 2 {
+			t.Errorf("%d passes, want the backfill and one more", n)
+		}
+		d.loop.Hint()
+		synctest.Wait()
+		d.loop.Hint()
+		synctest.Wait()
+		if n := d.passed(); n != 4 {
+			t.Errorf("%d passes after two hints with no run under way, want 4", n)
+		}
+		if n := len(d.slots); n != 2 {
+			t.Errorf("%d runs count as scheduled, want the first two", n)
+		}
+	})
+}
+
+// TestDoInLine: what is asked for during a run is done after it, in order,
+// and outlives its asker.
+func TestDoInLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		d.commit = slow(time.Minute)
+		defer d.start()()
+		time.Sleep(90 * time.Second)
+
+		type end struct {
+			rep Report
+			err error
+		}
+		ask := func(ctx context.Context, mode Mode, waiting *Status) chan end {
+			ended := make(chan end, 1)
+			go func() {
+				rep, err := d.loop.Do(ctx, Request{Mode: mode}, Watcher{Waiting: func(s Status) { *waiting = s }})
+				ended <- end{rep, err}
+			}()
+			synctest.Wait()
+			return ended
+		}
+		var waits [3]Status
+		impatient, leave := context.WithCancel(context.Background())
+		first := ask(context.Background(), Retry, &waits[0])
+		second := ask(impatient, Backfill, &waits[1])
+		third := ask(context.Background(), Incremental, &waits[2])
+		for i, s := range waits {
+			if s.Doing != Backfill {
+				t.Errorf("asker %d was told %+v, want that a backfill is under way", i, s)
+			}
+		}
+		leave()
+		if e := <-second; !errors.Is(e.err, context.Canceled) {
+			t.Errorf("the one who left: %v", e.err)
+		}
+		a, b := <-first, <-third
+		if a.err != nil || b.err != nil {
+			t.Fatal(a.err, b.err)
+		}
+		if a.rep.Mode != Retry || b.rep.Mode != Incremental || b.rep.StartedAt.Before(a.rep.FinishedAt) {
+			t.Errorf("the runs were %+v and %+v", a.rep, b.rep)
+		}
+		if n := d.passed(); n != 3 {
+			t.Errorf("%d passes, want the first, the second asker's backfill and the third's", n)
+		}
+	})
+}
+
+// TestDryRunEndsWithItsAsker, under way or waiting.
+func TestDryRunEndsWithItsAsker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		defer d.start()()
+		synctest.Wait()
+		requests := d.thnks.Requests()
+		hold := make(chan struct{})
+		watch := Watcher{Progress: func(Progress) { <-hold }} // an asker that reads nothing holds no run up
+		ctx, leave := context.WithCancel(context.Background())
+		var errs [2]error
+		for i := range errs {
+			go func() { _, errs[i] = d.loop.Do(ctx, Request{Mode: Backfill, DryRun: true}, watch) }()
+		}
+		d.set(func() { d.thnks.Fault(slowly(10 * time.Second)) })
+		time.Sleep(15 * time.Second)
+		if s := d.loop.Status(); s.Doing != Backfill {
+			t.Fatalf("no dry run under way: %+v", s)
+		}
+		leave()
+		time.Sleep(11 * time.Second)
+		if s := d.loop.Status(); s.Doing != "" {
+			t.Errorf("still under way: %+v", s)
+		}
+		close(hold)
+		synctest.Wait()
+		for _, err := range errs {
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+		}
+		if n := d.thnks.Requests() - requests; n > 4 {
+			t.Errorf("%d pages were read for nobody", n)
+		}
+		if s := d.loop.Status(); !s.Ready || s.Trouble != "" {
+			t.Errorf("a dry run that ended says nothing of the portal: %+v", s)
+		}
+	})
+}
+
+// TestWatcher hears of the progress in order, of the last for certain, and of
+// nothing once Do has returned.
+func TestWatcher(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@daily")
+		d.commit = slow(time.Second)
+		defer d.start()()
+		time.Sleep(time.Minute)
+		var seen []int
+		over := false
+		rep, err := d.loop.Do(context.Background(), Request{Mode: Backfill}, Watcher{
+			Waiting: func(s Status) { t.Errorf("nothing to wait for: %+v", s) },
+			Progress: func(p Progress) {
+				if over {
+					t.Error("called after the end")
+				}
+				seen = append(seen, p.Done)
+			},
+		})
+		over = true
+		d.loop.Hint()
+		time.Sleep(time.Minute)
+		if err != nil || rep.Fetched != 20 || len(seen) == 0 || seen[len(seen)-1] != 20 {
+			t.Errorf("fetched %d, %v, progress %v", rep.Fetched, err, seen)
+		}
+	})
+}
+
+// TestStopAndResume: a run that somebody stops goes on at the next slot.
+func TestStopAndResume(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		d.commit = slow(10 * time.Minute)
+		defer d.start()()
+		time.Sleep(15 * time.Minute)
+		if !d.loop.Stop() {
+			t.Fatal("no run to stop")
+		}
+		time.Sleep(10 * time.Minute)
+		s := d.loop.Status()
+		if s.Doing != "" || !s.Ready || !strings.Contains(s.Trouble, "interrupted; the next run resumes") || d.loop.Stop() {
+			t.Errorf("after the stop: %+v", s)
+		}
+		if n := d.portal.Count("thnks"); n == 0 || n == 20 {
+			t.Errorf("%d records, want some and not all", n)
+		}
+		time.Sleep(70 * time.Minute)
+		if s := d.loop.Status(); s.Trouble != "" || !s.Since.IsZero() {
+			t.Errorf("after the next slot: %+v", s)
+		}
+		d.check()
+	})
+}
+
+// TestShutdown: the run under way ends at its safe point, who waits is told,
+// and the next life goes on at once, without waiting for a slot.
+func TestShutdown(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(*daemon){
+		"during the first backfill": func(*daemon) {},
+		"during an incremental run": func(d *daemon) {
+			d.must(Backfill)
+			d.record(metaLastSlot, time.Now())
+			time.Sleep(time.Hour)
+			d.touchAll()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDaemon(t, "@hourly")
+				prepare(d)
+				d.commit = slow(5 * time.Second)
+				stop := d.start()
+				time.Sleep(7 * time.Second)
+				passed, recorded := d.passed(), len(d.slots)
+				var errs [2]error
+				var reps [2]Report
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					reps[0], errs[0] = d.loop.Do(context.Background(), Request{Mode: Incremental}, Watcher{})
+				}()
+				synctest.Wait()
+				if took := stop(); took > 10*time.Second {
+					t.Errorf("the end took %v", took)
+				}
+				<-done
+				reps[1], errs[1] = d.loop.Do(context.Background(), Request{Mode: Incremental}, Watcher{})
+				for i, err := range errs {
+					if !errors.Is(err, ErrStopping) || !strings.Contains(err.Error(), "did not begin") || reps[i].Error != err.Error() {
+						t.Errorf("one who waited got %v, %+v", err, reps[i])
+					}
+				}
+				if d.passed() != passed || len(d.slots) != recorded {
+					t.Error("the interrupted run counts as done")
+				}
+				d.commit = nil
+				stop = d.start()
+				synctest.Wait()
+				if d.passed() != passed+1 {
+					t.Errorf("%d runs at once, want 1", d.passed()-passed)
+				}
+				stop()
+				d.check()
+			})
+		})
+	}
+}
+
+// TestInterruptedAskerIsTold: the daemon stops during the run that he asked for.
+func TestInterruptedAskerIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@daily")
+		stop := d.start()
+		synctest.Wait()
+		d.touchAll()
+		d.set(func() { d.commit = slow(5 * time.Second) })
+		var rep Report
+		var err error
+		go func() { rep, err = d.loop.Do(context.Background(), Request{Mode: Backfill}, Watcher{}) }()
+		time.Sleep(7 * time.Second)
+		stop()
+		synctest.Wait()
+		if !errors.Is(err, ErrStopping) || !strings.Contains(err.Error(), "the next run resumes") || rep.Error != err.Error() || rep.Fetched == 0 {
+			t.Errorf("got %v, %+v", err, rep)
+		}
+	})
+}
+
+// TestPanic: it ends the run alone.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		d.commit = func(Journal, store.Commit) error { panic("the sky falls") }
+		defer d.start()()
+		synctest.Wait()
+		if s := d.loop.Status(); !strings.Contains(s.Trouble, "defect") || s.Doing != "" {
+			t.Errorf("after a panic: %+v", s)
+		}
+		_, err := d.loop.Do(context.Background(), Request{Mode: Incremental}, Watcher{})
+		if err == nil || strings.Contains(err.Error(), "sky") {
+			t.Errorf("the asker got %v", err)
+		}
+		if log := d.log.String(); strings.Count(log, "loop_test.go") != 2 || strings.Count(log, "the sky falls") != 2 {
+			t.Errorf("want the stack of each panic once in the log:\n%s", log)
+		}
+		d.set(func() { d.commit = nil })
+		time.Sleep(59 * time.Minute)
+		if d.passed() != 0 {
+			t.Error("a run before the next slot")
+		}
+		time.Sleep(2 * time.Minute)
+		if s := d.loop.Status(); s.Trouble != "" || d.passed() != 1 || d.opened() != 3 {
+			t.Errorf("%d runs, opened %d times: %+v", d.passed(), d.opened(), s)
+		}
+		d.check()
+	})
+}

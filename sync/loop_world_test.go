@@ -1,0 +1,202 @@
+package sync
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// A daemon is a world whose runs a loop does.
+type daemon struct {
+	*world
+	schedule cron.Schedule
+	offset   time.Duration
+
+	loop *Loop // of the present life
+	log  lockedBuffer
+	st   *store.Store
+
+	mu      sync.Mutex
+	token   string        // what the token file holds
+	opening func() error  // fails Open; nil lets it be
+	opens   int           // calls of Open
+	skew    time.Duration // of the wall clock against the bubble's
+	runs    []time.Time   // when passes ended well
+	slots   []time.Time   // what was recorded of scheduled runs
+	commit  func(Journal, store.Commit) error
+}
+
+// newDaemon makes a daemon with 20 gifts to copy, in 4 windows.
+func newDaemon(t *testing.T, spec string) *daemon {
+	t.Helper()
+	d := &daemon{world: newWorld(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 5}), schedule: schedule(spec)}
+	d.windowRows = 5
+	d.token = d.portal.Token()
+	d.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 20, Recipients: 10, End: time.Now().Add(-daily)}), 1)
+	d.journal = func(j Journal) Journal { return &ledger{j, d} }
+	d.wrap = func(next http.RoundTripper) http.RoundTripper {
+		token := d.token // Open holds mu
+		return roundTripper(func(req *http.Request) (*http.Response, error) {
+			req = req.Clone(req.Context())
+			req.Header.Set("Authorization", "Bearer "+token)
+			return next.RoundTrip(req)
+		})
+	}
+	return d
+}
+
+// errNoSecret is what Open says where a person is needed.
+var errNoSecret = errors.New("token_file: no such file")
+
+func schedule(spec string) cron.Schedule {
+	s, err := cron.ParseStandard(spec)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// begin makes the loop of a new life, as the program's start does.
+func (d *daemon) begin() {
+	d.st = d.open()
+	d.loop = NewLoop(LoopConfig{
+		Portal: "acme", Schedule: d.schedule, Offset: d.offset,
+		Open: func(progress func(Progress)) (*Engine, error) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.opens++
+			if d.opening != nil {
+				if err := d.opening(); err != nil {
+					return nil, err
+				}
+			}
+			d.cfg = func(c *Config) { c.Progress = progress }
+			return d.engine(d.st), nil
+		},
+		NeedsPerson: func(err error) bool { return err == errNoSecret },
+		Progress:    func(Progress) {},
+		Logger:      slog.New(slog.NewTextHandler(&d.log, nil)),
+		Now: func() time.Time {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return time.Now().Add(d.skew)
+		},
+	})
+}
+
+// start begins a life and keeps the loop until the function it returns is
+// called, which says how long the end took.
+func (d *daemon) start() (stop func() time.Duration) {
+	d.begin()
+	return d.keep(d.loop)
+}
+
+func (d *daemon) keep(loops ...*Loop) (stop func() time.Duration) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		Keep(ctx, loops, slog.New(slog.DiscardHandler))
+	}()
+	return func() time.Duration {
+		asked := time.Now()
+		cancel()
+		<-ended
+		took := time.Since(asked)
+		d.st.Close()
+		if d.t.Failed() {
+			d.t.Log(d.log.String())
+		}
+		return took
+	}
+}
+
+// set changes what the daemon meets.
+func (d *daemon) set(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+}
+
+// passed returns how many passes have ended well.
+func (d *daemon) passed() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.runs)
+}
+
+func (d *daemon) opened() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.opens
+}
+
+// A ledger notes which runs ended, by what they leave in the journal.
+type ledger struct {
+	Journal
+	d *daemon
+}
+
+func (l *ledger) Commit(c store.Commit) error {
+	l.d.mu.Lock()
+	commit := l.d.commit
+	l.d.mu.Unlock()
+	if commit == nil {
+		commit = Journal.Commit
+	}
+	if err := commit(l.Journal, c); err != nil {
+		return err
+	}
+	l.d.mu.Lock()
+	defer l.d.mu.Unlock()
+	if c.Meta[metaLastSync] != nil {
+		l.d.runs = append(l.d.runs, time.Now())
+	}
+	if c.Meta[metaLastSlot] != nil {
+		var at time.Time
+		if _, err := recall(l.Journal, metaLastSlot, &at); err != nil {
+			return err
+		}
+		l.d.slots = append(l.d.slots, at)
+	}
+	return nil
+}
+
+// slow makes every commit of gifts take so long.
+func slow(d time.Duration) func(Journal, store.Commit) error {
+	return func(j Journal, c store.Commit) error {
+		if len(c.Gifts) > 0 {
+			time.Sleep(d)
+		}
+		return j.Commit(c)
+	}
+}
+
+// A lockedBuffer is a log that several goroutines write to.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}

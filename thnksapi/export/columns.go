@@ -1,0 +1,196 @@
+package export
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"thnks-hubspot-sync/thnksapi"
+)
+
+// A field is something that a column may hold.
+type field struct {
+	name  string   // of the HubSpot property, and of the setting in thnks.csv
+	guess []string // other names that a column may have, the label in HubSpot first
+}
+
+// The fields that are treated apart from the rest.
+const (
+	fieldID       = "thnks_transaction_id"
+	fieldAmount   = "gift_amount"
+	fieldCurrency = "gift_currency"
+)
+
+// fields are all fields, in the order of the record in HubSpot.
+var fields = []field{
+	{fieldID, []string{"Transaction ID"}},
+	{"gift_name", nil},
+	{"gift_type", nil},
+	{fieldAmount, nil},
+	{fieldCurrency, nil},
+	{"sender_name", nil},
+	{"sender_email", nil},
+	{"recipient_name", nil},
+	{"recipient_email", nil},
+	{"recipient_phone", nil},
+	{"status", nil},
+	{"message", nil},
+	{"scheduled_date", nil},
+	{"sent_date", nil},
+	{"delivered_date", nil},
+	{"opened_date", nil},
+	{"redeemed_date", nil},
+	{"refunded_date", nil},
+	{"expired_date", nil},
+	{"undelivered_date", nil},
+	{"donated_date", nil},
+	{"tracking_url", nil},
+	{"created_at", []string{"Created", "Created Date"}},
+	{"updated_at", []string{"Updated", "Updated Date", "Last Updated"}},
+}
+
+// Fields returns the names of the fields that [Config].Columns may give a
+// column for.
+func Fields() []string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.name
+	}
+	return names
+}
+
+// pointers are the fields as a dialect's: an element is one flat object.
+func pointers() thnksapi.Fields {
+	at := func(name string) []string { return []string{"/" + name} }
+	f := thnksapi.Fields{
+		ID:       at(fieldID),
+		GiftName: at("gift_name"), GiftType: at("gift_type"),
+		Amount: at(fieldAmount), Currency: at(fieldCurrency),
+		Message: at("message"), TrackingURL: at("tracking_url"),
+		SenderName: at("sender_name"), SenderEmail: at("sender_email"),
+		RecipientName: at("recipient_name"), RecipientEmail: at("recipient_email"), RecipientPhone: at("recipient_phone"),
+		Status: at("status"), CreatedAt: at("created_at"), UpdatedAt: at("updated_at"),
+		Times: make(map[string][]string),
+	}
+	for _, field := range fields {
+		if status, ok := strings.CutSuffix(field.name, "_date"); ok {
+			f.Times[status] = at(field.name)
+		}
+	}
+	return f
+}
+
+// fold is a column's name without what people write differently.
+func fold(name string) string {
+	return strings.ToLower(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || r == '_' || r == '-' || r == '\uFEFF' {
+			return -1
+		}
+		return r
+	}, name))
+}
+
+// assign says which column holds which field: the settings first, and what the
+// names suggest for the other fields and columns. A column that a setting
+// names and the header lacks is missing.
+func assign(header []string, settings map[string]string) (column map[string]int, missing []string, err error) {
+	column = make(map[string]int)
+	taken := make(map[int]string) // field by column
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		found := find(header, func(h string) bool { return strings.TrimSpace(h) == settings[name] })
+		if len(found) == 0 {
+			found = find(header, func(h string) bool { return fold(h) == fold(settings[name]) })
+		}
+		if len(found) == 0 {
+			missing = append(missing, name)
+			continue
+		}
+		if len(found) > 1 {
+			return nil, nil, fmt.Errorf("columns %d and %d both are called what thnks.csv.%s says: rename one", found[0]+1, found[1]+1, name)
+		}
+		if other, ok := taken[found[0]]; ok {
+			return nil, nil, fmt.Errorf("thnks.csv.%s and thnks.csv.%s name the same column: a column holds one field", other, name)
+		}
+		column[name], taken[found[0]] = found[0], name
+	}
+	for _, f := range fields {
+		if settings[f.name] != "" {
+			continue
+		}
+		names := []string{fold(f.name)}
+		for _, g := range f.guess {
+			names = append(names, fold(g))
+		}
+		found := find(header, func(h string) bool { return slices.Contains(names, fold(h)) })
+		found = slices.DeleteFunc(found, func(i int) bool { return taken[i] != "" })
+		switch len(found) {
+		case 0:
+		case 1:
+			column[f.name] = found[0]
+		default:
+			return nil, nil, fmt.Errorf("columns %s and %s both look like %s: say in thnks.csv.%s which it is",
+				displayed(header, found[0]), displayed(header, found[1]), f.name, f.name)
+		}
+	}
+	return column, missing, nil
+}
+
+// find returns the columns whose name satisfies is.
+func find(header []string, is func(string) bool) []int {
+	var found []int
+	for i, h := range header {
+		if is(h) {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+// displayed names a column in a message.
+func displayed(header []string, i int) string {
+	return fmt.Sprintf("%d (%s)", i+1, cmp.Or(legible(header[i]), "?"))
+}
+
+// legible returns a column's name if it looks like one. In a file without a
+// header a row stands in its place, and rows are not for messages.
+func legible(name string) string {
+	name = strings.TrimSpace(name)
+	if len(name) > 40 || strings.ContainsFunc(name, func(r rune) bool {
+		return r == '@' || r == '+' || unicode.IsDigit(r) || !unicode.IsPrint(r)
+	}) {
+		return ""
+	}
+	return name
+}
+
+// listed lists a header's columns for a message.
+func listed(header []string) string {
+	const most = 40
+	var names []string
+	for _, h := range header[:min(len(header), most)] {
+		names = append(names, cmp.Or(legible(h), "?"))
+	}
+	if len(header) > most {
+		names = append(names, "…")
+	}
+	return strings.Join(names, ", ")
+}
+
+// distinct makes a header's names usable as keys: trimmed, none empty, none
+// twice.
+func distinct(header []string) []string {
+	names := make([]string, len(header))
+	seen := make(map[string]bool, len(header))
+	for i, h := range header {
+		h = strings.TrimSpace(strings.ReplaceAll(h, "\uFEFF", ""))
+		if h == "" || seen[h] {
+			h = strings.TrimSpace(fmt.Sprintf("%s column %d", h, i+1))
+		}
+		seen[h] = true
+		names[i] = h
+	}
+	return names
+}

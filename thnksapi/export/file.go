@@ -1,0 +1,237 @@
+package export
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"thnks-hubspot-sync/thnksapi"
+)
+
+// The bounds of a page.
+const (
+	pageRows  = 500
+	pageBytes = 4 << 20
+)
+
+// headBytes is how much of the beginning of a file identifies it, with its
+// size and the time of its last change.
+const headBytes = 64 << 10
+
+// A File is an export file as a source of transactions. Its pages must be
+// read one after the other; it holds no more than one.
+type File struct {
+	format  *Format
+	f       *os.File
+	path    string
+	size    int64
+	changed time.Time
+	id      string // of this file, read by these settings
+
+	order  binary.ByteOrder // of UTF-16; nil for UTF-8
+	comma  byte
+	header []string       // distinct names
+	column map[string]int // by field
+	first  place          // behind the header
+
+	records *records // stands at next
+	next    place
+}
+
+// A place is where a listing stands.
+type place struct {
+	File   string `json:"f"`
+	Offset int64  `json:"o"`
+	Line   int    `json:"l"` // number of the line before
+}
+
+// Open opens an export file and reads its header. A file without a header, or
+// without a column for the transaction id, is refused; the error says what to
+// do.
+func (f *Format) Open(path string) (_ *File, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("export file %s: not a regular file: name the file itself", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, file.Close())
+		}
+	}()
+	e := &File{format: f, f: file, path: path}
+	if info, err = file.Stat(); err != nil {
+		return nil, unreadable(path, err)
+	}
+	e.size, e.changed = info.Size(), info.ModTime()
+	head := make([]byte, headBytes)
+	n, err := file.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, unreadable(path, err)
+	}
+	head = head[:n]
+	e.id = identity(head, e.size, e.changed, f.columns)
+	e.order, e.first.Offset = byteOrder(head)
+	if err := binaryFile(head, e.order != nil); err != nil {
+		return nil, fmt.Errorf("export file %s: %w", path, err)
+	}
+	if err := e.readHeader(); err != nil {
+		return nil, fmt.Errorf("export file %s: %w", path, err)
+	}
+	e.first.File = e.id
+	return e, nil
+}
+
+// Close closes the file.
+func (e *File) Close() error { return e.f.Close() }
+
+// identity tells files apart, and also ways of reading them.
+func identity(head []byte, size int64, changed time.Time, columns map[string]string) string {
+	settings, err := json.Marshal(columns)
+	if err != nil {
+		panic("export: " + err.Error()) // texts only
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %d %d ", size, changed.UnixNano(), len(head))
+	h.Write(head)
+	h.Write(settings)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// from returns the records from a place on.
+func (e *File) from(p place) *records {
+	src := bufio.NewReaderSize(io.NewSectionReader(e.f, p.Offset, e.size-p.Offset), headBytes)
+	return &records{
+		lines: &lines{src: src, order: e.order, number: p.Line, offset: p.Offset},
+		comma: e.comma, width: len(e.header),
+	}
+}
+
+// Transactions returns the next page of at most 500 rows. A cursor that was
+// made for another file, for this one before it was changed, or under other
+// settings is answered by a [thnksapi.Error] of kind Stale: the listing must
+// begin anew. A file that changes while it is read ends the listing with an
+// error, since nobody can tell which of its rows are whole.
+func (e *File) Transactions(ctx context.Context, q thnksapi.Query) (*thnksapi.Page, error) {
+	at := e.first
+	if q.Cursor != "" {
+		var ok bool
+		if at, ok = e.parse(q.Cursor); !ok {
+			return nil, &thnksapi.Error{Kind: thnksapi.Stale, Path: e.path, Problem: "the file is not the one that the listing was begun with: it must begin anew"}
+		}
+	}
+	info, err := e.f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("export file %s: %w", e.path, err)
+	}
+	if info.Size() != e.size || !info.ModTime().Equal(e.changed) {
+		return nil, fmt.Errorf("export file %s: it changed while it was read: run again when it is complete; what was read is synced already", e.path)
+	}
+	if e.records == nil || at != e.next {
+		e.records = e.from(at)
+	}
+	page, end, err := e.page(ctx, at)
+	if err != nil {
+		e.records = nil
+		return nil, fmt.Errorf("export file %s: %w", e.path, err)
+	}
+	e.next = end
+	return page, nil
+}
+
+// page reads rows until a page is full, and says where it ends.
+func (e *File) page(ctx context.Context, at place) (*thnksapi.Page, place, error) {
+	page := &thnksapi.Page{}
+	size := 0
+	for len(page.Rows) < pageRows && size < pageBytes {
+		if err := ctx.Err(); err != nil {
+			return nil, at, err
+		}
+		rec, err := e.records.next()
+		if errors.Is(err, io.EOF) {
+			return page, at, nil
+		}
+		if err != nil {
+			return nil, at, err
+		}
+		row := e.row(rec)
+		page.Rows = append(page.Rows, row)
+		size += len(row.Raw)
+		at.Offset, at.Line = rec.end, rec.line+rec.lines-1
+	}
+	page.Next = at.cursor()
+	return page, at, nil
+}
+
+// row turns a record into a row.
+func (e *File) row(rec record) thnksapi.Row {
+	raw := rawRow{Line: rec.line, Problem: rec.problem, Text: rec.text}
+	if rec.problem != "" {
+		return thnksapi.Row{Raw: raw.marshal(), Err: atLine(rec.line, errors.New(rec.problem))}
+	}
+	raw.Columns = make(map[string]string, len(rec.fields))
+	for i, v := range rec.fields {
+		if v != "" {
+			raw.Columns[e.header[i]] = v
+		}
+	}
+	values := make(map[string]string, len(e.column))
+	for name, i := range e.column {
+		if v := rec.fields[i]; v != "" {
+			values[name] = v
+		}
+	}
+	t, err := e.format.transaction(values)
+	if err != nil {
+		return thnksapi.Row{Raw: raw.marshal(), Err: atLine(rec.line, err)}
+	}
+	raw.Line = 0
+	return thnksapi.Row{Transaction: t, Raw: raw.marshal()}
+}
+
+// Decode is [Format.Decode].
+func (e *File) Decode(raw json.RawMessage) []thnksapi.Row { return e.format.Decode(raw) }
+
+// Transaction reports [thnksapi.ErrNoDetail]: a file is read from end to end.
+func (e *File) Transaction(context.Context, string) (*thnksapi.Row, error) {
+	return nil, thnksapi.ErrNoDetail
+}
+
+// Filter says that a file lists everything every time.
+func (e *File) Filter() thnksapi.SinceKind { return thnksapi.SinceNone }
+
+// Calls is 0: reading a file calls nobody.
+func (e *File) Calls() int { return 0 }
+
+func (p place) cursor() string {
+	text, err := json.Marshal(p)
+	if err != nil {
+		panic("export: " + err.Error()) // strings and integers only
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// parse reads a cursor of this file.
+func (e *File) parse(cursor string) (place, bool) {
+	var p place
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || json.Unmarshal(text, &p) != nil {
+		return place{}, false
+	}
+	return p, p.File == e.id && p.Offset >= e.first.Offset && p.Offset <= e.size && p.Line >= e.first.Line
+}

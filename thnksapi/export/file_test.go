@@ -1,0 +1,389 @@
+package export
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"thnks-hubspot-sync/thnksapi"
+)
+
+func format(t testing.TB, columns map[string]string) *Format {
+	t.Helper()
+	amsterdam, err := time.LoadLocation("Europe/Amsterdam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := New(Config{Columns: columns, Dialect: thnksapi.DefaultDialect(), Zone: func() *time.Location { return amsterdam }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func write(t testing.TB, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "thnks.csv")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func open(t testing.TB, f *Format, path string) *File {
+	t.Helper()
+	file, err := f.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return file
+}
+
+// all reads a file to its end.
+func all(t testing.TB, file *File) []thnksapi.Row {
+	t.Helper()
+	var rows []thnksapi.Row
+	for q := (thnksapi.Query{}); ; {
+		page, err := file.Transactions(context.Background(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, page.Rows...)
+		if q.Cursor = page.Next; q.Cursor == "" {
+			return rows
+		}
+	}
+}
+
+// told is what a row says, in short.
+func told(row thnksapi.Row) string {
+	if row.Err != nil {
+		return row.Err.Error()
+	}
+	t := row.Transaction
+	return fmt.Sprintf("%s %s %s %s", t.ID, t.GiftName, t.Status, t.Recipient.Email)
+}
+
+func tellAll(rows []thnksapi.Row) []string {
+	var out []string
+	for _, r := range rows {
+		out = append(out, told(r))
+	}
+	return out
+}
+
+const plainFile = "Transaction ID,Gift Name,Status,Recipient Email,Notes\n" +
+	"T1,Coffee,Sent,ann@acme.example,x\n" +
+	"T2,\"Tea, green\",Redeemed,bob@acme.example,\n"
+
+var plainRows = []string{"T1 Coffee sent ann@acme.example", "T2 Tea, green redeemed bob@acme.example"}
+
+func wide(order binary.AppendByteOrder, text string) string {
+	b := order.AppendUint16(nil, 0xfeff)
+	for _, u := range utf16.Encode([]rune(text)) {
+		b = order.AppendUint16(b, u)
+	}
+	return string(b)
+}
+
+// TestFilesOfAllKinds: what programs and spreadsheets call CSV.
+func TestFilesOfAllKinds(t *testing.T) {
+	t.Parallel()
+	semicolons := strings.ReplaceAll(strings.ReplaceAll(plainFile, ",", ";"), "Tea; green", "Tea, green")
+	tabs := strings.ReplaceAll(strings.ReplaceAll(plainFile, ",", "\t"), "\"Tea\t green\"", "Tea, green")
+	for name, text := range map[string]string{
+		"plain":             plainFile,
+		"no last end":       strings.TrimSuffix(plainFile, "\n"),
+		"BOM":               "\ufeff" + plainFile,
+		"CRLF":              strings.ReplaceAll(plainFile, "\n", "\r\n"),
+		"CR":                strings.ReplaceAll(plainFile, "\n", "\r"),
+		"semicolons":        semicolons,
+		"bars":              strings.ReplaceAll(semicolons, ";", "|"),
+		"sep line":          "sep=;\r\n" + semicolons,
+		"tabs":              tabs,
+		"Excel's Unicode":   wide(binary.LittleEndian, strings.ReplaceAll(tabs, "\n", "\r\n")),
+		"UTF-16 big-endian": wide(binary.BigEndian, plainFile),
+		"property names":    strings.NewReplacer("Transaction ID", "thnks_transaction_id", "Gift Name", "GIFT_NAME", "Recipient Email", "recipient-email").Replace(plainFile),
+		"blank lines":       strings.ReplaceAll(plainFile, "T2", "\n,,,,\n  \nT2") + "\n\n",
+		"quoted throughout": "\"Transaction ID\",\"Gift Name\",\"Status\",\"Recipient Email\"\n\"T1\",\"Coffee\",\"sent\",\"ann@acme.example\"\n\"T2\",\"Tea, green\",\"redeemed\",\"bob@acme.example\"",
+	} {
+		file := open(t, format(t, nil), write(t, text))
+		if diff := cmp.Diff(plainRows, tellAll(all(t, file))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestBadLines: each is reported by its number, and costs no other row.
+func TestBadLines(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 1<<20)
+	for _, test := range []struct {
+		name, lines string
+		want        []string
+	}{
+		{"too few", "T1,Coffee", []string{"line 2: 2 fields, the header has 4"}},
+		{"too many", "T1,Coffee,sent,a@b,c", []string{"line 2: 5 fields, the header has 4"}},
+		{"bare quote", "T1,5\" pizza,sent,", []string{"line 2: a quote in a field that is not quoted"}},
+		{"behind a quote", "T1,\"Tea\" green,sent,", []string{"line 2: text behind a closing quote"}},
+		{"no id", " ,Coffee,sent,", []string{"line 2: " + thnksapi.ErrNoID.Error()}},
+		{"rounded id", "1.23457E+15,Coffee,sent,", []string{"line 2: " + errRounded.Error()}},
+		{"not UTF-8", "T1,Caf\xe9,sent,", []string{"line 2: " + notUnicode}},
+		{"lines in quotes", "T1,\"a\r\nb \"\"c\"\"\",sent,", []string{"T1 a\nb \"c\" sent "}},
+		{"never closed", "T1,\"Tea,sent,", []string{"line 2: a quote that does not end"}},
+		{"never closed before others", "T1,\"Tea,sent,\nT2,Tea,sent,\nT3,x,sent,", []string{"line 2: a quote that does not end", "T2 Tea sent ", "T3 x sent "}},
+		{"closed by the next", "T1,\"Tea,sent,\nT2,\"Tea\",sent,", []string{"line 2: text behind a closing quote", "T2 Tea sent "}},
+		{"long line", "T1," + long + ",sent,\nT2,Tea,sent,", []string{"line 2: " + tooLong, "T2 Tea sent "}},
+		{"long record", "T1,\"Tea,sent,\n" + long + "\nT2,Tea,sent,", []string{
+			"line 2: a quote that does not end within 1 MiB", "line 3: 1 fields, the header has 4", "T2 Tea sent ",
+		}},
+	} {
+		file := open(t, format(t, nil), write(t, "Transaction ID,Gift Name,Status,Recipient Email\n"+test.lines+"\nT9,Last,sent,\n"))
+		got := tellAll(all(t, file))
+		if diff := cmp.Diff(append(test.want, "T9 Last sent "), got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// TestRefusedFiles: refused as a whole, before anything is read, in words that
+// say what to do and quote no row.
+func TestRefusedFiles(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, text string
+		columns    map[string]string
+		want       string
+	}{
+		{"empty", "", nil, "no header"},
+		{"blank", "\n\n", nil, "no header"},
+		{"only a BOM", "\ufeff", nil, "no header"},
+		{"no id", "Gift Name,Status\nx,y\n", nil, `no column "Transaction ID", without which gifts cannot be told apart: name it in thnks.csv.thnks_transaction_id; the columns are: Gift Name, Status`},
+		{"no header", "T-17,Coffee,ann@acme.example,+31 6 1234\n", nil, "the columns are: ?, Coffee, ?, ?"},
+		{"two for a field", "Transaction ID,Gift Name,gift_name\n", nil, "columns 2 (Gift Name) and 3 (gift_name) both look like gift_name: say in thnks.csv.gift_name which it is"},
+		{"twice the same", "Transaction ID,Gift Name,Gift Name\n", nil, "both look like gift_name"},
+		{"setting without column", "Transaction ID,Gift\n", map[string]string{"gift_name": "Present"}, `no column "Present", as thnks.csv.gift_name says; the columns are: Transaction ID, Gift`},
+		{"two settings for a column", "Transaction ID,Name\n", map[string]string{"sender_name": "Name", "recipient_name": "name"}, "name the same column"},
+		{"a setting for two columns", "Transaction ID,Name, name\n", map[string]string{"sender_name": "NAME"}, "columns 2 and 3 both are called what thnks.csv.sender_name says"},
+		{"workbook", "PK\x03\x04\x00\x00", nil, "a workbook or archive"},
+		{"UTF-16 without a mark", "T\x00r\x00a\x00", nil, "not a text file"},
+		{"quote in the header", "Transaction ID,\"Gift\nT1,x\n", nil, "line 1, which must be the header"},
+	} {
+		_, err := format(t, test.columns).Open(write(t, test.text))
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
+		}
+	}
+	for path, want := range map[string]string{
+		t.TempDir(): "not a regular file", "/dev/null": "not a regular file",
+		filepath.Join(t.TempDir(), "none.csv"): "copy the file into the state directory",
+	} {
+		if _, err := format(t, nil).Open(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", path, err, want)
+		}
+	}
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	for _, columns := range []map[string]string{{"gift": "Gift"}, {"gift_name": " "}} {
+		if _, err := New(Config{Columns: columns, Dialect: thnksapi.DefaultDialect()}); err == nil || !strings.Contains(err.Error(), "thnks.csv.") {
+			t.Errorf("%v: got %v", columns, err)
+		}
+	}
+	f := format(t, map[string]string{"thnks_transaction_id": "order no", "recipient_email": "To", "status": "State"})
+	file := open(t, f, write(t, "Order No,Transaction ID,To,Recipient Email,State\nA1,T1,ann@acme.example,other@acme.example,UNDELIVERABLE\n"))
+	if diff := cmp.Diff([]string{"A1  undelivered ann@acme.example"}, tellAll(all(t, file))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestValues: what a column's text becomes, in the portal's time zone.
+func TestValues(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"2026-07-01T10:00:00+02:00": "2026-07-01T08:00:00Z",
+		"2026-07-01T10:00:00.5Z":    "2026-07-01T10:00:00.5Z",
+		"2026-07-01 10:00:00":       "2026-07-01T08:00:00Z",
+		"2026-01-01 10:00":          "2026-01-01T09:00:00Z",
+		"2026-07-01":                "2026-06-30T22:00:00Z",
+		"2026-07-01 10:00:00 -0500": "2026-07-01T15:00:00Z",
+		" n/a ":                     "",
+		"-":                         "",
+		"07/01/2026":                "error",
+		"1.7.2026":                  "error",
+		"45839":                     "error", // a spreadsheet's count of days
+		"2026-02-30":                "error",
+		"2026-07-01 10:00:00 EST":   "error",
+	} {
+		row := all(t, open(t, format(t, nil), write(t, "Transaction ID\tSent Date\nT1\t"+text+"\n")))[0]
+		got := "error"
+		if row.Transaction != nil {
+			got = ""
+			if at := row.Transaction.Times[thnksapi.Sent]; !at.IsZero() {
+				got = at.Format(time.RFC3339Nano)
+			}
+		} else if !strings.Contains(row.Err.Error(), "line 2: times.sent: not a time in any of dialect.time_formats") {
+			t.Errorf("%q: %v", text, row.Err)
+		}
+		if got != want {
+			t.Errorf("%q is read as %q, want %q", text, got, want)
+		}
+	}
+	d := thnksapi.DefaultDialect()
+	d.TimeFormats = []string{"01/02/2006 15:04"}
+	f, err := New(Config{Dialect: d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := all(t, open(t, f, write(t, "Transaction ID\tSent Date\nT1\t07/01/2026 10:00\n")))[0]
+	if row.Err != nil || !row.Transaction.Times[thnksapi.Sent].Equal(time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC)) {
+		t.Errorf("a configured format: %+v", row)
+	}
+}
+
+// TestCursors: a listing goes on in another process, and nowhere else.
+func TestCursors(t *testing.T) {
+	t.Parallel()
+	f := format(t, nil)
+	path := write(t, numbered(1200))
+	first := open(t, f, path)
+	page, err := first.Transactions(t.Context(), thnksapi.Query{})
+	if err != nil || len(page.Rows) != pageRows || page.Next == "" {
+		t.Fatalf("%d rows, %v", len(page.Rows), err)
+	}
+	stale := func(name string, file *File) {
+		t.Helper()
+		var te *thnksapi.Error
+		if _, err := file.Transactions(t.Context(), thnksapi.Query{Cursor: page.Next}); !errors.As(err, &te) || te.Kind != thnksapi.Stale {
+			t.Errorf("%s: got %v, want a stale cursor", name, err)
+		}
+	}
+	next, err := open(t, f, path).Transactions(t.Context(), thnksapi.Query{Cursor: page.Next})
+	if err != nil || told(next.Rows[0]) != "T000501 Coffee sent " {
+		t.Errorf("resumed at %v, %v", next, err)
+	}
+	stale("other settings", open(t, format(t, map[string]string{"status": "Status"}), path))
+	stale("another file", open(t, f, write(t, numbered(1201))))
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, time.Time{}, info.ModTime().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	stale("touched", open(t, f, path))
+	if _, err := first.Transactions(t.Context(), thnksapi.Query{Cursor: page.Next}); err == nil || !strings.Contains(err.Error(), "changed while it was read") {
+		t.Errorf("a file that changes under the listing: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := open(t, f, path).Transactions(ctx, thnksapi.Query{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// numbered is a file of n rows.
+func numbered(n int) string {
+	var b strings.Builder
+	b.WriteString("Transaction ID,Gift Name,Status,Message\n")
+	for i := range n {
+		fmt.Fprintf(&b, "T%06d,Coffee,sent,\"line one\nline two\"\n", i+1)
+	}
+	return b.String()
+}
+
+// TestDecode reads what the quarantine keeps: the same rows, now or by other
+// settings.
+func TestDecode(t *testing.T) {
+	t.Parallel()
+	f := format(t, nil)
+	text := plainFile + "T3,x\n,Coffee,sent,,\n\"T4,\xff\",,,,\n"
+	rows := all(t, open(t, f, write(t, text)))
+	if len(rows) != 5 {
+		t.Fatal(tellAll(rows))
+	}
+	for _, row := range rows {
+		if !Decodes(row.Raw) {
+			t.Errorf("%s is not known for a row of a file", row.Raw)
+		}
+		again := f.Decode(row.Raw)
+		if len(again) != 1 || told(again[0]) != told(row) || string(again[0].Raw) != string(row.Raw) {
+			t.Errorf("read again: %s, was %s", tellAll(again), told(row))
+		}
+	}
+	if strings.Contains(string(rows[0].Raw), "line") {
+		t.Errorf("%s changes with the line it stands on", rows[0].Raw)
+	}
+	again := format(t, map[string]string{"gift_name": "Notes"}).Decode(rows[0].Raw)
+	if got := told(again[0]); got != "T1 x sent ann@acme.example" {
+		t.Errorf("by other settings: %s", got)
+	}
+	for _, raw := range []string{`{"id":"T1"}`, `{"export_row":{`, ``, `[]`, `{"export_row":null}`} {
+		if rows := f.Decode([]byte(raw)); len(rows) != 1 || rows[0].Err == nil {
+			t.Errorf("%q is read as %v", raw, rows)
+		}
+	}
+}
+
+// TestAnyCutGivesTheSameRows: a listing that is taken up again behind any page
+// gives the rows that one in one go gives.
+func TestAnyCutGivesTheSameRows(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	f := format(t, nil)
+	pieces := rapid.SampledFrom([]string{
+		"T1,Coffee,sent,x\n", "T2,\"a\nb\",sent,\"\"\"\"\r\n", "\n", "T3,\"open,sent,\n", "T4,x\n", ",,,\r", "T5,é,sent,\xff\n",
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		var b strings.Builder
+		b.WriteString("Transaction ID,Gift Name,Status,Message\n")
+		for _, p := range rapid.SliceOfN(pieces, 0, 12).Draw(t, "pieces") {
+			b.WriteString(strings.Repeat(p, rapid.SampledFrom([]int{1, 1, 1, 1, 300}).Draw(t, "times")))
+		}
+		path := filepath.Join(dir, "cut.csv")
+		if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		read := func(anew bool) []string {
+			file, err := f.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { file.Close() }()
+			var out []string
+			for q := (thnksapi.Query{}); ; {
+				page, err := file.Transactions(context.Background(), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, row := range page.Rows {
+					out = append(out, told(row)+string(row.Raw))
+				}
+				if q.Cursor = page.Next; q.Cursor == "" {
+					return out
+				}
+				if anew {
+					file.Close()
+					if file, err = f.Open(path); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		if diff := cmp.Diff(read(false), read(true)); diff != "" {
+			t.Fatalf("one go, and cut (-one +cut):\n%s", diff)
+		}
+	})
+}

@@ -1,0 +1,189 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// A record is one record of the file, or one line that is none.
+type record struct {
+	fields  []string
+	problem string // why the line is no record, "" for a record
+	text    string // of a line that is none
+	line    int    // number of its first line
+	lines   int    // how many it has
+	end     int64  // offset of what follows
+}
+
+// records reads a file record by record. A line that is none is given up
+// alone: the lines that seemed to belong to its record are read again.
+//
+// That is linear all the same. Within quotes a line with an odd number of them
+// ends either the record or the attempt, and only such a line can begin a
+// record of several lines: so no line is looked at more than twice.
+type records struct {
+	lines *lines
+	ahead []line // read from lines
+	at    int    // the next of them to be used
+	comma byte
+	width int // fields of a record; 0: any number
+	blank int // lines passed over that hold nothing
+}
+
+// next returns the next record that holds anything, and io.EOF behind the
+// last.
+func (r *records) next() (record, error) {
+	for {
+		r.drop()
+		first, err := r.line()
+		if err != nil {
+			return record{}, err
+		}
+		rec, err := r.from(first)
+		if err != nil {
+			return record{}, err
+		}
+		if rec.problem != "" || slices.ContainsFunc(rec.fields, func(f string) bool { return strings.TrimSpace(f) != "" }) {
+			return rec, nil
+		}
+		r.blank += rec.lines
+	}
+}
+
+// line returns the next line.
+func (r *records) line() (line, error) {
+	if r.at == len(r.ahead) {
+		l, err := r.lines.next()
+		if err != nil {
+			return line{}, err
+		}
+		r.ahead = append(r.ahead, l)
+	}
+	r.at++
+	return r.ahead[r.at-1], nil
+}
+
+// drop forgets the lines that are done with, once they are the half.
+func (r *records) drop() {
+	if 2*r.at >= len(r.ahead) {
+		n := copy(r.ahead, r.ahead[r.at:])
+		clear(r.ahead[n:])
+		r.ahead, r.at = r.ahead[:n], 0
+	}
+}
+
+// from reads the record that begins with a line.
+func (r *records) from(first line) (record, error) {
+	if first.problem == "" && strings.TrimSpace(first.text) == "" {
+		return record{lines: 1}, nil
+	}
+	behind := r.at
+	bad := func(problem string) (record, error) {
+		r.at = behind
+		return record{problem: problem, text: shown(first.text), line: first.number, lines: 1, end: first.end}, nil
+	}
+	p := parser{comma: r.comma}
+	size := 0
+	for l := first; ; {
+		if l.problem != "" {
+			return bad(l.problem)
+		}
+		open, problem := p.feed(l.text)
+		switch {
+		case problem != "":
+			return bad(problem)
+		case !open && r.width > 0 && len(p.fields) != r.width:
+			return bad(fmt.Sprintf("%d fields, the header has %d", len(p.fields), r.width))
+		case !open:
+			return record{fields: p.fields, line: first.number, lines: 1 + r.at - behind, end: l.end}, nil
+		}
+		if size += len(l.text) + 1; size > maxRecord {
+			return bad("a quote that does not end within 1 MiB")
+		}
+		var err error
+		if l, err = r.line(); errors.Is(err, io.EOF) {
+			return bad("a quote that does not end")
+		} else if err != nil {
+			return record{}, err
+		}
+	}
+}
+
+// A parser takes records apart by RFC 4180, a line at a time.
+type parser struct {
+	comma  byte
+	fields []string
+	quoted strings.Builder // the quoted field that is being read
+	inside bool            // within quotes
+}
+
+// feed reads a line. The record goes on in the next where it ends within
+// quotes.
+func (p *parser) feed(s string) (open bool, problem string) {
+	for {
+		switch {
+		case p.inside:
+			text, rest, closed := strings.Cut(s, `"`)
+			p.quoted.WriteString(text)
+			if !closed {
+				p.quoted.WriteByte('\n')
+				return true, ""
+			}
+			if s = rest; strings.HasPrefix(s, `"`) {
+				p.quoted.WriteByte('"')
+				s = s[1:]
+				continue
+			}
+			p.inside = false
+			p.fields = append(p.fields, p.quoted.String())
+			p.quoted.Reset()
+			if s == "" {
+				return false, ""
+			}
+			if s[0] != p.comma {
+				return false, "text behind a closing quote"
+			}
+			s = s[1:]
+		case strings.HasPrefix(s, `"`):
+			p.inside = true
+			s = s[1:]
+		default:
+			text, rest, more := strings.Cut(s, string(rune(p.comma)))
+			if strings.Contains(text, `"`) {
+				return false, "a quote in a field that is not quoted"
+			}
+			p.fields = append(p.fields, text)
+			if !more {
+				return false, ""
+			}
+			s = rest
+		}
+	}
+}
+
+// delimiters are what may separate fields, the likelier first.
+const delimiters = ",;\t|"
+
+// delimiter is the one that a header has most of outside quotes.
+func delimiter(header string) byte {
+	var counts [128]int
+	quoted := false
+	for _, c := range []byte(header) {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case !quoted && c < 128:
+			counts[c]++
+		}
+	}
+	best := delimiters[0]
+	for _, c := range []byte(delimiters) {
+		if counts[c] > counts[best] {
+			best = c
+		}
+	}
+	return best
+}
