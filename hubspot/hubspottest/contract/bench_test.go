@@ -32,7 +32,10 @@ func BenchmarkJudge(b *testing.B) {
 	r.Header = http.Header{"Authorization": {"Bearer token"}, "Content-Type": {"application/json"}}
 	x := hubspottest.Exchange{
 		Request: r, Body: []byte(`{"inputs":[` + strings.Join(in, ",") + `]}`), Status: http.StatusCreated,
-		Header: http.Header{"X-Hubspot-Correlation-Id": {"00000000-0000-4000-8000-000000000000"}, "Content-Type": {"application/json"}},
+		Header: http.Header{
+			"Date": {"Sun, 01 Nov 2026 10:00:00 GMT"}, "X-Hubspot-Correlation-Id": {"00000000-0000-4000-8000-000000000000"},
+			"Content-Type": {"application/json"},
+		},
 		Answer: []byte(`{"status":"COMPLETE","startedAt":"2026-11-01T10:00:00.000Z","completedAt":"2026-11-01T10:00:00.000Z","results":[` + strings.Join(out, ",") + `]}`),
 	}
 	b.SetBytes(int64(len(x.Body) + len(x.Answer)))
