@@ -89,9 +89,11 @@ func (l *Loop) begin(stop context.CancelCauseFunc) (a *ask, automatic bool) {
 //     the next slot.
 //   - Run the engine. The slot is taken from the moment the run begins.
 //   - Record the slot, however the run ended: a failing portal is tried once a
-//     slot, and no more often because the daemon restarts. Only a run that the
+//     slot, and no more often because the daemon restarts. A run that the
 //     daemon's own stopping cuts off leaves its slot open, as a killed one
-//     does, and is taken up again right after the start.
+//     does, and is taken up again right after the start. So does one that needs
+//     a person: a start must not look ready, and who has mended it expects it
+//     to be tried.
 //
 // A panic ends the run alone. Nothing that took part in it is used again.
 func (l *Loop) attempt(ctx context.Context, a *ask, automatic bool) (rep Report, err error) {
@@ -127,12 +129,12 @@ func (l *Loop) attempt(ctx context.Context, a *ask, automatic bool) (rep Report,
 		rep.Error = err.Error()
 		return rep, err
 	}
-	if slot {
+	fatal := isFatal(err)
+	if slot && !fatal {
 		if err := journal.Commit(store.Commit{Meta: meta(metaLastSlot, began)}); err != nil {
 			l.log.Warn("the scheduled run could not be recorded; after a restart it is done again", "error", err)
 		}
 	}
-	fatal := isFatal(err)
 	if fatal {
 		l.engine = nil
 	}
@@ -144,6 +146,13 @@ func (l *Loop) attempt(ctx context.Context, a *ask, automatic bool) (rep Report,
 		l.logEnd(rep)
 	}
 	return rep, err
+}
+
+// unusable reports whether a journal has met damage, or a write whose outcome
+// is unknown: it does no more work until it is opened anew.
+func unusable(j Journal) bool {
+	_, err := j.Count()
+	return err != nil
 }
 
 // passes reports whether a run is one that keeps the portal up to date. How
@@ -164,10 +173,10 @@ func (l *Loop) takeSlot(automatic bool, now time.Time) bool {
 	return true
 }
 
-// open makes the engine where there is none. The first one brings along what
-// the journal remembers.
+// open makes the engine where there is none that can work. The first one brings
+// along what the journal remembers.
 func (l *Loop) open() error {
-	if l.engine != nil {
+	if l.engine != nil && !unusable(l.engine.Journal) {
 		return nil
 	}
 	e, err := l.cfg.Open(l.progress)

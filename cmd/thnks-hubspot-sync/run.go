@@ -69,8 +69,6 @@ func (s *session) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer d.close()
-
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var parts sync.WaitGroup
@@ -85,7 +83,7 @@ func (s *session) serve(ctx context.Context) error {
 		return admin.Serve(ctx, socket, d, admin.Options{Usage: isUsage, Logger: s.log})
 	})
 	part("admin_listen", func() error {
-		return admin.ServePrivate(ctx, private, admin.Private(d, admin.PrivateOptions{Hosts: []string{s.cfg.AdminListen}, Token: token}))
+		return admin.ServePrivate(ctx, private, admin.Private(d, admin.PrivateOptions{Hosts: []string{s.cfg.AdminListen}, Token: token, Logger: s.log}))
 	})
 	part("schedule", func() error { giftsync.Keep(ctx, d.loops(), s.log); return nil })
 	s.log.Info("daemon ready", "portals", len(s.cfg.Portals), "admin", private.Addr().String(), "pid", os.Getpid())
@@ -93,7 +91,11 @@ func (s *session) serve(ctx context.Context) error {
 	<-ctx.Done()
 	s.log.Info("daemon stopping")
 	ended := make(chan struct{})
-	go func() { parts.Wait(); close(ended) }()
+	go func() {
+		defer close(ended)
+		parts.Wait()
+		d.close() // not from under a run: that would wait for it, however long
+	}()
 	select {
 	case <-ended:
 	case <-time.After(stopWithin):
