@@ -30,7 +30,7 @@ type town struct {
 // newTown puts gate, if any, before HubSpot.
 func newTown(t *testing.T, transactions int, gate func(http.Handler) http.Handler) *town {
 	t.Helper()
-	w := newWorld(thnksapitest.Data{Seed: 5, N: transactions, End: time.Now()})
+	w := newWorld(t, thnksapitest.Data{Seed: 5, N: transactions, End: time.Now()})
 	var portal http.Handler = w.portal
 	if gate != nil {
 		portal = gate(portal)
