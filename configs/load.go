@@ -113,7 +113,7 @@ func read(path string) ([]byte, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return refuse("cannot be read", "check its owner and mode", err)
+		return refuse("cannot be read", "run the command as the user that the service runs as, or check its owner and mode", err)
 	}
 	return data, nil
 }

@@ -266,7 +266,8 @@ func TestAssociateMissing(t *testing.T) {
 		r.Body = io.NopCloser(bytes.NewReader(data))
 		p.ServeHTTP(w, r)
 	}))
-	in := []Pair{{FromID: "1", ToID: "5"}, {FromID: "2", ToID: "gone"}, {FromID: "3", ToID: "6"}}
+	types := []AssociationType{{Category: "HUBSPOT_DEFINED", ID: 4}}
+	in := []Pair{{FromID: "1", ToID: "5", Types: types}, {FromID: "2", ToID: "gone", Types: types}, {FromID: "3", ToID: "6", Types: types}}
 	out, err := c.Associate(t.Context(), "0-1", "0-3", in)
 	if err != nil || out[0].Err != nil || out[2].Err != nil || len(p.sizes) == 0 {
 		t.Errorf("outcomes %+v, error %v", out, err)

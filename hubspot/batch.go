@@ -2,6 +2,8 @@ package hubspot
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 
@@ -47,19 +49,28 @@ type refusal struct {
 
 // run decides the inputs. After the first error no further request is
 // begun, but those under way are finished, so that no answer to a write is
-// thrown away. Inputs that were not reached stay undecided.
+// thrown away. Inputs that were not reached stay undecided. A panic becomes the
+// caller's, who may be able to live on.
 func (b batch) run(ctx context.Context, in []int) error {
 	var (
 		g    errgroup.Group
 		stop atomic.Bool
+		fell atomic.Pointer[string]
 	)
 	g.SetLimit(inFlight)
 	for in := range slices.Chunk(in, b.size) {
-		g.Go(func() error {
+		g.Go(func() (err error) {
+			defer func() {
+				if v := recover(); v != nil {
+					stop.Store(true)
+					text := fmt.Sprintf("%v\n\n%s", v, debug.Stack())
+					fell.Store(&text)
+				}
+			}()
 			if stop.Load() {
 				return nil // the error is another request's
 			}
-			err := ctx.Err()
+			err = ctx.Err()
 			if err == nil {
 				err = b.isolate(ctx, in)
 			}
@@ -69,7 +80,11 @@ func (b batch) run(ctx context.Context, in []int) error {
 			return err
 		})
 	}
-	return g.Wait()
+	err := g.Wait()
+	if text := fell.Load(); text != nil {
+		panic(*text)
+	}
+	return err
 }
 
 // indexes returns the indexes of a slice.

@@ -100,7 +100,7 @@ func TestCreateAgainstModel(t *testing.T) {
 			err error
 		)
 		synctest.Test(t, func(t *testing.T) {
-			out, err = s.portal.client(t).Create(t.Context(), "gifts", keyProperty, s.in)
+			out, err = s.portal.client(t).Create(t.Context(), "2-1", keyProperty, s.in)
 		})
 		if err != nil {
 			rt.Fatal(err)

@@ -13,7 +13,7 @@ import (
 // one outcome an input, and about the right one.
 func create(t testing.TB, p *fakePortal, in []NewObject) ([]Outcome, error) {
 	t.Helper()
-	out, err := p.client(t).Create(t.Context(), "gifts", keyProperty, in)
+	out, err := p.client(t).Create(t.Context(), "2-1", keyProperty, in)
 	checkOutcomes(t, out, len(in), func(i int, o *Object) bool {
 		return o.Properties[keyProperty] == in[i].Properties[keyProperty]
 	})

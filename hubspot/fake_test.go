@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/oauth2"
+
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 )
 
 const keyProperty = "thnks_transaction_id"
@@ -91,13 +93,14 @@ func (p *fakePortal) add(properties map[string]any) string {
 // client returns a client of the portal.
 func (p *fakePortal) client(t testing.TB) *Client { return clientOf(t, p) }
 
-// clientOf returns a client that calls the handler in-process.
+// clientOf returns a client that calls the handler in-process. The handler may
+// answer what it likes; what the client asks is held against the contract.
 func clientOf(t testing.TB, h http.Handler) *Client {
 	t.Helper()
 	c, err := New(Config{
 		BaseURL:   "https://portal.example",
 		Token:     oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "test"}),
-		Transport: handlerTransport{h},
+		Transport: contract.Requests(t, handlerTransport{h}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +154,7 @@ func (p *fakePortal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	rest := strings.TrimPrefix(r.URL.Path, "/crm/objects/2026-09/gifts/")
+	rest := strings.TrimPrefix(r.URL.Path, "/crm/objects/2026-09/2-1/")
 	op := r.Method + " " + rest
 	id := ""
 	if !strings.HasPrefix(rest, "batch/") {

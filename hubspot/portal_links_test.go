@@ -8,6 +8,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 )
 
 // TestPortalSecondary: an address that is a contact's additional one is found
@@ -39,7 +40,7 @@ func TestPortalSecondary(t *testing.T) {
 }
 
 func TestPortalOwners(t *testing.T) {
-	p := hubspottest.New(hubspottest.Options{})
+	p := contract.New(t, hubspottest.Options{})
 	var want []hubspot.Owner
 	for i := range 502 {
 		email := fmt.Sprintf("u%d@example.com", i)
@@ -103,7 +104,7 @@ func TestPortalListArchived(t *testing.T) {
 func TestPortalAssociationLimit(t *testing.T) {
 	for _, invalid := range []hubspottest.InvalidLinks{hubspottest.RefuseRecord, hubspottest.WriteThenRefuse} {
 		synctest.Test(t, func(t *testing.T) {
-			p := hubspottest.New(hubspottest.Options{InvalidLinks: invalid})
+			p := contract.New(t, hubspottest.Options{InvalidLinks: invalid})
 			c := portalClient(t, p)
 			giftType := giftObject(t, c)
 			contact := p.AddContact("a@example.com", nil)

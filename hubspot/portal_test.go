@@ -11,6 +11,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 )
 
 const keyProperty = "thnks_transaction_id"
@@ -31,7 +32,7 @@ func eachPortal(t *testing.T, f func(t *testing.T, p *hubspottest.Portal, c *hub
 	for name, options := range switches {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := hubspottest.New(options)
+				p := contract.New(t, options)
 				c := portalClient(t, p)
 				f(t, p, c, giftObject(t, c))
 			})
@@ -253,7 +254,7 @@ func TestPortalDefinitions(t *testing.T) {
 		errs, err := c.CreateProperties(ctx, giftType, []hubspot.Property{
 			{Name: "status", Label: "Status", GroupName: "thnks_hubspot_sync", Type: "enumeration", FieldType: "select", Options: []hubspot.Option{{Label: "Sent", Value: "sent"}}},
 			{Name: "gift_name", Label: "Gift Name", GroupName: "thnks_hubspot_sync", Type: "string", FieldType: "text"},
-			{Name: "Bad name!", Label: "Bad", GroupName: "thnks_hubspot_sync", Type: "string", FieldType: "text"},
+			{Name: "bad", Label: "Bad", GroupName: "thnks_hubspot_sync", Type: "string", FieldType: "number"},
 		})
 		if err != nil || errs[0] != nil || errs[1] != nil || errs[2] == nil {
 			t.Errorf("properties: %v, error %v", errs, err)

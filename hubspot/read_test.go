@@ -14,7 +14,7 @@ func TestRead(t *testing.T) {
 	p, ids := filled(150)
 	p.numericID = true
 	in := append(slices.Clone(ids), "1", ids[0], "")
-	out, err := p.client(t).Read(t.Context(), "gifts", in, []string{"gift_name"})
+	out, err := p.client(t).Read(t.Context(), "2-1", in, []string{"gift_name"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestReadByKey(t *testing.T) {
 		in[129] = "A"
 		in = rapid.Permutation(in).Draw(rt, "in")
 
-		out, err := clientOf(t, p).ReadByKey(t.Context(), "gifts", keyProperty, in, nil, archived)
+		out, err := clientOf(t, p).ReadByKey(t.Context(), "2-1", keyProperty, in, nil, archived)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestReadEmptyAnswer(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p, ids := filled(1)
 			p.fault = tt.fault
-			out, err := p.client(t).Read(t.Context(), "gifts", ids, nil)
+			out, err := p.client(t).Read(t.Context(), "2-1", ids, nil)
 			if e, ok := AsError(err); ok != (tt.kind != 0) || ok && e.Kind != tt.kind {
 				t.Fatalf("error %v, want kind %v", err, tt.kind)
 			}
@@ -115,7 +115,7 @@ func TestReadVagueErrors(t *testing.T) {
 		reply(w, 207, map[string]any{"results": results, "errors": errs})
 	}))
 	for _, ids := range [][]string{{"1", "2", "3", "4", "5"}, {"4", "3"}, {"3"}, {"4"}} {
-		out, err := c.Read(t.Context(), "gifts", ids, nil)
+		out, err := c.Read(t.Context(), "2-1", ids, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,12 +140,12 @@ func TestGet(t *testing.T) {
 	p.merged[ids[0]] = ids[1]
 	delete(p.records, ids[0])
 	c := p.client(t)
-	if o, err := c.Get(t.Context(), "gifts", ids[0], []string{"a", "b"}, false); err != nil || o.ID != ids[1] {
+	if o, err := c.Get(t.Context(), "2-1", ids[0], []string{"a", "b"}, false); err != nil || o.ID != ids[1] {
 		t.Errorf("merged: %v, %v", o, err)
 	}
-	_, err := c.Get(t.Context(), "gifts", "1", nil, false)
+	_, err := c.Get(t.Context(), "2-1", "1", nil, false)
 	checkKind(t, err, NotFound)
-	_, err = c.Get(t.Context(), "gifts", "../../0-1/5", nil, false)
+	_, err = c.Get(t.Context(), "2-1", "../../0-1/5", nil, false)
 	checkKind(t, err, NotFound)
 }
 

@@ -74,11 +74,12 @@ type NewSchema struct {
 	Labels                     Labels     `json:"labels"`
 	Description                string     `json:"description,omitempty"`
 	PrimaryDisplayProperty     string     `json:"primaryDisplayProperty"`
-	SecondaryDisplayProperties []string   `json:"secondaryDisplayProperties,omitempty"`
-	SearchableProperties       []string   `json:"searchableProperties,omitempty"`
+	SecondaryDisplayProperties []string   `json:"secondaryDisplayProperties"`
+	SearchableProperties       []string   `json:"searchableProperties"`
 	RequiredProperties         []string   `json:"requiredProperties"`
 	AssociatedObjects          []string   `json:"associatedObjects"` // type ids, such as "0-1"
 	Properties                 []Property `json:"properties"`
+	AllowsSensitiveProperties  bool       `json:"allowsSensitiveProperties"` // whether properties may be marked as sensitive data
 }
 
 // CreateSchema defines a custom object. If one of that name exists HubSpot
@@ -87,6 +88,12 @@ type NewSchema struct {
 //
 // D/api-reference/latest/crm/objects/schemas/guide
 func (c *Client) CreateSchema(ctx context.Context, s NewSchema) (*Schema, error) {
+	// HubSpot wants these as lists, empty or not; nil would go out as null.
+	for _, list := range []*[]string{&s.SecondaryDisplayProperties, &s.SearchableProperties, &s.RequiredProperties, &s.AssociatedObjects} {
+		if *list == nil {
+			*list = []string{}
+		}
+	}
 	var out Schema
 	call, err := c.do(ctx, request{class: Other, method: http.MethodPost, path: schemasPath, in: s, out: &out})
 	if err != nil {

@@ -87,16 +87,24 @@ func TestDefinitions(t *testing.T) {
 			},
 			request: "POST /crm-object-schemas/2026-09/schemas",
 			body: `{"name":"thnks","labels":{"singular":"Thnks gift","plural":"Thnks gifts"},"primaryDisplayProperty":"gift_name",
+				"secondaryDisplayProperties":[],"searchableProperties":[],
 				"requiredProperties":["thnks_transaction_id"],"associatedObjects":["0-1"],
-				"properties":[{"name":"thnks_transaction_id","label":"Transaction ID","type":"string","fieldType":"text","hasUniqueValue":true}]}`,
+				"properties":[{"name":"thnks_transaction_id","label":"Transaction ID","type":"string","fieldType":"text","hasUniqueValue":true}],
+				"allowsSensitiveProperties":false}`,
 			status: 201, answer: schema, want: &want,
 		},
 		{
-			name:    "create a schema, odd answer",
-			call:    func(ctx context.Context, c *Client) (any, error) { return c.CreateSchema(ctx, NewSchema{}) },
+			name: "create a schema without lists, odd answer",
+			call: func(ctx context.Context, c *Client) (any, error) {
+				return c.CreateSchema(ctx, NewSchema{
+					Name: "thnks", Labels: Labels{"Gift", "Gifts"}, PrimaryDisplayProperty: "name",
+					Properties: []Property{{Name: "name", Label: "Name", Type: "string", FieldType: "text"}},
+				})
+			},
 			request: "POST /crm-object-schemas/2026-09/schemas",
-			body: `{"name":"","labels":{"singular":"","plural":""},"primaryDisplayProperty":"",
-				"requiredProperties":null,"associatedObjects":null,"properties":null}`,
+			body: `{"name":"thnks","labels":{"singular":"Gift","plural":"Gifts"},"primaryDisplayProperty":"name",
+				"secondaryDisplayProperties":[],"searchableProperties":[],"requiredProperties":[],"associatedObjects":[],
+				"properties":[{"name":"name","label":"Name","type":"string","fieldType":"text"}],"allowsSensitiveProperties":false}`,
 			answer: `{}`, kind: Unexpected,
 		},
 		{
@@ -150,12 +158,12 @@ func TestDefinitions(t *testing.T) {
 			status:  409, answer: `{"category":"OBJECT_ALREADY_EXISTS"}`,
 		},
 		{
-			name: "create a bad property group",
+			name: "create a refused property group",
 			call: func(ctx context.Context, c *Client) (any, error) {
-				return none(c.CreatePropertyGroup(ctx, "2-123", PropertyGroup{"?", "A"}))
+				return none(c.CreatePropertyGroup(ctx, "2-123", PropertyGroup{"b", "A"}))
 			},
 			request: "POST /crm/properties/2026-09/2-123/groups",
-			body:    `{"name":"?","label":"A"}`,
+			body:    `{"name":"b","label":"A"}`,
 			status:  400, answer: `{"category":"VALIDATION_ERROR"}`, kind: Refused,
 		},
 		{
@@ -231,7 +239,7 @@ func TestCreateProperties(t *testing.T) {
 			}
 			reply(w, 207, map[string]any{"results": results, "errors": []any{problem("VALIDATION_ERROR")}})
 		}))
-		in := []Property{{Name: "a"}, {Name: "bad"}, {Name: "there"}, {Name: "b"}}
+		in := textProperties("a", "bad", "there", "b")
 		errs, err := c.CreateProperties(t.Context(), "2-123", in)
 		if err != nil || len(errs) != 4 {
 			t.Fatalf("%d errors, error %v", len(errs), err)
@@ -250,9 +258,18 @@ func TestCreatePropertiesEndsEarly(t *testing.T) {
 	c := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reply(w, 403, problem("MISSING_SCOPES"))
 	}))
-	errs, err := c.CreateProperties(t.Context(), "2-123", []Property{{Name: "a"}})
+	errs, err := c.CreateProperties(t.Context(), "2-123", textProperties("a"))
 	checkKind(t, err, Forbidden)
 	if errs[0] != err {
 		t.Errorf("input's error %v, want %v", errs[0], err)
 	}
+}
+
+// textProperties are properties as plain as can be.
+func textProperties(names ...string) []Property {
+	var all []Property
+	for _, name := range names {
+		all = append(all, Property{Name: name, Label: name, GroupName: "thnks", Type: "string", FieldType: "text"})
+	}
+	return all
 }

@@ -30,7 +30,7 @@ func patches(ids []string) []Patch {
 
 func updateAll(t testing.TB, p *fakePortal, in []Patch) ([]Outcome, error) {
 	t.Helper()
-	out, err := p.client(t).Update(t.Context(), "gifts", in)
+	out, err := p.client(t).Update(t.Context(), "2-1", in)
 	checkOutcomes(t, out, len(in), func(i int, o *Object) bool { return o.Properties["of"] == in[i].Properties["of"] })
 	return out, err
 }
@@ -131,7 +131,7 @@ func TestUpdateSystematic(t *testing.T) {
 func TestUpdateTypeGone(t *testing.T) {
 	p, ids := filled(3)
 	c := p.client(t)
-	out, err := c.Update(t.Context(), "tulips", patches(ids))
+	out, err := c.Update(t.Context(), "2-404", patches(ids))
 	checkKind(t, err, NotFound)
 	if out[0].Err != err {
 		t.Errorf("outcome %+v", out[0])
@@ -146,7 +146,7 @@ func TestUpdateSameRecord(t *testing.T) {
 		{ID: ids[0], Properties: map[string]string{"b": "2", "c": ""}},
 		{Properties: map[string]string{"b": "3"}},
 	}
-	out, err := p.client(t).Update(t.Context(), "gifts", in)
+	out, err := p.client(t).Update(t.Context(), "2-1", in)
 	if err != nil || out[0].Object != out[1].Object || out[0].Object == nil {
 		t.Fatalf("outcomes %+v, error %v", out, err)
 	}
@@ -194,7 +194,7 @@ func TestUpdateAgainstModel(t *testing.T) {
 			err error
 		)
 		synctest.Test(t, func(t *testing.T) {
-			out, err = p.client(t).Update(t.Context(), "gifts", in)
+			out, err = p.client(t).Update(t.Context(), "2-1", in)
 		})
 		if err != nil {
 			rt.Fatal(err)

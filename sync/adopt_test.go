@@ -262,7 +262,7 @@ func TestAdoptHalfReady(t *testing.T) {
 		key.Unique = true
 		status := hubspottest.Property{Name: "status", Label: "Their status", Type: "enumeration", FieldType: "radio", Options: []string{"sent", "lost"}}
 		id := w.strangers(3, key, status)
-		w.undefine("deals")
+		w.portal.UndefineAssociation("thnks", "deals")
 		rep := w.adopt(id)
 		for _, want := range []string{"add property thnks_transaction_id to group thnks_hubspot_sync", "add association definition to deals"} {
 			if !slices.Contains(rep.SchemaChanges, want) {
@@ -340,7 +340,7 @@ func TestCrashAtEveryStepOfAnAdoption(t *testing.T) {
 	everyStep(t, stride, func(t *testing.T, step int) bool {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		id := w.strangers(12)
-		w.undefine("companies")
+		w.portal.UndefineAssociation("thnks", "companies")
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 3, Recipients: 3}), 1)
 		records, schema := w.theirs(), must(w.portal.SchemaOf("thnks"))
 

@@ -78,6 +78,13 @@ func (a *application) each(ctx context.Context, work func(*application, context.
 		if a.worked == before {
 			return nil
 		}
+		// What has come in meanwhile is gathered like the first: a burst must
+		// not be worked off by the handful.
+		if len(due) < dueAtOnce {
+			if err := pause(ctx, gathering); err != nil {
+				return err
+			}
+		}
 	}
 	return ctx.Err()
 }

@@ -232,8 +232,11 @@ func (x *examination) compare(ctx context.Context, sample []plan.Stored) {
 	x.ok(checkJournal, "%s", count(len(sample), "record that was looked at is as it was written", "records that were looked at are as they were written"))
 }
 
-// busy reports whether a run is under way.
+// busy reports whether a run is under way, of this engine or another.
 func (x *examination) busy() bool {
+	if x.Busy != nil && x.Busy() {
+		return true
+	}
 	if !x.mu.TryLock() {
 		return true
 	}

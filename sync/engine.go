@@ -118,14 +118,17 @@ type Config struct {
 	Object    ObjectNames
 	Rules     LinkRules
 	Logger    *slog.Logger
+	Busy      func() bool    // whether another engine works on the journal, for [Engine.Check]; nil for none
 	Progress  func(Progress) // called after every window; may be nil
 
 	// Export opens an export file, for [Request].From. IsExport tells a row of
 	// one from a row of the API, and DecodeExport reads it again, from the
-	// quarantine. All may be nil where there are no such files.
+	// quarantine. NearExport gives the transactions by which one is found again
+	// in a file. All may be nil where there are no such files.
 	Export       func(path string) (ExportFile, error)
 	IsExport     func(json.RawMessage) bool
 	DecodeExport func(json.RawMessage) []thnksapi.Row
+	NearExport   func(json.RawMessage) []string
 }
 
 // An Engine does the runs of one portal, one at a time, and beside them

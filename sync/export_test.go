@@ -29,7 +29,7 @@ func exports(t testing.TB) func(*Config) {
 	}
 	return func(c *Config) {
 		c.Export = func(path string) (ExportFile, error) { return format.Open(path) }
-		c.IsExport, c.DecodeExport = export.Decodes, format.Decode
+		c.IsExport, c.DecodeExport, c.NearExport = export.Decodes, format.Decode, export.Near
 	}
 }
 

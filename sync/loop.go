@@ -18,11 +18,12 @@ type LoopConfig struct {
 	Offset   time.Duration // by which every slot of the schedule is later; see [Offset]
 
 	// Open joins what the portal's runs need: the state file, the secrets, the
-	// clients. It is called before the first run, at each later occasion while
-	// it fails, and again after a run that ended with a [*Fatal] error or a
-	// panic, so that a secret that was replaced is seen without a restart. Where
-	// webhook events come in before the first run, they are such an occasion.
-	// No run is under way then, and the engine it gave before is not used again.
+	// clients. It is called before the first run, at each later occasion while it
+	// fails, and again after a run that ended with a [*Fatal] error or a panic, or
+	// where the journal does no more work, so that a secret or a state file that
+	// was replaced is seen without a restart. Where webhook events come in before
+	// the first run, they are such an occasion. No run is under way then, and the
+	// engine it gave before is not used again.
 	// The engine must report its progress to the function given.
 	Open func(progress func(Progress)) (*Engine, error)
 	// NeedsPerson tells the errors of Open that a person has to mend, such as
@@ -102,8 +103,9 @@ type Watcher struct {
 // end, because the daemon stops.
 var ErrStopping = errors.New("the daemon is stopping")
 
-// errAsked is why a run's context ended when somebody asked for that.
-var errAsked = errors.New("asked to end")
+// errAsked is why a run's context ended when somebody asked for that. It is a
+// cancellation to whoever is told it in the place of one, as net/http does.
+var errAsked = fmt.Errorf("asked to end: %w", context.Canceled)
 
 // NewLoop returns the loop of one portal. It does nothing until [Loop.Run].
 func NewLoop(cfg LoopConfig) *Loop {

@@ -126,6 +126,7 @@ func (l *Loop) ready() bool {
 func (l *Loop) engineFor() (*Engine, func(), error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.dropUnusable()
 	for l.engine == nil && (l.users > 0 || l.opening) {
 		l.changed.Wait()
 	}
@@ -138,10 +139,19 @@ func (l *Loop) engineFor() (*Engine, func(), error) {
 func (l *Loop) engineBeside() (*Engine, func(), error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.dropUnusable()
 	if l.engine == nil && (l.users > 0 || l.opening) {
 		return nil, nil, nil
 	}
 	return l.use()
+}
+
+// dropUnusable forgets an engine whose journal does no more work. It is called
+// with mu held.
+func (l *Loop) dropUnusable() {
+	if l.engine != nil && unusable(l.engine.Journal) {
+		l.engine = nil
+	}
 }
 
 // use opens the engine where there is none, and counts its user. It is called

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
@@ -52,7 +53,7 @@ func TestEventLatency(t *testing.T) {
 			more = 4_000
 		}
 		d := newDaemon(t, "@daily")
-		d.portal = hubspottest.New(hubspottest.Options{Limits: hubspottest.Limits{Burst: 110, AssociationsPer10s: 150, SearchPerSecond: 5}})
+		d.portal = contract.New(t, hubspottest.Options{Limits: hubspottest.Limits{Burst: 110, AssociationsPer10s: 150, SearchPerSecond: 5}})
 		d.token = d.portal.Token()
 		d.thnks = thnksapitest.New(thnksapitest.Options{})
 		d.windowRows = windowRows

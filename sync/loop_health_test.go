@@ -62,6 +62,38 @@ func TestReplacedToken(t *testing.T) {
 	})
 }
 
+// TestProblemOutlivesRestart: what needs a person is known again right after
+// the start, and what was mended meanwhile is made use of then.
+func TestProblemOutlivesRestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@daily")
+		stop := d.start()
+		time.Sleep(30 * time.Minute)
+		d.portal.SetToken("another-token")
+		d.thnks.Update("T-000003", touch)
+		time.Sleep(daily)
+		if d.loop.Status().Ready {
+			t.Fatal("ready with a revoked token")
+		}
+		stop()
+		time.Sleep(time.Hour)
+		stop = d.start()
+		synctest.Wait()
+		if s := d.loop.Status(); s.Ready || !strings.HasPrefix(s.Problem, "HubSpot does not accept the token") {
+			t.Errorf("after a restart: %+v", s)
+		}
+		stop()
+		d.set(func() { d.token = "another-token" })
+		defer d.start()()
+		synctest.Wait()
+		if s := d.loop.Status(); !s.Ready || time.Since(s.LastSync) > time.Minute {
+			t.Errorf("after the second restart: %+v", s)
+		}
+		d.check()
+	})
+}
+
 // TestAskedRunSeesReplacedToken, without waiting for a slot.
 func TestAskedRunSeesReplacedToken(t *testing.T) {
 	t.Parallel()

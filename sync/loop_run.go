@@ -99,9 +99,11 @@ func (l *Loop) begin(stop context.CancelCauseFunc) (a *ask, automatic bool) {
 //     the next slot.
 //   - Run the engine. The slot is taken from the moment the run begins.
 //   - Record the slot, however the run ended: a failing portal is tried once a
-//     slot, and no more often because the daemon restarts. Only a run that the
+//     slot, and no more often because the daemon restarts. A run that the
 //     daemon's own stopping cuts off leaves its slot open, as a killed one
-//     does, and is taken up again right after the start.
+//     does, and is taken up again right after the start. So does one that needs
+//     a person: a start must not look ready, and who has mended it expects it
+//     to be tried.
 //
 // A panic ends the run alone. Nothing that took part in it is used again.
 func (l *Loop) attempt(ctx context.Context, a *ask, automatic bool) (rep Report, err error) {
@@ -140,12 +142,12 @@ func (l *Loop) attempt(ctx context.Context, a *ask, automatic bool) (rep Report,
 		rep.Error = err.Error()
 		return rep, err
 	}
-	if slot {
+	fatal := isFatal(err)
+	if slot && !fatal {
 		if err := journal.Commit(store.Commit{Meta: meta(metaLastSlot, began)}); err != nil {
 			l.log.Warn("the scheduled run could not be recorded; after a restart it is done again", "error", err)
 		}
 	}
-	fatal := isFatal(err)
 	if fatal {
 		l.forget(e)
 	}
@@ -157,6 +159,13 @@ func (l *Loop) attempt(ctx context.Context, a *ask, automatic bool) (rep Report,
 		l.logEnd(rep)
 	}
 	return rep, err
+}
+
+// unusable reports whether a journal has met damage, or a write whose outcome
+// is unknown: it does no more work until it is opened anew.
+func unusable(j Journal) bool {
+	_, err := j.Count()
+	return err != nil
 }
 
 // passes reports whether a run is one that keeps the portal up to date. How

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,7 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/thnksapi"
 )
 
 // TestLongRun: a run longer than the interval overlaps with none, and leaves
@@ -215,6 +218,30 @@ func TestStopAndResume(t *testing.T) {
 	})
 }
 
+// TestStopDuringACall: that somebody ended the run is not taken for a failure
+// of the connection.
+func TestStopDuringACall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		d.wrap = func(http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(req *http.Request) (*http.Response, error) {
+				<-req.Context().Done()
+				return nil, context.Cause(req.Context()) // as net/http does
+			})
+		}
+		defer d.start()()
+		synctest.Wait()
+		if !d.loop.Stop() {
+			t.Fatal("no run to stop")
+		}
+		synctest.Wait()
+		if s := d.loop.Status(); !strings.HasPrefix(s.Trouble, "interrupted; the next run resumes") {
+			t.Errorf("after the stop: %+v", s)
+		}
+	})
+}
+
 // TestShutdown: the run under way ends at its safe point, who waits is told,
 // and the next life goes on at once, without waiting for a slot.
 func TestShutdown(t *testing.T) {
@@ -320,4 +347,54 @@ func TestPanic(t *testing.T) {
 		}
 		d.check()
 	})
+}
+
+// TestPanicBeside: one in a goroutine that works for the run ends the run
+// alone, too.
+func TestPanicBeside(t *testing.T) {
+	t.Parallel()
+	fall := roundTripper(func(*http.Request) (*http.Response, error) { panic("the sky falls") })
+	for name, breakIt := range map[string]func(*Config){
+		"reading Thnks":    func(c *Config) { c.Sources[0].API = falling{c.Sources[0].API} },
+		"searching behind": func(c *Config) { c.CRM = fallingSearch{c.CRM} },
+		"calling HubSpot":  func(*Config) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDaemon(t, "@hourly")
+				d.broken = breakIt
+				d.thnks.Add(simple("T-nobody", time.Now().UTC(), "nobody@acme.example")) // somebody to search for
+				if name == "calling HubSpot" {
+					d.wrap = func(next http.RoundTripper) http.RoundTripper {
+						return roundTripper(func(req *http.Request) (*http.Response, error) {
+							if strings.HasSuffix(req.URL.Path, "/batch/create") && strings.Contains(req.URL.Path, "/objects/") {
+								return fall(req)
+							}
+							return next.RoundTrip(req)
+						})
+					}
+				}
+				defer d.start()()
+				synctest.Wait()
+				if s := d.loop.Status(); !strings.Contains(s.Trouble, "defect") || s.Doing != "" {
+					t.Errorf("after a panic: %+v", s)
+				}
+				if log := d.log.String(); strings.Count(log, "the sky falls") != 1 {
+					t.Errorf("want the panic once in the log:\n%s", log)
+				}
+			})
+		})
+	}
+}
+
+type falling struct{ SourceAPI }
+
+func (falling) Transactions(context.Context, thnksapi.Query) (*thnksapi.Page, error) {
+	panic("the sky falls")
+}
+
+type fallingSearch struct{ CRM }
+
+func (fallingSearch) ContactsByAdditionalEmail(context.Context, []string, []string) ([]hubspot.ContactsOutcome, error) {
+	panic("the sky falls")
 }

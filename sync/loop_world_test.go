@@ -28,6 +28,7 @@ type daemon struct {
 	st   *store.Store
 
 	mu      sync.Mutex
+	broken  func(*Config) // spoils what Open gives; nil lets it be
 	token   string        // what the token file holds
 	opening func() error  // fails Open; nil lets it be
 	opens   int           // calls of Open
@@ -81,7 +82,12 @@ func (d *daemon) begin() {
 					return nil, err
 				}
 			}
-			d.cfg = func(c *Config) { c.Progress = progress }
+			d.cfg = func(c *Config) {
+				c.Progress = progress
+				if d.broken != nil {
+					d.broken(c)
+				}
+			}
 			return d.engine(d.st), nil
 		},
 		NeedsPerson: func(err error) bool { return err == errNoSecret },

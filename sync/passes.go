@@ -290,7 +290,10 @@ func (r *run) work(ctx context.Context, l listing, moved func(*window) store.Com
 	}()
 	cur, ok := <-ch
 	for ok {
-		if cur.err != nil {
+		switch {
+		case cur.fell != "":
+			panic(cur.fell)
+		case cur.err != nil:
 			return cur.err
 		}
 		ahead, more := <-ch

@@ -62,10 +62,15 @@ func gist(reason string) string { return particular.ReplaceAllString(reason, "â€
 // releaseUnmet takes the rows without an id out of the quarantine that a
 // complete listing, begun at a time, did not show any more: mended at the
 // source, such a row is another one, and nothing else would tell. A listing of
-// the API says nothing about rows of export files, and the other way round.
+// the API says nothing about rows of export files, and the other way round; nor
+// does an export file about rows of a part of the account that it does not show.
 func (r *run) releaseUnmet(ctx context.Context, begun time.Time) error {
 	if r.req.DryRun {
 		return nil
+	}
+	all, err := r.showedAll()
+	if err != nil {
+		return err
 	}
 	var healed []string
 	total := 0
@@ -88,6 +93,9 @@ func (r *run) releaseUnmet(ctx context.Context, begun time.Time) error {
 		if r.ofExport(q.Row) != (r.feeding() == feedExport) {
 			continue
 		}
+		if r.ofExport(q.Row) && !all && !slices.ContainsFunc(r.NearExport(q.Row), r.tally.has) {
+			continue
+		}
 		if healed = append(healed, q.Key); len(healed) == commitGifts {
 			if err := flush(); err != nil {
 				return err
@@ -101,4 +109,11 @@ func (r *run) releaseUnmet(ctx context.Context, begun time.Time) error {
 		r.log.Info("unreadable rows are no longer at the source and left the quarantine", "count", total)
 	}
 	return nil
+}
+
+// showedAll reports whether the run's listing showed every gift that there is.
+func (r *run) showedAll() (bool, error) {
+	n, err := r.Journal.Count()
+	c := r.tally.counts
+	return c[endCreated]+c[endUpdated]+c[endUnchanged]+c[endDeleted] >= n, err
 }

@@ -2,7 +2,9 @@ package sync
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +14,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/thnksapi"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -117,6 +120,35 @@ func TestLifeOfBadLines(t *testing.T) {
 	})
 }
 
+// TestFilesOfMonths: a file of another part of the account empties nothing; one
+// that shows the place of a bad line, or everything, does.
+func TestFilesOfMonths(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.cfg = noKey(t)
+		header := "Transaction ID,Gift Name,Status"
+		january := []string{header, "torn", "T-1,Coffee,sent", "T-2,Tea", ",Cake,sent", "T-3,Tea,sent"}
+		for _, step := range []struct {
+			name  string
+			lines []string
+			left  int
+		}{
+			{"january", january, 3},
+			{"february", []string{header, "T-4,Tea,sent", "T-5,Tea,sent"}, 3},
+			{"january, mended but for its first row", []string{header, "torn", "T-1,Coffee,sent", "T-2,Tea,sent", "T-9,Cake,sent", "T-3,Tea,sent"}, 1},
+			{"february again", []string{header, "T-4,Tea,sent", "T-5,Tea,sent"}, 1},
+			{"all", []string{header, "T-1,Coffee,sent", "T-2,Tea,sent", "T-9,Cake,sent", "T-3,Tea,sent", "T-4,Tea,sent", "T-5,Tea,sent"}, 0},
+		} {
+			w.mustFile(w.text(step.lines...))
+			if got := w.reasons(); len(w.inJail()) != step.left {
+				t.Errorf("after %s: %v, want %d", step.name, got, step.left)
+			}
+			time.Sleep(time.Hour)
+		}
+	})
+}
+
 // unreadable is a transaction of which no more than a digest can be told.
 func unreadable(id string, at time.Time) thnksapitest.Transaction {
 	tx := simple(id, at, "c@acme.example")
@@ -136,7 +168,7 @@ func TestRowsWithoutAnIDLeave(t *testing.T) {
 		if rep := w.must(Backfill); rep.Quarantined != 1 {
 			t.Fatalf("got %+v", rep)
 		}
-		w.mustDo(Request{Mode: Incremental, From: w.text("Transaction ID,Status", ",sent", "T-1,sent"), AcceptNewSource: true})
+		w.mustDo(Request{Mode: Incremental, From: w.text("Transaction ID,Status", "T-1,sent", ",sent"), AcceptNewSource: true})
 		kinds := func(want ...string) {
 			t.Helper()
 			got := make(map[string]bool)
@@ -248,6 +280,40 @@ func TestRetryWithoutAKey(t *testing.T) {
 		w.mustDo(Request{Mode: Incremental, From: w.text("Transaction ID,Status", ",sent"), AcceptNewSource: true})
 		if rep := w.must(Retry); rep.Fetched != 1 || len(w.inJail()) != 3 {
 			t.Errorf("got %+v, %v", rep, w.reasons())
+		}
+	})
+}
+
+// TestRetryOfRecipientsFarApart: two recipients without an id share a row, and
+// other rows' keys lie between theirs: none of them leaves that is still bad.
+func TestRetryOfRecipientsFarApart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.windowRows = 1
+		w.cfg = func(c *Config) {
+			c.IsExport = func(json.RawMessage) bool { return true }
+			c.DecodeExport = func(raw json.RawMessage) []thnksapi.Row {
+				bad := thnksapi.Row{Raw: raw, Err: thnksapi.ErrNoID}
+				return []thnksapi.Row{bad, bad}
+			}
+		}
+		st := w.open()
+		for i := range 20 {
+			var rows window
+			for _, row := range w.engine(st).DecodeExport(json.RawMessage(strconv.Itoa(i))) {
+				rows.add(row, thnksapi.SinceNone)
+			}
+			for _, row := range rows.bad {
+				q := store.Quarantined{Key: row.key, Class: row.class, Reason: row.reason, Row: row.raw, RowDigest: digest(row.raw)}
+				if err := st.Commit(store.Commit{Quarantine: []store.Quarantined{q}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		st.Close()
+		if rep := w.must(Retry); rep.Quarantined != 40 || len(w.inJail()) != 40 {
+			t.Errorf("%d of 40 are quarantined, and %d still there", rep.Quarantined, len(w.inJail()))
 		}
 	})
 }

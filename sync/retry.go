@@ -14,14 +14,18 @@ import (
 // and the reason of today.
 func (r *run) retry(ctx context.Context) error {
 	w := r.retryWindow()
-	var keys []string // of rows without an id, which leave under their key
+	var keys []string              // of rows without an id, which leave under their key
+	still := make(map[string]bool) // keys of the rows that are no gifts today either
 	flush := func() error {
-		if w.rows == 0 {
+		if w.rows == 0 && len(keys) == 0 {
 			return nil
 		}
 		err := r.process(ctx, w, nil, func() store.Commit { return store.Commit{} })
+		for _, row := range w.bad {
+			still[row.key] = true
+		}
 		if err == nil && !r.req.DryRun {
-			err = r.release(w, keys)
+			err = r.release(still, keys)
 		}
 		w, keys = r.retryWindow(), nil
 		return err
@@ -72,11 +76,7 @@ func (r *run) retryWindow() *window {
 
 // release takes the rows out of the quarantine that had no id before and are
 // gifts now.
-func (r *run) release(w *window, keys []string) error {
-	still := make(map[string]bool)
-	for _, row := range w.bad {
-		still[row.key] = true
-	}
+func (r *run) release(still map[string]bool, keys []string) error {
 	healed := slices.DeleteFunc(keys, func(k string) bool { return still[k] })
 	if len(healed) == 0 {
 		return nil

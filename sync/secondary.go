@@ -112,6 +112,7 @@ type behind struct {
 	later  *batch   // links those that are found
 	gifts  []string // orphans, by id
 	search *search
+	fell   string        // see fallen; "" where nothing did
 	done   chan struct{} // closed when the search has its result
 }
 
@@ -146,6 +147,11 @@ func (b *batch) searchBehind(ctx context.Context) error {
 	b.run.behind = s
 	go func() {
 		defer close(s.done)
+		defer func() {
+			if v := recover(); v != nil {
+				s.fell = fallen(v)
+			}
+		}()
 		s.search.do(ctx, b.CRM)
 	}()
 	return nil
@@ -160,6 +166,9 @@ func (r *run) catchUp(ctx context.Context) error {
 	}
 	r.behind = nil
 	<-s.done
+	if s.fell != "" {
+		panic(s.fell)
+	}
 	if err := s.later.learn(ctx, s.search); err != nil {
 		return err
 	}

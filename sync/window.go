@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"thnks-hubspot-sync/sync/plan"
@@ -123,18 +124,27 @@ func (w *window) key(raw json.RawMessage) string {
 
 // windows reads a listing one window ahead of its consumer, so that the
 // source is read while HubSpot is written. The channel is closed at the end;
-// an error is its last element.
+// an error is its last element, and so is a panic of the reader, for the run to
+// end with: in a goroutine of its own it would end the whole daemon.
 func windows(ctx context.Context, l listing) <-chan windowOrError {
 	ch := make(chan windowOrError)
 	go func() {
 		defer close(ch)
+		defer func() {
+			if v := recover(); v != nil {
+				select {
+				case ch <- windowOrError{fell: fallen(v)}:
+				case <-ctx.Done():
+				}
+			}
+		}()
 		for first := true; ; first = false {
 			w, err := l.read(ctx, first)
 			if w == nil && err == nil {
 				return
 			}
 			select {
-			case ch <- windowOrError{w, err}:
+			case ch <- windowOrError{window: w, err: err}:
 			case <-ctx.Done():
 				return
 			}
@@ -148,5 +158,10 @@ func windows(ctx context.Context, l listing) <-chan windowOrError {
 
 type windowOrError struct {
 	*window
-	err error
+	err  error
+	fell string // see fallen; "" where nothing did
 }
+
+// fallen is what a goroutine panicked with, and where, for the goroutine that
+// waits for it to panic with.
+func fallen(v any) string { return fmt.Sprintf("%v\n\n%s", v, debug.Stack()) }

@@ -14,6 +14,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/thnksapi"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
@@ -43,7 +44,7 @@ func newWorld(t testing.TB, hs hubspottest.Options, ts thnksapitest.Options) *wo
 	}
 	return &world{
 		t:          t,
-		portal:     hubspottest.New(hs),
+		portal:     contract.New(t, hs),
 		thnks:      thnksapitest.New(ts),
 		path:       filepath.Join(t.TempDir(), "state", "acme.db"),
 		windowRows: windowRows,

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io"
@@ -17,6 +18,10 @@ import (
 // module is the path that our own import paths begin with.
 const module = "thnks-hubspot-sync"
 
+// contractRoom is the room that tests alone may enter: it brings a library that
+// the shipped program does without.
+const contractRoom = "hubspot/hubspottest/contract"
+
 // rooms are the packages of this module, each with those of our own that it
 // may import: "*" is all of them. A package that is not listed fails the
 // test, so that a new one is placed on purpose. Tests follow the same arrows,
@@ -27,12 +32,13 @@ var rooms = map[string]string{
 	"hubspot":                "",
 	"thnksapi":               "",
 	"hubspot/hubspottest":    "",
+	contractRoom:             "hubspot/hubspottest",
 	"thnksapi/thnksapitest":  "",
 	"sync/stats":             "sync/plan",
 	"store":                  "sync/plan",
 	"sync":                   "sync/plan sync/stats hubspot thnksapi store",
 	"sync/admin":             "sync sync/plan sync/stats hubspot",
-	"sync/webhook":           "sync/plan store",
+	"sync/webhook":           "sync/plan",
 	"thnksapi/export":        "thnksapi",
 	"cmd/thnks-hubspot-sync": "*",
 	"cmd/sandbox":            "hubspot/hubspottest thnksapi/thnksapitest",
@@ -41,22 +47,24 @@ var rooms = map[string]string{
 // testArrows are what the tests of a room may import beside that: a client is
 // tried against its emulator, the engine with real clients against both.
 var testArrows = map[string]string{
-	"hubspot":         "hubspot/hubspottest",
-	"thnksapi":        "thnksapi/thnksapitest",
-	"thnksapi/export": "thnksapi/thnksapitest",
-	"sync":            "hubspot/hubspottest thnksapi/export thnksapi/thnksapitest golang.org/x/oauth2",
+	"hubspot":             "hubspot/hubspottest " + contractRoom,
+	"hubspot/hubspottest": contractRoom,
+	contractRoom:          "hubspot golang.org/x/oauth2",
+	"thnksapi":            "thnksapi/thnksapitest",
+	"thnksapi/export":     "thnksapi/thnksapitest",
+	"sync":                "hubspot/hubspottest " + contractRoom + " thnksapi/export thnksapi/thnksapitest golang.org/x/oauth2",
 }
 
 // libraries are the modules that only some rooms may import; prefixes of
 // import paths to rooms.
 var libraries = map[string]string{
-	"go.etcd.io/bbolt":          "store",
-	"golang.org/x/oauth2":       "hubspot cmd/thnks-hubspot-sync",
-	"github.com/robfig/cron":    "configs sync cmd/thnks-hubspot-sync",
-	"github.com/lmittmann/tint": "cmd/thnks-hubspot-sync",
-	"github.com/spf13/cobra":    "cmd/thnks-hubspot-sync cmd/sandbox",
-	"go.yaml.in/yaml":           "configs",
-
+	"go.etcd.io/bbolt":             "store",
+	"golang.org/x/oauth2":          "hubspot cmd/thnks-hubspot-sync",
+	"github.com/robfig/cron":       "configs sync cmd/thnks-hubspot-sync",
+	"github.com/lmittmann/tint":    "cmd/thnks-hubspot-sync",
+	"github.com/spf13/cobra":       "cmd/thnks-hubspot-sync cmd/sandbox",
+	"go.yaml.in/yaml":              "configs",
+	"github.com/getkin":            contractRoom,
 	"github.com/standard-webhooks": "sync/webhook",
 }
 
@@ -127,6 +135,8 @@ func forbidden(room, allowed, path string, inTest bool) string {
 	switch {
 	case inTest && slices.Contains(strings.Fields(testArrows[room]), own):
 		return ""
+	case own == contractRoom && !inTest:
+		return "only tests may"
 	case ours && own != room && allowed != "*" && !slices.Contains(strings.Fields(allowed), own):
 		return "there is no such arrow"
 	case ours:
@@ -176,6 +186,8 @@ func TestArrowsBite(t *testing.T) {
 		{ImportPath: module + "/store", XTestImports: []string{"go.yaml.in/yaml/v4"}},
 		{ImportPath: module + "/sync/plan", Imports: []string{"os"}},
 		{ImportPath: module + "/cmd/thnks-hubspot-sync", Imports: []string{"go.etcd.io/bbolt/errors"}},
+		{ImportPath: module + "/cmd/thnks-hubspot-sync", Imports: []string{module + "/" + contractRoom}},
+		{ImportPath: module + "/cmd/thnks-hubspot-sync", TestImports: []string{"github.com/getkin/kin-openapi/openapi3"}},
 	} {
 		if len(violations(r)) != 1 {
 			t.Errorf("%+v passes", r)
@@ -209,6 +221,52 @@ func TestImportNames(t *testing.T) {
 					t.Errorf("%s imports %s as %q, not as giftsync", path, imported, name)
 				}
 			}
+		}
+	}
+}
+
+// TestShippedLibraries checks that nothing which only the tests need gets into
+// the program, by any way.
+func TestShippedLibraries(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".", "../sandbox").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, module+"/hubspot/hubspottest") {
+		t.Fatal("go list does not name the emulator, which the program has")
+	}
+	for _, path := range deps {
+		switch {
+		case path == "testing", path == module+"/"+contractRoom, strings.HasPrefix(path, "github.com/getkin/"):
+			t.Errorf("the program is built with %s", path)
+		}
+	}
+}
+
+// TestEmulatorUnderContract checks that the tests make no HubSpot that is not
+// under contract. The sandboxes' are exempt: they stand in shipped programs.
+func TestEmulatorUnderContract(t *testing.T) {
+	t.Parallel()
+	for _, r := range listRooms(t) {
+		if r.name() == contractRoom {
+			continue
+		}
+		for _, file := range slices.Concat(r.TestGoFiles, r.XTestGoFiles) {
+			path := filepath.Join(r.Dir, file)
+			f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "New" {
+					if x, ok := s.X.(*ast.Ident); ok && x.Name == "hubspottest" {
+						t.Errorf("%s makes a portal by hubspottest.New: take contract.New", path)
+					}
+				}
+				return true
+			})
 		}
 	}
 }

@@ -81,7 +81,7 @@ func (a *app) check(ctx context.Context, portal string, asJSON bool) error {
 	s, err := a.session(portal, false)
 	if err == nil {
 		doc.Findings = append(s.checkHouse(a.configPath), s.checkPortals(ctx)...)
-	} else if doc.Findings = brokenConfig(err); doc.Findings == nil {
+	} else if doc.Findings = beforeAll(err); doc.Findings == nil {
 		return err
 	}
 	if asJSON {
@@ -100,9 +100,17 @@ func (a *app) check(ctx context.Context, portal string, asJSON bool) error {
 	return nil
 }
 
-// brokenConfig are the findings about a configuration that does not load; nil
-// where err is about something else.
-func brokenConfig(err error) []giftsync.Finding {
+// beforeAll are the findings about a configuration that does not load, and
+// about a state directory that cannot be used; nil where err is about something
+// else.
+func beforeAll(err error) []giftsync.Finding {
+	var access *store.AccessError
+	if errors.As(err, &access) {
+		return []giftsync.Finding{{
+			Check: "state directory", Level: giftsync.Fail,
+			What: access.Path + " " + access.Problem, Remedy: "run `" + access.Remedy + "`",
+		}}
+	}
 	var load *configs.LoadError
 	if !errors.As(err, &load) {
 		return nil

@@ -31,7 +31,7 @@ type kept struct {
 	publicProblem string // why its webhooks are not served; "" when they are, or there are none
 
 	mu      sync.Mutex
-	journal *store.Store // once opened, held until the daemon ends
+	journal *store.Store // once opened, held until the daemon ends or it breaks
 	open    *portal      // the clients and the engine over it
 }
 
@@ -101,10 +101,17 @@ func (k *kept) connect(progress func(giftsync.Progress)) (*giftsync.Engine, erro
 	return open.engine, nil
 }
 
-// state opens the portal's state file, once.
+// state opens the portal's state file, once, and again after one that does no
+// more work: it may have been mended, or moved aside.
 func (k *kept) state() (*store.Store, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.journal != nil {
+		if _, err := k.journal.Count(); err != nil {
+			_ = k.journal.Close() // what is to be said is said by opening it
+			k.journal = nil
+		}
+	}
 	if k.journal == nil {
 		j, err := k.s.openState(k.cfg.Name, true)
 		if err != nil {
@@ -161,6 +168,10 @@ func (d *daemon) Run(ctx context.Context, name string, req giftsync.Request, wat
 	k, err := d.portal(name)
 	if err != nil {
 		return giftsync.Report{}, err
+	}
+	if !req.DryRun {
+		// The daemon's end is not the asker's, who is told how the run ended.
+		ctx = context.WithoutCancel(ctx)
 	}
 	return k.loop.Do(ctx, req, giftsync.Watcher(watch))
 }
@@ -227,6 +238,7 @@ func (d *daemon) Check(ctx context.Context, name string) ([]giftsync.Finding, er
 		return append(findings, openFailed(name, err)), nil
 	}
 	defer open.hubspot.Close()
+	open.engine.Busy = func() bool { return k.loop.Status().Doing != "" }
 	return append(findings, open.engine.Check(ctx)...), nil
 }
 

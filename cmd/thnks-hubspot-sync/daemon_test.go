@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"thnks-hubspot-sync/configs"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/admin"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
@@ -30,7 +31,7 @@ type town struct {
 // newTown puts gate, if any, before HubSpot.
 func newTown(t testing.TB, transactions int, gate func(http.Handler) http.Handler) *town {
 	t.Helper()
-	w := newWorld(thnksapitest.Data{Seed: 5, N: transactions, End: time.Now()})
+	w := newWorld(t, thnksapitest.Data{Seed: 5, N: transactions, End: time.Now()})
 	var portal http.Handler = w.portal
 	if gate != nil {
 		portal = gate(portal)
@@ -202,6 +203,9 @@ func TestCommandLeavesRun(t *testing.T) {
 	if !follower.said("sync --stop") {
 		t.Error("the command did not say how the run can be ended")
 	}
+	if follower.said("ended early") {
+		t.Error("the command said that the run ended, which goes on")
+	}
 	stop, err := c.command("sync", "--stop").CombinedOutput()
 	if err != nil || !strings.Contains(string(stop), "acme: the run ends at its next safe point") {
 		t.Fatalf("sync --stop: %v\n%s", err, stop)
@@ -214,6 +218,110 @@ func TestCommandLeavesRun(t *testing.T) {
 	if n := c.portal.Count(sandboxObject); n != 600 {
 		t.Errorf("HubSpot holds %d gifts, want 600", n)
 	}
+}
+
+// TestDaemonStopsUnderCommands stops the daemon while commands wait in line:
+// they end, and say why.
+func TestDaemonStopsUnderCommands(t *testing.T) {
+	t.Parallel()
+	gate := newTurnstile(20)
+	c := newTown(t, 600, gate.before)
+	p, _ := startDaemonIn(t, c)
+	<-gate.reached
+	var commands []*process
+	for _, args := range [][]string{{"sync", "--backfill"}, {"sync", "--dry-run"}} {
+		waiting := start(t, c.command(args...))
+		await(t, "the command waits in line", func() bool { return waiting.said("waiting for the run under way to end") })
+		commands = append(commands, waiting)
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for _, waiting := range commands {
+		waiting.ends(t, failed)
+		if !waiting.said("the daemon is stopping") {
+			t.Errorf("%v did not say why it ended", waiting.Args)
+		}
+	}
+	p.ends(t, done)
+}
+
+// TestDaemonEndsBeforeQuestion: a daemon that ends when it was found and not
+// yet asked leaves the work to the command.
+func TestDaemonEndsBeforeQuestion(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "ask") // mode 0700, and short enough for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s := &session{cfg: &configs.Config{StateDir: dir}}
+	socket, err := admin.Listen(s.socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := ask(s, func(d desk) (string, error) {
+		c, remote := d.(*admin.Client)
+		if !remote {
+			return "done here", nil
+		}
+		if err := socket.Close(); err != nil {
+			t.Error(err)
+		}
+		_, err := c.Stats(t.Context(), "acme")
+		return "", err
+	})
+	if got != "done here" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// TestDamagedState damages the state file under the daemon. What it says is to
+// be done helps without a restart.
+func TestDamagedState(t *testing.T) {
+	t.Parallel()
+	c := newTown(t, 100, nil)
+	_, d := startDaemonIn(t, c)
+	status := func() giftsync.Status {
+		all, err := d.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all[0]
+	}
+	await(t, "the backfill is done", func() bool { s := status(); return !s.LastSync.IsZero() && s.Doing == "" })
+	path := filepath.Join(c.dir, "state", "acme.db")
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const metaPages = 2 * 4096
+	if _, err := f.WriteAt(bytes.Repeat([]byte{0xff}, int(info.Size())-metaPages), metaPages); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // by the run that meets it, and by the next one
+		if out, err := c.command("sync", "--backfill").CombinedOutput(); err == nil || !strings.Contains(string(out), "is damaged") {
+			t.Fatalf("sync: %v\n%s", err, out)
+		}
+	}
+	if s := status(); s.Ready || !strings.Contains(s.Problem, "is damaged") {
+		t.Errorf("status %+v", s)
+	}
+	if err := os.Rename(path, path+".damaged"); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := c.command("sync", "--backfill").CombinedOutput(); err != nil {
+		t.Fatalf("with the file moved aside: %v\n%s", err, out)
+	}
+	if s := status(); !s.Ready {
+		t.Errorf("status %+v", s)
+	}
+	held(t, c.portal) // fails on doubles
 }
 
 // TestOtherUser lets a user work on a state directory that is not his.
@@ -257,7 +365,7 @@ func TestFullDisk(t *testing.T) {
 		return exec.Command("mount", "-t", "tmpfs", "-o", options, "tmpfs", dir).Run()
 	}
 	if err := mount("size=1m,mode=0700"); err != nil {
-		unavailable(t, "a small file system needs root on Linux, to mount it: %v", err)
+		t.Skipf("a small file system has to be mounted, which needs root on Linux: %v", err)
 	}
 	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() })
 	p, d := startDaemonIn(t, c)
@@ -279,14 +387,4 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.ends(t, done)
-}
-
-// unavailable skips a test that this machine cannot run, and fails it where
-// THNKS_REQUIRE says that it must.
-func unavailable(t *testing.T, layout string, args ...any) {
-	t.Helper()
-	if os.Getenv("THNKS_REQUIRE") != "" {
-		t.Fatalf(layout, args...)
-	}
-	t.Skipf(runtime.GOOS+": "+layout, args...)
 }

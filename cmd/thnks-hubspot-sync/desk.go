@@ -32,7 +32,8 @@ func ask[T any](s *session, f func(desk) (T, error)) (T, error) {
 	d, err := s.daemon()
 	if err == nil {
 		v, err := f(d)
-		if !errors.Is(err, admin.ErrUnknownPortal) {
+		// One that has ended since was not asked anything.
+		if !errors.Is(err, admin.ErrUnknownPortal) && !errors.Is(err, admin.ErrNotRunning) {
 			return v, err
 		}
 	} else if !errors.Is(err, admin.ErrNotRunning) {

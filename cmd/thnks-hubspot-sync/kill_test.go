@@ -93,7 +93,7 @@ func TestKill(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 
-	w := newWorld(data)
+	w := newWorld(t, data)
 	hubspotGate, thnksGate := &sniper{Handler: w.portal}, &sniper{Handler: w.thnks}
 	hubspot, thnks := httptest.NewServer(hubspotGate), httptest.NewServer(thnksGate)
 	defer hubspot.Close()
@@ -150,7 +150,7 @@ func TestKill(t *testing.T) {
 		t.Fatalf("the last run failed: %v\n%s", err, out)
 	}
 
-	calm := newWorld(data)
+	calm := newWorld(t, data)
 	calmHubSpot, calmThnks := httptest.NewServer(calm.portal), httptest.NewServer(calm.thnks)
 	defer calmHubSpot.Close()
 	defer calmThnks.Close()

@@ -28,7 +28,7 @@ var (
 // all not in a log.
 func TestLeak(t *testing.T) {
 	t.Parallel()
-	w := newWorld(thnksapitest.Data{Seed: 3, N: 40, Recipients: 10, End: time.Now()})
+	w := newWorld(t, thnksapitest.Data{Seed: 3, N: 40, Recipients: 10, End: time.Now()})
 	for _, tx := range w.thnks.Transactions() {
 		w.thnks.Update(tx.ID, func(tx *thnksapitest.Transaction) {
 			tx.Message = "MessageCanary for you"

@@ -110,6 +110,7 @@ func (s *session) connect(p configs.Portal, journal giftsync.Journal, progress f
 		Export:       func(path string) (giftsync.ExportFile, error) { return exports.Open(path) },
 		IsExport:     export.Decodes,
 		DecodeExport: exports.Decode,
+		NearExport:   export.Near,
 	})
 	return o, nil
 }

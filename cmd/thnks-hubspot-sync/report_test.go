@@ -13,6 +13,7 @@ import (
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/hubspot"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/admin"
 	"thnks-hubspot-sync/sync/plan"
 )
 
@@ -28,6 +29,8 @@ func TestStatus(t *testing.T) {
 		{&configs.LoadError{File: "x"}, misused},
 		{quarantined.asError(), quarantined},
 		{failed.asError(), failed},
+		{&admin.RemoteError{Text: "no", Usage: true}, misused},
+		{fmt.Errorf("portal acme: %w", &admin.RemoteError{Text: "no"}), failed},
 	} {
 		if got := statusOf(c.err); got != c.want {
 			t.Errorf("statusOf(%v) = %d, want %d", c.err, got, c.want)

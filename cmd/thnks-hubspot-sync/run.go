@@ -70,8 +70,6 @@ func (s *session) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer d.close()
-
 	public, err := d.public(s)
 	if err != nil {
 		return err
@@ -98,7 +96,7 @@ func (s *session) serve(ctx context.Context) error {
 		return admin.Serve(ctx, socket, d, admin.Options{Usage: isUsage, Logger: s.log})
 	})
 	part("admin_listen", func() error {
-		return admin.ServePrivate(ctx, private, admin.Private(d, admin.PrivateOptions{Hosts: []string{s.cfg.AdminListen}, Token: token}))
+		return admin.ServePrivate(ctx, private, admin.Private(d, admin.PrivateOptions{Hosts: []string{s.cfg.AdminListen}, Token: token, Logger: s.log}))
 	})
 	attrs := []any{"portals", len(s.cfg.Portals), "admin", private.Addr().String(), "pid", os.Getpid()}
 	if public != nil {
@@ -111,7 +109,11 @@ func (s *session) serve(ctx context.Context) error {
 	<-ctx.Done()
 	s.log.Info("daemon stopping")
 	ended := make(chan struct{})
-	go func() { parts.Wait(); close(ended) }()
+	go func() {
+		defer close(ended)
+		parts.Wait()
+		d.close() // not from under a run: that would wait for it, however long
+	}()
 	select {
 	case <-ended:
 	case <-time.After(stopWithin):

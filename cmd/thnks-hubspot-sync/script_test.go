@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -38,10 +39,12 @@ const (
 	worldToken = "pat-canary-4711"
 )
 
-// newWorld makes n transactions, most of whose recipients HubSpot knows.
-func newWorld(data thnksapitest.Data) *world {
+// newWorld makes n transactions, most of whose recipients HubSpot knows. What
+// the program and HubSpot say to each other is held against the contract.
+func newWorld(t testing.TB, data thnksapitest.Data) *world {
+	t.Helper()
 	w := &world{
-		portal: hubspottest.New(hubspottest.Options{
+		portal: contract.New(t, hubspottest.Options{
 			Seed: 1, Token: worldToken,
 			Limits: hubspottest.Limits{Burst: 1_000_000}, // clients keep to what the headers say
 		}),
@@ -79,7 +82,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
-			w := newWorld(thnksapitest.Data{Seed: 7, N: 60, Recipients: 12, End: time.Now()})
+			w := newWorld(t, thnksapitest.Data{Seed: 7, N: 60, Recipients: 12, End: time.Now()})
 			hubspot, thnks := httptest.NewServer(w.portal), httptest.NewServer(w.thnks)
 			env.Defer(hubspot.Close)
 			env.Defer(thnks.Close)

@@ -24,7 +24,7 @@ import (
 // says so, and the next run finishes it.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	w := newWorld(thnksapitest.Data{Seed: 5, N: 600, End: time.Now()})
+	w := newWorld(t, thnksapitest.Data{Seed: 5, N: 600, End: time.Now()})
 	var cmd *exec.Cmd
 	var requests atomic.Int32
 	started := make(chan struct{})

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/sync/admin"
 )
 
 // A status is the program's exit status.
@@ -34,12 +35,14 @@ func statusOf(err error) status {
 	var said statusError
 	var wrong usage
 	var load *configs.LoadError
+	var remote *admin.RemoteError
 	switch {
 	case err == nil:
 		return done
 	case errors.As(err, &said):
 		return status(said)
-	case errors.As(err, &wrong), errors.As(err, &load):
+	case errors.As(err, &wrong), errors.As(err, &load),
+		errors.As(err, &remote) && remote.Usage:
 		return misused
 	default:
 		return failed

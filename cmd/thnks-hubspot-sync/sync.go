@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -53,13 +54,16 @@ ends the run at a safe point, and the next one resumes.`,
 			if several(backfill, given("reassociate"), given("restore"), given("from"), stop) {
 				return usagef("--backfill, --reassociate, --restore, --from and --stop are of their own: give one")
 			}
+			if stop && (dryRun || asJSON) {
+				return usagef("--stop ends a run, and reports none: give neither --dry-run nor --json with it")
+			}
 			req.AcceptNewSource = acceptNewSource
 			switch {
 			case given("from"):
 				if portal == "" {
 					return usagef("--from needs --portal: an export file belongs to one")
 				}
-				path, err := filepath.Abs(from) // the daemon has another working directory
+				path, err := exportPath(from)
 				if err != nil {
 					return err
 				}
@@ -107,6 +111,24 @@ ends the run at a safe point, and the next one resumes.`,
 	f.BoolVar(&all, "all", false, "with --dry-run: print every change instead of 20 of each kind")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
+}
+
+// exportPath is the path by which the daemon, too, finds the export file: it
+// has another working directory, and a /dev/stdin of its own.
+func exportPath(from string) (string, error) {
+	path, err := filepath.Abs(from)
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(path); err != nil {
+		return path, nil // whoever reads it says what is wrong
+	} else if !info.Mode().IsRegular() {
+		return "", usagef("--from %s: not a regular file: write what comes from there into one, and name that", from)
+	}
+	if direct, err := filepath.EvalSymlinks(path); err == nil {
+		return direct, nil
+	}
+	return path, nil
 }
 
 // several reports whether more than one of the flags is given.
@@ -223,8 +245,8 @@ func (a *app) reportRuns(results []result, asJSON, all bool) error {
 		if r.err != nil {
 			fmt.Fprintf(a.stderr, "thnks-hubspot-sync: %s\n", printable(r.err.Error()))
 		}
-		if asJSON || r.report.Fetched == 0 && statusOf(r.err) == misused {
-			continue
+		if asJSON || r.report.Fetched == 0 && statusOf(r.err) == misused || errors.Is(r.err, admin.ErrGoesOn) {
+			continue // there is nothing to tell, or nothing yet
 		}
 		if i > 0 {
 			fmt.Fprintln(a.stdout)

@@ -64,7 +64,7 @@ func TestCustomTypesAreThePortalsOwn(t *testing.T) {
 		body := func(kind, category string) string {
 			return `{"inputs":[{"from":{"id":"` + gift + `"},"to":{"id":"` + contact + `"},"types":[{"associationCategory":"` + category + `","associationTypeId":` + kind + `}]}]}`
 		}
-		const path = "POST /crm/associations/2026-09/gift/contacts/batch/create"
+		const path = "POST /crm/associations/2026-09/p62515_gift/contacts/batch/create"
 		c.must(400, path, body(back, "USER_DEFINED"))
 		c.must(400, path, body(there, "HUBSPOT_DEFINED"))
 		c.must(400, path, body("279", "HUBSPOT_DEFINED"))
@@ -85,16 +85,16 @@ func TestAssociationPartialSuccess(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
 	c.withGifts()
 	gift, contact := c.gifts("T-1")[0], c.portal.AddContact("", nil)
-	kind := c.kind("gift", "contacts")
+	kind := c.kind("p62515_gift", "contacts")
 	pair := func(from, to string) string {
 		return `{"from":{"id":"` + from + `"},"to":{"id":"` + to + `"},"types":[{"associationCategory":"USER_DEFINED","associationTypeId":` + kind + `}]}`
 	}
-	r := c.must(207, "POST /crm/associations/2026-09/gift/contacts/batch/create", `{"inputs":[`+pair(gift, contact)+`,`+pair(gift, "5")+`]}`)
+	r := c.must(207, "POST /crm/associations/2026-09/p62515_gift/contacts/batch/create", `{"inputs":[`+pair(gift, contact)+`,`+pair(gift, "5")+`]}`)
 	if r.len("results") != 1 || fmt.Sprint(r.at("errors", 0, "context")) != "map[fromObjectId:["+gift+"] toObjectId:[5]]" {
 		t.Errorf("%s", r.text)
 	}
-	c.must(400, "POST /crm/associations/2026-09/gift/contacts/batch/create", `{"inputs":[`+strings.Repeat(pair("1", "2")+",", 2000)+pair("1", "2")+`]}`)
-	c.must(400, "POST /crm/associations/2026-09/gift/contacts/batch/read", `{"inputs":[`+strings.Repeat(`{"id":"1"},`, 1000)+`{"id":"2"}]}`)
+	c.must(400, "POST /crm/associations/2026-09/p62515_gift/contacts/batch/create", `{"inputs":[`+strings.Repeat(pair("1", "2")+",", 2000)+pair("1", "2")+`]}`)
+	c.must(400, "POST /crm/associations/2026-09/p62515_gift/contacts/batch/read", `{"inputs":[`+strings.Repeat(`{"id":"1"},`, 1000)+`{"id":"2"}]}`)
 }
 
 func TestNoAssociations(t *testing.T) {
@@ -126,7 +126,11 @@ func TestAssociationPages(t *testing.T) {
 	}
 	after := ""
 	for range 3 {
-		r := c.must(200, "POST /crm/associations/2026-09/contacts/deals/batch/read", `{"inputs":[{"id":"`+contact+`","after":"`+after+`"}]}`)
+		cursor := ""
+		if after != "" {
+			cursor = `,"after":"` + after + `"`
+		}
+		r := c.must(200, "POST /crm/associations/2026-09/contacts/deals/batch/read", `{"inputs":[{"id":"`+contact+`"`+cursor+`}]}`)
 		for i := range r.len("results", 0, "to") {
 			delete(want, fmt.Sprintf("%.0f", r.at("results", 0, "to", i, "toObjectId")))
 		}
@@ -178,17 +182,17 @@ func TestLabelsAndDefaults(t *testing.T) {
 func TestAssociationLimit(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
 	c.withGifts()
-	company, gifts, kind := c.portal.AddCompany(nil), c.gifts("T-1", "T-2"), c.kind("gift", "companies")
+	company, gifts, kind := c.portal.AddCompany(nil), c.gifts("T-1", "T-2"), c.kind("p62515_gift", "companies")
 	c.portal.LimitAssociations("companies", "gift", 1)
 	var inputs []string
 	for _, g := range gifts {
 		inputs = append(inputs, `{"from":{"id":"`+g+`"},"to":{"id":"`+company+`"},"types":[{"associationCategory":"USER_DEFINED","associationTypeId":`+kind+`}]}`)
 	}
-	r := c.must(207, "POST /crm/associations/2026-09/gift/companies/batch/create", `{"inputs":[`+strings.Join(inputs, ",")+`]}`)
+	r := c.must(207, "POST /crm/associations/2026-09/p62515_gift/companies/batch/create", `{"inputs":[`+strings.Join(inputs, ",")+`]}`)
 	if r.len("results") != 1 || r.str("errors", 0, "subCategory") != "ASSOCIATION_LIMIT_EXCEEDED" {
 		t.Errorf("%s", r.text)
 	}
-	c.must(400, "POST /crm/objects/2026-09/gift", `{"properties":{"key":"T-3"},"associations":[{"to":{"id":"`+company+`"},"types":[{"associationCategory":"USER_DEFINED","associationTypeId":`+kind+`}]}]}`)
+	c.must(400, "POST /crm/objects/2026-09/p62515_gift", `{"properties":{"key":"T-3"},"associations":[{"to":{"id":"`+company+`"},"types":[{"associationCategory":"USER_DEFINED","associationTypeId":`+kind+`}]}]}`)
 }
 
 func TestArchiveDropsAssociations(t *testing.T) {

@@ -36,7 +36,7 @@ func TestPartialSuccessIsOptIn(t *testing.T) {
 		t.Run("whole/"+test.name, func(t *testing.T) {
 			c := newCaller(t, hubspottest.Options{})
 			c.withGifts()
-			r := c.must(400, "POST /crm/objects/2026-09/gift/batch/create", `{"inputs":[{`+test.first+good+`},{`+test.second+bad+`}]}`)
+			r := c.must(400, "POST /crm/objects/2026-09/p62515_gift/batch/create", `{"inputs":[{`+test.first+good+`},{`+test.second+bad+`}]}`)
 			if n := c.portal.Count("gift"); n != 0 || r.str("category") != "VALIDATION_ERROR" {
 				t.Errorf("%d records written; %s", n, r.text)
 			}
@@ -44,7 +44,7 @@ func TestPartialSuccessIsOptIn(t *testing.T) {
 	}
 	c := newCaller(t, hubspottest.Options{})
 	c.withGifts()
-	r := c.must(207, "POST /crm/objects/2026-09/gift/batch/create",
+	r := c.must(207, "POST /crm/objects/2026-09/p62515_gift/batch/create",
 		`{"inputs":[{"objectWriteTraceId":"row-1",`+good+`},{"objectWriteTraceId":"row-2",`+bad+`}]}`)
 	if r.len("results") != 1 || r.str("numErrors") != "1" || r.str("status") != "COMPLETE" {
 		t.Errorf("%s", r.text)
@@ -62,7 +62,7 @@ func TestUniqueConflict(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
 	typ := c.withGifts()
 	id := c.gifts("T-1")[0]
-	r := c.must(400, "POST /crm/objects/2026-09/gift/batch/create", `{"inputs":[{"properties":{"key":"T-0"}},{"properties":{"key":"T-1"}}]}`)
+	r := c.must(400, "POST /crm/objects/2026-09/p62515_gift/batch/create", `{"inputs":[{"properties":{"key":"T-0"}},{"properties":{"key":"T-1"}}]}`)
 	msg := r.str("message")
 	if !strings.HasPrefix(msg, "Cannot set PropertyValueCoordinates{portalId=62515, objectTypeId="+typ+", propertyName=key, value=T-1} on ") ||
 		!strings.HasSuffix(msg, ". "+id+" already has that value.") {
@@ -72,13 +72,13 @@ func TestUniqueConflict(t *testing.T) {
 		t.Errorf("%d gifts after a refused batch, want 1", n)
 	}
 	// Twice in one batch is a conflict too.
-	r = c.must(207, "POST /crm/objects/2026-09/gift/batch/create",
+	r = c.must(207, "POST /crm/objects/2026-09/p62515_gift/batch/create",
 		`{"inputs":[{"objectWriteTraceId":"a","properties":{"key":"T-2"}},{"objectWriteTraceId":"b","properties":{"key":"T-2"}}]}`)
 	if r.len("results") != 1 || r.len("errors") != 1 {
 		t.Errorf("%s", r.text)
 	}
 	// An update can conflict as well.
-	c.must(400, "PATCH /crm/objects/2026-09/gift/"+id, `{"properties":{"key":"T-2"}}`)
+	c.must(400, "PATCH /crm/objects/2026-09/p62515_gift/"+id, `{"properties":{"key":"T-2"}}`)
 }
 
 func TestArchivedUniqueValue(t *testing.T) {
@@ -86,20 +86,20 @@ func TestArchivedUniqueValue(t *testing.T) {
 		c := newCaller(t, hubspottest.Options{ArchivedHoldUnique: hold})
 		c.withGifts()
 		id := c.gifts("T-1")[0]
-		c.must(204, "DELETE /crm/objects/2026-09/gift/"+id, "")
-		c.must(204, "DELETE /crm/objects/2026-09/gift/"+id, "")
+		c.must(204, "DELETE /crm/objects/2026-09/p62515_gift/"+id, "")
+		c.must(204, "DELETE /crm/objects/2026-09/p62515_gift/"+id, "")
 		const read = `{"idProperty":"key","inputs":[{"id":"T-1"}]}`
-		if r := c.must(207, "POST /crm/objects/2026-09/gift/batch/read", read); r.len("results") != 0 {
+		if r := c.must(207, "POST /crm/objects/2026-09/p62515_gift/batch/read", read); r.len("results") != 0 {
 			t.Errorf("hold %t: an archived record was read: %s", hold, r.text)
 		}
-		if r := c.must(200, "POST /crm/objects/2026-09/gift/batch/read?archived=true", read); r.str("results", 0, "id") != id || r.at("results", 0, "archived") != true {
+		if r := c.must(200, "POST /crm/objects/2026-09/p62515_gift/batch/read?archived=true", read); r.str("results", 0, "id") != id || r.at("results", 0, "archived") != true {
 			t.Errorf("hold %t: archived record: %s", hold, r.text)
 		}
 		want := 201
 		if hold {
 			want = 400
 		}
-		c.must(want, "POST /crm/objects/2026-09/gift", `{"properties":{"key":"T-1"}}`)
+		c.must(want, "POST /crm/objects/2026-09/p62515_gift", `{"properties":{"key":"T-1"}}`)
 		if got := c.portal.Restore("gift", id); got != hold {
 			t.Errorf("hold %t: Restore = %t", hold, got)
 		}
@@ -181,7 +181,7 @@ func TestBatchRefusals(t *testing.T) {
 		{"create", `{"inputs":[{"properties":{"gift_name":"no key"}}]}`, "Some required properties were not set"},
 		{"create", `{"inputs":[`, "Invalid input JSON"},
 	} {
-		r := c.must(400, "POST /crm/objects/2026-09/gift/batch/"+test.request, test.body)
+		r := c.must(400, "POST /crm/objects/2026-09/p62515_gift/batch/"+test.request, test.body)
 		if !strings.Contains(r.str("message"), test.message) {
 			t.Errorf("%s %.60s: %q lacks %q", test.request, test.body, r.str("message"), test.message)
 		}
@@ -196,16 +196,16 @@ func TestBatchUpdate(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
 	c.withGifts()
 	ids := c.gifts("T-1", "T-2")
-	r := c.must(207, "POST /crm/objects/2026-09/gift/batch/update",
+	r := c.must(207, "POST /crm/objects/2026-09/p62515_gift/batch/update",
 		`{"inputs":[{"id":"`+ids[0]+`","objectWriteTraceId":"a","properties":{"status":"opened","gift_name":"x"}},{"id":"1","objectWriteTraceId":"b","properties":{"status":"sent"}}]}`)
 	if ctx := fmt.Sprint(r.at("errors", 0, "context")); ctx != "map[ids:[1] objectWriteTraceId:[b]]" || r.len("results") != 1 {
 		t.Errorf("%s", r.text)
 	}
-	c.must(404, "POST /crm/objects/2026-09/gift/batch/update", `{"inputs":[{"id":"`+ids[0]+`","properties":{"status":"sent"}},{"id":"1","properties":{}}]}`)
+	c.must(404, "POST /crm/objects/2026-09/p62515_gift/batch/update", `{"inputs":[{"id":"`+ids[0]+`","properties":{"status":"sent"}},{"id":"1","properties":{}}]}`)
 	if rec, _ := c.portal.Record("gift", ids[0]); rec.Properties["status"] != "opened" {
 		t.Errorf("a refused batch wrote: %v", rec.Properties)
 	}
-	c.must(200, "POST /crm/objects/2026-09/gift/batch/update", `{"inputs":[{"id":"`+ids[0]+`","properties":{"gift_name":""}}]}`)
+	c.must(200, "POST /crm/objects/2026-09/p62515_gift/batch/update", `{"inputs":[{"id":"`+ids[0]+`","properties":{"gift_name":""}}]}`)
 	if rec, _ := c.portal.Record("gift", ids[0]); rec.Properties["gift_name"] != "" || rec.Properties["key"] != "T-1" {
 		t.Errorf("after clearing: %v", rec.Properties)
 	}
@@ -221,7 +221,7 @@ func TestUpsert(t *testing.T) {
 		if answers201 {
 			want = 201
 		}
-		r := c.must(want, "POST /crm/objects/2026-09/gift/batch/upsert", `{"inputs":[
+		r := c.must(want, "POST /crm/objects/2026-09/p62515_gift/batch/upsert", `{"inputs":[
 		 {"id":"T-1","idProperty":"key","objectWriteTraceId":"a","properties":{"amount":"1"}},
 		 {"id":"T-2","idProperty":"key","objectWriteTraceId":"b","properties":{"amount":"2"},"associations":[{"to":{"id":"`+contact+`"},"types":[{"associationCategory":"USER_DEFINED","associationTypeId":1}]}]}]}`)
 		old, made := r.find("results", "objectWriteTraceId", "a"), r.find("results", "objectWriteTraceId", "b")
@@ -244,12 +244,12 @@ func TestInvalidInlineLink(t *testing.T) {
 		typ := c.withGifts()
 		kind := c.must(200, "GET /crm/associations/2026-09/"+typ+"/contacts/labels", "").str("results", 0, "typeId")
 		link := `"associations":[{"to":{"id":"77"},"types":[{"associationCategory":"USER_DEFINED","associationTypeId":` + kind + `}]}]`
-		c.must(test.status, "POST /crm/objects/2026-09/gift/batch/create", `{"inputs":[{"properties":{"key":"T-1"},`+link+`}]}`)
+		c.must(test.status, "POST /crm/objects/2026-09/p62515_gift/batch/create", `{"inputs":[{"properties":{"key":"T-1"},`+link+`}]}`)
 		if n := c.portal.Count("gift"); n != test.written {
 			t.Errorf("mode %d: %d records written, want %d", mode, n, test.written)
 		}
 		if test.status == 400 {
-			r := c.must(207, "POST /crm/objects/2026-09/gift/batch/create", `{"inputs":[{"objectWriteTraceId":"x","properties":{"key":"T-2"},`+link+`}]}`)
+			r := c.must(207, "POST /crm/objects/2026-09/p62515_gift/batch/create", `{"inputs":[{"objectWriteTraceId":"x","properties":{"key":"T-2"},`+link+`}]}`)
 			if r.len("results") != 0 || r.len("errors") != 1 || c.portal.Count("gift") != 2*test.written {
 				t.Errorf("mode %d: %s", mode, r.text)
 			}
@@ -260,7 +260,7 @@ func TestInvalidInlineLink(t *testing.T) {
 func TestTraceEcho(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{NoTraceEcho: true})
 	c.withGifts()
-	r := c.must(201, "POST /crm/objects/2026-09/gift/batch/create", `{"inputs":[{"objectWriteTraceId":"x","properties":{"key":"T-2"}}]}`)
+	r := c.must(201, "POST /crm/objects/2026-09/p62515_gift/batch/create", `{"inputs":[{"objectWriteTraceId":"x","properties":{"key":"T-2"}}]}`)
 	if r.at("results", 0, "objectWriteTraceId") != nil {
 		t.Errorf("%s", r.text)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 )
 
 // ask makes one request and returns the answer's status and Date header.
@@ -32,7 +33,7 @@ func TestClockSkew(t *testing.T) {
 	t.Parallel()
 	for _, skew := range []time.Duration{0, time.Hour, -time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
-			p := hubspottest.New(hubspottest.Options{ClockSkew: skew})
+			p := contract.Probed(t, hubspottest.Options{ClockSkew: skew})
 			for path, status := range map[string]int{"/account-info/2026-09/details": 200, "/nowhere": 404} {
 				want := time.Now().Add(skew).UTC().Format(http.TimeFormat)
 				if got, date := ask(t, p, http.MethodGet, path, ""); got != status || date != want {
@@ -47,7 +48,7 @@ func TestClockSkew(t *testing.T) {
 func TestNoTokenInfo(t *testing.T) {
 	t.Parallel()
 	for missing, want := range map[bool]int{false: 200, true: 404} {
-		p := hubspottest.New(hubspottest.Options{NoTokenInfo: missing})
+		p := contract.Probed(t, hubspottest.Options{NoTokenInfo: missing})
 		if got, _ := ask(t, p, http.MethodPost, "/oauth/v2/private-apps/get/access-token-info", `{"tokenKey":"`+p.Token()+`"}`); got != want {
 			t.Errorf("missing %v: %d, want %d", missing, got, want)
 		}

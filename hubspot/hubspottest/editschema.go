@@ -55,3 +55,12 @@ func (p *Portal) RetypeProperty(objectType, name, typ, fieldType string) {
 	pr := p.mustProperty(p.mustType(objectType), name)
 	pr.Type, pr.FieldType = typ, fieldType
 }
+
+// UndefineAssociation removes the association types between two object types,
+// as somebody else's app may.
+func (p *Portal) UndefineAssociation(from, to string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	kind := p.plain(p.mustType(from), p.mustType(to))
+	p.undefine(pairKey{kind.from, kind.to})
+}

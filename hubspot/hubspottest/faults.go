@@ -107,16 +107,17 @@ func (f *Fault) rewrites() bool {
 func (p *Portal) strike(w http.ResponseWriter, c *call, f *Fault, a *answer) bool {
 	switch f.Kind {
 	case ResetConn:
+		c.seen(answer{lie: true})
 		reset(w)
 	case RespondStatus:
 		p.write(w, c, f.response(c))
 	case RedirectAway:
-		p.write(w, c, answer{status: http.StatusFound, header: map[string]string{"location": "https://api.example.net" + c.r.URL.RequestURI()}})
+		p.write(w, c, answer{lie: true, status: http.StatusFound, header: map[string]string{"location": "https://api.example.net" + c.r.URL.RequestURI()}})
 	case DelayAnswer:
 		c.wait(f.Delay)
 		return false
 	case EmptyAnswer:
-		p.write(w, c, answer{status: http.StatusOK})
+		p.write(w, c, answer{lie: true, status: http.StatusOK})
 	case TruncateJSON, ForeignLink, DripBody:
 		return a != nil && p.spoil(w, c, f, *a)
 	}
@@ -127,10 +128,12 @@ func (p *Portal) strike(w http.ResponseWriter, c *call, f *Fault, a *answer) boo
 func (p *Portal) spoil(w http.ResponseWriter, c *call, f *Fault, a answer) bool {
 	switch f.Kind {
 	case TruncateJSON:
-		a.body = a.body[:len(a.body)/2]
+		a.body, a.lie = a.body[:len(a.body)/2], true
 	case ForeignLink:
 		a.body = bytes.ReplaceAll(a.body, []byte("https://api.hubapi.com/"), []byte("https://api.example.net/"))
+		a.lie = true
 	case DripBody:
+		c.seen(a)
 		c.writeHeader(w, a)
 		for _, b := range a.body {
 			if _, err := w.Write([]byte{b}); err != nil || http.NewResponseController(w).Flush() != nil || !c.wait(f.Delay) {
@@ -176,11 +179,11 @@ func (f *Fault) response(c *call) answer {
 	switch {
 	case f.Body != "":
 		a.body = []byte(f.Body)
-		a.html = f.HTML
+		a.html, a.lie = f.HTML, true
 		return a
 	case f.HTML:
 		a.body = fmt.Appendf(nil, "<!DOCTYPE html>\n<html><head><title>api.hubapi.com | %d</title></head><body><h1>Error %d</h1></body></html>\n", f.Status, f.Status)
-		a.html = true
+		a.html, a.lie = true, true
 		return a
 	}
 	var r *refusal

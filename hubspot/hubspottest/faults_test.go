@@ -13,10 +13,11 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 )
 
 const (
-	createGift = "POST /crm/objects/2026-09/gift"
+	createGift = "POST /crm/objects/2026-09/p62515_gift"
 	oneGift    = `{"properties":{"key":"T-1"}}`
 )
 
@@ -24,9 +25,13 @@ func TestFaultStatuses(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
 	for _, status := range []int{401, 403, 423, 429, 477, 500, 502, 503, 504, 521, 522, 523, 524, 525, 526} {
 		for _, html := range []bool{false, true} {
-			c.portal.Fault(hubspottest.Fault{Status: status, HTML: html, RetryAfter: "7"})
+			wait := ""
+			if status == 429 || status >= 477 {
+				wait = "7"
+			}
+			c.portal.Fault(hubspottest.Fault{Status: status, HTML: html, RetryAfter: wait})
 			r := c.must(status, listContacts, "")
-			if r.header.Get("Retry-After") != "7" || r.header.Get("X-Hubspot-Correlation-Id") == "" || html != strings.HasPrefix(r.text, "<!DOCTYPE html>") || html == (r.json != nil) {
+			if r.header.Get("Retry-After") != wait || r.header.Get("X-Hubspot-Correlation-Id") == "" || html != strings.HasPrefix(r.text, "<!DOCTYPE html>") || html == (r.json != nil) {
 				t.Errorf("%d, html %t: %v %s", status, html, r.header, r.text)
 			}
 			c.must(200, listContacts, "") // once means once
@@ -90,7 +95,7 @@ func TestSpoiltAnswers(t *testing.T) {
 	}
 	c.gifts("T-2")
 	c.portal.Fault(hubspottest.Fault{Kind: hubspottest.ForeignLink})
-	if r := c.must(200, "GET /crm/objects/2026-09/gift?limit=1", ""); !strings.HasPrefix(r.str("paging", "next", "link"), "https://api.example.net/crm/objects/2026-09/gift") {
+	if r := c.must(200, "GET /crm/objects/2026-09/p62515_gift?limit=1", ""); !strings.HasPrefix(r.str("paging", "next", "link"), "https://api.example.net/crm/objects/2026-09/p62515_gift") {
 		t.Errorf("%s", r.text)
 	}
 	c.portal.Fault(hubspottest.Fault{Kind: hubspottest.RedirectAway})
@@ -135,7 +140,7 @@ func TestDelayAndDrip(t *testing.T) {
 
 // Over a socket a reset really is one, and header names are in lower case.
 func TestRealConnection(t *testing.T) {
-	p := hubspottest.New(hubspottest.Options{})
+	p := contract.Probed(t, hubspottest.Options{})
 	server := httptest.NewServer(p)
 	defer server.Close()
 	send := func() (*http.Response, error) {

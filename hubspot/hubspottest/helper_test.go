@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 )
 
 // caller sends raw HTTP to a portal.
@@ -24,7 +25,7 @@ type caller struct {
 
 func newCaller(t testing.TB, o hubspottest.Options) *caller {
 	t.Helper()
-	p := hubspottest.New(o)
+	p := contract.Probed(t, o)
 	client := &http.Client{
 		Transport:     hubspottest.Transport(p),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -159,14 +160,14 @@ func blank(got, want any) any {
 
 // giftSchema is a custom object like the one the sync makes.
 const giftSchema = `{"name":"gift","labels":{"singular":"Gift","plural":"Gifts"},"primaryDisplayProperty":"gift_name",
- "requiredProperties":["key"],"searchableProperties":["gift_name","key"],"associatedObjects":["0-1","COMPANY","0-3"],
+ "allowsSensitiveProperties":false,"secondaryDisplayProperties":[],"requiredProperties":["key"],"searchableProperties":["gift_name","key"],"associatedObjects":["0-1","COMPANY","0-3"],
  "properties":[
   {"name":"key","label":"Key","type":"string","fieldType":"text","hasUniqueValue":true},
   {"name":"gift_name","label":"Name","type":"string","fieldType":"text"},
   {"name":"amount","label":"Amount","type":"number","fieldType":"number","numberDisplayHint":"currency"},
   {"name":"status","label":"Status","type":"enumeration","fieldType":"select",
-   "options":[{"label":"Sent","value":"sent"},{"label":"Opened","value":"opened"}]},
-  {"name":"tags","label":"Tags","type":"enumeration","fieldType":"checkbox","options":[{"label":"A","value":"a"},{"label":"B","value":"b"}]},
+   "options":[{"label":"Sent","value":"sent","displayOrder":0,"hidden":false},{"label":"Opened","value":"opened","displayOrder":1,"hidden":false}]},
+  {"name":"tags","label":"Tags","type":"enumeration","fieldType":"checkbox","options":[{"label":"A","value":"a","displayOrder":0,"hidden":false},{"label":"B","value":"b","displayOrder":1,"hidden":false}]},
   {"name":"flag","label":"Flag","type":"bool","fieldType":"booleancheckbox"},
   {"name":"sent_at","label":"Sent","type":"datetime","fieldType":"date"},
   {"name":"day","label":"Day","type":"date","fieldType":"date"}]}`
@@ -182,7 +183,7 @@ func (c *caller) gifts(keys ...string) []string {
 	c.t.Helper()
 	var ids []string
 	for _, k := range keys {
-		ids = append(ids, c.must(201, "POST /crm/objects/2026-09/gift", `{"properties":{"key":"`+k+`"}}`).str("id"))
+		ids = append(ids, c.must(201, fmt.Sprintf("POST /crm/objects/2026-09/p%d_gift", c.portal.ID()), `{"properties":{"key":"`+k+`"}}`).str("id"))
 	}
 	return ids
 }

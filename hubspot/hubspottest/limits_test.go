@@ -122,13 +122,13 @@ func TestScopesAndTier(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
 	c.withGifts()
 	gift, contact, kind := c.gifts("T-1")[0], c.portal.AddContact("", nil), ""
-	kind = c.kind("gift", "contacts")
+	kind = c.kind("p62515_gift", "contacts")
 	c.must(403, "POST /crm/objects/2026-09/deals", `{"properties":{"dealname":"x"}}`).wantJSON(
 		`{"status":"error","message":"This app hasn't been granted all required scopes to make this call. Read more about required scopes here: https://developers.hubspot.com/scopes.",
 		 "correlationId":"*","errors":[{"message":"One or more of the following scopes are required.","context":{"requiredGranularScopes":["crm.objects.deals.write"]}}],
 		 "links":{"scopes":"https://developers.hubspot.com/scopes"},"category":"MISSING_SCOPES"}`)
 	link := func() reply {
-		return c.call("POST /crm/associations/2026-09/gift/contacts/batch/create",
+		return c.call("POST /crm/associations/2026-09/p62515_gift/contacts/batch/create",
 			`{"inputs":[{"from":{"id":"`+gift+`"},"to":{"id":"`+contact+`"},"types":[{"associationCategory":"USER_DEFINED","associationTypeId":`+kind+`}]}]}`)
 	}
 	c.portal.SetScopes("crm.objects.custom.write", "crm.objects.contacts.read")
@@ -141,14 +141,14 @@ func TestScopesAndTier(t *testing.T) {
 	}
 	c.portal.SetScopes(hubspottest.DefaultScopes()...)
 	c.portal.SetTier(hubspottest.Professional)
-	for _, request := range []string{"GET /crm-object-schemas/2026-09/schemas", "GET /crm/objects/2026-09/gift", "GET /crm/properties/2026-09/gift"} {
+	for _, request := range []string{"GET /crm-object-schemas/2026-09/schemas", "GET /crm/objects/2026-09/p62515_gift", "GET /crm/properties/2026-09/p62515_gift"} {
 		if r := c.must(403, request, ""); !strings.Contains(r.text, "custom.read") {
 			t.Errorf("%s: %s", request, r.text)
 		}
 	}
 	c.must(200, listContacts, "")
 	c.portal.SetTier(hubspottest.Enterprise)
-	c.must(200, "GET /crm/objects/2026-09/gift", "")
+	c.must(200, "GET /crm/objects/2026-09/p62515_gift", "")
 	c.portal.SetToken("pat-new")
 	c.must(401, listContacts, "")
 
@@ -156,7 +156,7 @@ func TestScopesAndTier(t *testing.T) {
 		"crm.objects.custom.read", "crm.objects.custom.write", "crm.schemas.custom.write", "crm.objects.contacts.read",
 	}})
 	strict.withGifts()
-	gift, contact, kind = strict.gifts("T-1")[0], strict.portal.AddContact("", nil), strict.kind("gift", "contacts")
+	gift, contact, kind = strict.gifts("T-1")[0], strict.portal.AddContact("", nil), strict.kind("p62515_gift", "contacts")
 	c = strict
 	if r := link(); r.status != 403 || !strings.Contains(r.text, "crm.objects.contacts.write") {
 		t.Errorf("far side: %s", r.text)

@@ -80,6 +80,16 @@ func (p *Portal) addLinkType(a, b *objectType, category string, ids [2]int, labe
 	return there
 }
 
+// undefine forgets the types of a pair, in both directions.
+func (p *Portal) undefine(pair pairKey) {
+	for _, k := range p.pairs[pair] {
+		delete(p.links, linkKey{k.category, k.id})
+		delete(p.links, linkKey{k.inverse.category, k.inverse.id})
+	}
+	delete(p.pairs, pair)
+	delete(p.pairs, pairKey{pair.to, pair.from})
+}
+
 func (p *Portal) newLinkID() int {
 	id := p.nextLink
 	p.nextLink += 1 + p.rng.IntN(7)

@@ -49,9 +49,9 @@ func (c *call) objects() answer {
 	return c.noRoute()
 }
 
-// objectType finds a type by name, type id or fully qualified name.
+// objectType finds the type that a request names.
 func (c *call) objectType(name string) (*objectType, *refusal) {
-	if t := c.p.byName[name]; t != nil {
+	if t := c.p.named(name); t != nil {
 		return t, nil
 	}
 	return nil, invalid("Unable to infer object type from: %s", name)

@@ -17,9 +17,9 @@ func TestPaths(t *testing.T) {
 	id := c.gifts("T-1")[0]
 	contact := c.portal.AddContact("ada@example.com", nil)
 	for _, path := range []string{
-		"/crm/objects/2026-09/gift/" + id, "/crm/objects/2026-03/" + typ + "/" + id, "/crm/v3/objects/p71_gift/" + id, "/crm/objects/v3/gift/" + id,
-		"/crm/v3/objects/0-1/" + contact, "/crm/v4/objects/gift/" + id + "/associations/contacts", "/crm/v4/associations/gift/contacts/labels",
-		"/crm-object-schemas/2026-03/schemas", "/crm/v3/schemas/gift", "/crm/v3/properties/contacts", "/crm/properties/2026-09/gift/key",
+		"/crm/objects/2026-09/p71_gift/" + id, "/crm/objects/2026-03/" + typ + "/" + id, "/crm/v3/objects/p71_gift/" + id, "/crm/objects/v3/p71_gift/" + id,
+		"/crm/v3/objects/0-1/" + contact, "/crm/v4/objects/p71_gift/" + id + "/associations/contacts", "/crm/v4/associations/p71_gift/contacts/labels",
+		"/crm-object-schemas/2026-03/schemas", "/crm/v3/schemas/p71_gift", "/crm/v3/properties/contacts", "/crm/properties/2026-09/p71_gift/key",
 		"/crm/v3/pipelines/deals", "/crm/pipelines/2026-09/deals/default", "/crm/owners/2026-09", "/account-info/v3/details", "/account-info/2026-09/details",
 		"/crm/limits/2026-09/custom-object-types", "/crm/limits/2026-09/records", "/crm/objects/2026-09/contacts/ada%40example.com?idProperty=email",
 	} {
@@ -28,11 +28,15 @@ func TestPaths(t *testing.T) {
 		}
 	}
 	for _, path := range []string{
-		"/crm/objects/2025-09/gift/" + id, "/crm/objects/2026-10/contacts", "/crm/2026-09/objects/contacts", "/crm/v4/objects/contacts",
-		"/crm/v3/associations/gift/contacts/labels", "/crm/schemas/2026-09", "/crm-object-schemas/v3/other", "/crm/account/2026-09/details", "/crm/schemas/2026-09/schemas", "/nonsense", "/", "/crm/objects/2026-09/gift/999", "/crm/objects/2026-09/gift/abc",
+		"/crm/objects/2025-09/p71_gift/" + id, "/crm/objects/2026-10/contacts", "/crm/2026-09/objects/contacts", "/crm/v4/objects/contacts",
+		"/crm/v3/associations/p71_gift/contacts/labels", "/crm/schemas/2026-09", "/crm-object-schemas/v3/other", "/crm/account/2026-09/details", "/crm/schemas/2026-09/schemas", "/nonsense", "/", "/crm/objects/2026-09/p71_gift/999", "/crm/objects/2026-09/p71_gift/abc",
 	} {
 		c.must(404, "GET "+path, "")
 	}
+	// A custom object goes by its type id or its fully qualified name.
+	c.must(400, "GET /crm/objects/2026-09/gift/"+id, "")
+	c.must(400, "GET /crm/associations/2026-09/gift/contacts/labels", "")
+	c.must(404, "GET /crm-object-schemas/2026-09/schemas/gift", "")
 	c.must(414, "GET /crm/objects/2026-09/contacts?properties="+strings.Repeat("x,", 4096), "")
 	// A wrong version is told before the token is looked at.
 	c.token = "stolen"
@@ -48,10 +52,10 @@ func TestList(t *testing.T) {
 	for i := range 7 {
 		want = append(want, c.gifts(fmt.Sprintf("T-%d", i))...)
 	}
-	c.must(204, "DELETE /crm/objects/2026-09/gift/"+want[3], "")
+	c.must(204, "DELETE /crm/objects/2026-09/p62515_gift/"+want[3], "")
 	var got []string
 	for after := ""; ; {
-		path := "GET /crm/objects/2026-09/gift?limit=2&properties=key,amount"
+		path := "GET /crm/objects/2026-09/p62515_gift?limit=2&properties=key,amount"
 		if after != "" {
 			path += "&after=" + after
 		}
@@ -63,17 +67,17 @@ func TestList(t *testing.T) {
 			break
 		}
 		after = r.str("paging", "next", "after")
-		if link := r.str("paging", "next", "link"); link != "https://api.hubapi.com/crm/objects/2026-09/gift?after="+after+"&limit=2&properties=key%2Camount" {
+		if link := r.str("paging", "next", "link"); link != "https://api.hubapi.com/crm/objects/2026-09/p62515_gift?after="+after+"&limit=2&properties=key%2Camount" {
 			t.Errorf("link = %s", link)
 		}
 	}
 	if diff := cmp.Diff(append(append([]string{}, want[:3]...), want[4:]...), got); diff != "" {
 		t.Errorf("ids (-want +got):\n%s", diff)
 	}
-	if r := c.must(200, "GET /crm/objects/2026-09/gift?archived=true", ""); r.len("results") != 1 || r.str("results", 0, "id") != want[3] {
+	if r := c.must(200, "GET /crm/objects/2026-09/p62515_gift?archived=true", ""); r.len("results") != 1 || r.str("results", 0, "id") != want[3] {
 		t.Errorf("archived: %s", r.text)
 	}
-	c.must(400, "GET /crm/objects/2026-09/gift?limit=101", "")
+	c.must(400, "GET /crm/objects/2026-09/p62515_gift?limit=101", "")
 }
 
 func TestGetAndPatch(t *testing.T) {

@@ -63,11 +63,11 @@ func TestInlineAssociationLimit(t *testing.T) {
 		create := func(key string, to ...string) string {
 			var links []string
 			for _, id := range to {
-				links = append(links, `{"to":{"id":"`+id+`"},"types":[{"associationCategory":"USER_DEFINED","associationTypeId":`+c.kind("gift", "companies")+`}]}`)
+				links = append(links, `{"to":{"id":"`+id+`"},"types":[{"associationCategory":"USER_DEFINED","associationTypeId":`+c.kind("p62515_gift", "companies")+`}]}`)
 			}
 			return `{"objectWriteTraceId":"` + key + `","properties":{"key":"` + key + `"},"associations":[` + strings.Join(links, ",") + `]}`
 		}
-		r := c.call("POST /crm/objects/2026-09/gift/batch/create", `{"inputs":[`+create("T-1", company)+`,`+create("T-2", company)+`,`+create("T-3", company, company)+`]}`)
+		r := c.call("POST /crm/objects/2026-09/p62515_gift/batch/create", `{"inputs":[`+create("T-1", company)+`,`+create("T-2", company)+`,`+create("T-3", company, company)+`]}`)
 		if want := map[bool]int{true: 207, false: 201}[tt.refused > 0]; r.status != want || r.len("errors") != tt.refused || r.len("results") != 3-tt.refused {
 			t.Errorf("%v: status %d: %s", tt.invalid, r.status, r.text)
 		}
@@ -81,7 +81,7 @@ func TestInlineAssociationLimit(t *testing.T) {
 		// The other side: a gift has room for one company.
 		other := c.portal.AddCompany(nil)
 		c.portal.LimitAssociations("gift", "companies", 1)
-		r = c.call("POST /crm/objects/2026-09/gift/batch/create", `{"inputs":[`+create("T-4", other, c.portal.AddCompany(nil))+`,`+create("T-5")+`]}`)
+		r = c.call("POST /crm/objects/2026-09/p62515_gift/batch/create", `{"inputs":[`+create("T-4", other, c.portal.AddCompany(nil))+`,`+create("T-5")+`]}`)
 		if got := c.portal.Find("gift", "key", "T-4"); (len(got) == 1) != (tt.invalid != hubspottest.RefuseRecord) || len(got) == 1 && len(c.portal.Links("gift", got[0].ID)["companies"]) != 1 {
 			t.Errorf("%v: %v: %s", tt.invalid, got, r.text)
 		}
@@ -110,8 +110,8 @@ func TestMergeOfCompaniesAndCustomRecords(t *testing.T) {
 	if rec, _ := c.portal.Record("contacts", person); rec.Properties["associatedcompanyid"] != company {
 		t.Errorf("primary company %q, want the merged %s", rec.Properties["associatedcompanyid"], company)
 	}
-	for typ, old := range map[string][]string{"gift": gifts, "companies": companies} {
-		current := map[string]string{"gift": gift, "companies": company}[typ]
+	for typ, old := range map[string][]string{"p62515_gift": gifts, "companies": companies} {
+		current := map[string]string{"p62515_gift": gift, "companies": company}[typ]
 		for _, id := range old {
 			if id == current {
 				t.Fatalf("%s: the merge kept the id %s", typ, id)
@@ -124,12 +124,12 @@ func TestMergeOfCompaniesAndCustomRecords(t *testing.T) {
 			}
 		}
 	}
-	r := c.must(207, "POST /crm/objects/2026-09/gift/batch/read", `{"idProperty":"key","properties":["key","hs_merged_object_ids"],"inputs":[{"id":"T-1"},{"id":"T-2"}]}`)
+	r := c.must(207, "POST /crm/objects/2026-09/p62515_gift/batch/read", `{"idProperty":"key","properties":["key","hs_merged_object_ids"],"inputs":[{"id":"T-1"},{"id":"T-2"}]}`)
 	if r.len("results") != 1 || r.str("results", 0, "properties", "key") != "T-1" || fmt.Sprint(r.at("errors", 0, "context", "ids")) != "[T-2]" {
 		t.Errorf("%s", r.text)
 	}
 	// Associations of an old id, as a batch asks for them, are nobody's.
-	if r := c.must(200, "POST /crm/associations/2026-09/gift/companies/batch/read", `{"inputs":[{"id":"`+gifts[0]+`"}]}`); r.len("results") != 0 {
+	if r := c.must(200, "POST /crm/associations/2026-09/p62515_gift/companies/batch/read", `{"inputs":[{"id":"`+gifts[0]+`"}]}`); r.len("results") != 0 {
 		t.Errorf("%s", r.text)
 	}
 }
@@ -154,10 +154,10 @@ func TestArchivedIsNotListed(t *testing.T) {
 	read := `{"idProperty":"key","inputs":[{"id":"T-1"}]}`
 	count := func() (n [4]int) {
 		t.Helper()
-		n[0] = c.must(200, "GET /crm/objects/2026-09/gift", "").len("results")
-		n[1] = c.must(200, "GET /crm/objects/2026-09/gift?archived=true", "").len("results")
-		n[2] = c.call("POST /crm/objects/2026-09/gift/batch/read", read).len("results")
-		n[3] = c.call("POST /crm/objects/2026-09/gift/batch/read?archived=true", read).len("results")
+		n[0] = c.must(200, "GET /crm/objects/2026-09/p62515_gift", "").len("results")
+		n[1] = c.must(200, "GET /crm/objects/2026-09/p62515_gift?archived=true", "").len("results")
+		n[2] = c.call("POST /crm/objects/2026-09/p62515_gift/batch/read", read).len("results")
+		n[3] = c.call("POST /crm/objects/2026-09/p62515_gift/batch/read?archived=true", read).len("results")
 		return n
 	}
 	if got := count(); got != [4]int{1, 0, 1, 0} {
@@ -167,8 +167,8 @@ func TestArchivedIsNotListed(t *testing.T) {
 	if got := count(); got != [4]int{0, 1, 0, 1} {
 		t.Errorf("archived: %v", got)
 	}
-	c.must(404, "GET /crm/objects/2026-09/gift/"+id, "")
-	c.must(200, "GET /crm/objects/2026-09/gift/"+id+"?archived=true", "")
+	c.must(404, "GET /crm/objects/2026-09/p62515_gift/"+id, "")
+	c.must(200, "GET /crm/objects/2026-09/p62515_gift/"+id+"?archived=true", "")
 	if !c.portal.Restore("gift", id) {
 		t.Fatal("not restored")
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 )
 
 func TestPopulate(t *testing.T) {
@@ -16,7 +17,7 @@ func TestPopulate(t *testing.T) {
 		emails = append(emails, fmt.Sprintf("p%d@example.com", i))
 	}
 	pop := hubspottest.Population{Matched: 0.8, Secondary: 0.1, WithCompany: 0.9, DealsPer: 2, OpenDeals: 0.5, Seed: 1}
-	p := hubspottest.New(hubspottest.Options{Seed: 1})
+	p := contract.Probed(t, hubspottest.Options{Seed: 1})
 	got := p.Populate(emails, pop)
 	for name, test := range map[string]struct{ got, want int }{
 		"contacts": {got.Contacts, 801}, "secondary": {got.Secondary, 80}, "companies": {got.Companies, 180}, "deals": {got.Deals, 1602}, "open": {got.OpenDeals, 801},
@@ -56,9 +57,9 @@ func TestPopulate(t *testing.T) {
 	if again := p.Populate(emails, pop); again.Contacts > 250 {
 		t.Errorf("a second run made %d contacts more for the same addresses", again.Contacts)
 	}
-	q := hubspottest.New(hubspottest.Options{Seed: 1})
+	q := contract.Probed(t, hubspottest.Options{Seed: 1})
 	q.Populate(emails, pop)
-	r := hubspottest.New(hubspottest.Options{Seed: 1})
+	r := contract.Probed(t, hubspottest.Options{Seed: 1})
 	r.Populate(emails, pop)
 	if diff := cmp.Diff(withoutDates(q.Snapshot()), withoutDates(r.Snapshot())); diff != "" {
 		t.Errorf("the same seed made another portal:\n%s", diff)

@@ -23,6 +23,7 @@ package hubspottest
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -62,6 +63,7 @@ type Portal struct {
 	day          dayCounter
 	faults       []*faultState
 	requests     Requests
+	watch        func(Exchange)
 }
 
 // New makes a portal with contacts, companies, deals and no records.
@@ -108,12 +110,14 @@ type answer struct {
 	body   []byte
 	header map[string]string
 	html   bool
+	lie    bool // a fault made it other than HubSpot's
 }
 
 // ServeHTTP answers one API request.
 func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{p: p, r: r, query: r.URL.Query(), now: time.Now()}
 	known := c.parse()
+	c.body, c.unread = io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	fault := p.begin(c)
 
 	if fault != nil && !fault.AfterEffect {
@@ -151,14 +155,12 @@ func (c *call) answer(known bool) answer {
 	if len(c.r.URL.RequestURI()) > maxURI {
 		return c.refuse(&refusal{status: http.StatusRequestURITooLong, Category: "VALIDATION_ERROR", Message: "The request URI is too long."})
 	}
-	body, err := io.ReadAll(io.LimitReader(c.r.Body, maxBody+1))
-	if err != nil {
+	if c.unread != nil {
 		return c.refuse(invalid("The request body could not be read."))
 	}
-	if len(body) > maxBody {
+	if len(c.body) > maxBody {
 		return c.refuse(&refusal{status: http.StatusRequestEntityTooLarge, Category: "VALIDATION_ERROR", Message: "The request body is too large."})
 	}
-	c.body = body
 	c.p.mu.Lock()
 	defer c.p.mu.Unlock()
 	return c.dispatch()
@@ -168,16 +170,23 @@ func (p *Portal) write(w http.ResponseWriter, c *call, a answer) {
 	p.mu.Lock()
 	p.requests.ByStatus[a.status]++
 	p.mu.Unlock()
+	c.seen(a)
 	c.writeHeader(w, a)
 	_, _ = w.Write(a.body) // the caller has gone; there is nobody to tell
 }
 
-// writeHeader sends names in lower case, as HubSpot does on the wire; all but
-// Date, which net/http's server would send a second time.
 func (c *call) writeHeader(w http.ResponseWriter, a answer) {
-	h := w.Header()
-	h.Set("Date", c.now.Add(c.p.opt.ClockSkew).UTC().Format(http.TimeFormat))
-	h["x-hubspot-correlation-id"] = []string{c.correlation}
+	maps.Copy(w.Header(), c.header(a))
+	w.WriteHeader(a.status)
+}
+
+// header is the header of an answer, with names in lower case, as HubSpot
+// sends them; all but Date, which net/http's server would send a second time.
+func (c *call) header(a answer) http.Header {
+	h := http.Header{
+		"Date":                     {c.now.Add(c.p.opt.ClockSkew).UTC().Format(http.TimeFormat)},
+		"x-hubspot-correlation-id": {c.correlation},
+	}
 	for _, kv := range c.rateHeader {
 		h[kv[0]] = []string{kv[1]}
 	}
@@ -191,5 +200,5 @@ func (c *call) writeHeader(w http.ResponseWriter, a answer) {
 	default:
 		h["content-type"] = []string{"application/json;charset=utf-8"}
 	}
-	w.WriteHeader(a.status)
+	return h
 }

@@ -1,6 +1,7 @@
 package hubspottest
 
 import (
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"slices"
@@ -34,6 +35,25 @@ type option struct {
 	Description  string `json:"description,omitempty"`
 	DisplayOrder int    `json:"displayOrder"`
 	Hidden       bool   `json:"hidden"`
+
+	incomplete bool // a request left out what it has to say
+}
+
+// UnmarshalJSON reads an option of a request and notes whether it says all
+// that it must, zero or not.
+func (o *option) UnmarshalJSON(b []byte) error {
+	var in struct {
+		Label, Value, Description string
+		DisplayOrder              *int
+		Hidden                    *bool
+	}
+	if err := json.Unmarshal(b, &in); err != nil {
+		return err
+	}
+	*o = option{Label: in.Label, Value: in.Value, Description: in.Description, incomplete: in.DisplayOrder == nil || in.Hidden == nil}
+	assign(&o.DisplayOrder, in.DisplayOrder)
+	assign(&o.Hidden, in.Hidden)
+	return nil
 }
 
 type propertyGroup struct {
@@ -133,8 +153,8 @@ func (t *objectType) checkDefinition(d definition, needGroup bool) *refusal {
 func checkOptions(opts []option) *refusal {
 	labels, values := make(map[string]bool), make(map[string]bool)
 	for _, o := range opts {
-		if o.Label == "" || o.Value == "" {
-			return invalid("Property options need a label and a value.")
+		if o.Label == "" || o.Value == "" || o.incomplete {
+			return invalid("Property options need a label, a value, a displayOrder and a hidden.")
 		}
 		if labels[o.Label] || values[o.Value] {
 			return invalid("Property options must be unique: '%s' stands twice.", o.Value)

@@ -55,6 +55,17 @@ type face struct {
 	required                      []string
 }
 
+// named finds a type as requests name it: by name, a custom one by its fully
+// qualified name only, or by type id.
+// https://developers.hubspot.com/docs/api-reference/latest/crm/objects/custom-objects/guide
+func (p *Portal) named(name string) *objectType {
+	t := p.byName[name]
+	if t != nil && t.custom && name == t.name {
+		return nil
+	}
+	return t
+}
+
 // find returns the record with this id, archived ones included.
 func (t *objectType) find(id string) *record {
 	n, err := strconv.ParseInt(id, 10, 64)

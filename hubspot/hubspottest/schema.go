@@ -41,7 +41,6 @@ type wireSchema struct {
 	ObjectTypeID               string             `json:"objectTypeId"`
 	Name                       string             `json:"name"`
 	FullyQualifiedName         string             `json:"fullyQualifiedName"`
-	PortalID                   int64              `json:"portalId"`
 	Labels                     labels             `json:"labels"`
 	Description                string             `json:"description,omitempty"`
 	PrimaryDisplayProperty     string             `json:"primaryDisplayProperty"`
@@ -82,9 +81,9 @@ func (p *Portal) createSchema(in schemaBody, now time.Time) (*objectType, *refus
 	}
 	var partners []*objectType
 	for _, name := range in.AssociatedObjects {
-		other := p.byName[name]
+		other := p.named(name)
 		if other == nil {
-			other = p.byName[strings.ToLower(name)]
+			other = p.named(strings.ToLower(name))
 		}
 		if other == nil {
 			return nil, invalid("Object type '%s' of associatedObjects does not exist.", name)
@@ -181,7 +180,7 @@ func (t *objectType) shown(now time.Time) face {
 
 func (p *Portal) wireSchema(t *objectType, f face, withProperties, withAssociations bool, now time.Time) wireSchema {
 	w := wireSchema{
-		ID: t.id, ObjectTypeID: t.id, Name: t.name, FullyQualifiedName: t.fullName, PortalID: p.opt.ID,
+		ID: t.id, ObjectTypeID: t.id, Name: t.name, FullyQualifiedName: t.fullName,
 		Labels: labels{f.singular, f.plural}, Description: f.description, PrimaryDisplayProperty: f.primary,
 		SecondaryDisplayProperties: nonNil(f.secondary), SearchableProperties: nonNil(f.searchable), RequiredProperties: nonNil(f.required),
 		Archived: t.archived, CreatedAt: isoMilli(t.created.UnixMilli()), UpdatedAt: isoMilli(t.created.UnixMilli()),

@@ -75,8 +75,8 @@ func TestSchemaRefusals(t *testing.T) {
 	}
 	c.withGifts()
 	c.must(400, "POST "+schemas, strings.Replace(giftSchema, `"gift"`, `"other"`, 1))
-	c.must(201, "POST /crm/properties/2026-09/gift", `{"name":"ninth","label":"N","type":"string","fieldType":"text","groupName":"gift_information"}`)
-	c.must(400, "POST /crm/properties/2026-09/gift", `{"name":"tenth","label":"N","type":"string","fieldType":"text","groupName":"gift_information"}`)
+	c.must(201, "POST /crm/properties/2026-09/p62515_gift", `{"name":"ninth","label":"N","type":"string","fieldType":"text","groupName":"gift_information"}`)
+	c.must(400, "POST /crm/properties/2026-09/p62515_gift", `{"name":"tenth","label":"N","type":"string","fieldType":"text","groupName":"gift_information"}`)
 	if r := c.must(200, "GET /crm/limits/2026-09/custom-object-types", ""); r.str("usage") != "1" || r.str("limit") != "1" || r.str("percentage") != "100" {
 		t.Errorf("%s", r.text)
 	}
@@ -89,7 +89,7 @@ func TestListSchemas(t *testing.T) {
 		if r := c.must(200, "GET "+schemas, ""); r.len("results") != 0 {
 			t.Error("a new schema is listed at once")
 		}
-		c.must(200, "GET "+schemas+"/gift", "")
+		c.must(200, "GET "+schemas+"/p62515_gift", "")
 		time.Sleep(3 * time.Second)
 		r := c.must(200, "GET "+schemas, "")
 		if r.len("results") != 1 || r.at("results", 0, "properties") != nil || r.at("results", 0, "associations") != nil {
@@ -117,13 +117,13 @@ func TestDeleteSchema(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
 	old := c.withGifts()
 	id := c.gifts("T-1")[0]
-	if r := c.must(400, "DELETE "+schemas+"/gift", ""); r.str("subCategory") != "ObjectSchemaError.EXISTING_OBJECT_RECORDS" {
+	if r := c.must(400, "DELETE "+schemas+"/p62515_gift", ""); r.str("subCategory") != "ObjectSchemaError.EXISTING_OBJECT_RECORDS" {
 		t.Errorf("%s", r.text)
 	}
 	c.portal.Archive("gift", id)
-	c.must(204, "DELETE "+schemas+"/gift", "")
-	c.must(404, "GET "+schemas+"/gift", "")
-	c.must(400, "GET /crm/objects/2026-09/gift", "")
+	c.must(204, "DELETE "+schemas+"/p62515_gift", "")
+	c.must(404, "GET "+schemas+"/p62515_gift", "")
+	c.must(400, "GET /crm/objects/2026-09/p62515_gift", "")
 	if r := c.must(200, "GET "+schemas+"?archived=true", ""); r.len("results") != 1 {
 		t.Errorf("%s", r.text)
 	}
@@ -136,31 +136,39 @@ func TestDeleteSchema(t *testing.T) {
 func TestAssociationDefinitions(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
 	typ := c.must(201, "POST "+schemas, strings.Replace(giftSchema, `["0-1","COMPANY","0-3"]`, `[]`, 1)).str("id")
-	c.must(400, "GET /crm/associations/2026-09/gift/contacts/labels", "")
-	r := c.must(201, "POST "+schemas+"/gift/associations", `{"fromObjectTypeId":"`+typ+`","toObjectTypeId":"0-1","name":"gift_to_contact"}`)
-	if got := c.kind("gift", "contacts"); got != r.str("id") {
+	c.must(400, "GET /crm/associations/2026-09/p62515_gift/contacts/labels", "")
+	r := c.must(201, "POST "+schemas+"/p62515_gift/associations", `{"fromObjectTypeId":"`+typ+`","toObjectTypeId":"0-1","name":"gift_to_contact"}`)
+	if got := c.kind("p62515_gift", "contacts"); got != r.str("id") {
 		t.Errorf("unlabelled type %s, definition %s", got, r.text)
 	}
-	c.must(204, "DELETE "+schemas+"/gift/associations/"+r.str("id"), "")
-	c.must(400, "GET /crm/associations/2026-09/gift/contacts/labels", "")
-	c.must(400, "POST "+schemas+"/gift/associations", `{"fromObjectTypeId":"0-1","toObjectTypeId":"0-2","name":"x"}`)
+	c.must(204, "DELETE "+schemas+"/p62515_gift/associations/"+r.str("id"), "")
+	c.must(400, "GET /crm/associations/2026-09/p62515_gift/contacts/labels", "")
+	c.must(400, "POST "+schemas+"/p62515_gift/associations", `{"fromObjectTypeId":"0-1","toObjectTypeId":"0-2","name":"x"}`)
+	again := c.must(201, "POST "+schemas+"/p62515_gift/associations", `{"fromObjectTypeId":"`+typ+`","toObjectTypeId":"0-1"}`)
+	if again.str("id") == r.str("id") {
+		t.Error("made anew with the old id")
+	}
+	c.portal.UndefineAssociation("gift", "contacts")
+	for _, pair := range []string{"p62515_gift/contacts", "contacts/p62515_gift"} {
+		c.must(400, "GET /crm/associations/2026-09/"+pair+"/labels", "")
+	}
 }
 
 func TestProperties(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCaller(t, hubspottest.Options{PropertyLag: 500 * time.Millisecond})
 		c.withGifts()
-		const path = "/crm/properties/2026-09/gift"
+		const path = "/crm/properties/2026-09/p62515_gift"
 		const note = `{"name":"note","label":"Note","type":"string","fieldType":"textarea","groupName":"gift_information"}`
 		c.must(400, "POST "+path, strings.Replace(note, `,"groupName":"gift_information"`, "", 1))
 		c.must(400, "POST "+path, strings.Replace(note, "gift_information", "nowhere", 1))
 		c.must(201, "POST "+path, note)
 		c.must(409, "POST "+path, note).wantJSON(`{"status":"error","message":"A property named 'note' already exists.","correlationId":"*","category":"OBJECT_ALREADY_EXISTS","subCategory":"Properties.PROPERTY_WITH_NAME_EXISTS"}`)
 		c.must(404, "GET "+path+"/note", "")
-		c.must(400, "POST /crm/objects/2026-09/gift", `{"properties":{"key":"T","note":"n"}}`)
+		c.must(400, "POST /crm/objects/2026-09/p62515_gift", `{"properties":{"key":"T","note":"n"}}`)
 		time.Sleep(500 * time.Millisecond)
 		c.must(200, "GET "+path+"/note", "")
-		c.must(201, "POST /crm/objects/2026-09/gift", `{"properties":{"key":"T","note":"n"}}`)
+		c.must(201, "POST /crm/objects/2026-09/p62515_gift", `{"properties":{"key":"T","note":"n"}}`)
 
 		// Archived, it comes back as it was, whatever is asked for.
 		c.must(204, "DELETE "+path+"/note", "")
@@ -174,8 +182,11 @@ func TestProperties(t *testing.T) {
 				t.Errorf("%s", r.text)
 			}
 		}
+		// An option says all four of label, value, displayOrder and hidden.
+		c.must(400, "PATCH "+path+"/status", `{"options":[{"label":"Gone","value":"gone","displayOrder":0}]}`)
+		c.must(400, "PATCH "+path+"/status", `{"options":[{"label":"Gone","value":"gone","hidden":false}]}`)
 		// Options are replaced, not merged.
-		r = c.must(200, "PATCH "+path+"/status", `{"options":[{"label":"Gone","value":"gone"}]}`)
+		r = c.must(200, "PATCH "+path+"/status", `{"options":[{"label":"Gone","value":"gone","displayOrder":0,"hidden":false}]}`)
 		if r.len("options") != 1 {
 			t.Errorf("%s", r.text)
 		}

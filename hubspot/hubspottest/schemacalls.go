@@ -18,7 +18,7 @@ func (c *call) schemas() answer {
 	case len(c.seg) == 0:
 		return c.noRoute()
 	}
-	t := c.p.byName[c.seg[0]]
+	t := c.p.named(c.seg[0])
 	if t == nil && c.is("DELETE", "*") && c.query.Get("archived") == "true" {
 		i := slices.IndexFunc(c.p.types, func(o *objectType) bool { return o.archived && (o.id == c.seg[0] || o.fullName == c.seg[0]) })
 		if i >= 0 {
@@ -92,7 +92,7 @@ func (c *call) readSchemas() answer {
 	}
 	results, errs := []any{}, []*refusal{}
 	for _, name := range in.Inputs {
-		if t := c.p.byName[name]; t != nil && t.custom {
+		if t := c.p.named(name); t != nil && t.custom {
 			results = append(results, c.p.wireSchema(t, t.shown(c.now), in.IncludePropertyDefinitions, in.IncludeAssociationDefinitions, c.now))
 		} else {
 			errs = append(errs, notFound("Object type %s was not found.", name).item("ids", name))
@@ -141,7 +141,7 @@ func (c *call) defineAssociation(t *objectType) answer {
 	if r := c.decode(&in); r != nil {
 		return c.refuse(r)
 	}
-	from, to := c.p.byName[in.FromObjectTypeID], c.p.byName[in.ToObjectTypeID]
+	from, to := c.p.named(in.FromObjectTypeID), c.p.named(in.ToObjectTypeID)
 	if from == nil || to == nil || from == to || from != t && to != t {
 		return c.refuse(invalid("fromObjectTypeId and toObjectTypeId must name %s and one other object type.", t.id))
 	}
@@ -157,12 +157,7 @@ func (c *call) undefineAssociation(t *objectType) answer {
 		if pair.from != t || strconv.Itoa(kinds[0].id) != c.seg[2] {
 			continue
 		}
-		delete(c.p.pairs, pair)
-		delete(c.p.pairs, pairKey{pair.to, pair.from})
-		for _, k := range kinds {
-			delete(c.p.links, linkKey{k.category, k.id})
-			delete(c.p.links, linkKey{k.inverse.category, k.inverse.id})
-		}
+		c.p.undefine(pair)
 		return answer{status: http.StatusNoContent}
 	}
 	return c.refuse(notFound("Association definition %s was not found.", c.seg[2]))

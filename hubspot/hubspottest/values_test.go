@@ -46,7 +46,7 @@ func TestValues(t *testing.T) {
 		{"2026-09", "sent_at", `"2026-11-01T10:00:00"`, "2026-11-01T10:00:00.000Z"},
 		{"2026-03", "sent_at", `"2026-11-01T10:00:00"`, "INVALID_DATE"},
 	} {
-		r := c.call("PATCH /crm/objects/"+test.version+"/gift/"+id, `{"properties":{"`+test.property+`":`+test.value+`}}`)
+		r := c.call("PATCH /crm/objects/"+test.version+"/p62515_gift/"+id, `{"properties":{"`+test.property+`":`+test.value+`}}`)
 		if code := r.at("errors", 0, "code"); code != nil {
 			if code != test.want || r.status != 400 || r.str("errors", 0, "context", "propertyName", 0) != test.property {
 				t.Errorf("%s %s = %s: refused with %s", test.version, test.property, test.value, r.text)
@@ -62,8 +62,8 @@ func TestValues(t *testing.T) {
 		}
 	}
 	// A leading semicolon appends.
-	c.must(200, "PATCH /crm/objects/2026-09/gift/"+id, `{"properties":{"tags":"a"}}`)
-	if r := c.must(200, "PATCH /crm/objects/2026-09/gift/"+id, `{"properties":{"tags":";b"}}`); r.str("properties", "tags") != "a;b" {
+	c.must(200, "PATCH /crm/objects/2026-09/p62515_gift/"+id, `{"properties":{"tags":"a"}}`)
+	if r := c.must(200, "PATCH /crm/objects/2026-09/p62515_gift/"+id, `{"properties":{"tags":";b"}}`); r.str("properties", "tags") != "a;b" {
 		t.Errorf("appended: %s", r.text)
 	}
 }
@@ -71,7 +71,7 @@ func TestValues(t *testing.T) {
 func TestNormalisationWarns(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
 	c.withGifts()
-	r := c.must(201, "POST /crm/objects/2026-09/gift/batch/create", `{"inputs":[{"properties":{"key":"T","day":"2026-11-01T10:00:00Z","sent_at":"2026-11-01T10:00:00Z"}}]}`)
+	r := c.must(201, "POST /crm/objects/2026-09/p62515_gift/batch/create", `{"inputs":[{"properties":{"key":"T","day":"2026-11-01T10:00:00Z","sent_at":"2026-11-01T10:00:00Z"}}]}`)
 	if r.len("results", 0, "warnings") != 1 || r.str("results", 0, "warnings", 0, "category") != "PROPERTY_VALUE_NORMALIZED" ||
 		r.str("results", 0, "warnings", 0, "context", "normalizedValue") != "2026-11-01" || r.str("results", 0, "warnings", 0, "context", "rawValue") != "2026-11-01T10:00:00Z" {
 		t.Errorf("%s", r.text)
@@ -81,7 +81,7 @@ func TestNormalisationWarns(t *testing.T) {
 func TestOptionRefusalRepeatsTheList(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
 	c.withGifts()
-	r := c.must(400, "POST /crm/objects/2026-09/gift", `{"properties":{"key":"T","status":"gone"}}`)
+	r := c.must(400, "POST /crm/objects/2026-09/p62515_gift", `{"properties":{"key":"T","status":"gone"}}`)
 	if n := strings.Count(r.str("message"), `label: \"Opened\"`); n != 2 {
 		t.Errorf("the message lists the options %d times, want 2: %s", n, r.str("message"))
 	}
@@ -109,7 +109,7 @@ func TestTextLength(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := c.call("POST /crm/objects/2026-09/gift", string(body)); r.status != test.want {
+		if r := c.call("POST /crm/objects/2026-09/p62515_gift", string(body)); r.status != test.want {
 			t.Errorf("unit %d, %d bytes: status %d, want %d", test.unit, len(test.text), r.status, test.want)
 		}
 	}
@@ -121,7 +121,7 @@ func TestRules(t *testing.T) {
 	c.portal.RequireProperty("gift", "gift_name")
 	c.portal.AddConditionalRule("gift", "status", "opened", "amount")
 	create := func(version, body string) reply {
-		return c.call("POST /crm/objects/"+version+"/gift", body)
+		return c.call("POST /crm/objects/"+version+"/p62515_gift", body)
 	}
 	if r := create("2026-03", `{"properties":{"key":"T-0","status":"opened"}}`); r.status != 201 {
 		t.Errorf("2026-03: %s", r.text)
@@ -139,17 +139,17 @@ func TestRules(t *testing.T) {
 		t.Errorf("%s", r.text)
 	}
 	id := c.portal.Find("gift", "key", "T-0")[0].ID
-	c.must(400, "PATCH /crm/objects/2026-09/gift/"+id, `{"properties":{"gift_name":"y"}}`)
-	r = c.must(207, "POST /crm/objects/2026-09/gift/batch/update", `{"inputs":[{"id":"`+id+`","objectWriteTraceId":"a","properties":{"gift_name":"y"}}]}`)
+	c.must(400, "PATCH /crm/objects/2026-09/p62515_gift/"+id, `{"properties":{"gift_name":"y"}}`)
+	r = c.must(207, "POST /crm/objects/2026-09/p62515_gift/batch/update", `{"inputs":[{"id":"`+id+`","objectWriteTraceId":"a","properties":{"gift_name":"y"}}]}`)
 	if r.str("errors", 0, "errors", 0, "code") != "MISSING_CONDITIONAL_REQUIRED_PROPERTY" {
 		t.Errorf("%s", r.text)
 	}
 	c.portal.ClearRules()
-	c.must(200, "PATCH /crm/objects/2026-09/gift/"+id, `{"properties":{"gift_name":"y"}}`)
+	c.must(200, "PATCH /crm/objects/2026-09/p62515_gift/"+id, `{"properties":{"gift_name":"y"}}`)
 
 	c = newCaller(t, hubspottest.Options{BatchesSkipRules: true})
 	c.withGifts()
 	c.portal.RequireProperty("gift", "gift_name")
-	c.must(201, "POST /crm/objects/2026-09/gift/batch/create", `{"inputs":[{"properties":{"key":"T"}}]}`)
-	c.must(400, "POST /crm/objects/2026-09/gift", `{"properties":{"key":"T-1"}}`)
+	c.must(201, "POST /crm/objects/2026-09/p62515_gift/batch/create", `{"inputs":[{"properties":{"key":"T"}}]}`)
+	c.must(400, "POST /crm/objects/2026-09/p62515_gift", `{"properties":{"key":"T-1"}}`)
 }

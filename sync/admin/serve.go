@@ -207,9 +207,6 @@ func (s *server) answer(w http.ResponseWriter, v any, err error) {
 // refuse writes an error in the place of the answer.
 func (s *server) refuse(w http.ResponseWriter, err error) {
 	status, f := s.fault(err)
-	if s.life.Err() != nil && errors.Is(err, context.Canceled) {
-		status, f = http.StatusServiceUnavailable, fault{failed, "the daemon is stopping: ask again when it runs"}
-	}
 	writeFault(w, status, f)
 }
 
@@ -223,6 +220,8 @@ func (s *server) fault(err error) (status int, f fault) {
 	var bad *requestError
 	var large *http.MaxBytesError
 	switch {
+	case s.life.Err() != nil && errors.Is(err, context.Canceled) && !errors.Is(err, giftsync.ErrStopping):
+		return http.StatusServiceUnavailable, fault{failed, "the daemon is stopping: ask again when it runs"}
 	case errors.As(err, &large):
 		return http.StatusRequestEntityTooLarge, fault{misused, fmt.Sprintf("the request is larger than %d bytes: name fewer keys at a time", large.Limit)}
 	case errors.As(err, &bad):

@@ -78,6 +78,7 @@ type rawRow struct {
 	Columns map[string]string `json:"columns,omitempty"` // those that hold something
 	Problem string            `json:"problem,omitempty"` // why the line is no record
 	Text    string            `json:"text,omitempty"`    // of such a line, its beginning
+	Near    []string          `json:"near,omitempty"`    // see [Near]; of a row that is no transaction
 }
 
 // A marked row tells itself from the API's.
@@ -91,6 +92,18 @@ var mark = []byte(`{"export_row":{`)
 // Decodes reports whether a raw row is one of an export file, and not of the
 // API.
 func Decodes(raw json.RawMessage) bool { return bytes.HasPrefix(raw, mark) }
+
+// Near returns the ids of the transactions by which a row of an export file that
+// is none is found again: its own, where it has one, and that of the last row
+// before it that is one. A file that shows neither of them need not be about
+// the row at all: people export a month at a time.
+func Near(raw json.RawMessage) []string {
+	var m marked
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil // found again by nothing
+	}
+	return m.Row.Near
+}
 
 func (r rawRow) marshal() json.RawMessage {
 	raw, err := json.Marshal(marked{r})

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"thnks-hubspot-sync/thnksapi"
@@ -52,6 +53,7 @@ type place struct {
 	File   string `json:"f"`
 	Offset int64  `json:"o"`
 	Line   int    `json:"l"` // number of the line before
+	ID     string `json:"i"` // of the last transaction before, see [Near]
 }
 
 // Open opens an export file and reads its header. A file without a header, or
@@ -135,13 +137,6 @@ func (e *File) Transactions(ctx context.Context, q thnksapi.Query) (*thnksapi.Pa
 			return nil, &thnksapi.Error{Kind: thnksapi.Stale, Path: e.path, Problem: "the file is not the one that the listing was begun with: it must begin anew"}
 		}
 	}
-	info, err := e.f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("export file %s: %w", e.path, err)
-	}
-	if info.Size() != e.size || !info.ModTime().Equal(e.changed) {
-		return nil, fmt.Errorf("export file %s: it changed while it was read: run again when it is complete; what was read is synced already", e.path)
-	}
 	if e.records == nil || at != e.next {
 		e.records = e.from(at)
 	}
@@ -149,6 +144,14 @@ func (e *File) Transactions(ctx context.Context, q thnksapi.Query) (*thnksapi.Pa
 	if err != nil {
 		e.records = nil
 		return nil, fmt.Errorf("export file %s: %w", e.path, err)
+	}
+	// Only now: a file that was cut off under the page has half a row in it.
+	info, err := e.f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("export file %s: %w", e.path, err)
+	}
+	if info.Size() != e.size || !info.ModTime().Equal(e.changed) {
+		return nil, fmt.Errorf("export file %s: it changed while it was read: run again when it is complete; what was read is synced already", e.path)
 	}
 	e.next = end
 	return page, nil
@@ -169,7 +172,10 @@ func (e *File) page(ctx context.Context, at place) (*thnksapi.Page, place, error
 		if err != nil {
 			return nil, at, err
 		}
-		row := e.row(rec)
+		row := e.row(rec, at.ID)
+		if row.Transaction != nil {
+			at.ID = row.Transaction.ID
+		}
 		page.Rows = append(page.Rows, row)
 		size += len(row.Raw)
 		at.Offset, at.Line = rec.end, rec.line+rec.lines-1
@@ -178,9 +184,13 @@ func (e *File) page(ctx context.Context, at place) (*thnksapi.Page, place, error
 	return page, at, nil
 }
 
-// row turns a record into a row.
-func (e *File) row(rec record) thnksapi.Row {
+// row turns a record into a row. before is the id of the last transaction
+// before it.
+func (e *File) row(rec record, before string) thnksapi.Row {
 	raw := rawRow{Line: rec.line, Problem: rec.problem, Text: rec.text}
+	if before != "" {
+		raw.Near = []string{before}
+	}
 	if rec.problem != "" {
 		return thnksapi.Row{Raw: raw.marshal(), Err: atLine(rec.line, errors.New(rec.problem))}
 	}
@@ -198,9 +208,12 @@ func (e *File) row(rec record) thnksapi.Row {
 	}
 	t, err := e.format.transaction(values)
 	if err != nil {
+		if id := strings.TrimSpace(values[fieldID]); id != "" {
+			raw.Near = append(raw.Near, id)
+		}
 		return thnksapi.Row{Raw: raw.marshal(), Err: atLine(rec.line, err)}
 	}
-	raw.Line = 0
+	raw.Line, raw.Near = 0, nil
 	return thnksapi.Row{Transaction: t, Raw: raw.marshal()}
 }
 

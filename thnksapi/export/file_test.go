@@ -304,6 +304,33 @@ func numbered(n int) string {
 	return b.String()
 }
 
+// TestTruncatedUnderAPage: a file that is cut off while a page of it is read
+// gives no page, although it had its whole length before.
+func TestTruncatedUnderAPage(t *testing.T) {
+	t.Parallel()
+	path := write(t, numbered(100))
+	file := open(t, format(t, nil), path)
+	ctx := cutting{t.Context(), func() {
+		if err := os.Truncate(path, 1000); err != nil {
+			t.Error(err)
+		}
+	}}
+	if page, err := file.Transactions(ctx, thnksapi.Query{}); err == nil || !strings.Contains(err.Error(), "changed while it was read") {
+		t.Errorf("got %+v, error %v", page, err)
+	}
+}
+
+// A cutting context does something when it is asked whether it has ended.
+type cutting struct {
+	context.Context
+	cut func()
+}
+
+func (c cutting) Err() error {
+	c.cut()
+	return c.Context.Err()
+}
+
 // TestDecode reads what the quarantine keeps: the same rows, now or by other
 // settings.
 func TestDecode(t *testing.T) {

@@ -1,0 +1,145 @@
+// Package contract holds every exchange of a test with the emulated HubSpot
+// against openapi.yaml, which says what HubSpot's public documentation says of
+// the operations that we call. It is for tests only.
+//
+//	portal := contract.New(t, hubspottest.Options{Seed: 1})
+//
+// The document is strict: neither a request nor an answer may have a field
+// that it does not know. So the client cannot send what nobody documents, and
+// the emulator cannot please the client with what HubSpot never said. Answers
+// that a [hubspottest.Fault] made wrong on purpose are exempt, and nothing
+// else is.
+package contract
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"thnks-hubspot-sync/hubspot/hubspottest"
+)
+
+// shown is how many violations a failed test lists.
+const shown = 20
+
+// New makes a portal. When t ends, it fails if an exchange with the portal
+// broke the contract.
+func New(t testing.TB, o hubspottest.Options) *hubspottest.Portal {
+	p := hubspottest.New(o)
+	newCourt(t).watch(p)
+	return p
+}
+
+// Probed is [New] for tests of the emulator itself, which also send what no
+// client should. A request may break the contract if the portal refuses it,
+// and operations that the document does not have are let through.
+func Probed(t testing.TB, o hubspottest.Options) *hubspottest.Portal {
+	p := hubspottest.New(o)
+	c := newCourt(t)
+	p.Watch(func(x hubspottest.Exchange) {
+		v := c.judge(x)
+		if v.operation != "" && x.Status/100 == 2 && !x.Lie {
+			c.note(x, "request that was accepted", v.request)
+		}
+		c.note(x, "answer", v.answer)
+	})
+	return p
+}
+
+// Requests returns a transport that holds the requests alone against the
+// document, for tests whose HubSpot is made up and answers what it likes.
+func Requests(t testing.TB, next http.RoundTripper) http.RoundTripper {
+	return &requests{newCourt(t), next}
+}
+
+type requests struct {
+	court *court
+	next  http.RoundTripper
+}
+
+func (r *requests) RoundTrip(req *http.Request) (*http.Response, error) {
+	var body []byte
+	if req.Body != nil {
+		var err error
+		if body, err = io.ReadAll(req.Body); err != nil {
+			return nil, err
+		}
+		req = req.Clone(req.Context())
+		req.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	x := hubspottest.Exchange{Request: req, Body: body, Lie: true}
+	r.court.note(x, "request", r.court.judge(x).request)
+	return r.next.RoundTrip(req)
+}
+
+// A court remembers what broke the contract in one test.
+type court struct {
+	operations []*operation
+
+	mu    sync.Mutex
+	seen  map[string]bool // operations
+	wrong []string        // each once
+}
+
+func newCourt(t testing.TB) *court {
+	t.Helper()
+	all, err := operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &court{operations: all, seen: make(map[string]bool)}
+	t.Cleanup(func() {
+		if r := c.report(); r != "" {
+			t.Error(r)
+		}
+	})
+	return c
+}
+
+// watch holds both sides of a portal's exchanges to the contract.
+func (c *court) watch(p *hubspottest.Portal) {
+	p.Watch(func(x hubspottest.Exchange) {
+		v := c.judge(x)
+		c.note(x, "request", v.request)
+		c.note(x, "answer", v.answer)
+	})
+}
+
+func (c *court) judge(x hubspottest.Exchange) verdict {
+	v := judge(c.operations, x)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[v.operation] = true
+	return v
+}
+
+// note remembers what is wrong with one side of an exchange.
+func (c *court) note(x hubspottest.Exchange, side string, wrong []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range wrong {
+		if len(c.wrong) > shown {
+			return
+		}
+		c.wrong = append(c.wrong, fmt.Sprintf("%s %s, %s (status %d): %s", x.Request.Method, x.Request.URL.Path, side, x.Status, w))
+	}
+}
+
+// report says what broke the contract, "" for nothing.
+func (c *court) report() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.wrong) == 0 {
+		return ""
+	}
+	list := c.wrong
+	more := ""
+	if len(list) > shown {
+		list, more = list[:shown], "\n\tand more"
+	}
+	return "the contract with HubSpot (openapi.yaml) was broken:\n\t" + strings.Join(list, "\n\t") + more
+}

@@ -1,0 +1,274 @@
+package contract
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// A quick is a schema made ready to read JSON as it comes over the wire. The
+// suite exchanges gigabytes, nearly all of it in order, and decoding them for
+// kin-openapi would be most of the work. So a quick says yes, or that it does
+// not know: then kin-openapi decides, and says what is wrong. It must never
+// say yes where kin-openapi says no.
+type quick struct {
+	unsure   bool // the schema has something that a quick does not read
+	nullable bool
+	kind     string // type of the schema
+	anyOf    []*quick
+
+	// Texts.
+	shortest int
+	enum     []string
+	pattern  *regexp.Regexp
+	format   string
+
+	// Numbers.
+	least, most *float64
+
+	// Lists; fewest is of objects too.
+	items            *quick
+	fewest, greatest int // greatest is negative for no bound
+
+	// Objects.
+	fields   map[string]field
+	other    *quick // of further fields; nil if there may be none
+	required uint64 // the bits of the fields that must be there
+}
+
+// A field is what an object says of one name. It has a bit if it is required.
+type field struct {
+	quick *quick
+	bit   uint64
+}
+
+// prepare makes a quick of a schema. None of ours refers to itself.
+func prepare(s *openapi3.Schema) *quick {
+	q := &quick{nullable: s.Nullable, format: s.Format, shortest: int(s.MinLength), least: s.Min, most: s.Max, fewest: int(s.MinItems + s.MinProps), greatest: -1}
+	q.unsure = len(s.OneOf)+len(s.AllOf) > 0 || s.Not != nil || s.MaxLength != nil || s.MultipleOf != nil || s.UniqueItems ||
+		s.MinProps > 1 || s.MaxProps != nil || s.Type == nil && len(s.AnyOf) == 0 || s.Type != nil && (len(*s.Type) != 1 || len(s.AnyOf) > 0) ||
+		!slices.Contains([]string{"", "date-time", "uuid"}, s.Format)
+	for _, e := range s.Enum {
+		text, ok := e.(string)
+		q.enum, q.unsure = append(q.enum, text), q.unsure || !ok
+	}
+	for _, ref := range s.AnyOf {
+		q.anyOf = append(q.anyOf, prepare(ref.Value))
+	}
+	if s.Type != nil {
+		q.kind = s.Type.Slice()[0]
+	}
+	if s.Pattern != "" {
+		var err error
+		q.pattern, err = regexp.Compile(s.Pattern)
+		q.unsure = q.unsure || err != nil
+	}
+	if s.MaxItems != nil {
+		q.greatest = int(*s.MaxItems)
+	}
+	if s.Items != nil {
+		q.items = prepare(s.Items.Value)
+	}
+	if q.kind == openapi3.TypeObject {
+		q.prepareObject(s)
+	}
+	return q
+}
+
+func (q *quick) prepareObject(s *openapi3.Schema) {
+	q.fields = make(map[string]field, len(s.Properties))
+	for name, ref := range s.Properties {
+		q.fields[name] = field{quick: prepare(ref.Value)}
+	}
+	for i, name := range s.Required {
+		f, ok := q.fields[name]
+		f.bit = 1 << i
+		q.fields[name] = f
+		q.required |= f.bit
+		q.unsure = q.unsure || !ok || i > 60
+	}
+	switch more := s.AdditionalProperties; {
+	case more.Schema != nil:
+		q.other = prepare(more.Schema.Value)
+	case more.Has == nil || *more.Has:
+		q.unsure = true
+	}
+}
+
+// accepts reports that the body is one JSON value that the schema allows; not
+// that it is none.
+func (q *quick) accepts(body []byte) bool {
+	r := &reading{b: body}
+	if !r.value(q) {
+		return false
+	}
+	r.space()
+	return r.at == len(body)
+}
+
+// A reading is a place in a JSON text.
+type reading struct {
+	b  []byte
+	at int
+}
+
+func (r *reading) space() {
+	for r.at < len(r.b) && (r.b[r.at] == ' ' || r.b[r.at] == '\n' || r.b[r.at] == '\t' || r.b[r.at] == '\r') {
+		r.at++
+	}
+}
+
+// next takes c, if it is what comes next.
+func (r *reading) next(c byte) bool {
+	r.space()
+	if r.at < len(r.b) && r.b[r.at] == c {
+		r.at++
+		return true
+	}
+	return false
+}
+
+func (r *reading) word(w string) bool {
+	if bytes.HasPrefix(r.b[r.at:], []byte(w)) {
+		r.at += len(w)
+		return true
+	}
+	return false
+}
+
+// value takes the next value, if the schema allows it.
+func (r *reading) value(q *quick) bool {
+	r.space()
+	if q.unsure {
+		return false
+	}
+	if q.nullable && r.word("null") {
+		return true
+	}
+	start := r.at
+	for _, one := range q.anyOf {
+		if r.value(one) {
+			return true
+		}
+		r.at = start
+	}
+	switch q.kind {
+	case openapi3.TypeString:
+		text, ok := r.text()
+		return ok && q.allows(text)
+	case openapi3.TypeBoolean:
+		return r.word("true") || r.word("false")
+	case openapi3.TypeInteger:
+		return r.integer(q)
+	case openapi3.TypeArray:
+		return r.list(q)
+	case openapi3.TypeObject:
+		return r.object(q)
+	}
+	return false
+}
+
+// text takes a string and returns what stands between its quotes. One with
+// escapes is taken too, if it is in order, and returned as it would be read.
+func (r *reading) text() ([]byte, bool) {
+	if !r.next('"') {
+		return nil, false
+	}
+	start, plain := r.at, true
+	for ; r.at < len(r.b); r.at++ {
+		switch c := r.b[r.at]; {
+		case c == '"' && plain:
+			r.at++
+			return r.b[start : r.at-1], true
+		case c == '"':
+			r.at++
+			var s string
+			err := json.Unmarshal(r.b[start-1:r.at], &s)
+			return []byte(s), err == nil
+		case c == '\\':
+			r.at++
+			plain = false
+		case c < ' ':
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+// allows looks at a text's length, value and form.
+func (q *quick) allows(text []byte) bool {
+	switch {
+	case len(text) < q.shortest, q.shortest > 1:
+		return false
+	case q.enum != nil && !slices.Contains(q.enum, string(text)), q.pattern != nil && !q.pattern.Match(text):
+		return false
+	case q.format == "date-time":
+		_, err := time.Parse(time.RFC3339, string(text))
+		return err == nil
+	case q.format == "uuid":
+		return uuid.Match(text)
+	}
+	return true
+}
+
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// integer takes a whole number without an exponent.
+func (r *reading) integer(q *quick) bool {
+	start := r.at
+	for r.at < len(r.b) && bytes.IndexByte([]byte("-0123456789.eE+"), r.b[r.at]) >= 0 {
+		r.at++
+	}
+	n, err := strconv.ParseInt(string(r.b[start:r.at]), 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != string(r.b[start:r.at]) {
+		return false
+	}
+	return (q.least == nil || float64(n) >= *q.least) && (q.most == nil || float64(n) <= *q.most)
+}
+
+func (r *reading) list(q *quick) bool {
+	if !r.next('[') {
+		return false
+	}
+	n := 0
+	for more := !r.next(']'); more; n++ {
+		if !r.value(q.items) {
+			return false
+		}
+		if more = r.next(','); !more && !r.next(']') {
+			return false
+		}
+	}
+	return n >= q.fewest && (q.greatest < 0 || n <= q.greatest)
+}
+
+func (r *reading) object(q *quick) bool {
+	if !r.next('{') {
+		return false
+	}
+	var seen uint64
+	n := 0
+	for more := !r.next('}'); more; n++ {
+		name, ok := r.text()
+		if !ok || !r.next(':') {
+			return false
+		}
+		f := q.fields[string(name)]
+		seen |= f.bit
+		if f.quick == nil {
+			f.quick = q.other
+		}
+		if f.quick == nil || !r.value(f.quick) {
+			return false
+		}
+		if more = r.next(','); !more && !r.next('}') {
+			return false
+		}
+	}
+	return seen == q.required && n >= q.fewest
+}
