@@ -116,12 +116,8 @@ func TestCrashAtEveryStepOfAnIncrementalPass(t *testing.T) {
 // TestCrashTwice dies again at every later step of the recovery.
 func TestCrashTwice(t *testing.T) {
 	t.Parallel()
-	stride := 3
-	if raceDetector {
-		stride = 9 // what can race does so at any step
-	}
 	for _, first := range []int{25, 40, 55} {
-		everyStep(t, stride, func(t *testing.T, step int) bool {
+		everyStep(t, 3, func(t *testing.T, step int) bool {
 			w := smallWorld(t)
 			w.die(first, Backfill)
 			alive := w.die(step, Incremental)
