@@ -99,7 +99,7 @@ func TestUrgentBesideMany(t *testing.T) {
 			waits = append(waits, time.Since(asked))
 			time.Sleep(round)
 			b.release(s, allowance{})
-			time.Sleep(3 * time.Second)
+			time.Sleep(350 * time.Millisecond)
 		}
 		if waits[0] > 0 {
 			t.Errorf("the first waits %v", waits[0])
@@ -107,7 +107,7 @@ func TestUrgentBesideMany(t *testing.T) {
 		if longest := slices.Max(waits); longest > 200*time.Millisecond {
 			t.Errorf("one waits %v", longest)
 		}
-		took := 100 * (3*time.Second + round)
+		took := 100 * (350*time.Millisecond + round)
 		room := int(took/(10*time.Second+round)) * 104
 		if n := total() - before; n+100 < room*97/100 {
 			t.Errorf("%d calls beside the urgent ones in %v; there was room for %d", n, took, room-100)

@@ -52,6 +52,9 @@ func (e *Engine) onEvents(ctx context.Context, work func(*application, context.C
 	a := &application{run: e.newRun(Request{Mode: byEvents})}
 	a.identified = e.trusted.Load()
 	err := a.each(hubspot.Urgent(ctx), work)
+	if a.worked > 0 {
+		a.log.Debug("webhook events worked off", "done", a.Done, "put_off", a.worked-a.Done, "held", a.Held)
+	}
 	if err != nil {
 		err = fmt.Errorf("portal %s: applying events: %w", e.Portal, classify(err))
 	}
@@ -245,6 +248,7 @@ func (a *application) putOff(events []store.Event, reason string, giveUp bool) [
 		switch next := off[i].NextTry; {
 		case next.IsZero():
 			a.Done++
+			a.log.Warn("webhook event given up", "event", e.Seq, "transaction", e.TransactionID, "reason", reason)
 		case a.Next.IsZero() || next.Before(a.Next):
 			a.Next = next
 		}

@@ -337,3 +337,47 @@ func TestManyEvents(t *testing.T) {
 		}
 	})
 }
+
+// TestNothingIsMadeTooEarly: until a backfill has begun, and while a journal
+// that was lost is half rebuilt, nobody knows what HubSpot holds, and events
+// make no records.
+func TestNothingIsMadeTooEarly(t *testing.T) {
+	t.Parallel()
+	for name, known := range map[string]map[string]store.Checkpoint{
+		"object made, no backfill begun": nil,
+		"half rebuilt":                   {backfillCheckpoint: {}, rebuildCheckpoint: {Started: time.Unix(1, 0)}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := quietWorld(t, 5)
+			w.must(Backfill)
+			st := w.open()
+			object, err := st.Meta(metaObject)
+			if err != nil {
+				t.Fatal(err)
+			}
+			st.Close()
+			w.path += ".new"
+			st = w.open()
+			defer st.Close()
+			if err := st.Commit(store.Commit{Meta: map[string][]byte{metaObject: object}, Checkpoints: known}); err != nil {
+				t.Fatal(err)
+			}
+			w.receive(st, event(transaction(1), plan.Opened))
+			e := w.engine(st)
+			for range 3 {
+				w.work(e)
+				time.Sleep(10 * daily)
+			}
+			w.wantStates(st, store.EventWaiting)
+			if n, err := st.Count(); n != 0 || err != nil {
+				t.Errorf("%s: %d gifts (%v)", name, n, err)
+			}
+			if _, err := e.Run(t.Context(), Request{Mode: Backfill}); err != nil {
+				t.Fatal(err)
+			}
+			if got := w.property(transaction(1), "status"); got != "opened" && name != "half rebuilt" {
+				t.Errorf("%s: status %s", name, got)
+			}
+		})
+	}
+}

@@ -248,12 +248,12 @@ func (b *batch) judge(changes []plan.Change) error {
 	return nil
 }
 
-// commit makes the effects durable, at most commitGifts a transaction, each
-// with the events that it comes from. The
-// audit goes with the first of them and last, which may move the checkpoint,
-// with the last: so no effect is without its entry, and the checkpoint never
-// passes a gift that is not recorded. Gifts with links still pending are not
-// recorded: the next run meets their records again and makes the links.
+// commit makes the effects durable, at most commitGifts a transaction, each with
+// the events that it comes from. The audit goes with the first of them and last,
+// which may move the checkpoint, with the last: so no effect is without its
+// entry, and the checkpoint never passes a gift that is not recorded. Gifts with
+// links still pending are not recorded: the next run meets their records again
+// and makes the links.
 func (b *batch) commit(last store.Commit) error {
 	var next store.Commit
 	for _, call := range b.calls {

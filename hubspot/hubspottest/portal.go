@@ -99,7 +99,7 @@ func New(o Options) *Portal {
 }
 
 // Token is the bearer token that the portal accepts.
-func (p *Portal) Token() string { return p.opt.Token }
+func (p *Portal) Token() string { return p.token() }
 
 // ID is the portal id.
 func (p *Portal) ID() int64 { return p.opt.ID }
