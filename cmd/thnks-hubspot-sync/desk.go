@@ -75,7 +75,17 @@ func (h here) Run(ctx context.Context, name string, req giftsync.Request, watch 
 		return giftsync.Report{}, fmt.Errorf("portal %s: %w", name, err)
 	}
 	defer open.close()
-	return open.engine.Run(ctx, req)
+	rep, err := open.engine.Run(ctx, req)
+	if err == nil && req.Mode == giftsync.Incremental && !req.DryRun {
+		// No daemon works off what is still in the inbox: a replay, say.
+		if _, err = open.engine.Apply(ctx); err == nil {
+			_, err = open.engine.Chase(ctx)
+		}
+		if err != nil {
+			rep.Error = err.Error()
+		}
+	}
+	return rep, err
 }
 
 func (h here) Stats(ctx context.Context, name string) (stats.Report, error) {
