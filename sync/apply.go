@@ -240,22 +240,6 @@ func (a *application) write(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// putOff is [putOff] for events, and notes when the first is due again.
-func (a *application) putOff(events []store.Event, reason string, giveUp bool) []store.Event {
-	off := make([]store.Event, len(events))
-	for i, e := range events {
-		off[i] = putOff(e, reason, giveUp)
-		switch next := off[i].NextTry; {
-		case next.IsZero():
-			a.Done++
-			a.log.Warn("webhook event given up", "event", e.Seq, "transaction", e.TransactionID, "reason", reason)
-		case a.Next.IsZero() || next.Before(a.Next):
-			a.Next = next
-		}
-	}
-	return off
-}
-
 // ready reports whether events can be applied: not before the first backfill
 // has begun, as until then nobody knows what HubSpot holds, and not while a
 // journal that was lost is half rebuilt. The object's definition is taken as

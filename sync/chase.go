@@ -194,3 +194,19 @@ func (a *application) answer(ctx context.Context, g *group) (answer, error) {
 	}
 	return answer{reason: reasonNotFound}, nil
 }
+
+// putOff is [putOff] for events, and notes when the first is due again.
+func (a *application) putOff(events []store.Event, reason string, giveUp bool) []store.Event {
+	off := make([]store.Event, len(events))
+	for i, e := range events {
+		off[i] = putOff(e, reason, giveUp)
+		switch next := off[i].NextTry; {
+		case next.IsZero():
+			a.Done++
+			a.log.Warn("webhook event given up", "event", e.Seq, "transaction", e.TransactionID, "reason", reason)
+		case a.Next.IsZero() || next.Before(a.Next):
+			a.Next = next
+		}
+	}
+	return off
+}
