@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,7 +67,7 @@ func TestUrgentBesideMany(t *testing.T) {
 		b.spare = 6
 		const round = 150 * time.Millisecond
 		ctx, cancel := context.WithCancel(t.Context())
-		made := make([]int, 6)
+		made := make([]atomic.Int64, 6)
 		var many sync.WaitGroup
 		for i := range made {
 			many.Go(func() {
@@ -77,14 +78,14 @@ func TestUrgentBesideMany(t *testing.T) {
 					}
 					time.Sleep(round)
 					b.release(s, allowance{})
-					made[i]++
+					made[i].Add(1)
 				}
 			})
 		}
 		time.Sleep(time.Minute - time.Second) // in the midst of a wait for the window to slide
 		total := func() (n int) {
-			for _, m := range made {
-				n += m
+			for i := range made {
+				n += int(made[i].Load())
 			}
 			return n
 		}
