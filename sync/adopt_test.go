@@ -333,11 +333,7 @@ func TestAdoptAmongMany(t *testing.T) {
 // what it is, or ours; the adoption done again completes it in both cases.
 func TestCrashAtEveryStepOfAnAdoption(t *testing.T) {
 	t.Parallel()
-	stride := 1
-	if raceDetector {
-		stride = 2 // what can race does so at any step
-	}
-	everyStep(t, stride, func(t *testing.T, step int) bool {
+	everyStep(t, 1, func(t *testing.T, step int) bool {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		id := w.strangers(12)
 		w.portal.UndefineAssociation("thnks", "companies")
