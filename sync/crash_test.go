@@ -81,7 +81,7 @@ func everyStep(t *testing.T, stride int, f func(t *testing.T, step int) (alive b
 
 func smallWorld(t *testing.T) *world {
 	w := newWorld(t, hubspottest.Options{Seed: 3}, thnksapitest.Options{PageLimit: 15})
-	w.windowRows = 30
+	w.windowRows, w.sliceGifts = 30, 12
 	w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 80, Recipients: 40}), 0.7)
 	return w
 }

@@ -103,7 +103,7 @@ func (h *holds) lacking(r *run, gifts []plan.Stored) string {
 }
 
 // holding does f while the run holds the gifts. It must not be nested: what
-// one held for longer than a window would keep events waiting. A dry run
+// one held for longer than a slice would keep events waiting. A dry run
 // commits nothing and holds nothing.
 func (r *run) holding(ctx context.Context, ids []string, f func() error) error {
 	if r.req.DryRun {

@@ -12,27 +12,6 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// process does everything for one window: look up, plan, write, associate,
-// commit. ahead is the window after it, or nil; its people are looked up
-// along where that fills a batch. moved makes the commit that moves the
-// checkpoint past the window.
-func (r *run) process(ctx context.Context, w, ahead *window, moved func() store.Commit) error {
-	b := r.batch(w)
-	err := r.holding(ctx, w.ids(), func() error {
-		if err := b.setAside(); err != nil {
-			return err
-		}
-		if err := b.lookUp(ctx, ahead); err != nil {
-			return err
-		}
-		return b.carryOut(ctx, moved)
-	})
-	if err != nil {
-		return err
-	}
-	return b.searchBehind(ctx)
-}
-
 // carryOut does what is planned for a batch: write, associate, commit.
 func (b *batch) carryOut(ctx context.Context, moved func() store.Commit) error {
 	if b.req.DryRun {
@@ -112,6 +91,7 @@ func (r *run) moved(w *window) {
 type batch struct {
 	*run
 	window *window
+	listed int // of the window's gifts are its own; events tell of the others
 
 	have   map[string]plan.Stored
 	jailed map[string]store.Quarantined // what the quarantine holds of the window's ids
@@ -159,6 +139,7 @@ func (b *batch) setAside() error {
 		return err
 	}
 	if b.mode == Retry || b.mode == Restore || len(b.jailed) == 0 {
+		b.listed = len(b.window.gifts)
 		return b.hear()
 	}
 	b.window.gifts = slices.DeleteFunc(b.window.gifts, func(g plan.Gift) bool {
@@ -169,35 +150,38 @@ func (b *batch) setAside() error {
 		b.tally.add(g.ID, endQuarantined)
 		return true
 	})
+	b.listed = len(b.window.gifts)
 	return b.hear()
 }
 
-// lookUp finds the people behind the gifts about to be written that no
-// contact is linked to, and plans those that have a record. A gift that needs
-// no change needs no call.
+// lookUp plans the gifts that have a record, and finds the people behind the
+// gifts about to be written that no contact is linked to.
 func (b *batch) lookUp(ctx context.Context, ahead *window) error {
 	if b.req.DryRun {
 		if err := b.readExisting(ctx); err != nil {
 			return err
 		}
 	}
-	known, fresh := b.split()
+	known, fresh := b.plan()
+	return b.findPeople(ctx, known, fresh, ahead)
+}
+
+// plan plans what the journal alone can tell: the gifts that have a record.
+func (b *batch) plan() (known, fresh []plan.Gift) {
+	known, fresh = b.split()
 	b.changes = b.make(known)
+	return known, fresh
+}
+
+// findPeople looks up who is needed for the batch, and plans again with them. A gift
+// that needs no change needs no call.
+func (b *batch) findPeople(ctx context.Context, known, fresh []plan.Gift, ahead *window) error {
 	need := lacking(b.changes, fresh)
 	if len(need) == 0 {
 		return nil
 	}
-	if err := b.identify(ctx); err != nil {
-		return err
-	}
-	var next []string
-	if ahead != nil {
-		for _, g := range ahead.gifts {
-			next = appendAddress(next, g)
-		}
-	}
 	var err error
-	if b.who, err = b.people.lookup(ctx, need, next); err != nil {
+	if b.who, err = b.directory(ctx, need, ahead); err != nil {
 		return err
 	}
 	if b.req.DryRun {
@@ -207,6 +191,21 @@ func (b *batch) lookUp(ctx context.Context, ahead *window) error {
 	}
 	b.changes = b.make(known)
 	return b.heed(ctx)
+}
+
+// directory looks addresses up, and along with them the next window's where
+// that fills a batch.
+func (r *run) directory(ctx context.Context, need []string, ahead *window) (plan.Directory, error) {
+	if err := r.identify(ctx); err != nil {
+		return nil, err
+	}
+	var next []string
+	if ahead != nil {
+		for _, g := range ahead.gifts {
+			next = appendAddress(next, g)
+		}
+	}
+	return r.people.lookup(ctx, need, next)
 }
 
 // lacking returns the addresses of the gifts that will be created, and of the

@@ -119,12 +119,12 @@ func (r *run) restoreAll(ctx context.Context, w *window) error {
 		if err := b.lookUp(ctx, nil); err != nil {
 			return err
 		}
-		return b.carryOut(ctx, func() store.Commit { return store.Commit{} })
+		return b.carryOut(ctx, notMoved)
 	})
 	if err != nil {
 		return err
 	}
-	return b.searchBehind(ctx)
+	return r.searchBehind(ctx, b)
 }
 
 // held sets a gift aside whose record HubSpot will not let be created, as the

@@ -20,7 +20,7 @@ func (r *run) retry(ctx context.Context) error {
 		if w.rows == 0 && len(keys) == 0 {
 			return nil
 		}
-		err := r.process(ctx, w, nil, func() store.Commit { return store.Commit{} })
+		err := r.process(ctx, w, nil, notMoved)
 		for _, row := range w.bad {
 			still[row.key] = true
 		}

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"thnks-hubspot-sync/hubspot"
-	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 )
 
@@ -116,35 +115,37 @@ type behind struct {
 	done   chan struct{} // closed when the search has its result
 }
 
-// searchBehind begins to search the recipients that the batch's orphans were
+// searchBehind begins to search the recipients that the batches' orphans were
 // looked up for among secondary addresses; [run.catchUp] links those that it
-// finds. It is begun when the batch is committed and runs beside the next one:
+// finds. It is begun when they are committed and runs beside the next window:
 // searches are slow, and nothing has to wait for them. What a crash keeps from
 // being searched is found by the next look-up of orphans.
-func (b *batch) searchBehind(ctx context.Context) error {
-	if err := b.catchUp(ctx); err != nil || b.req.DryRun {
+func (r *run) searchBehind(ctx context.Context, batches ...*batch) error {
+	if err := r.catchUp(ctx); err != nil || r.req.DryRun {
 		return err
 	}
-	s := &behind{later: b.run.batch(&window{}), done: make(chan struct{})}
+	s := &behind{later: r.batch(&window{}), done: make(chan struct{})}
 	s.later.who = make(plan.Directory)
 	s.later.fresh = make(map[string]bool)
-	for _, e := range b.effects {
-		a, ok := plan.CanonicalEmail(e.stored.Gift.Recipient.Email)
-		if m, asked := b.who[a]; !ok || !asked || m.ID != "" || !e.stored.Orphan.Lookable() || !e.stored.Deleted.IsZero() {
-			continue
+	for _, b := range batches {
+		for _, e := range b.effects {
+			a, ok := plan.CanonicalEmail(e.stored.Gift.Recipient.Email)
+			if m, asked := b.who[a]; !ok || !asked || m.ID != "" || !e.stored.Orphan.Lookable() || !e.stored.Deleted.IsZero() {
+				continue
+			}
+			s.later.who[a] = plan.Match{}
+			s.later.fresh[e.stored.Gift.ID] = e.created
+			s.gifts = append(s.gifts, e.stored.Gift.ID)
 		}
-		s.later.who[a] = plan.Match{}
-		s.later.fresh[e.stored.Gift.ID] = e.created
-		s.gifts = append(s.gifts, e.stored.Gift.ID)
 	}
 	if len(s.gifts) == 0 {
 		return nil
 	}
 	var err error
-	if s.search, err = b.people.search(unmatched(s.later.who)); err != nil {
+	if s.search, err = r.people.search(unmatched(s.later.who)); err != nil {
 		return err
 	}
-	b.run.behind = s
+	r.behind = s
 	go func() {
 		defer close(s.done)
 		defer func() {
@@ -152,7 +153,7 @@ func (b *batch) searchBehind(ctx context.Context) error {
 				s.fell = fallen(v)
 			}
 		}()
-		s.search.do(ctx, b.CRM)
+		s.search.do(ctx, r.CRM)
 	}()
 	return nil
 }
@@ -189,6 +190,6 @@ func (r *run) catchUp(ctx context.Context) error {
 		if err := s.later.heed(ctx); err != nil {
 			return err
 		}
-		return s.later.carryOut(ctx, func() store.Commit { return store.Commit{} })
+		return s.later.carryOut(ctx, notMoved)
 	})
 }

@@ -12,9 +12,9 @@ import (
 	"thnks-hubspot-sync/thnksapi"
 )
 
-// The bounds of a window, the unit of work: it is planned, written and
-// committed as a whole, so that HubSpot's batches are full and a crash repeats
-// at most one.
+// The bounds of a window, the unit of work: the people behind it are looked up
+// together, so that batches are full, and the checkpoint moves past it as a
+// whole.
 const (
 	windowRows  = 5000
 	windowBytes = 16 << 20

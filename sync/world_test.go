@@ -28,6 +28,7 @@ type world struct {
 	path   string // of the state file
 
 	windowRows int
+	sliceGifts int
 	rules      LinkRules
 	wrap       func(http.RoundTripper) http.RoundTripper // around HubSpot's transport; nil for none
 	journal    func(Journal) Journal                     // around the store; nil for none
@@ -48,6 +49,7 @@ func newWorld(t testing.TB, hs hubspottest.Options, ts thnksapitest.Options) *wo
 		thnks:      thnksapitest.New(ts),
 		path:       filepath.Join(t.TempDir(), "state", "acme.db"),
 		windowRows: windowRows,
+		sliceGifts: sliceGifts,
 		rules:      LinkRules{Companies: true, MaxDeals: 10, Lookback: 90 * 24 * time.Hour},
 		dialect:    thnksapi.DefaultDialect(),
 	}
@@ -137,7 +139,7 @@ func (w *world) engine(st *store.Store) *Engine {
 		w.cfg(&cfg)
 	}
 	e := New(cfg)
-	e.windowRows = w.windowRows
+	e.windowRows, e.sliceGifts = w.windowRows, w.sliceGifts
 	return e
 }
 

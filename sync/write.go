@@ -10,11 +10,6 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// createSlice is how many gifts are planned and created in one go: ten full
-// batches. What is planned for them, and HubSpot's answers, which repeat every
-// property, are dropped before the next slice's come.
-const createSlice = 10 * hubspot.BatchSize
-
 // write plans the gifts that have no record yet, creates and updates records,
 // and notes every outcome among the batch's effects. The error says that HubSpot
 // cannot be written to at all, or that what it refuses is not the rows' fault;
@@ -34,7 +29,7 @@ func (b *batch) write(ctx context.Context) error {
 	}
 	for len(fresh) > 0 {
 		var part []plan.Gift
-		part, fresh = slice(fresh, createSlice)
+		part, fresh = slice(fresh, b.sliceGifts)
 		creates := b.make(part)
 		if err := b.prepare(ctx, creates); err != nil {
 			return err
@@ -61,20 +56,6 @@ func (b *batch) write(ctx context.Context) error {
 		return err
 	}
 	return b.judge(updates)
-}
-
-// slice cuts gifts, sorted by id, after n distinct ids: versions of one gift
-// stay together.
-func slice(gifts []plan.Gift, n int) (part, rest []plan.Gift) {
-	for i := range gifts {
-		if i == 0 || gifts[i].ID != gifts[i-1].ID {
-			if n == 0 {
-				return gifts[:i], gifts[i:]
-			}
-			n--
-		}
-	}
-	return gifts, nil
 }
 
 // prepare makes HubSpot ready to take the changes.
