@@ -19,8 +19,8 @@ type owner struct {
 	Archived  bool   `json:"archived"`
 }
 
-// account answers the small areas: account information, pipelines, owners,
-// limits tracking, and what oauth/ offers to static tokens.
+// account answers the small areas: account information, pipelines, owners and
+// limits tracking.
 func (c *call) account() answer {
 	switch {
 	case c.area == "account" && c.is("GET", "details"):
@@ -33,8 +33,6 @@ func (c *call) account() answer {
 		return c.customTypeUsage()
 	case c.area == "limits" && c.is("GET", "records"):
 		return c.recordUsage()
-	case c.area == "oauth" && !c.p.opt.NoTokenInfo && c.is("POST", "private-apps", "get", "access-token-info"):
-		return c.tokenInfo()
 	}
 	return c.noRoute()
 }
@@ -171,7 +169,7 @@ func (c *call) tokenInfo() answer {
 		return c.refuse(notFound("The token was not found."))
 	}
 	return c.json(http.StatusOK, map[string]any{
-		"userId": 1, "hubId": c.p.opt.ID, "appId": 1, "scopes": sortedKeys(c.p.scopes), "isUserToken": false,
+		"userId": installerID, "hubId": c.p.opt.ID, "appId": appID, "scopes": sortedKeys(c.p.scopes), "isUserToken": false,
 	})
 }
 

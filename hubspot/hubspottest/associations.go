@@ -183,6 +183,9 @@ func (c *call) createAssociations(from, to *objectType, plain bool) answer {
 	}
 	kinds := make([][]*linkType, len(in.Inputs))
 	for i, pair := range in.Inputs {
+		if pair.From.ID == "" || pair.To.ID == "" {
+			return c.refuse(invalid("Invalid input JSON on line 1, column 2. Some required fields were not set: [from, to]"))
+		}
 		if plain {
 			kinds[i] = c.p.pairs[pairKey{from, to}][:1]
 			continue

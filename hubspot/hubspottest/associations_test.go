@@ -207,3 +207,18 @@ func TestArchiveDropsAssociations(t *testing.T) {
 		t.Error("a restored contact is not as it should be")
 	}
 }
+
+// TestAssociateNobody: a pair that lacks a record is no pair, and refuses all.
+func TestAssociateNobody(t *testing.T) {
+	c := newCaller(t, hubspottest.Options{})
+	contact, deal := c.portal.AddContact("", nil), c.portal.AddDeal(nil)
+	whole := `{"from":{"id":"` + contact + `"},"to":{"id":"` + deal + `"}}`
+	const path = "POST /crm/v4/associations/contacts/deals/batch/associate/default"
+	for _, half := range []string{`{"to":{"id":"` + deal + `"}}`, `{"from":{"id":"` + contact + `"}}`, `{"from":{},"to":{"id":"` + deal + `"}}`} {
+		c.must(400, path, `{"inputs":[`+whole+`,`+half+`]}`)
+	}
+	if links := c.portal.Links("contacts", contact); len(links) != 0 {
+		t.Errorf("associated all the same: %v", links)
+	}
+	c.must(200, path, `{"inputs":[`+whole+`]}`)
+}

@@ -64,21 +64,17 @@ type dayCounter struct {
 
 // admit checks the token, the scopes and the rates of a call.
 func (p *Portal) admit(c *call) *refusal {
-	if c.area != "oauth" && c.r.Header.Get("Authorization") != "Bearer "+p.token() {
-		return unauthenticated()
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if c.area != "oauth" {
+		if r := p.authenticate(c); r != nil {
+			return r
+		}
+	}
 	if r := p.spend(c); r != nil {
 		return r
 	}
 	return p.permit(c)
-}
-
-func (p *Portal) token() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.opt.Token
 }
 
 // spend takes the call from its budget and prepares the headers.

@@ -41,7 +41,8 @@ type Options struct {
 	TimeZone string   // IANA name; "US/Eastern" when empty, UTC where the machine does not know it
 	Currency string   // "USD" when empty
 	Tier     Tier     // custom objects need Enterprise
-	Token    string   // the accepted bearer token; "pat-test" when empty
+	Token    string   // the accepted static bearer token; "pat-test" when empty
+	App      App      // the OAuth app; none when it has no client id
 	Scopes   []string // granted scopes; nil grants what a gift sync needs, see [DefaultScopes]
 	FirstID  int64    // first record id; ids beyond 2^53 are legal
 	Limits   Limits
@@ -99,6 +100,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.TimeZone, "US/Eastern")
 	setDefault(&o.Currency, "USD")
 	setDefault(&o.Token, "pat-test")
+	setDefault(&o.App.TokenLife, 30*time.Minute)
 	setDefault(&o.FirstID, 20_000_000_000+int64(o.Seed%1_000_000)*1000)
 	setDefault(&o.MaxCustomTypes, 10)
 	setDefault(&o.MaxCustomProperties, 1000)

@@ -10,11 +10,12 @@
 //	contact := p.AddContact("ada@example.com", nil)
 //	client := &http.Client{Transport: hubspottest.Transport(p)}
 //
-// It serves the date-versioned paths (2026-03, 2026-09) and the v3 and v4
+// It serves the date-versioned paths (2026-03, 2026-09) and the v1, v3 and v4
 // paths of the same operations: objects, associations, schemas, properties,
-// deal pipelines, owners, account information and limits tracking. What a
-// person does in HubSpot's own pages (edit, merge, archive, add a rule) is a
-// method of Portal, and so is looking at what the portal holds.
+// deal pipelines, owners, account information, limits tracking and OAuth
+// tokens. What a person does in HubSpot's own pages (install, edit, merge,
+// archive, add a rule) is a method of Portal, and so is looking at what the
+// portal holds.
 //
 // Shapes and rules follow https://developers.hubspot.com/docs. Where those
 // pages leave something open, [Options] has a switch.
@@ -57,6 +58,7 @@ type Portal struct {
 	shown    map[shownKey]shownValue // computed values that reads still show
 	rules    []rule
 
+	grants       grants
 	burst        window
 	searches     window
 	associations window
@@ -86,6 +88,7 @@ func New(o Options) *Portal {
 		shown:    make(map[shownKey]shownValue),
 		requests: newRequests(),
 	}
+	p.grants = grants{codes: make(map[string]time.Time), access: make(map[string]time.Time), refresh: make(map[string]bool)}
 	p.burst = window{span: 10 * time.Second, limit: o.Limits.Burst}
 	p.searches = window{span: time.Second, limit: o.Limits.SearchPerSecond}
 	p.associations = window{span: 10 * time.Second, limit: o.Limits.AssociationsPer10s}
@@ -98,8 +101,12 @@ func New(o Options) *Portal {
 	return p
 }
 
-// Token is the bearer token that the portal accepts.
-func (p *Portal) Token() string { return p.token() }
+// Token is the static bearer token that the portal accepts.
+func (p *Portal) Token() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.opt.Token
+}
 
 // ID is the portal id.
 func (p *Portal) ID() int64 { return p.opt.ID }
@@ -177,6 +184,7 @@ func (p *Portal) write(w http.ResponseWriter, c *call, a answer) {
 
 func (c *call) writeHeader(w http.ResponseWriter, a answer) {
 	maps.Copy(w.Header(), c.header(a))
+	w.Header()["Content-Type"] = nil // or net/http's server guesses one, blind to lower case
 	w.WriteHeader(a.status)
 }
 

@@ -56,7 +56,7 @@ var served = map[string][]string{
 	"owners":       {"2026-09", "2026-03", "v3"},
 	"limits":       {"2026-09", "2026-03", "v3"},
 	"account":      {"2026-09", "2026-03", "v3"},
-	"oauth":        {"v2"},
+	"oauth":        {"2026-09", "2026-03", "v1", "v2", "v3"},
 }
 
 // parse reads version and area from the path and reports whether they exist.
@@ -140,6 +140,8 @@ func (c *call) dispatch() answer {
 		return c.schemas()
 	case "properties":
 		return c.properties()
+	case "oauth":
+		return c.oauth()
 	}
 	return c.account()
 }
@@ -180,7 +182,8 @@ func firstWords(s string, n int) string {
 	return s
 }
 
-// operation names the call for the counters, with record ids left out.
+// operation names the call for the counters, with record ids and tokens left
+// out.
 func (c *call) operation() string {
 	var b strings.Builder
 	b.WriteString(c.r.Method + " " + c.area)
@@ -190,6 +193,8 @@ func (c *call) operation() string {
 		switch {
 		case t != nil && (i == 0 || c.area == "associations" && i == 1 || i == 3):
 			b.WriteString(t.name)
+		case c.area == "oauth" && i == 1 && strings.HasSuffix(c.seg[0], "-tokens"):
+			b.WriteString("{token}")
 		case strings.Trim(s, "0123456789") == "" || strings.Contains(s, "@"):
 			b.WriteString("{id}")
 		default:

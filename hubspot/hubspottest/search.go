@@ -2,6 +2,7 @@ package hubspottest
 
 import (
 	"cmp"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -23,11 +24,31 @@ const (
 
 type searchBodyIn struct {
 	FilterGroups []struct{ Filters []filter }
-	Sorts        []struct{ PropertyName, Direction string }
+	Sorts        []order
 	Query        string
 	Properties   []string
 	Limit        int
 	After        value
+}
+
+// An order is one sort of a search.
+type order struct{ PropertyName, Direction string }
+
+// UnmarshalJSON also takes what HubSpot's own clients send: the name alone,
+// with a minus before it for descending.
+// https://github.com/HubSpot/hubspot-api-nodejs, "CRM Search" of the README
+func (o *order) UnmarshalJSON(b []byte) error {
+	var name string
+	if json.Unmarshal(b, &name) == nil {
+		rest, down := strings.CutPrefix(name, "-")
+		*o = order{PropertyName: rest}
+		if down {
+			o.Direction = "DESCENDING"
+		}
+		return nil
+	}
+	type plain order
+	return json.Unmarshal(b, (*plain)(o))
 }
 
 type filter struct {

@@ -67,6 +67,22 @@ func TestSearchOperators(t *testing.T) {
 	}
 }
 
+// TestSearchSorts: a sort is an object, or a name as HubSpot's clients send it.
+func TestSearchSorts(t *testing.T) {
+	c := newCaller(t, hubspottest.Options{})
+	first, last := c.portal.AddContact("a@example.com", nil), c.portal.AddContact("b@example.com", nil)
+	for sort, want := range map[string]string{
+		`{"propertyName":"email"}`: first, `{"propertyName":"email","direction":"DESCENDING"}`: last,
+		`"email"`: first, `"-email"`: last,
+	} {
+		r := c.must(200, "POST /crm/v3/objects/contacts/search", `{"sorts":[`+sort+`],"limit":1}`)
+		if got := r.str("results", 0, "id"); got != want {
+			t.Errorf("%s: %s comes first, want %s", sort, got, want)
+		}
+	}
+	c.must(400, "POST /crm/v3/objects/contacts/search", `{"sorts":[1]}`)
+}
+
 // Enumerations keep their case; the other properties do not.
 func TestSearchEnumeration(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
