@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ import (
 //
 //	go test -run '^$' -bench Backfill -benchtime 1x ./cmd/thnks-hubspot-sync
 //
-// THNKS_BENCH_TRANSACTIONS=1000000 measures that size instead. Peak memory is
+// THNKS_BENCH_TRANSACTIONS=1000,1000000 measures those sizes instead. Peak memory is
 // RssAnon of the program, sampled every 20 ms: what it holds itself, without
 // the pages of the state file that the system may drop. The figures that begin
 // with daemon are of one started afterwards on the same state file: until
@@ -42,16 +43,19 @@ func BenchmarkBackfill(b *testing.B) {
 }
 
 // benchSizes are how many gifts to measure with.
-func benchSizes(b *testing.B) []int {
+func benchSizes(b *testing.B) (sizes []int) {
 	text := os.Getenv("THNKS_BENCH_TRANSACTIONS")
 	if text == "" {
 		return []int{10_000, 100_000}
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		b.Fatalf("THNKS_BENCH_TRANSACTIONS: %v", err)
+	for size := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil {
+			b.Fatalf("THNKS_BENCH_TRANSACTIONS: %v", err)
+		}
+		sizes = append(sizes, n)
 	}
-	return []int{n}
+	return sizes
 }
 
 // buildPrograms builds the program and the sandbox, and returns where.

@@ -17,7 +17,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
-	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
 // A moment is when, around a request, the one who makes it is killed.
@@ -26,36 +25,38 @@ type moment int
 const (
 	before moment = iota // before the request has its effect
 	after                // after the effect, and before the answer
-	later                // up to 50 ms after the answer: between requests, in the midst of a commit
+	later                // up to 30 ms after the answer: between requests, in the midst of a commit
 )
 
-// A sniper stands before a handler and calls fire at one request.
+// A sniper stands before handlers and calls fire at one of their requests.
 type sniper struct {
-	http.Handler
 	mu   sync.Mutex
 	left int // requests until it fires; it never does when that is passed already
 	when moment
 	fire func()
 }
 
-func (s *sniper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	s.left--
-	now, when, fire := s.left == 0, s.when, s.fire
-	s.mu.Unlock()
-	switch {
-	case !now:
-		s.Handler.ServeHTTP(w, r)
-		return
-	case when == later:
-		s.Handler.ServeHTTP(w, r)
-		time.AfterFunc(rand.N(50*time.Millisecond), fire)
-		return
-	case when == after:
-		s.Handler.ServeHTTP(httptest.NewRecorder(), r)
-	}
-	fire()
-	panic(http.ErrAbortHandler)
+// guard puts the sniper before a handler.
+func (s *sniper) guard(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.left--
+		now, when, fire := s.left == 0, s.when, s.fire
+		s.mu.Unlock()
+		switch {
+		case !now:
+			h.ServeHTTP(w, r)
+			return
+		case when == later:
+			h.ServeHTTP(w, r)
+			time.AfterFunc(rand.N(30*time.Millisecond), fire)
+			return
+		case when == after:
+			h.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		fire()
+		panic(http.ErrAbortHandler)
+	})
 }
 
 // aim fires at the request of that number from now on; 0 holds fire.
@@ -78,105 +79,137 @@ func fromEnv(t *testing.T, name string, usual int) int {
 	return n
 }
 
-// TestKill kills the real program with SIGKILL in the middle of a backfill,
-// again and again, around requests to both vendors chosen at random, and lets
-// it resume each time. In the end the portal must hold what an undisturbed
-// backfill of the same source makes: nothing missing, nothing doubled, every
-// link made. THNKS_KILLS and THNKS_KILL_TRANSACTIONS make it longer.
+// killsPerPortal lets a backfill be killed at most of its stages, and then
+// rebuilds.
+const killsPerPortal = 12
+
+// A killer kills the backfills of one portal.
+type killer struct {
+	rng   *rand.Rand
+	left  int // kills
+	spree *spree
+}
+
+// A spree counts kills by the stage that the backfill had come to.
+type spree struct {
+	mu    sync.Mutex
+	kills map[stage]int
+}
+
+func (s *spree) add(at stage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kills[at]++
+}
+
+// strike starts a backfill and kills it at a moment chosen at random, unless it
+// ends before or no kills are left. It reports whether the backfill ended well.
+// Either way what is left behind must be sound.
+func (k *killer) strike(t *testing.T, c *prey) (ended bool) {
+	t.Helper()
+	cmd := backfill(c.dir)
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	started := make(chan struct{})
+	fire := func() {
+		<-started
+		_ = cmd.Process.Kill() // it may have ended by itself
+	}
+	c.sniper.aim(0, before, nil)
+	byTime := k.left > 0 && k.rng.IntN(8) == 0
+	if k.left > 0 && !byTime {
+		c.sniper.aim(1+k.rng.IntN(c.reach), moment(k.rng.IntN(3)), fire)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	close(started)
+	if byTime { // on its way to its first request, or soon after
+		time.AfterFunc(rand.N(25*time.Millisecond), fire)
+	}
+	_ = cmd.Wait() // how it ended is in its state
+	at := c.inspect(t)
+	code := cmd.ProcessState.ExitCode()
+	switch {
+	case code < 0:
+		k.left--
+		k.spree.add(at)
+	case status(code) != done && status(code) != quarantined:
+		t.Errorf("a run failed by itself: %v", cmd.ProcessState)
+	}
+	if t.Failed() {
+		t.Fatalf("the run before had said:\n%s", output.Bytes())
+	}
+	return code >= 0
+}
+
+// TestKill kills the real program with SIGKILL in the midst of backfills, around
+// requests to both vendors and at moments chosen at random, and lets it resume
+// each time. Whenever it is dead, its state file must be sound and claim nothing
+// that HubSpot does not hold (see inspect). Whenever a backfill has come to its
+// end, the portal must hold what an undisturbed one of the same source makes:
+// nothing missing, nothing doubled, every link made. Then the state file is
+// lost, and the next backfill, which must rebuild it, is killed in its turn.
+// THNKS_KILLS makes it longer.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	kills := fromEnv(t, "THNKS_KILLS", 12)
-	data := thnksapitest.Data{
-		Seed: 11, N: fromEnv(t, "THNKS_KILL_TRANSACTIONS", 1500), End: time.Now().Truncate(time.Second),
-	}
+	kills := fromEnv(t, "THNKS_KILLS", killsPerPortal)
+	portals := (kills + killsPerPortal - 1) / killsPerPortal
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
 
-	w := newWorld(t, data)
-	hubspotGate, thnksGate := &sniper{Handler: w.portal}, &sniper{Handler: w.thnks}
-	hubspot, thnks := httptest.NewServer(hubspotGate), httptest.NewServer(thnksGate)
-	defer hubspot.Close()
-	defer thnks.Close()
-	dir := t.TempDir()
-	if err := writeConfig(dir, hubspot.URL, thnks.URL); err != nil {
-		t.Fatal(err)
+	end := time.Now().Truncate(time.Second)
+	want := make(map[int]map[string]holding) // by kind
+	for i := range portals {
+		kind := kindOf(i)
+		if want[kind] != nil {
+			continue
+		}
+		c := newPrey(t, kind, end)
+		if !new(killer).strike(t, c) {
+			t.Fatal("the undisturbed backfill did not end")
+		}
+		want[kind] = held(t, c.portal)
 	}
-	// About half of the calls that a backfill takes: the first runs die on the
-	// way, the later ones near the end.
-	calls := 10 + data.N/200
 
-	killed := 0
-	for tries := 0; killed < kills && tries < 3*kills; tries++ {
-		cmd := backfill(dir)
-		var output bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &output, &output
-		started := make(chan struct{})
-		fire := func() {
-			<-started
-			_ = cmd.Process.Kill() // it may have ended by itself
+	s := &spree{kills: make(map[stage]int)}
+	t.Run("portal", func(t *testing.T) {
+		for i := range portals {
+			kind := kindOf(i)
+			k := &killer{
+				rng: rand.New(rand.NewPCG(seed, uint64(i))), spree: s,
+				left: min(killsPerPortal, kills-i*killsPerPortal),
+			}
+			t.Run(strconv.Itoa(i), func(t *testing.T) {
+				t.Parallel()
+				k.chase(t, newPrey(t, kind, end), want[kind])
+			})
 		}
-		hubspotGate.aim(1+rng.IntN(calls), moment(rng.IntN(3)), fire)
-		thnksGate.aim(0, before, nil)
-		if rng.IntN(6) == 0 {
-			hubspotGate.aim(0, before, nil)
-			thnksGate.aim(1+rng.IntN(1+data.N/500), moment(rng.IntN(3)), fire)
+	})
+	t.Logf("killed %d times: %v", kills, s.kills)
+	for _, at := range []stage{atObject, firstWindow, middleWindow, lastWindow, atRebuild} {
+		if kills >= 200 && s.kills[at] == 0 {
+			t.Errorf("no kill was at stage %q", at)
 		}
-		if err := cmd.Start(); err != nil {
+	}
+}
+
+// chase kills backfills of a portal until no kills are left, and compares what
+// each that ends has made.
+func (k *killer) chase(t *testing.T, c *prey, want map[string]holding) {
+	for {
+		for !k.strike(t, c) {
+			// The next one resumes.
+		}
+		c.holds(t, want)
+		if k.left == 0 {
+			return
+		}
+		if err := os.Remove(c.state()); err != nil {
 			t.Fatal(err)
 		}
-		close(started)
-		err := cmd.Wait()
-		switch {
-		case cmd.ProcessState.ExitCode() < 0:
-			killed++
-		case err != nil:
-			t.Fatalf("run %d failed by itself: %v\n%s", tries, err, output.Bytes())
-		}
-		if err == nil {
-			// Done before its turn came: the next one has lost its state file, and
-			// rebuilds it from what is in the portal.
-			if err := os.Remove(filepath.Join(dir, "state", "acme.db")); err != nil {
-				t.Fatal(err)
-			}
-		}
+		c.lost = true
 	}
-	if killed < kills {
-		t.Errorf("killed %d times, want %d", killed, kills)
-	}
-	hubspotGate.aim(0, before, nil)
-	thnksGate.aim(0, before, nil)
-	if out, err := backfill(dir).CombinedOutput(); err != nil {
-		t.Fatalf("the last run failed: %v\n%s", err, out)
-	}
-
-	calm := newWorld(t, data)
-	calmHubSpot, calmThnks := httptest.NewServer(calm.portal), httptest.NewServer(calm.thnks)
-	defer calmHubSpot.Close()
-	defer calmThnks.Close()
-	calmDir := t.TempDir()
-	if err := writeConfig(calmDir, calmHubSpot.URL, calmThnks.URL); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := backfill(calmDir).CombinedOutput(); err != nil {
-		t.Fatalf("the undisturbed backfill failed: %v\n%s", err, out)
-	}
-	if n := calm.portal.Count(sandboxObject); n != data.N {
-		t.Fatalf("the undisturbed backfill made %d records of %d transactions", n, data.N)
-	}
-	want, got := held(t, calm.portal), held(t, w.portal)
-	if len(got) != len(want) {
-		t.Errorf("HubSpot holds %d gifts, want %d", len(got), len(want))
-	}
-	different := 0
-	for id := range want {
-		if diff := cmp.Diff(want[id], got[id]); diff != "" {
-			if different++; different < 4 {
-				t.Errorf("%s differs:\n%s", id, diff)
-			}
-		}
-	}
-	t.Logf("killed %d times; %d gifts, %d different", killed, len(got), different)
 }
 
 // backfill is the program's process, not yet started.
@@ -192,6 +225,7 @@ type holding struct {
 
 // held returns a portal's gifts by transaction id, and fails on doubles.
 func held(t *testing.T, p *hubspottest.Portal) map[string]holding {
+	t.Helper()
 	all := make(map[string]holding)
 	for r := range p.Records(sandboxObject) {
 		id := r.Properties["thnks_transaction_id"]
@@ -211,4 +245,24 @@ func held(t *testing.T, p *hubspottest.Portal) map[string]holding {
 		all[id] = h
 	}
 	return all
+}
+
+// holds compares the portal with what it should hold.
+func (c *prey) holds(t *testing.T, want map[string]holding) {
+	t.Helper()
+	got := held(t, c.portal)
+	if len(got) != len(want) {
+		t.Errorf("HubSpot holds %d gifts, want %d", len(got), len(want))
+	}
+	different := 0
+	for id := range want {
+		if diff := cmp.Diff(want[id], got[id]); diff != "" {
+			if different++; different < 4 {
+				t.Errorf("%s differs:\n%s", id, diff)
+			}
+		}
+	}
+	if different > 0 {
+		t.Errorf("%d gifts differ", different)
+	}
 }

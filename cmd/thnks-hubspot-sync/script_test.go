@@ -39,16 +39,24 @@ const (
 	worldToken = "pat-canary-4711"
 )
 
-// newWorld makes n transactions, most of whose recipients HubSpot knows. What
-// the program and HubSpot say to each other is held against the contract.
+// newWorld makes transactions that one API key sees, most of whose recipients
+// HubSpot knows. What the program and HubSpot say to each other is held against
+// the contract.
 func newWorld(t testing.TB, data thnksapitest.Data) *world {
+	t.Helper()
+	return newWorldOf(t, data, map[string]string{worldKey: ""})
+}
+
+// newWorldOf is newWorld with several API keys, each of which sees the
+// transactions of one sender.
+func newWorldOf(t testing.TB, data thnksapitest.Data, keys map[string]string) *world {
 	t.Helper()
 	w := &world{
 		portal: contract.New(t, hubspottest.Options{
 			Seed: 1, Token: worldToken,
 			Limits: hubspottest.Limits{Burst: 1_000_000}, // clients keep to what the headers say
 		}),
-		thnks: thnksapitest.New(thnksapitest.Options{Keys: map[string]string{worldKey: ""}}),
+		thnks: thnksapitest.New(thnksapitest.Options{Keys: keys}),
 	}
 	w.thnks.Add(thnksapitest.Generate(data)...)
 	w.portal.Populate(data.Addresses(), hubspottest.Population{Seed: 1, Matched: 0.9, WithCompany: 1, DealsPer: 1, OpenDeals: 0.8})
