@@ -14,7 +14,7 @@
 //
 //	_, err := s.Receive(ctx, event)
 //	...
-//	due, err := s.DueEvents(time.Now(), 500)
+//	due, err := s.DueEvents(time.Now(), store.Event{}, 500)
 //	...
 //	err = s.Commit(store.Commit{Gifts: changed, Events: due})
 //

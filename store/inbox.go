@@ -37,9 +37,15 @@ func dueSecond(t time.Time) uint64 {
 // dueKey is the event's entry among those to be worked off, nil for none.
 func dueKey(e *Event) []byte {
 	if e.State == EventPending || e.State == EventWaiting && !e.NextTry.IsZero() {
-		return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, dueSecond(e.NextTry)), e.Seq)
+		return dueFrom(e.NextTry, e.Seq)
 	}
 	return nil
+}
+
+// dueFrom is the entry of what is due then and has that number, and where those
+// that follow it begin.
+func dueFrom(t time.Time, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, dueSecond(t)), seq)
 }
 
 // waitingKeys are the event's entries among those that wait for a transaction.

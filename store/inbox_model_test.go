@@ -163,7 +163,19 @@ func (m *inboxModel) compare(t rapid.TB, s *Store, now time.Time, some EventFilt
 	slices.SortStableFunc(due, func(a, b Event) int { return second(a).Compare(second(b)) })
 	for _, limit := range []int{2, 100} {
 		name := fmt.Sprint("due ", limit)
-		want[name], got[name] = due[:min(limit, len(due))], must[[]Event](t)(s.DueEvents(now, limit))
+		want[name], got[name] = due[:min(limit, len(due))], must[[]Event](t)(s.DueEvents(now, Event{}, limit))
+	}
+	for i, e := range due {
+		name := fmt.Sprint("due behind ", i)
+		want[name], got[name] = due[i+1:], must[[]Event](t)(s.DueEvents(now, e, 100))
+	}
+	next := m.where(func(e Event) bool {
+		return (e.State == EventPending || e.State == EventWaiting) && e.NextTry.After(now)
+	})
+	slices.SortStableFunc(next, func(a, b Event) int { return second(a).Compare(second(b)) })
+	want["next due"], got["next due"] = time.Time{}, must[time.Time](t)(s.NextDue(now))
+	if len(next) > 0 {
+		want["next due"] = next[0].NextTry
 	}
 
 	ids := []string{"T-1", "T-2", "T-3", "", "T\x00", "unknown"}
@@ -191,6 +203,7 @@ func (m *inboxModel) compare(t rapid.TB, s *Store, now time.Time, some EventFilt
 	}
 	want["counts"], got["counts"] = byState, counted
 	want["queued"], got["queued"] = m.queue().Bytes, queued
+	want["load"], got["load"] = max(float64(m.queue().Events)/4, float64(m.queue().Bytes)/30), must[float64](t)(s.InboxLoad())
 	if diff := cmp.Diff(want, got, equal); diff != "" {
 		t.Fatalf("the store differs from the model (-model +store):\n%s", diff)
 	}

@@ -12,8 +12,9 @@ import (
 
 // DueEvents returns up to limit events that are to be worked on now: the
 // pending ones that were never tried, oldest first, then those whose NextTry
-// has come, waiting ones among them, in the order of that.
-func (s *Store) DueEvents(now time.Time, limit int) ([]Event, error) {
+// has come, waiting ones among them, in the order of that. It begins behind
+// after, which an earlier call returned, or with the zero Event at the front.
+func (s *Store) DueEvents(now time.Time, after Event, limit int) ([]Event, error) {
 	var due []Event
 	err := s.view(func(tx *bbolt.Tx) error {
 		b, err := openBuckets(tx)
@@ -22,7 +23,7 @@ func (s *Store) DueEvents(now time.Time, limit int) ([]Event, error) {
 		}
 		end := seqKey(dueSecond(now) + 1)
 		c := b.due.Cursor()
-		for k, v := c.First(); k != nil && bytes.Compare(k, end) < 0 && len(due) < limit; k, v = c.Next() {
+		for k, v := c.Seek(dueFrom(after.NextTry, after.Seq+1)); k != nil && bytes.Compare(k, end) < 0 && len(due) < limit; k, v = c.Next() {
 			if _, err := unseal(k, v); err != nil {
 				return err
 			}
@@ -40,6 +41,32 @@ func (s *Store) DueEvents(now time.Time, limit int) ([]Event, error) {
 		return nil, err
 	}
 	return due, nil
+}
+
+// NextDue returns when the first of the events is to be worked on that are not
+// yet, within a second; zero where there is none.
+func (s *Store) NextDue(now time.Time) (next time.Time, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		b, err := openBuckets(tx)
+		if err != nil {
+			return err
+		}
+		c := b.due.Cursor()
+		for k, v := c.Seek(dueFrom(now, 0)); k != nil && next.IsZero(); k, v = c.Next() {
+			if _, err := unseal(k, v); err != nil {
+				return err
+			}
+			e, err := b.indexed(k[min(8, len(k)):])
+			if err != nil {
+				return err
+			}
+			if e.NextTry.After(now) { // not earlier in this second
+				next = e.NextTry
+			}
+		}
+		return nil
+	})
+	return next, err
 }
 
 // waitingStep is how many events WaitingFor returns of one transaction.
@@ -140,4 +167,12 @@ func (s *Store) EventCounts() (byState map[EventState]int, queued int64, err err
 		c.Events = make(map[EventState]int)
 	}
 	return c.Events, c.Queued, err
+}
+
+// InboxLoad returns which share of what may be queued is queued, of events or
+// of bytes, whichever is more. Near 1, [Store.Receive] refuses new events.
+func (s *Store) InboxLoad() (float64, error) {
+	c, err := s.counts()
+	q := c.queue()
+	return max(float64(q.Events)/float64(s.queueLimit.Events), float64(q.Bytes)/float64(s.queueLimit.Bytes)), err
 }

@@ -130,7 +130,7 @@ func TestManyEvents(t *testing.T) {
 	if done, err := s.Replay(t.Context(), seqs); done != n || err != nil {
 		t.Errorf("replayed %d: %v", done, err)
 	}
-	if due := must[[]Event](t)(s.DueEvents(hookTime, n+1)); len(due) != n {
+	if due := must[[]Event](t)(s.DueEvents(hookTime, Event{}, n+1)); len(due) != n {
 		t.Errorf("%d are due, want %d", len(due), n)
 	}
 	for i := range c.Events {

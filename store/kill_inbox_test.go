@@ -52,7 +52,7 @@ func receiveForEver(path string) error {
 	go func() {
 		for n := 1; ; n++ {
 			c := numbered(n)
-			due, err := s.DueEvents(hookTime, 20)
+			due, err := s.DueEvents(hookTime, Event{}, 20)
 			for _, e := range due {
 				e.State = []EventState{EventApplied, EventWaiting}[e.Seq%2]
 				c.Events = append(c.Events, e)

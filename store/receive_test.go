@@ -32,7 +32,7 @@ func TestReceiveTogether(t *testing.T) {
 			return s.Commit(Commit{Gifts: []plan.Stored{typicalGift(r, n), typicalGift(r, n+1)}})
 		},
 		"worker": func(int) error {
-			due, err := s.DueEvents(hookTime, 50)
+			due, err := s.DueEvents(hookTime, Event{}, 50)
 			for i := range due {
 				due[i].State, due[i].DoneAt = EventApplied, hookTime
 			}

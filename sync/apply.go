@@ -20,7 +20,7 @@ const dueAtOnce = 10_000
 type Applied struct {
 	Done int       // came to their end
 	Held int       // are still due, as a run has their gifts in hand
-	Next time.Time // when the first of those that were put off is due again; zero where none was
+	Next time.Time // of a Chase: when the first event is due that is not yet; zero where there is none
 
 	freed  <-chan struct{} // where some are held: closed when they may be free
 	worked int             // in whatever way, so that they are not due at once again
@@ -49,7 +49,7 @@ func (e *Engine) onEvents(ctx context.Context, work func(*application, context.C
 	if e.Inbox == nil {
 		return Applied{}, nil
 	}
-	a := &application{run: e.newRun(Request{Mode: byEvents})}
+	a := &application{run: e.newRun(Request{Mode: byEvents}), alone: make(map[string]bool)}
 	a.identified = e.trusted.Load()
 	err := a.each(hubspot.Urgent(ctx), work)
 	if a.worked > 0 {
@@ -65,29 +65,41 @@ func (e *Engine) onEvents(ctx context.Context, work func(*application, context.C
 type application struct {
 	*run
 	Applied
+	alone map[string]bool // gifts whose events are tried one by one, as HubSpot refused what they say together
 }
 
+// each goes through all that is due, again for as long as that gets anything
+// done.
 func (a *application) each(ctx context.Context, work func(*application, context.Context, []store.Event) error) error {
 	for ctx.Err() == nil {
-		due, err := a.Inbox.DueEvents(time.Now().UTC(), dueAtOnce)
-		if err != nil || len(due) == 0 {
-			return err
-		}
 		before := a.worked
 		a.Held, a.freed = 0, nil
-		if err := work(a, ctx, due); err != nil {
+		if err := a.sweep(ctx, work); err != nil || a.worked == before {
 			return err
-		}
-		if a.worked == before {
-			return nil
 		}
 		// What has come in meanwhile is gathered like the first: a burst must
 		// not be worked off by the handful.
-		if len(due) < dueAtOnce {
-			if err := pause(ctx, gathering); err != nil {
-				return err
-			}
+		if err := pause(ctx, gathering); err != nil {
+			return err
 		}
+	}
+	return ctx.Err()
+}
+
+// sweep goes once through all that is due, to the end: what is none of this
+// lane's business, however much, must not hide what is.
+func (a *application) sweep(ctx context.Context, work func(*application, context.Context, []store.Event) error) error {
+	now := time.Now().UTC()
+	var last store.Event
+	for ctx.Err() == nil {
+		due, err := a.Inbox.DueEvents(now, last, dueAtOnce)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		if err := work(a, ctx, due); err != nil || len(due) < dueAtOnce {
+			return err
+		}
+		last = due[len(due)-1]
 	}
 	return ctx.Err()
 }
@@ -135,7 +147,7 @@ func (a *application) groups(due []store.Event, chosen func(e *store.Event, know
 			at[id] = g
 			all = append(all, g)
 		}
-		if len(g.events) < commitEvents { // the rest is due again
+		if len(g.events) == 0 || len(g.events) < commitEvents && !a.alone[id] { // the rest is due again
 			g.events = append(g.events, *e)
 			for _, id := range ids {
 				if !slices.Contains(g.ids, id) {
@@ -217,6 +229,7 @@ func (a *application) write(ctx context.Context, b *batch) error {
 	if !ready { // no longer
 		return nil
 	}
+	b.alone = a.alone
 	if err := b.setAside(); err != nil {
 		return err
 	}
@@ -234,6 +247,12 @@ func (a *application) write(ctx context.Context, b *batch) error {
 	})
 	if err != nil {
 		return err
+	}
+	for id := range b.rejected {
+		if left := len(b.told[id]); left > 0 {
+			a.alone[id] = true
+			later += left
+		}
 	}
 	a.Done += n - later
 	a.worked += n

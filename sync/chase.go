@@ -38,10 +38,13 @@ func (e *Engine) Chase(ctx context.Context) (Applied, error) {
 	e.chasing.Lock()
 	defer e.chasing.Unlock()
 	done, err := e.onEvents(ctx, (*application).chaseDue)
-	if err == nil && e.Inbox != nil {
-		err = e.clear(ctx)
+	if err != nil || e.Inbox == nil {
+		return done, err
 	}
-	return done, err
+	if done.Next, err = e.Inbox.NextDue(time.Now().UTC()); err != nil {
+		return done, err
+	}
+	return done, e.clear(ctx)
 }
 
 // clear removes old events, once a day.
@@ -141,17 +144,27 @@ func (a *application) askAll(ctx context.Context, some []*group) ([]answer, erro
 	}
 	var calls errgroup.Group
 	calls.SetLimit(chaseBeside)
+	fell := make([]string, len(some)) // see fallen
 	for i, g := range some {
 		if !allowed {
 			answers[i].reason = reasonNoDetail
 			continue
 		}
 		calls.Go(func() (err error) {
+			defer func() {
+				if v := recover(); v != nil {
+					fell[i] = fallen(v)
+				}
+			}()
 			answers[i], err = a.answer(ctx, g)
 			return err
 		})
 	}
-	return answers, calls.Wait()
+	err = calls.Wait()
+	if i := slices.IndexFunc(fell, func(f string) bool { return f != "" }); i >= 0 {
+		panic(fell[i])
+	}
+	return answers, err
 }
 
 // mayAsk reports whether the portal is fed from the API, so that what that
@@ -161,8 +174,10 @@ func (a *application) mayAsk() (bool, error) {
 	return len(a.Sources) > 0 && (len(fed) == 0 || slices.Contains(fed, feedAPI)), err
 }
 
-// answer asks Thnks for a gift, by all names that it may have.
+// answer asks Thnks for a gift, by all names that it may have. One that Thnks
+// will not even be asked for is none of its own, and keeps no other back.
 func (a *application) answer(ctx context.Context, g *group) (answer, error) {
+	reason := reasonNotFound
 	ids := g.ids
 	if g.known {
 		ids = []string{g.giftID}
@@ -173,6 +188,7 @@ func (a *application) answer(ctx context.Context, g *group) (answer, error) {
 			defer cancel()
 			return a.ask(ctx, id)
 		}()
+		var te *thnksapi.Error
 		switch {
 		case ctx.Err() != nil:
 			return answer{}, ctx.Err()
@@ -180,6 +196,10 @@ func (a *application) answer(ctx context.Context, g *group) (answer, error) {
 			return answer{reason: reasonNoDetail}, nil
 		case isFatal(err):
 			return answer{}, err
+		case errors.As(err, &te) && te.Kind == thnksapi.Unexpected:
+			a.log.Warn("Thnks gives no sense when asked for a transaction that an event is about", "transaction", id, "error", err)
+			reason = reasonNoSense
+			continue
 		case err != nil:
 			a.log.Warn("Thnks could not be asked for a transaction that an event is about; it is tried again", "transaction", id, "error", err)
 			return answer{reason: reasonUnreachable}, nil
@@ -192,20 +212,16 @@ func (a *application) answer(ctx context.Context, g *group) (answer, error) {
 		}
 		return answer{gift: gift, raw: row.Raw}, nil
 	}
-	return answer{reason: reasonNotFound}, nil
+	return answer{reason: reason}, nil
 }
 
-// putOff is [putOff] for events, and notes when the first is due again.
+// putOff is [putOff] for events.
 func (a *application) putOff(events []store.Event, reason string, giveUp bool) []store.Event {
 	off := make([]store.Event, len(events))
 	for i, e := range events {
-		off[i] = putOff(e, reason, giveUp)
-		switch next := off[i].NextTry; {
-		case next.IsZero():
+		if off[i] = putOff(e, reason, giveUp); off[i].State == store.EventRefused {
 			a.Done++
 			a.log.Warn("webhook event given up", "event", e.Seq, "transaction", e.TransactionID, "reason", reason)
-		case a.Next.IsZero() || next.Before(a.Next):
-			a.Next = next
 		}
 	}
 	return off

@@ -26,6 +26,7 @@ const (
 	checkThnksTLS     = "thnks tls"
 	checkClock        = "clock"      // ours against both servers'
 	checkQuarantine   = "quarantine" // what waits in it
+	checkEvents       = "events"     // webhook events, where any came: what waits, and room for more
 	checkState        = "state file" // whether it is sound
 	checkDisk         = "disk"       // room for it to grow
 	checkSenders      = "senders"    // those whom no owner in HubSpot stands for

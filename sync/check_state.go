@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 )
 
@@ -20,6 +21,8 @@ const (
 	listedSenders = 20
 	listedGifts   = 5
 	maxSenders    = 10_000 // that are told apart, so that memory is bounded
+
+	eventsFail = 0.8 // of the room for events
 
 	diskWarn = 1 << 30  // bytes free
 	diskFail = 64 << 20 // bytes free
@@ -35,9 +38,16 @@ type stateFile interface {
 	Space() (size, free int64, err error)
 }
 
+// An eventFile is what an inbox that is a file says of itself.
+type eventFile interface {
+	EventCounts() (map[store.EventState]int, int64, error)
+	InboxLoad() (float64, error)
+}
+
 // state examines what is on our side: the journal and its file.
 func (x *examination) state(ctx context.Context) {
 	x.quarantine(ctx)
+	x.events(ctx)
 	x.file(ctx)
 	if x.barred != "" {
 		x.skip(x.barred, checkSenders, checkJournal)
@@ -149,6 +159,35 @@ func (x *examination) quarantine(ctx context.Context) {
 	}
 	x.find(checkQuarantine, level, count(n, "record waits", "records wait")+": "+strings.Join(each, ", "),
 		"`quarantine list` says why; mend it in HubSpot or Thnks, then `quarantine retry`")
+}
+
+// events examines the webhook events, where any came.
+func (x *examination) events(ctx context.Context) {
+	inbox, ok := x.Inbox.(eventFile)
+	if !ok {
+		return
+	}
+	n, _, err := inbox.EventCounts()
+	var load float64
+	if err == nil {
+		load, err = inbox.InboxLoad()
+	}
+	if err != nil {
+		x.trouble(ctx, checkEvents, err)
+		return
+	}
+	pending, waiting, refused := n[store.EventPending], n[store.EventWaiting], n[store.EventRefused]
+	what := fmt.Sprintf("%d to be worked off, %d wait for their transactions, %d refused", pending, waiting, refused)
+	switch {
+	case len(n) == 0:
+	case load > eventsFail:
+		x.find(checkEvents, Fail, fmt.Sprintf("%s: %.0f %% of the room for them is taken", what, 100*load),
+			"mend what else fails here, which holds them up; `events list --state waiting` says why those wait; when it is full, senders are told to come again")
+	case waiting+refused > 0:
+		x.find(checkEvents, Warn, what, "`events list --state waiting` and `--state refused` say why; `events replay` has them worked on again")
+	default:
+		x.ok(checkEvents, "%s", what)
+	}
 }
 
 // file examines the state file and the disk that it is on.

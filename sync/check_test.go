@@ -16,6 +16,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -223,6 +224,21 @@ func TestCheck(t *testing.T) {
 			bad: some(Fail, checkQuarantine), check: checkQuarantine, says: []string{"1 schema_problem"},
 		},
 		{
+			name: "events come and go", spoil: func(w *world) { w.keep(event("T-01", plan.Opened)) },
+			bad: some(OK, checkEvents), check: checkEvents, says: []string{"1 to be worked off, 0 wait"},
+		},
+		{
+			name: "events were refused", spoil: func(w *world) { w.keep(store.Event{Effect: store.EffectUnknown}) },
+			bad: some(Warn, checkEvents), check: checkEvents, says: []string{"1 refused", "events list", "events replay"},
+		},
+		{
+			name: "events pile up", spoil: func(w *world) {
+				w.keep(event("T-01", plan.Opened))
+				w.cfg = func(c *Config) { c.Inbox = laden{c.Inbox.(*store.Store)} }
+			},
+			bad: some(Fail, checkEvents), check: checkEvents, says: []string{"90 % of the room"},
+		},
+		{
 			name: "a record deleted", spoil: func(w *world) { w.portal.Archive("thnks", w.record("T-07")) },
 			bad: some(Warn, checkJournal), check: checkJournal, says: []string{"29 of 30", "deleted or merged: T-07", "--restore", "--reassociate=all"},
 		},
@@ -273,6 +289,19 @@ func (m lines) and(l Level, checks ...string) lines {
 	}
 	return m
 }
+
+// keep puts events into the inbox.
+func (w *world) keep(e store.Event) {
+	st := w.open()
+	defer st.Close()
+	e.Dialect, e.Key, e.ReceivedAt = "gift-events", "key", time.Now().UTC()
+	w.receive(st, e)
+}
+
+// A laden inbox is nearly full.
+type laden struct{ *store.Store }
+
+func (laden) InboxLoad() (float64, error) { return 0.9, nil }
 
 // jail puts a record of each class into quarantine.
 func (w *world) jail(classes ...string) {

@@ -88,7 +88,8 @@ type Journal interface {
 // Inbox holds the webhook events of a portal. [*store.Store] is one. What
 // became of them goes into the journal, by Commit.
 type Inbox interface {
-	DueEvents(now time.Time, limit int) ([]store.Event, error)
+	DueEvents(now time.Time, after store.Event, limit int) ([]store.Event, error)
+	NextDue(now time.Time) (time.Time, error)
 	WaitingFor(ids []string) (map[string][]store.Event, error)
 	Expire(ctx context.Context, now time.Time) (int, error)
 }

@@ -66,6 +66,7 @@ func (l *Loop) follow(ctx context.Context, lane *lane) {
 			due = time.After(time.Until(done.Next))
 		}
 		switch {
+		case errors.Is(err, errNotNow):
 		case err == nil:
 			if rest > 0 {
 				l.log.Info("webhook events are applied again")
@@ -83,19 +84,25 @@ func (l *Loop) follow(ctx context.Context, lane *lane) {
 	}
 }
 
+// errNotNow says that events cannot be worked off until something has ended,
+// whose end [Loop.Events] follows.
+var errNotNow = errors.New("not now")
+
 // applyOnce works a lane's events off that are due now. A portal that needs a
 // person is left alone.
 func (l *Loop) applyOnce(ctx context.Context, lane *lane) (done Applied, err error) {
 	if !l.ready() {
-		return Applied{}, nil
+		return Applied{}, errNotNow
 	}
 	e, release, err := l.engineBeside()
 	switch {
 	case err != nil && (isFatal(err) || l.cfg.NeedsPerson(err)):
 		l.judge(fmt.Errorf("portal %s: %w", l.cfg.Portal, err), true)
-		return Applied{}, nil // tried again once the portal is well
-	case e == nil:
+		return Applied{}, errNotNow
+	case err != nil:
 		return Applied{}, err
+	case e == nil:
+		return Applied{}, errNotNow
 	}
 	defer release()
 	defer func() {
@@ -109,7 +116,7 @@ func (l *Loop) applyOnce(ctx context.Context, lane *lane) (done Applied, err err
 	if isFatal(err) {
 		l.forget(e)
 		l.judge(err, true)
-		return done, nil
+		return done, errNotNow
 	}
 	return done, err
 }
@@ -168,6 +175,9 @@ func (l *Loop) use() (*Engine, func(), error) {
 		defer l.mu.Unlock()
 		l.users--
 		l.changed.Broadcast()
+		if l.users == 0 && l.engine == nil {
+			l.Events() // which may have waited for this one's end
+		}
 	}, nil
 }
 

@@ -3,6 +3,7 @@ package sync
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,5 +191,39 @@ func TestEventsBeforeTheStart(t *testing.T) {
 				t.Errorf("%d: status %s", n, got)
 			}
 		}
+	})
+}
+
+// TestEventsOfALostEngine: where the engine has to be opened anew and a run goes
+// on with the one before, events are applied as soon as that has ended.
+func TestEventsOfALostEngine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@daily")
+		defer d.start()()
+		time.Sleep(10 * time.Minute)
+		var panicked atomic.Bool
+		d.set(func() {
+			d.commit = func(j Journal, c store.Commit) error {
+				if len(c.Events) > 0 && panicked.CompareAndSwap(false, true) {
+					panic("a defect")
+				}
+				return slow(20*time.Second)(j, c)
+			}
+		})
+		d.touchAll()
+		go func() {
+			if _, err := d.loop.Do(t.Context(), Request{Mode: Backfill}, Watcher{}); err != nil {
+				t.Error(err)
+			}
+		}()
+		time.Sleep(time.Second)
+		d.webhook(transaction(20), plan.Refunded)
+		time.Sleep(10 * time.Second)
+		if doing := d.loop.Status().Doing; !panicked.Load() || doing != Backfill {
+			t.Errorf("after the panic: panicked %v, doing %q", panicked.Load(), doing)
+		}
+		time.Sleep(10 * time.Minute)
+		d.wantStates(d.st, store.EventApplied)
 	})
 }

@@ -108,6 +108,7 @@ type batch struct {
 	fresh       map[string]bool                     // gifts whose record was made a moment ago, so that nobody has touched it
 	told        map[string][]told                   // what events say of the gifts, by transaction id
 	rejected    map[string]store.Quarantined        // gifts of events alone that HubSpot refused
+	alone       map[string]bool                     // gifts that are told one event at a time
 	calls       []*hubspot.Call                     // that wrote, in order
 	entries     map[*hubspot.Call]*store.AuditEntry // of calls
 }

@@ -99,8 +99,10 @@ func (b *batch) hear() error {
 			}
 			heard[e.Seq] = true
 			all := eventIDs(&e)
-			i := slices.IndexFunc(all, func(id string) bool { return in[id] })
-			b.tell(all[i], told{Event: e, again: !e.Signed}, e.Signed)
+			id := all[slices.IndexFunc(all, func(id string) bool { return in[id] })]
+			if !b.alone[id] {
+				b.tell(id, told{Event: e, again: !e.Signed}, e.Signed)
+			}
 		}
 	}
 	return nil
@@ -138,11 +140,15 @@ func (b *batch) settle(s plan.Stored) []store.Event {
 }
 
 // dismiss ends the events that change nothing: those about gifts whose record
-// people deleted, and those that HubSpot refused.
+// people deleted, and those that HubSpot refused. Of several that it refused
+// together one may be at fault, so that they stay due.
 func (b *batch) dismiss() []store.Event {
 	var events []store.Event
 	for id, all := range b.told {
 		q, rejected := b.rejected[id]
+		if rejected && len(all) > 1 && !b.alone[id] {
+			continue
+		}
 		for _, t := range all {
 			switch {
 			case rejected:
@@ -186,6 +192,7 @@ const (
 	reasonNotFound    = "Thnks does not show the transaction"
 	reasonNoDetail    = "the Thnks API has no call for a single transaction: the event waits for it to be listed"
 	reasonUnreadable  = "what Thnks shows of the transaction cannot be read"
+	reasonNoSense     = "Thnks gives no sense when asked for the transaction; the log has its answer"
 	reasonUnreachable = "Thnks could not be asked for the transaction"
 )
 

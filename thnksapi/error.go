@@ -17,7 +17,7 @@ const (
 	Transient  Kind = iota + 1 // network or 5xx: retries are used up, a later run may succeed
 	Limited                    // 429 that asks for a long wait, or outlasted its retries; see Until
 	KeyRefused                 // 401 or 403: the API key is not accepted
-	NotFound                   // 404: there is no such transaction
+	NotFound                   // 403, 404 or 410 for one transaction: there is none, or none that the key may see
 	Stale                      // the cursor is not accepted any more: begin the listing anew
 	Unexpected                 // an answer that makes no sense under the dialect
 )
@@ -76,6 +76,10 @@ func (e *Error) Unwrap() error { return e.Err }
 func statusError(status int, path string, detail, resumed bool) *Error {
 	e := &Error{Kind: Unexpected, Status: status, Path: path}
 	switch {
+	case detail && (status == http.StatusNotFound || status == http.StatusForbidden || status == http.StatusGone):
+		// That the key is good for others, a listing tells.
+		e.Kind = NotFound
+		e.Problem = "no such transaction, or not one that this key sees"
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		e.Kind = KeyRefused
 		e.Problem = "the API key was refused: check api_key_file, and dialect.auth if the account's API wants the key in another form"
@@ -85,9 +89,6 @@ func statusError(status int, path string, detail, resumed bool) *Error {
 	case status == http.StatusRequestTimeout || status >= 500:
 		e.Kind = Transient
 		e.Problem = "the source is not well: the next run goes on where this one stopped"
-	case status == http.StatusNotFound && detail:
-		e.Kind = NotFound
-		e.Problem = "no such transaction, or not one that this key sees"
 	case status >= 300 && status < 400:
 		e.Problem = "a redirect, which is never followed: check base_url and the dialect's paths"
 	case resumed && (status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusGone || status == http.StatusUnprocessableEntity):

@@ -205,6 +205,13 @@ func TestTransaction(t *testing.T) {
 	}
 	_, err := c.Transaction(t.Context(), "T-000002")
 	wantKind(t, err, thnksapi.NotFound)
+	for status, kind := range map[int]thnksapi.Kind{401: thnksapi.KeyRefused, 403: thnksapi.NotFound, 410: thnksapi.NotFound, 400: thnksapi.Unexpected} {
+		s.ClearFaults()
+		s.Fault(thnksapitest.Fault{Path: "/T-000001", Status: status})
+		_, err := c.Transaction(t.Context(), "T-000001")
+		wantKind(t, err, kind)
+	}
+	s.ClearFaults()
 
 	_, err = newClient(t, s, func(d *thnksapi.Dialect) { d.DetailPath = "" }).Transaction(t.Context(), "T-000001")
 	if !errors.Is(err, thnksapi.ErrNoDetail) {

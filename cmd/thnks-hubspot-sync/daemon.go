@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/store"
@@ -32,8 +33,15 @@ type kept struct {
 
 	mu      sync.Mutex
 	journal *store.Store // once opened, held until the daemon ends or it breaks
+	denied  error        // why it could not be opened the last time; nil where it was
+	tried   time.Time    // when that was
 	open    *portal      // the clients and the engine over it
 }
+
+// tryAgain is how long after a failure a state file is not tried again. It is
+// tried for 3 s where another process holds it, and were each event to wait for
+// that in turn, those of one portal would soon take up all connections.
+const tryAgain = 5 * time.Second
 
 func (s *session) newDaemon() (*daemon, error) {
 	schedule, err := configs.ParseSchedule(s.cfg.Schedule)
@@ -112,14 +120,15 @@ func (k *kept) state() (*store.Store, error) {
 			k.journal = nil
 		}
 	}
-	if k.journal == nil {
-		j, err := k.s.openState(k.cfg.Name, true)
-		if err != nil {
-			return nil, err
-		}
-		k.journal = j
+	if k.journal != nil {
+		return k.journal, nil
 	}
-	return k.journal, nil
+	if k.denied != nil && time.Since(k.tried) < tryAgain {
+		return nil, k.denied
+	}
+	k.journal, k.denied = k.s.openState(k.cfg.Name, true)
+	k.tried = time.Now()
+	return k.journal, k.denied
 }
 
 func (k *kept) close() {

@@ -48,7 +48,7 @@ func (d *daemon) public(s *session) (http.Handler, error) {
 		return nil, err
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if down[r.URL.Path] {
+		if down[r.URL.EscapedPath()] {
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Retry-After", "300")
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -104,6 +104,9 @@ func (i inbox) Receive(ctx context.Context, e webhook.Event) (duplicate bool, er
 		return false, err
 	}
 	receipts, err := j.Receive(ctx, i.event(e))
+	// With an error, too: where ctx ended, it may have been kept all the same,
+	// and what the sender repeats is no news then.
+	i.k.loop.Events()
 	var full *store.FullError
 	switch {
 	case errors.Is(err, store.ErrInboxFull), errors.As(err, &full):
@@ -111,11 +114,7 @@ func (i inbox) Receive(ctx context.Context, e webhook.Event) (duplicate bool, er
 	case err != nil:
 		return false, err
 	}
-	duplicate = receipts[0].DuplicateOf != 0
-	if !duplicate {
-		i.k.loop.Events()
-	}
-	return duplicate, nil
+	return receipts[0].DuplicateOf != 0, nil
 }
 
 // event is a delivery as the state file keeps it.

@@ -148,6 +148,7 @@ func TestNotUnderstood(t *testing.T) {
 		{"no note", payload("thank-you-note-created", `"giftId":"g-1","thankYouNote":" \n"`), "note"},
 		{"no time", strings.Replace(opened, "triggeredAt", "at", 1), "when"},
 		{"no time at all", strings.Replace(opened, "2025-01-15T14:44:00.138Z", "0001-01-01T00:00:00Z", 1), "RFC 3339"},
+		{"a time that stands for none", strings.Replace(opened, "2025-01-15T14:44:00.138Z", "1970-01-01T00:00:00Z", 1), "before 2000"},
 		{"time without zone", strings.Replace(opened, "138Z", "138", 1), "RFC 3339"},
 		{"time is a number", strings.Replace(opened, `"2025-01-15T14:44:00.138Z"`, `1736952240`, 1), "RFC 3339"},
 		{"time to come", strings.Replace(opened, "2025-01-15T14:44:00.138Z", soon, 1), "to come"},

@@ -115,7 +115,7 @@ func (h *Hooks) route(r *http.Request) (*Source, *answer) {
 	if r.Method != http.MethodPost {
 		return nil, &answer{code: http.StatusMethodNotAllowed, err: "only POST is answered here"}
 	}
-	s, ok := h.sources[r.URL.Path]
+	s, ok := h.sources[r.URL.EscapedPath()] // as it came, so that a proxy's rules and ours see one path
 	switch {
 	case !ok:
 		return nil, &answer{code: http.StatusNotFound, err: "not found"}

@@ -57,6 +57,7 @@ func TestRefuses(t *testing.T) {
 		{"method before path", func(r *http.Request) { r.Method, r.URL.Path = http.MethodPut, "/webhooks/nobody/gift-events" }, 405},
 		{"other portal", func(r *http.Request) { r.URL.Path = "/webhooks/nobody/gift-events" }, 404},
 		{"other dialect", func(r *http.Request) { r.URL.Path = "/webhooks/standard/gift-event" }, 404},
+		{"an escaped path", func(r *http.Request) { r.URL.RawPath = strings.Replace(r.URL.Path, "/gift", "%2Fgift", 1) }, 404},
 		{"no portal", func(r *http.Request) { r.URL.Path = "/webhooks//gift-events" }, 404},
 		{"portal in other case", func(r *http.Request) { r.URL.Path = "/webhooks/Standard/gift-events" }, 404},
 		{"slash behind", func(r *http.Request) { r.URL.Path += "/" }, 404},

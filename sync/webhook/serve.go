@@ -24,16 +24,17 @@ const (
 	requestTime = 10 * time.Second // header and body
 	answerTime  = 10 * time.Second
 	idleTime    = 30 * time.Second
-	stopTime    = 10 * time.Second // what is under way may take this long when the server stops
-	maxHeader   = 16 << 10         // bytes
+	stopTime    = readTime + storeTime // what is under way may take this long when the server stops
+	maxHeader   = 16 << 10             // bytes
 	maxConns    = 2048
 	maxPerPeer  = 64  // connections of one address
 	maxPerConn  = 100 // requests on one connection
 )
 
 // Serve answers requests on l with h until ctx ends, then lets those under way
-// finish for at most 10 s. It returns nil after such an end. It speaks HTTP/1
-// only: a proxy in front may speak what it likes.
+// finish for at most 8 s, which is what a good one may take. It returns nil
+// after such an end. It speaks HTTP/1 only: a proxy in front may speak what it
+// likes.
 //
 // It takes 2,048 connections, and 64 of one address. Trusted proxies and
 // loopback peers are not counted by address, since they stand for others;
