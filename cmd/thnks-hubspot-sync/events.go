@@ -107,8 +107,11 @@ func printEvents(w io.Writer, l giftsync.EventList) {
 		if e.TransactionID != "" {
 			line += "  " + e.TransactionID
 		}
-		if e.Status != "" {
+		switch {
+		case e.Status != "" && e.Signed:
 			line += " → " + string(e.Status)
+		case !e.Signed:
+			line += " (a hint to ask Thnks)"
 		}
 		if e.DuplicateOf != 0 {
 			line += fmt.Sprintf("  of %d", e.DuplicateOf)

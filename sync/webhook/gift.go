@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ const kindTest = "test"
 const (
 	maxID     = 255 // of a gift; the journal takes no longer ones
 	maxParcel = 64  // of the sender's word for where a parcel is
+	maxType   = 64  // of a type that a reason quotes
 )
 
 // catalogue holds, for the current name of each type, what an event of it
@@ -74,11 +76,11 @@ func giftEvent(s *Source, e *Event) {
 			e.Kind, e.Effect = kindTest, Listed
 			return
 		}
-		e.unknown("the event's type is not known")
+		e.unknown(unknownType(name))
 		return
 	}
 	e.Kind = name
-	if id := data.text("giftId"); usableID(id) {
+	if id := data.id("giftId"); usableID(id) {
 		e.GiftID = id
 	} else if id != "" {
 		e.unknown("the gift's id is too long or has characters that no id has")
@@ -89,7 +91,7 @@ func giftEvent(s *Source, e *Event) {
 		e.unknown(reason)
 		return
 	}
-	if s.CompanyID != "" && data.text("companyId") != s.CompanyID {
+	if s.CompanyID != "" && data.id("companyId") != s.CompanyID {
 		e.unknown("the event is not of the company that company_id names")
 		return
 	}
@@ -99,6 +101,19 @@ func giftEvent(s *Source, e *Event) {
 	}
 	if reason := e.complete(); reason != "" {
 		e.unknown(reason)
+	}
+}
+
+// unknownType says that a type is not in the catalogue, and which where it is
+// a plain word: what senders write elsewhere may be about people.
+func unknownType(name string) string {
+	switch {
+	case name == "":
+		return "the event names no type in webhookData.eventType"
+	case len(name) <= maxType && !strings.ContainsFunc(name, strangeInWord):
+		return fmt.Sprintf("the event's type %q is not known", name)
+	default:
+		return "the event's type is not known"
 	}
 }
 
@@ -157,8 +172,7 @@ func readDelivered(e *Event, _ object) string {
 // catalogue lists.
 func readParcel(e *Event, data object) string {
 	word := data.text("deliveryStatus")
-	strange := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_' }
-	if word == "" || len(word) > maxParcel || strings.ContainsFunc(word, strange) {
+	if word == "" || len(word) > maxParcel || strings.ContainsFunc(word, strangeInWord) {
 		return "the parcel's status is not a word"
 	}
 	e.Effect, e.ParcelStatus, e.ParcelAt = Detail, word, e.At
@@ -166,6 +180,10 @@ func readParcel(e *Event, data object) string {
 		e.ParcelAt = at
 	}
 	return ""
+}
+
+func strangeInWord(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_'
 }
 
 func readNote(e *Event, data object) string {
@@ -187,7 +205,7 @@ func readNothing(e *Event, _ object) string {
 func named(metadata object, keys []string) map[string]string {
 	var found map[string]string
 	for _, key := range keys {
-		if id := metadata.text(key); usableID(id) {
+		if id := metadata.id(key); usableID(id) {
 			if found == nil {
 				found = make(map[string]string)
 			}

@@ -131,11 +131,13 @@ func TestNotUnderstood(t *testing.T) {
 		{"key in other case", status(`"GIFTID":"g-1","status":"opened"`), "names no gift"},
 		{"no envelope", `{"giftId":"g-1","status":"opened"}`, "type"},
 		{"envelope of another form", `{"webhookData":[],"eventData":"x"}`, "type"},
-		{"no type", strings.Replace(opened, "eventType", "type", 1), "type"},
-		{"other type", payload("gift-exploded", `"giftId":"g-1"`), "type"},
+		{"no type", strings.Replace(opened, "eventType", "type", 1), "names no type"},
+		{"other type", payload("gift-exploded", `"giftId":"g-1"`), `type "gift-exploded" is not known`},
+		{"a type that is no word", payload("g-1 was eaten", `"giftId":"g-1"`), "type is not known"},
 		{"type in other case", payload("Gift-Status-Changed", `"giftId":"g-1","status":"opened"`), "type"},
 		{"no gift", status(`"status":"opened"`), "names no gift"},
-		{"gift is a number", status(`"giftId":7,"status":"opened"`), "names no gift"},
+		{"gift is a fraction", status(`"giftId":7.5,"status":"opened"`), "names no gift"},
+		{"gift is a power", status(`"giftId":7e5,"status":"opened"`), "names no gift"},
 		{"gift is long", status(`"giftId":"` + strings.Repeat("g", 256) + `","status":"opened"`), "id"},
 		{"gift with NUL", status(`"giftId":"g\u0000","status":"opened"`), "id"},
 		{"gift with half a surrogate", status(`"giftId":"g\ud800","status":"opened"`), "id"},
@@ -160,6 +162,20 @@ func TestNotUnderstood(t *testing.T) {
 		if strings.Contains(e.Reason, "g-1") || strings.Contains(e.Reason, "eaten") {
 			t.Errorf("%s: the reason quotes the body: %s", tt.name, e.Reason)
 		}
+	}
+}
+
+// TestIDsOfDigits: an id is the same as a number and as text.
+func TestIDsOfDigits(t *testing.T) {
+	t.Parallel()
+	source := webhook.Source{CompanyID: "42", MetadataKeys: []string{"order"}}
+	body := payload("gift-status-changed", `"giftId":12345678901234567890,"companyId":42,"metadata":{"order":7},"status":"opened"`)
+	e := understand(t, source, body)
+	if e.GiftID != "12345678901234567890" || e.Metadata["order"] != "7" || e.Status != plan.Opened {
+		t.Errorf("gift %q, metadata %v, status %q (%s)", e.GiftID, e.Metadata, e.Status, e.Reason)
+	}
+	if e := understand(t, source, strings.Replace(body, `:42`, `:43`, 1)); e.Effect != webhook.Unknown {
+		t.Errorf("another company's event is a %s", e.Effect)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -60,6 +61,15 @@ func (o object) object(name string) object {
 func (o object) text(name string) string {
 	v, _ := o[name].(string)
 	return v
+}
+
+// id returns the id of that name, "" when there is none. Senders write those
+// that have digits alone as numbers, too.
+func (o object) id(name string) string {
+	if n, ok := o[name].(json.Number); ok && !strings.ContainsAny(n.String(), ".eE-") {
+		return n.String()
+	}
+	return o.text(name)
 }
 
 // A reader reads values that are known to be valid JSON.
