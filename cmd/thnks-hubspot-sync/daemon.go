@@ -38,9 +38,10 @@ type kept struct {
 	open    *portal      // the clients and the engine over it
 }
 
-// tryAgain is how long after a failure a state file is not tried again. It is
-// tried for 3 s where another process holds it, and were each event to wait for
-// that in turn, those of one portal would soon take up all connections.
+// tryAgain is how long after a failure a state file is not tried again for the
+// sake of an event. It is tried for 3 s where another process holds it, and were
+// each event to wait for that in turn, those of one portal would soon take up
+// all connections.
 const tryAgain = 5 * time.Second
 
 func (s *session) newDaemon() (*daemon, error) {
@@ -114,20 +115,31 @@ func (k *kept) connect(progress func(giftsync.Progress)) (*giftsync.Engine, erro
 func (k *kept) state() (*store.Store, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return k.opened()
+}
+
+// stateForEvents is state for the many who must not wait for it in turn.
+func (k *kept) stateForEvents() (*store.Store, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.denied != nil && time.Since(k.tried) < tryAgain {
+		return nil, k.denied
+	}
+	return k.opened()
+}
+
+// opened is called with mu held.
+func (k *kept) opened() (*store.Store, error) {
 	if k.journal != nil {
 		if _, err := k.journal.Count(); err != nil {
 			_ = k.journal.Close() // what is to be said is said by opening it
 			k.journal = nil
 		}
 	}
-	if k.journal != nil {
-		return k.journal, nil
+	if k.journal == nil {
+		k.journal, k.denied = k.s.openState(k.cfg.Name, true)
+		k.tried = time.Now()
 	}
-	if k.denied != nil && time.Since(k.tried) < tryAgain {
-		return nil, k.denied
-	}
-	k.journal, k.denied = k.s.openState(k.cfg.Name, true)
-	k.tried = time.Now()
 	return k.journal, k.denied
 }
 

@@ -99,7 +99,7 @@ type inbox struct {
 
 // Receive implements [webhook.Inbox].
 func (i inbox) Receive(ctx context.Context, e webhook.Event) (duplicate bool, err error) {
-	j, err := i.k.state()
+	j, err := i.k.stateForEvents()
 	if err != nil {
 		return false, err
 	}

@@ -22,20 +22,25 @@ func TestHeldStateFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer held.Close()
-	_, first := k.state()
+	_, first := k.stateForEvents()
 	var locked *store.LockedError
 	if !errors.As(first, &locked) {
 		t.Fatalf("opened: %v", first)
 	}
-	if _, again := k.state(); again != first {
+	if _, again := k.stateForEvents(); again != first {
 		t.Errorf("it was tried again at once: %v", again)
 	}
 	if err := held.Close(); err != nil {
 		t.Fatal(err)
 	}
-	k.tried = k.tried.Add(-tryAgain)
+	if _, again := k.stateForEvents(); again != first {
+		t.Errorf("an event tried it again at once: %v", again)
+	}
 	if _, err := k.state(); err != nil {
 		t.Errorf("it is free: %v", err)
+	}
+	if _, err := k.stateForEvents(); err != nil {
+		t.Errorf("it is open: %v", err)
 	}
 	k.close()
 }
