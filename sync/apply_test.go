@@ -219,6 +219,38 @@ func TestUnknownTransactions(t *testing.T) {
 	})
 }
 
+// TestEventsOfQuarantinedGifts: an event may be the first to tell of a gift
+// that HubSpot then refuses. It waits with the gift, and goes with it.
+func TestEventsOfQuarantinedGifts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := quietWorld(t, 5)
+		w.must(Backfill)
+		st := w.open()
+		defer st.Close()
+		e := w.engine(st)
+		tx := thnksapitest.Generate(thnksapitest.Data{Seed: 6, N: 8, Recipients: 3})[7]
+		tx.Status, tx.Times, tx.UpdatedAt = "Sent", thnksapitest.Times{Sent: time.Now()}, time.Now()
+		tx.Gift.Type = ""
+		w.thnks.Add(tx)
+		w.portal.AddConditionalRule("thnks", "status", "opened", "gift_type")
+		w.receive(st, event(tx.ID, plan.Opened))
+		w.work(e)
+		w.wantStates(st, store.EventWaiting)
+		if n, err := st.QuarantineCount(); n != 1 || err != nil {
+			t.Fatalf("%d in quarantine (%v), want the gift", n, err)
+		}
+		w.portal.ClearRules()
+		if _, err := e.Run(t.Context(), Request{Mode: Retry}); err != nil {
+			t.Fatal(err)
+		}
+		w.wantStates(st, store.EventApplied)
+		if got := w.property(tx.ID, "status"); got != "opened" {
+			t.Errorf("status %s, want what the event said", got)
+		}
+	})
+}
+
 // TestEventsBeforeTheirGift: events that come before the first backfill, or
 // before their transaction is listed, are applied with the window that brings
 // it.

@@ -11,6 +11,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
@@ -139,6 +140,18 @@ func TestObjectRefusals(t *testing.T) {
 				w.portal.Fault(hubspottest.Fault{Status: 401, Count: -1})
 			},
 			says: []string{"does not accept the token", "token_file"},
+		},
+		{
+			name: "an object like the one that a run was to create, with a key that is not unique",
+			spoil: func(w *world) {
+				st := w.open()
+				defer st.Close()
+				if err := st.Commit(store.Commit{Meta: meta(metaCreating, "thnks")}); err != nil {
+					w.t.Fatal(err)
+				}
+				w.portal.AddForeignSchema("thnks", textProperty(keyProperty))
+			},
+			says: []string{"no longer unique"},
 		},
 		{
 			name:  "another account's token",

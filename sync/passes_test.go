@@ -1,7 +1,9 @@
 package sync
 
 import (
+	"bytes"
 	"context"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,13 +137,17 @@ func TestDryRunWritesNothing(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 7, N: 200, Recipients: 50}), 0.8)
 		dry := func() Report {
-			before := w.portal.Snapshot()
+			w.open().Close() // makes the state file
+			before, journal := w.portal.Snapshot(), w.file()
 			rep, err := w.run(context.Background(), Request{Mode: Backfill, DryRun: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !sameSnapshot(before, w.portal.Snapshot()) {
 				t.Error("a dry run changed the portal")
+			}
+			if !bytes.Equal(journal, w.file()) {
+				t.Error("a dry run changed the state file")
 			}
 			return rep
 		}
@@ -164,6 +170,16 @@ func TestDryRunWritesNothing(t *testing.T) {
 			t.Errorf("created %d, unchanged %d, updated %d; want all 200 found", rep.Created, rep.Unchanged, rep.Updated)
 		}
 	})
+}
+
+// file returns what is in the state file.
+func (w *world) file() []byte {
+	w.t.Helper()
+	data, err := os.ReadFile(w.path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return data
 }
 
 // TestFutureStampDoesNotPoisonTheWatermark: one row from the year 2100 must

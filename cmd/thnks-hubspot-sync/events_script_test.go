@@ -20,14 +20,17 @@ import (
 // worldHookSecret is the secret by which the world's Thnks signs.
 const worldHookSecret = "whsec_Y2FuYXJ5LTQ3MTEtY2FuYXJ5LTQ3MTEtY2FuYXJ5"
 
-// event [-forged] [-twice] [-portal=NAME] STATUS ID REACHED sends the daemon
-// the event that a gift has reached a status, and checks the answer's status.
+// event [-forged] [-twice] [-portal=NAME] [-order=NUMBER] STATUS ID REACHED
+// sends the daemon the event that a gift has reached a status, and checks the
+// answer's status.
 func event(ts *testscript.TestScript, _ bool, args []string) {
-	portal, secret, times := "acme", worldHookSecret, 1
+	portal, order, secret, times := "acme", "", worldHookSecret, 1
 	for strings.HasPrefix(args[0], "-") {
 		switch flag, value, _ := strings.Cut(args[0], "="); flag {
 		case "-portal":
 			portal = value
+		case "-order":
+			order = value
 		case "-twice":
 			times = 2
 		case "-forged":
@@ -37,7 +40,9 @@ func event(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	url, at := "http://"+ts.Getenv("LISTEN")+"/webhooks/"+portal+"/gift-events", time.Now().UTC()
 	for range times {
-		status, err := sendEvent(url, secret, args[1], args[2], at)
+		e := statusChange(args[1], args[2], at)
+		e.Metadata["orderNumber"] = order
+		status, err := deliver(url, secret, e)
 		ts.Check(err)
 		if got := fmt.Sprint(status); got != args[0] {
 			ts.Fatalf("answered %s, want %s", got, args[0])
@@ -45,19 +50,28 @@ func event(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// sendEvent posts one signed event and returns the answer's status.
+// sendEvent posts one signed event that a gift has reached a status, and
+// returns the answer's status.
 func sendEvent(url, secret, id, reached string, at time.Time) (int, error) {
+	return deliver(url, secret, statusChange(id, reached, at))
+}
+
+func statusChange(id, reached string, at time.Time) thnksapitest.Event {
+	return thnksapitest.NewEvent(thnksapitest.StatusChanged, thnksapitest.Transaction{ID: id, Status: reached}, at)
+}
+
+// deliver posts one signed event and returns the answer's status.
+func deliver(url, secret string, e thnksapitest.Event) (int, error) {
 	key, err := thnksapitest.ParseSecret(secret)
 	if err != nil {
 		return 0, err
 	}
-	e := thnksapitest.NewEvent(thnksapitest.StatusChanged, thnksapitest.Transaction{ID: id, Status: reached}, at)
 	body := e.Body(thnksapitest.Current)
 	r, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
-	r.Header = thnksapitest.Standard{Secrets: [][]byte{key}}.Sign(fmt.Sprint("msg_", at.UnixNano()), body, time.Now())
+	r.Header = thnksapitest.Standard{Secrets: [][]byte{key}}.Sign(fmt.Sprint("msg_", e.At.UnixNano()), body, time.Now())
 	r.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {

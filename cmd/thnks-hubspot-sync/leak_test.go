@@ -85,7 +85,15 @@ func TestLeak(t *testing.T) {
 		w.thnks.Update(tx.ID, func(tx *thnksapitest.Transaction) { tx.Status = "redeemed" })
 	}
 	w.thnks.Add(thnksapitest.Transaction{Message: "MessageCanary", Recipient: thnksapitest.Person{FirstName: "NameCanary", Email: "x@canary.example"}, CreatedAt: time.Now(), UpdatedAt: time.Now()})
+	w.portal.Fault(hubspottest.Fault{
+		PathContains: "batch/update", Count: -1, Kind: hubspottest.RespondStatus, Status: 400,
+		Body: `{"status":"error","category":"VALIDATION_ERROR","message":"NameCanary x@canary.example was not valid"}`,
+	})
 	say(quarantined, false, "sync")
+	if w.portal.Struck() < 2 { // beside the 502
+		t.Error("HubSpot has not quoted anybody: the test has seen less than it should")
+	}
+	w.portal.ClearFaults()
 	say(done, true, "quarantine", "list")
 	say(done, true, "quarantine", "list", "--json")
 	say(quarantined, false, "quarantine", "retry", "--json")

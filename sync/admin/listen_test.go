@@ -64,6 +64,21 @@ func TestListenTwice(t *testing.T) {
 	refused("without the lock file")
 }
 
+// A socket that somebody removed leaves its daemon without a way to be asked,
+// and yet the directory is that daemon's.
+func TestListenBesideADaemonWithoutSocket(t *testing.T) {
+	t.Parallel()
+	path := socketPath(t)
+	mustListen(t, path)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Listen(path)
+	if running := new(RunningError); !errors.As(err, &running) || running.PID != os.Getpid() {
+		t.Errorf("a second daemon: %v, want that process %d runs", err, os.Getpid())
+	}
+}
+
 // TestListenAtOnce: of many daemons that find a dead one's socket, one lives.
 func TestListenAtOnce(t *testing.T) {
 	t.Parallel()

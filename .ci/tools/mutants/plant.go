@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A bench is where mutants are planted.
+type bench struct {
+	tree  string
+	tmp   string // removed at the end
+	named bool   // let only the tests look that the mutants name
+}
+
+// A result is what became of a mutant.
+type result struct {
+	*mutant
+	by       string // the test that found it first; "" where none did
+	expected bool   // by one of those that the entry names
+	took     time.Duration
+}
+
+func (r result) String() string {
+	s := fmt.Sprintf("%6.1f s  %-36s", r.took.Seconds(), r.name)
+	switch {
+	case r.by == "":
+		return s + " NOT FOUND"
+	case !r.expected:
+		return s + " found by " + r.by + ", not by what its entry names"
+	}
+	return s + " found by " + r.by
+}
+
+// plant lets the tests look for the mutant: first those that should find it,
+// then the packages about it, at last all.
+func (b *bench) plant(ctx context.Context, m *mutant) (result, error) {
+	r := result{mutant: m}
+	dir, err := os.MkdirTemp(b.tmp, "")
+	if err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(dir)
+	changed, overlay := filepath.Join(dir, "changed.go"), filepath.Join(dir, "overlay.json")
+	list, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(b.tree, m.file): changed}})
+	if err != nil {
+		return r, err
+	}
+	for name, data := range map[string][]byte{changed: m.source, overlay: list} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			return r, err
+		}
+	}
+	began := time.Now()
+	for i, args := range [][]string{
+		{"-timeout", "2m", "-run", pattern(m.tests), m.pkg},
+		{"-timeout", "10m", m.pkg, "./" + path.Dir(m.file)},
+		{"-timeout", "10m", "./..."},
+	} {
+		r.by, err = b.test(ctx, dir, append([]string{"-overlay", overlay}, args...))
+		r.took = time.Since(began)
+		if err != nil {
+			return r, fmt.Errorf("%s: %s: %w", m.at, m.name, err)
+		}
+		if r.by != "" {
+			r.expected = i == 0
+			return r, nil
+		}
+		if b.named {
+			return r, nil
+		}
+	}
+	return r, nil
+}
+
+// baseline has the tests that the mutants name pass without any mutant: one
+// that fails anyway would find everything.
+func (b *bench) baseline(ctx context.Context, all []*mutant) error {
+	args := []string{"-timeout", "10m"}
+	var tests []string
+	packages := make(map[string]bool)
+	for _, m := range all {
+		tests = append(tests, m.tests...)
+		packages[m.pkg] = true
+	}
+	args = append(args, "-run", pattern(tests))
+	for pkg := range packages {
+		args = append(args, pkg)
+	}
+	by, err := b.test(ctx, b.tmp, args)
+	if err != nil {
+		return err
+	}
+	if by != "" {
+		return fmt.Errorf("%s fails without any mutant", by)
+	}
+	return nil
+}
+
+// test runs go test and returns the test that failed first, "" for none. What
+// it makes is made in dir.
+func (b *bench) test(ctx context.Context, dir string, args []string) (failed string, err error) {
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	cmd := exec.CommandContext(running, "go", append([]string{"test", "-json", "-vet=off", "-count=1", "-failfast"}, args...)...)
+	cmd.Dir = b.tree
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir,
+		// Property tests find the same every time, do not spend half a minute on
+		// a smaller example, and leave no file with it in the tree.
+		"RAPID_SEED=1", "RAPID_SHRINKTIME=0s", "RAPID_NOFAILFILE=true")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // to end the tests with the go command
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	failed, broken := read(out)
+	if failed != "" {
+		stop() // the other tests need not end
+	}
+	err = cmd.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case broken != "":
+		return "", fmt.Errorf("it does not compile:\n%s", broken)
+	case failed != "":
+		return failed, nil
+	case err != nil:
+		return "", fmt.Errorf("go test: %w: %s", err, &complaints)
+	}
+	return "", nil
+}
+
+// read reads the output of go test -json up to the first failure, and returns
+// what failed, or what the compiler says.
+func read(out io.Reader) (failed, broken string) {
+	var said strings.Builder
+	for lines := bufio.NewReader(out); ; {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			return "", ""
+		}
+		var e struct{ Action, Package, Test, Output, FailedBuild string }
+		if json.Unmarshal(line, &e) != nil {
+			continue
+		}
+		switch {
+		case e.Action == "build-output":
+			said.WriteString(e.Output)
+		case e.Action == "fail" && e.FailedBuild != "", e.Action == "build-fail":
+			return "", cmp.Or(said.String(), "the compiler does not say why")
+		case e.Action == "fail":
+			_, pkg, _ := strings.Cut(e.Package, "/")
+			test, _, _ := strings.Cut(e.Test, "/") // which subtest is first differs
+			return strings.TrimSpace(pkg + " " + test), ""
+		}
+	}
+}
