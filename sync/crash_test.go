@@ -156,6 +156,38 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
+// TestOvertakenUpdate: a record is updated, and that is not recorded, as the
+// process dies or the answer gets lost. Before it is done again the source takes
+// back what it was about, so that the plan is what the journal has; the record
+// must not go on saying otherwise.
+func TestOvertakenUpdate(t *testing.T) {
+	t.Parallel()
+	overtaken := func(t *testing.T, fail func(w *world)) {
+		w := quietWorld(t, 3)
+		w.must(Backfill)
+		w.thnks.Update(transaction(1), func(tx *thnksapitest.Transaction) { tx.Status = "redeemed" })
+		fail(w)
+		time.Sleep(time.Hour)
+		w.thnks.Update(transaction(1), func(tx *thnksapitest.Transaction) { tx.Status = "sent" })
+		w.must(Incremental)
+		w.check()
+	}
+	for step, alive := 1, false; !alive && !t.Failed(); step++ {
+		synctest.Test(t, func(t *testing.T) {
+			overtaken(t, func(w *world) { alive = w.die(step, Incremental) })
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		overtaken(t, func(w *world) {
+			w.portal.Fault(hubspottest.Fault{PathContains: "/batch/update", Count: -1, Kind: hubspottest.ResetConn, AfterEffect: true})
+			if _, err := w.run(t.Context(), Request{Mode: Incremental}); err == nil {
+				t.Error("the answer was to get lost")
+			}
+			w.portal.ClearFaults()
+		})
+	})
+}
+
 // TestInterruptedRunSaysSo cancels a run between two windows.
 func TestInterruptedRunSaysSo(t *testing.T) {
 	t.Parallel()

@@ -136,6 +136,7 @@ type Config struct {
 type Engine struct {
 	Config
 	windowRows int
+	cacheSlots uint64
 	mu         sync.Mutex // held for a run
 	applying   sync.Mutex // held for an Apply
 	chasing    sync.Mutex // held for a Chase
@@ -150,7 +151,7 @@ func New(cfg Config) *Engine {
 	if cfg.Progress == nil {
 		cfg.Progress = func(Progress) {}
 	}
-	return &Engine{Config: cfg, windowRows: windowRows, holds: newHolds(), defining: make(chan struct{}, 1)}
+	return &Engine{Config: cfg, windowRows: windowRows, cacheSlots: cacheSlots, holds: newHolds(), defining: make(chan struct{}, 1)}
 }
 
 // Run does one pass and reports it. The report is valid with an error too,

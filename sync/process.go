@@ -121,6 +121,8 @@ type batch struct {
 
 	// What has happened so far, to be committed together.
 	effects     []*effect
+	doubtful    map[string]bool // gifts of events alone whose records stay in doubt
+	certain     []plan.Stored   // are what they were, after all: see doubt
 	quarantined []store.Quarantined
 	samples     []store.Quarantined // of what ended a call early
 	healed      []string
@@ -158,6 +160,7 @@ func (b *batch) setAside() error {
 	if b.have, err = b.Journal.Gifts(ids); err != nil {
 		return err
 	}
+	b.keepDoubts()
 	if b.mode == Retry || b.mode == Restore || len(b.jailed) == 0 {
 		return b.hear()
 	}

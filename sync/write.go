@@ -212,6 +212,9 @@ func (b *batch) update(ctx context.Context, changes []plan.Change) error {
 	if len(in) == 0 {
 		return nil
 	}
+	if err := b.doubt(patched); err != nil {
+		return err
+	}
 	outcomes, err := b.CRM.Update(ctx, b.object.TypeID, in)
 	for i, o := range outcomes {
 		c := patched[i]
@@ -227,6 +230,9 @@ func (b *batch) update(ctx context.Context, changes []plan.Change) error {
 			b.tombstone(c, c.ObjectID)
 		case refused(o.Err):
 			b.quarantine(c, o.Err)
+			if have, ok := b.have[c.Gift.ID]; ok && !b.doubtful[c.Gift.ID] {
+				b.certain = append(b.certain, have)
+			}
 		default:
 			return noEnd(c, o.Err)
 		}
