@@ -35,6 +35,13 @@ func (n *numbered) begin(step int, cancel context.CancelFunc, committed uint64) 
 	n.committed, n.calls, n.wrote = committed, 0, make(map[string]string)
 }
 
+// now is how many steps were taken, and whether the program has died.
+func (n *numbered) now() (taken int, dead bool) {
+	n.mortal.mu.Lock()
+	defer n.mortal.mu.Unlock()
+	return n.taken, n.dead
+}
+
 // call counts a call and, where its answer says that something was written,
 // keeps it for [life.audit].
 func (n *numbered) call(req *http.Request, resp *http.Response) error {
