@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	cacheSlots  = 1 << 19  // entries found by hash
-	cacheArena  = 16 << 20 // bytes of entries; about 250,000 people
+	cacheSlots  = 1 << 19  // of a run: about 250,000 people
+	fewSlots    = 1 << 12  // of what events cause
+	cacheEntry  = 32       // bytes a slot
+	cacheMost   = 16 << 10 // bytes of the largest entry
 	cacheProbes = 4
 )
 
@@ -21,14 +23,20 @@ const (
 // keyed hash of the address. Forgetting costs a look-up, nothing else.
 type cache struct {
 	seeds [2]maphash.Seed
+	size  uint64   // slots that there are to be
 	slots []uint64 // 1 + position of an entry; 0 is free
 	arena []byte
 	head  uint64 // position where the next entry goes; positions only grow
 }
 
-func newCache() *cache {
-	return &cache{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+// newCache returns a cache of so many slots. It takes its memory, 40 bytes a
+// slot, with the first person.
+func newCache(slots uint64) *cache {
+	return &cache{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, size: slots}
 }
+
+// room is the ring's size in bytes.
+func (c *cache) room() uint64 { return c.size * cacheEntry }
 
 func (c *cache) key(address string) [16]byte {
 	var k [16]byte
@@ -51,11 +59,11 @@ func (c *cache) get(address string) (known, bool) {
 	k := c.key(address)
 	h := binary.LittleEndian.Uint64(k[:8])
 	for i := range uint64(cacheProbes) {
-		p := c.slots[(h+i)%cacheSlots]
+		p := c.slots[(h+i)%c.size]
 		if p == 0 || !c.live(p-1) {
 			continue // nothing here, or overwritten since
 		}
-		entry := c.arena[(p-1)%cacheArena:]
+		entry := c.arena[(p-1)%c.room():]
 		if [16]byte(entry) == k {
 			return decodeKnown(entry[len(k):]), true
 		}
@@ -64,32 +72,32 @@ func (c *cache) get(address string) (known, bool) {
 }
 
 // live reports whether the entry at pos has not been overwritten.
-func (c *cache) live(pos uint64) bool { return pos+cacheArena >= c.head }
+func (c *cache) live(pos uint64) bool { return pos+c.room() >= c.head }
 
 // put remembers a person. One too large for the ring to hold many of is not
 // remembered.
 func (c *cache) put(address string, m known) {
 	if c.slots == nil {
-		c.slots = make([]uint64, cacheSlots)
-		c.arena = make([]byte, cacheArena)
+		c.slots = make([]uint64, c.size)
+		c.arena = make([]byte, c.room())
 	}
 	k := c.key(address)
 	entry := appendKnown(k[:], m)
-	if len(entry) > cacheArena/1024 {
+	if len(entry) > cacheMost {
 		return
 	}
-	if end := c.head%cacheArena + uint64(len(entry)); end > cacheArena {
-		c.head += cacheArena - c.head%cacheArena // entries do not wrap around
+	if end := c.head%c.room() + uint64(len(entry)); end > c.room() {
+		c.head += c.room() - c.head%c.room() // entries do not wrap around
 	}
 	pos := c.head
-	copy(c.arena[pos%cacheArena:], entry)
+	copy(c.arena[pos%c.room():], entry)
 	c.head += uint64(len(entry))
 
 	h := binary.LittleEndian.Uint64(k[:8])
-	oldest := h % cacheSlots
+	oldest := h % c.size
 	for i := range uint64(cacheProbes) {
-		at := (h + i) % cacheSlots
-		if p := c.slots[at]; p == 0 || !c.live(p-1) || [16]byte(c.arena[(p-1)%cacheArena:]) == k {
+		at := (h + i) % c.size
+		if p := c.slots[at]; p == 0 || !c.live(p-1) || [16]byte(c.arena[(p-1)%c.room():]) == k {
 			oldest = at
 			break
 		}

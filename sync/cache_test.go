@@ -33,7 +33,7 @@ func drawKnown(t *rapid.T) known {
 func TestCacheRemembersWhatWasPut(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		c := newCache()
+		c := newCache([]uint64{fewSlots, cacheSlots}[rapid.IntRange(0, 1).Draw(t, "size")])
 		model := make(map[string]known)
 		for range rapid.IntRange(0, 50).Draw(t, "puts") {
 			a := fmt.Sprintf("p%d@example.com", rapid.IntRange(0, 30).Draw(t, "address"))
@@ -59,7 +59,7 @@ func TestCacheRemembersWhatWasPut(t *testing.T) {
 // what is found must be what was put.
 func TestCacheForgetsTheOldestButNeverErrs(t *testing.T) {
 	t.Parallel()
-	c := newCache()
+	c := newCache(cacheSlots)
 	match := func(i int) known {
 		return known{Match: plan.Match{ID: fmt.Sprint(i), Company: strings.Repeat("9", i%40)}}
 	}

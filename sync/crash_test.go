@@ -117,6 +117,31 @@ func TestCrashAtEveryStepOfAnIncrementalPass(t *testing.T) {
 	})
 }
 
+// TestCrashThenAnotherRecipient kills a backfill, and before the next run Thnks
+// has other recipients for the gifts: what was linked stays with whom it was
+// linked to, and with nobody beside.
+func TestCrashThenAnotherRecipient(t *testing.T) {
+	t.Parallel()
+	everyStep(t, 1, func(t *testing.T, step int) bool {
+		w := newWorld(t, hubspottest.Options{Seed: 5}, thnksapitest.Options{})
+		w.sliceGifts = 4
+		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 8, Recipients: 8}), 1)
+		alive := w.die(step, Backfill)
+		txs := w.thnks.Transactions()
+		for i, tx := range txs {
+			w.thnks.Update(tx.ID, func(tx *thnksapitest.Transaction) { tx.Recipient.Email = txs[(i+1)%len(txs)].Recipient.Email })
+		}
+		time.Sleep(time.Hour)
+		w.must(Incremental)
+		for r := range w.portal.Records("thnks") {
+			if n := len(w.links(r.ID)["contacts"]); n != 1 {
+				t.Errorf("step %d: record %s has %d contacts, want the one it was made with", step, r.ID, n)
+			}
+		}
+		return alive
+	})
+}
+
 // TestCrashTwice dies again at every later step of the recovery.
 func TestCrashTwice(t *testing.T) {
 	t.Parallel()
@@ -158,6 +183,38 @@ func TestLostAnswers(t *testing.T) {
 			w.settle(0)
 		})
 	}
+}
+
+// TestOvertakenUpdate: a record is updated, and that is not recorded, as the
+// process dies or the answer gets lost. Before it is done again the source takes
+// back what it was about, so that the plan is what the journal has; the record
+// must not go on saying otherwise.
+func TestOvertakenUpdate(t *testing.T) {
+	t.Parallel()
+	overtaken := func(t *testing.T, fail func(w *world)) {
+		w := quietWorld(t, 3)
+		w.must(Backfill)
+		w.thnks.Update(transaction(1), func(tx *thnksapitest.Transaction) { tx.Status = "redeemed" })
+		fail(w)
+		time.Sleep(time.Hour)
+		w.thnks.Update(transaction(1), func(tx *thnksapitest.Transaction) { tx.Status = "sent" })
+		w.must(Incremental)
+		w.check()
+	}
+	for step, alive := 1, false; !alive && !t.Failed(); step++ {
+		synctest.Test(t, func(t *testing.T) {
+			overtaken(t, func(w *world) { alive = w.die(step, Incremental) })
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		overtaken(t, func(w *world) {
+			w.portal.Fault(hubspottest.Fault{PathContains: "/batch/update", Count: -1, Kind: hubspottest.ResetConn, AfterEffect: true})
+			if _, err := w.run(t.Context(), Request{Mode: Incremental}); err == nil {
+				t.Error("the answer was to get lost")
+			}
+			w.portal.ClearFaults()
+		})
+	})
 }
 
 // TestInterruptedRunSaysSo cancels a run between two windows.

@@ -58,7 +58,51 @@ func (b *batch) present(c plan.Change, objectID string) plan.Stored {
 	if b.window.source != "" {
 		s.Gone = time.Time{}
 	}
+	if b.doubtful[s.Gift.ID] {
+		s.Mapping = 0
+	}
 	return s
+}
+
+// doubt notes, before records are changed, that from here on they may say
+// something else than the journal does. Where the process dies or the answer gets
+// lost before what became of it is recorded, the next plan may be what the journal
+// has, and nothing would tell that the record needs it: so it is written in full
+// when it is next met.
+//
+// A record that the journal does not know yet is met again, and read.
+func (b *batch) doubt(changes []plan.Change) error {
+	var gifts []plan.Stored
+	for _, c := range changes {
+		if have, ok := b.have[c.Gift.ID]; ok && have.Mapping > 0 && !b.doubtful[c.Gift.ID] {
+			have.Mapping = 0
+			gifts = append(gifts, have)
+		}
+	}
+	for some := range slices.Chunk(gifts, commitGifts) {
+		if err := b.Journal.Commit(store.Commit{Gifts: some}); err != nil {
+			return fmt.Errorf("noting what is about to be written: %w", err)
+		}
+	}
+	return nil
+}
+
+// keepDoubts has records in doubt that the batch knows from events alone stay so:
+// what is to be written in full is the source's newest version, and the journal's
+// may be an older one than the record's. Of these, what the events change is
+// written.
+func (b *batch) keepDoubts() {
+	for id, have := range b.have {
+		if have.Mapping > 0 || !b.hearsay(id) {
+			continue
+		}
+		if b.doubtful == nil {
+			b.doubtful = make(map[string]bool)
+		}
+		b.doubtful[id] = true
+		have.Mapping = plan.Mapping
+		b.have[id] = have
+	}
 }
 
 // link notes that a pending link is made.
@@ -273,6 +317,7 @@ func (b *batch) commit(last store.Commit) error {
 		next.Events = append(next.Events, b.settle(e.stored)...)
 		b.heal(e.stored.Gift.ID)
 	}
+	next.Gifts = append(next.Gifts, b.certain...)
 	for len(b.quarantined) > commitGifts {
 		if err := b.Journal.Commit(store.Commit{Quarantine: b.quarantined[:commitGifts]}); err != nil {
 			return fmt.Errorf("recording what was quarantined: %w", err)

@@ -138,6 +138,7 @@ type Engine struct {
 	Config
 	windowRows int
 	sliceGifts int
+	cacheSlots uint64
 	mu         sync.Mutex // held for a run
 	applying   sync.Mutex // held for an Apply
 	chasing    sync.Mutex // held for a Chase
@@ -152,7 +153,10 @@ func New(cfg Config) *Engine {
 	if cfg.Progress == nil {
 		cfg.Progress = func(Progress) {}
 	}
-	return &Engine{Config: cfg, windowRows: windowRows, sliceGifts: sliceGifts, holds: newHolds(), defining: make(chan struct{}, 1)}
+	return &Engine{
+		Config: cfg, windowRows: windowRows, sliceGifts: sliceGifts, cacheSlots: cacheSlots,
+		holds: newHolds(), defining: make(chan struct{}, 1),
+	}
 }
 
 // Run does one pass and reports it. The report is valid with an error too,

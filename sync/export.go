@@ -101,10 +101,12 @@ func (r *run) ensureJournal(ctx context.Context) error {
 	return r.rebuildIfLost(ctx)
 }
 
-// stale reports whether a source has forgotten the cursor it was asked with.
+// stale reports whether a listing cannot go on from the cursor that it was taken
+// up with: the source has forgotten it or, after a hiccup of the source, it leads
+// in circles, and would for ever.
 func stale(err error) bool {
 	var te *thnksapi.Error
-	return errors.As(err, &te) && te.Kind == thnksapi.Stale
+	return errors.As(err, &te) && (te.Kind == thnksapi.Stale || te.Kind == thnksapi.Circular)
 }
 
 // decoder is what reads a row of the quarantine again. There is none where the

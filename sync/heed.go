@@ -11,7 +11,7 @@ import (
 
 // A revision is a change whose record's associations have been read.
 type revision struct {
-	at    int // among the batch's changes
+	at    int // among the changes
 	seen  []plan.Link
 	found []string // contacts among them
 }
@@ -19,9 +19,9 @@ type revision struct {
 // heed lets contacts that people linked by hand count: before an orphan's
 // record is linked to its match, the contacts that it has are read, and one
 // among them is taken for the match.
-func (b *batch) heed(ctx context.Context) error {
+func (b *batch) heed(ctx context.Context, changes []plan.Change) error {
 	var revs []revision
-	for i, c := range b.changes {
+	for i, c := range changes {
 		if c.Action == plan.Update && hasKind(c.Links, plan.Contact) && !b.fresh[c.Gift.ID] {
 			revs = append(revs, revision{at: i})
 		}
@@ -32,7 +32,7 @@ func (b *batch) heed(ctx context.Context) error {
 	if err := b.findObject(ctx); err != nil {
 		return err
 	}
-	if err := b.see(ctx, plan.Contact, revs); err != nil {
+	if err := b.see(ctx, changes, plan.Contact, revs); err != nil {
 		return err
 	}
 	var ids []string
@@ -47,14 +47,14 @@ func (b *batch) heed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return b.follow(ctx, revs, contacts)
+	return b.follow(ctx, changes, revs, contacts)
 }
 
 // see reads what the records of the changes are associated with, of one kind.
-func (b *batch) see(ctx context.Context, kind plan.Kind, revs []revision) error {
+func (b *batch) see(ctx context.Context, changes []plan.Change, kind plan.Kind, revs []revision) error {
 	ids := make([]string, len(revs))
 	for i, r := range revs {
-		ids[i] = b.changes[r.at].ObjectID
+		ids[i] = changes[r.at].ObjectID
 	}
 	related, err := b.CRM.Associated(ctx, b.object.TypeID, linkTypes[kind], ids)
 	if err != nil {
@@ -76,11 +76,11 @@ func (b *batch) see(ctx context.Context, kind plan.Kind, revs []revision) error 
 
 // follow plans the links of records anew that have been seen to have
 // contacts: company and deals follow one of them.
-func (b *batch) follow(ctx context.Context, revs []revision, contacts map[string]plan.Candidate) error {
+func (b *batch) follow(ctx context.Context, changes []plan.Change, revs []revision, contacts map[string]plan.Candidate) error {
 	chosen := make([]plan.Candidate, len(revs))
 	var need []string
 	for i, r := range revs {
-		c := b.changes[r.at]
+		c := changes[r.at]
 		var found []plan.Candidate
 		for _, id := range r.found {
 			if p, ok := contacts[id]; ok {
@@ -105,7 +105,7 @@ func (b *batch) follow(ctx context.Context, revs []revision, contacts map[string
 	for i, r := range revs {
 		p := chosen[i]
 		contact := plan.Match{ID: p.ID, Company: p.Company, Deals: deals[p.ID]}
-		b.changes[r.at] = b.changes[r.at].Relink(r.seen, contact, b.who, b.rules())
+		changes[r.at] = changes[r.at].Relink(r.seen, contact, b.who, b.rules())
 	}
 	return nil
 }

@@ -104,6 +104,22 @@ func TestForgottenCursor(t *testing.T) {
 	})
 }
 
+// TestCircularCursor: once, the source repeats a page, and its cursor with it.
+// What is kept of where the listing stood leads in circles, and the listing must
+// not be stuck in them when the source is well again.
+func TestCircularCursor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := smallWorld(t)
+		w.windowRows = 15
+		w.thnks.Fault(thnksapitest.Fault{After: 2, Count: 1, Effect: thnksapitest.CursorLoop})
+		if _, err := w.run(t.Context(), Request{Mode: Backfill}); !stale(err) {
+			t.Fatalf("got %v, want the news of a circle", err)
+		}
+		w.settle(0)
+	})
+}
+
 // TestKeyAddedDuringBackfill: a key is put before the one whose listing
 // was interrupted.
 func TestKeyAddedDuringBackfill(t *testing.T) {

@@ -219,7 +219,7 @@ func TestEventsOfALostEngine(t *testing.T) {
 		}()
 		time.Sleep(time.Second)
 		d.webhook(transaction(20), plan.Refunded)
-		time.Sleep(10 * time.Second)
+		time.Sleep(30 * time.Second) // it notes first what it is about to write
 		if doing := d.loop.Status().Doing; !panicked.Load() || doing != Backfill {
 			t.Errorf("after the panic: panicked %v, doing %q", panicked.Load(), doing)
 		}

@@ -8,12 +8,18 @@ import (
 	"thnks-hubspot-sync/hubspot/hubspottest"
 )
 
+// A weighted is something to do, and how likely that is beside others.
+type weighted struct {
+	weight int
+	do     func()
+}
+
 // act does one thing that people or Thnks may do.
-func (m *model) act() {
-	acts := []struct {
-		weight int
-		do     func()
-	}{
+func (m *model) act() { m.oneOf(append(m.edits(), weighted{6, m.tick})) }
+
+// edits are what people may do in the portal.
+func (m *model) edits() []weighted {
+	return []weighted{
 		{6, m.createContact},
 		{4, m.mergeContacts},
 		{3, m.mergeCompanies},
@@ -27,8 +33,10 @@ func (m *model) act() {
 		{5, m.linkByHand},
 		{4, m.changeEmail},
 		{4, m.changePrimary},
-		{6, m.tick},
 	}
+}
+
+func (m *model) oneOf(acts []weighted) {
 	total := 0
 	for _, a := range acts {
 		total += a.weight
@@ -163,6 +171,7 @@ func (m *model) mergeGifts() {
 	stays, goes := m.gifts[ra.Properties["thnks_transaction_id"]], m.gifts[rb.Properties["thnks_transaction_id"]]
 	for kind, ids := range goes.known {
 		stays.known[kind] = union(stays.known[kind], ids)
+		stays.others[kind] = union(stays.others[kind], ids)
 	}
 	stays.mixed, goes.gone = true, true
 	m.note("gift %s merged into %s as %s", rb.Properties["thnks_transaction_id"], ra.Properties["thnks_transaction_id"], m.portal.Merge("thnks", a, b))

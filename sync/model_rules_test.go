@@ -15,7 +15,8 @@ import (
 //
 //   - what becomes of a record that people parted from its contact, linked to
 //     several, or merged with another's: only what the contacts concerned have
-//     may be added, and nothing that was taken away;
+//     may be added, and nothing that was taken away, but from the other's
+//     record before the program saw them merged;
 //   - whether a contact that people linked counts as linked now, that is
 //     whether it brings deals to an old gift, and its company to a gift that
 //     has one;
@@ -50,7 +51,7 @@ func (m *model) linksDue(tx thnksapitest.Transaction, g *modelGift, before map[s
 			allowed["deals"] = append(allowed["deals"], deals...)
 		}
 		for kind := range allowed {
-			allowed[kind] = without(allowed[kind], known[kind])
+			allowed[kind] = without(allowed[kind], without(known[kind], m.now(kind, g.others[kind])))
 		}
 		return due, allowed
 	}
@@ -58,6 +59,7 @@ func (m *model) linksDue(tx thnksapitest.Transaction, g *modelGift, before map[s
 	contact, made, byHand := own, false, false
 	switch {
 	case own != "":
+		made = g.unfinished // the rest of it is still to be done
 	case len(there) == 1:
 		contact, byHand = there[0], true
 	case match == "":

@@ -78,6 +78,9 @@ type modelGift struct {
 	gone    bool                // people deleted its record, or merged it into another's
 	open    bool                // people did what the rules leave open: see [model.rules]
 	mixed   bool                // another's record was merged into its own
+	others  map[string][]string // what that one was linked to, which the program may learn too late
+
+	unfinished bool // a run that died has linked it to its contact, and does not know
 }
 
 func newModel(t *testing.T, seed uint64) *model {
@@ -180,7 +183,7 @@ func (m *model) hasty() {
 func (m *model) gift(id string) *modelGift {
 	g := m.gifts[id]
 	if g == nil {
-		g = &modelGift{known: make(map[string][]string)}
+		g = &modelGift{known: make(map[string][]string), others: make(map[string][]string)}
 		m.gifts[id] = g
 	}
 	return g

@@ -263,15 +263,15 @@ func (r *run) resweep(ctx context.Context, due rereads) error {
 	return r.Journal.Commit(c)
 }
 
-// through works a listing off from its cursor. A source may have forgotten a
-// cursor that is resumed from; then the listing starts over, which costs calls
-// to the source and nothing else.
+// through works a listing off from its cursor. One that is resumed from may lead
+// nowhere any more; then the listing starts over, which costs calls to the source
+// and nothing else.
 func (r *run) through(ctx context.Context, l listing, moved func(*window) store.Commit) error {
 	err := r.work(ctx, l, moved)
 	if l.cursor == "" || !stale(err) {
 		return err
 	}
-	r.log.Warn("Thnks no longer knows where the last run stopped; the listing starts over")
+	r.log.Warn("the listing cannot go on where the last run stopped, and starts over", "error", err)
 	l.cursor = ""
 	return r.work(ctx, l, moved)
 }

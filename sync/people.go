@@ -36,7 +36,11 @@ type people struct {
 }
 
 func newPeople(r *run) *people {
-	return &people{run: r, cache: newCache()}
+	slots := r.cacheSlots
+	if r.req.Mode == byEvents {
+		slots = min(slots, fewSlots)
+	}
+	return &people{run: r, cache: newCache(slots)}
 }
 
 // lookup finds everyone in need and adds what it found to the directory it

@@ -101,6 +101,8 @@ type batch struct {
 
 	// What has happened so far, to be committed together.
 	effects     []*effect
+	doubtful    map[string]bool // gifts of events alone whose records stay in doubt
+	certain     []plan.Stored   // are what they were, after all: see doubt
 	quarantined []store.Quarantined
 	samples     []store.Quarantined // of what ended a call early
 	healed      []string
@@ -139,6 +141,7 @@ func (b *batch) setAside() error {
 	if b.have, err = b.Journal.Gifts(ids); err != nil {
 		return err
 	}
+	b.keepDoubts()
 	if b.mode == Retry || b.mode == Restore || len(b.jailed) == 0 {
 		b.listed = len(b.window.gifts)
 		return b.hear()
@@ -191,7 +194,7 @@ func (b *batch) findPeople(ctx context.Context, known, fresh []plan.Gift, ahead 
 		}
 	}
 	b.changes = b.make(known)
-	return b.heed(ctx)
+	return b.heed(ctx, b.changes)
 }
 
 // directory looks addresses up, and along with them the next window's where

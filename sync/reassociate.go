@@ -134,7 +134,7 @@ func (b *batch) lookUpOrphans(ctx context.Context, ahead []plan.Stored) error {
 		return err
 	}
 	b.relink()
-	return b.heed(ctx)
+	return b.heed(ctx, b.changes)
 }
 
 // meetPeople looks the addresses up, among the secondary ones too.

@@ -26,7 +26,7 @@ func (b *batch) review(ctx context.Context, _ []plan.Stored) error {
 		}
 	}
 	for _, kind := range linkKinds {
-		if err := b.see(ctx, kind, revs); err != nil {
+		if err := b.see(ctx, b.changes, kind, revs); err != nil {
 			return err
 		}
 	}
@@ -46,7 +46,7 @@ func (b *batch) review(ctx context.Context, _ []plan.Stored) error {
 	if err := b.meetPeople(ctx, need, nil); err != nil {
 		return err
 	}
-	return b.follow(ctx, revs, contacts)
+	return b.follow(ctx, b.changes, revs, contacts)
 }
 
 // followRecords finds out where the batch's records are: merged into another,

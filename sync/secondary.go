@@ -187,7 +187,7 @@ func (r *run) catchUp(ctx context.Context) error {
 		}
 		s.later.take(found)
 		s.later.relink()
-		if err := s.later.heed(ctx); err != nil {
+		if err := s.later.heed(ctx, s.later.changes); err != nil {
 			return err
 		}
 		return s.later.carryOut(ctx, notMoved)

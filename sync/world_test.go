@@ -29,8 +29,11 @@ type world struct {
 
 	windowRows int
 	sliceGifts int
+	cacheSlots uint64 // 0 for as many as there are
 	rules      LinkRules
 	wrap       func(http.RoundTripper) http.RoundTripper // around HubSpot's transport; nil for none
+	asking     func(http.RoundTripper) http.RoundTripper // around Thnks's; nil for none
+	log        *slog.Logger                              // of everything but the test; nil for nobody
 	journal    func(Journal) Journal                     // around the store; nil for none
 	keys       []string                                  // of Thnks; nil for one
 	dialect    thnksapi.Dialect
@@ -86,16 +89,23 @@ func (rep Report) skipped() (n int) {
 func (w *world) open() *store.Store {
 	w.t.Helper()
 	mkdir(w.t, filepath.Dir(w.path))
-	st, err := store.Open(w.path, store.Options{Create: true, Logger: slog.New(slog.DiscardHandler)})
+	st, err := store.Open(w.path, store.Options{Create: true, Logger: w.logger()})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return st
 }
 
+func (w *world) logger() *slog.Logger {
+	if w.log != nil {
+		return w.log
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
 func (w *world) engine(st *store.Store) *Engine {
 	w.t.Helper()
-	log := slog.New(slog.DiscardHandler)
+	log := w.logger()
 	transport := hubspottest.Transport(w.portal)
 	if w.wrap != nil {
 		transport = w.wrap(transport)
@@ -115,11 +125,15 @@ func (w *world) engine(st *store.Store) *Engine {
 	if keys == nil {
 		keys = []string{"default"}
 	}
+	source := thnksapitest.Transport(w.thnks)
+	if w.asking != nil {
+		source = w.asking(source)
+	}
 	var sources []Source
 	for _, key := range keys {
 		client, err := thnksapi.New(thnksapi.Config{
 			BaseURL: "https://thnks.test", Key: key, Dialect: w.dialect,
-			Transport: thnksapitest.Transport(w.thnks), Logger: log,
+			Transport: source, Logger: log,
 		})
 		if err != nil {
 			w.t.Fatal(err)
@@ -140,6 +154,9 @@ func (w *world) engine(st *store.Store) *Engine {
 	}
 	e := New(cfg)
 	e.windowRows, e.sliceGifts = w.windowRows, w.sliceGifts
+	if w.cacheSlots > 0 {
+		e.cacheSlots = w.cacheSlots
+	}
 	return e
 }
 

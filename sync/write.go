@@ -44,7 +44,18 @@ func (b *batch) write(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		updates = append(updates, met...)
+		// Whoever made these may have known another recipient.
+		if err := b.heed(ctx, met); err != nil {
+			return err
+		}
+		for _, c := range met {
+			if c.Action == plan.Update {
+				updates = append(updates, c)
+				continue
+			}
+			b.tally.add(c.Gift.ID, endUnchanged)
+			b.record(c, c.ObjectID, nil)
+		}
 	}
 	if len(updates) == 0 {
 		return nil
@@ -193,6 +204,9 @@ func (b *batch) update(ctx context.Context, changes []plan.Change) error {
 	if len(in) == 0 {
 		return nil
 	}
+	if err := b.doubt(patched); err != nil {
+		return err
+	}
 	outcomes, err := b.CRM.Update(ctx, b.object.TypeID, in)
 	for i, o := range outcomes {
 		c := patched[i]
@@ -208,6 +222,9 @@ func (b *batch) update(ctx context.Context, changes []plan.Change) error {
 			b.tombstone(c, c.ObjectID)
 		case refused(o.Err):
 			b.quarantine(c, o.Err)
+			if have, ok := b.have[c.Gift.ID]; ok && !b.doubtful[c.Gift.ID] {
+				b.certain = append(b.certain, have)
+			}
 		default:
 			return noEnd(c, o.Err)
 		}

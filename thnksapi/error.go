@@ -20,6 +20,7 @@ const (
 	NotFound                   // 403, 404 or 410 for one transaction: there is none, or none that the key may see
 	Stale                      // the cursor is not accepted any more: begin the listing anew
 	Unexpected                 // an answer that makes no sense under the dialect
+	Circular                   // the listing runs in circles: where it was taken up with a cursor, begin it anew
 )
 
 func (k Kind) String() string {
@@ -36,6 +37,8 @@ func (k Kind) String() string {
 		return "stale cursor"
 	case Unexpected:
 		return "unexpected"
+	case Circular:
+		return "circular listing"
 	}
 	return fmt.Sprintf("Kind(%d)", int(k))
 }

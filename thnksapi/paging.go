@@ -32,7 +32,7 @@ func (c *Client) Transactions(ctx context.Context, q Query) (*Page, error) {
 	}
 	got, err := read(ctx, q.Since, at)
 	if errors.Is(err, errPageRepeated) || errors.Is(err, errCursorRepeated) {
-		return nil, &Error{Kind: Unexpected, Path: c.listPath, Problem: err.Error()}
+		return nil, &Error{Kind: Circular, Path: c.listPath, Problem: err.Error()}
 	}
 	if err != nil {
 		return nil, err

@@ -211,7 +211,7 @@ func TestCircles(t *testing.T) {
 			}
 			fmt.Fprintf(w, `{"transactions":[{"id":"%d"}],"next_cursor":"c%d"}`, pages, n)
 		})
-		wantUnexpected(t, newClient(t, h, nil), "repeats a cursor")
+		wantProblem(t, newClient(t, h, nil), thnksapi.Circular, "repeats a cursor")
 	}
 	for length := range 5 {
 		pages := 0
@@ -221,14 +221,14 @@ func TestCircles(t *testing.T) {
 			}
 			fmt.Fprintf(w, `{"transactions":[{"id":"%d"},{"id":"x"}],"next_cursor":"c%d"}`, pages%(length+1), pages)
 		})
-		wantUnexpected(t, newClient(t, h, nil), "repeats a page")
+		wantProblem(t, newClient(t, h, nil), thnksapi.Circular, "repeats a page")
 	}
 
 	s := thnksapitest.New(thnksapitest.Options{Shape: thnksapitest.Shape{Paging: thnksapitest.PagePaging}})
 	s.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, End: end})...)
-	wantUnexpected(t, newClient(t, s, func(d *thnksapi.Dialect) {
+	wantProblem(t, newClient(t, s, func(d *thnksapi.Dialect) {
 		d.Paging = thnksapi.Paging{Kind: thnksapi.PagingPage, Param: "p", First: 1, SizeParam: "per_page", Size: 10, Stop: thnksapi.StopEmpty}
-	}), "repeats a page")
+	}), thnksapi.Circular, "repeats a page")
 
 	for effect, problem := range map[thnksapitest.Effect]string{
 		thnksapitest.CursorLoop: "repeats a cursor",
@@ -237,16 +237,16 @@ func TestCircles(t *testing.T) {
 		s := thnksapitest.New(thnksapitest.Options{PageLimit: 10})
 		s.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, End: end})...)
 		s.Fault(thnksapitest.Fault{Path: "/transactions", After: 1, Effect: effect})
-		wantUnexpected(t, newClient(t, s, nil), problem)
+		wantProblem(t, newClient(t, s, nil), thnksapi.Circular, problem)
 	}
 }
 
-func wantUnexpected(t *testing.T, c *thnksapi.Client, problem string) {
+func wantProblem(t *testing.T, c *thnksapi.Client, kind thnksapi.Kind, problem string) {
 	t.Helper()
 	_, _, err := listAll(c, time.Time{})
 	var e *thnksapi.Error
-	if !errors.As(err, &e) || e.Kind != thnksapi.Unexpected || !strings.Contains(err.Error(), problem) {
-		t.Errorf("error is %v, want one of kind unexpected that says %q", err, problem)
+	if !errors.As(err, &e) || e.Kind != kind || !strings.Contains(err.Error(), problem) {
+		t.Errorf("error is %v, want one of kind %v that says %q", err, kind, problem)
 	}
 }
 
@@ -305,5 +305,5 @@ func TestForeignLink(t *testing.T) {
 	without := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"transactions":[],"next_cursor":"https://evil.example/next"}`))
 	})
-	wantUnexpected(t, newClient(t, without, nil), "no cursor")
+	wantProblem(t, newClient(t, without, nil), thnksapi.Unexpected, "no cursor")
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -59,10 +60,25 @@ type delivery struct {
 
 // TestKillWebhooks kills the daemon with SIGKILL again and again while events
 // pour in. In the end every event that was acknowledged is in the state file,
-// and what it claimed in HubSpot. THNKS_HOOK_KILLS makes it longer.
+// and what it claimed in HubSpot. THNKS_HOOK_KILLS makes it longer; every 200
+// kills begin with a new state file.
 func TestKillWebhooks(t *testing.T) {
 	t.Parallel()
 	kills := fromEnv(t, "THNKS_HOOK_KILLS", 12)
+	acknowledged := 0
+	for left := kills; left > 0 && !t.Failed(); left -= killsATown {
+		t.Run(strconv.Itoa(left), func(t *testing.T) { acknowledged += killWebhooks(t, min(left, killsATown)) })
+	}
+	t.Logf("killed %d times; %d events were acknowledged", kills, acknowledged)
+}
+
+// killsATown bounds the events that pile up while no daemon lives long enough
+// to work them off.
+const killsATown = 200
+
+// killWebhooks is TestKillWebhooks for one state file. It returns how many events
+// were acknowledged.
+func killWebhooks(t *testing.T, kills int) int {
 	const senders, most = 8, 60
 	c, url := newHookTown(t, 400)
 	ids := c.allSent()
@@ -128,7 +144,7 @@ func TestKillWebhooks(t *testing.T) {
 			t.Errorf("%s was acknowledged as opened, and HubSpot shows %v", e.id, found)
 		}
 	}
-	t.Logf("killed %d times; %d events were acknowledged", kills, len(acknowledged))
+	return len(acknowledged)
 }
 
 // settle lets a daemon work off what is in the inbox, and ends it well.

@@ -1,0 +1,314 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing/synctest"
+	"time"
+
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// badly is an episode in which anything may be asked for, the servers may have
+// their faults, and the program may die at any step.
+func (l *life) badly() {
+	if l.rng.IntN(3) == 0 {
+		l.source()
+	}
+	step := 0
+	if l.rng.IntN(3) > 0 {
+		step = 1 + l.rng.IntN(1+l.rng.IntN(160))
+	}
+	if step == 0 || l.rng.IntN(3) == 0 {
+		l.spoil()
+	}
+	req := Request{Mode: []Mode{Incremental, Incremental, Incremental, Backfill, Reassociate, ReassociateAll, Retry}[l.rng.IntN(7)]}
+	req.DryRun = l.rng.IntN(10) == 0
+	l.episode(req, step)
+}
+
+// episode is a life of the program: something is asked of it, events come in,
+// and it dies at a step, 0 for none.
+func (l *life) episode(req Request, step int) (alive bool) {
+	if l.dropsLinks || l.rng.IntN(3) > 0 {
+		time.Sleep(modelSettled)
+	}
+	time.Sleep(11 * time.Second) // nobody restarts a program faster than limits forget
+	if l.rng.IntN(4) == 0 {
+		time.Sleep(time.Duration(l.rng.IntN(40)) * time.Minute)
+	}
+	before := l.state()
+	snapshot, id := hubspottest.Snapshot(nil), commitID(l.path)
+	if req.DryRun {
+		snapshot = l.portal.Snapshot()
+	}
+	beside, soon := !req.DryRun && l.rng.IntN(2) == 0, time.Duration(1+l.rng.IntN(2000))*time.Millisecond
+	l.live(step, func(ctx context.Context, e *Engine, st *store.Store) {
+		if !req.DryRun {
+			l.deliver(st, false)
+		}
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			if time.Sleep(soon); beside {
+				l.workOff(ctx, e)
+			}
+		}()
+		_, err := l.pass(ctx, e, req)
+		<-over
+		if l.rng.IntN(4) == 0 && err == nil && !req.DryRun {
+			l.workOff(ctx, e)
+		}
+	})
+	alive = !l.steps.dead
+	l.heal()
+	if req.DryRun {
+		l.same(snapshot, l.portal.Snapshot(), "a dry run changes the portal")
+		if now := commitID(l.path); id != 0 && now != id {
+			l.t.Errorf("a dry run commits: %d to %d", id, now)
+		}
+	}
+	l.takeOver(before)
+	l.inspect()
+	return alive
+}
+
+// live opens the file, has the program do something until its step-th step, and
+// closes the file.
+func (l *life) live(step int, do func(context.Context, *Engine, *store.Store)) {
+	l.t.Helper()
+	ctx, cancel := context.WithCancel(l.t.Context())
+	defer cancel()
+	st := l.open()
+	l.steps.begin(step, cancel, commitID(l.path))
+	calls := l.portal.Requests().Total
+	do(ctx, l.engine(st), st)
+	synctest.Wait() // what was on its way arrives, or not
+	if n := l.portal.Requests().Total - calls; n > l.steps.calls {
+		l.t.Errorf("HubSpot got %d calls, of which only %d were numbered steps", n, l.steps.calls)
+	}
+	if id := commitID(l.path); id != l.steps.committed {
+		l.t.Errorf("the file is at commit %d, and the last numbered step left it at %d", id, l.steps.committed)
+	}
+	if err := st.Close(); err != nil {
+		l.t.Errorf("closing: %v", err)
+	}
+	// The waits between the program's tries are random, and nothing else: from
+	// here on the history is the seed's again.
+	const slot = 2 * time.Minute
+	time.Sleep(time.Until(time.Now().Truncate(slot).Add(slot)))
+}
+
+// pass has the program do one run, and looks at its report.
+func (l *life) pass(ctx context.Context, e *Engine, req Request) (Report, error) {
+	began := time.Now().UTC()
+	rep, err := e.Run(ctx, req)
+	if sum := rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + rep.skipped(); rep.Fetched != sum {
+		l.t.Errorf("%s: fetched %d, but the ends sum up to %d: %+v", req.Mode, rep.Fetched, sum, rep)
+	}
+	text, jsonErr := json.Marshal(rep)
+	if jsonErr != nil {
+		l.t.Error(jsonErr)
+	}
+	l.secret("report", string(text))
+	taken, dead := l.steps.now()
+	if err != nil {
+		l.secret("error", err.Error())
+		l.note("%s (dry run %v) ended at step %d of %d, dead %v: %v", rep.Mode, req.DryRun, taken, l.steps.step, dead, err)
+		return rep, err
+	}
+	l.note("%s (dry run %v) of %d steps: created %d, updated %d, unchanged %d, quarantined %d, links %d, skipped %v", rep.Mode, req.DryRun,
+		taken, rep.Created, rep.Updated, rep.Unchanged, rep.Quarantined, rep.AssociationsCreated, rep.Skipped)
+	if name := map[Mode]string{Backfill: backfillCheckpoint, Resweep: resweepCheckpoint}[rep.Mode]; name != "" && !req.DryRun {
+		cp, _, err := e.Journal.Checkpoint(name)
+		switch {
+		case err != nil:
+			l.t.Error(err)
+		case cp.Finished.Before(began): // a daily one
+			l.reread = began
+		case cp.Started.After(l.reread):
+			l.reread = cp.Started
+		}
+	}
+	return rep, nil
+}
+
+// workOff lets the program apply events.
+func (l *life) workOff(ctx context.Context, e *Engine) (ok bool) {
+	applied, err1 := e.Apply(ctx)
+	chased, err2 := e.Chase(ctx)
+	for _, err := range []error{err1, err2} {
+		if err != nil {
+			l.secret("error", err.Error())
+			l.note("events: %v", err)
+		}
+	}
+	l.note("events: %d applied, %d chased", applied.Done, chased.Done)
+	return err1 == nil && err2 == nil
+}
+
+// spoil lets the servers fail from some call on.
+func (l *life) spoil() {
+	l.faulty = true
+	if l.rng.IntN(4) == 0 {
+		l.spoilThnks()
+		return
+	}
+	const (
+		before = false
+		after  = true
+	)
+	answer := func(status int, effect bool) hubspottest.Fault {
+		return hubspottest.Fault{Kind: hubspottest.RespondStatus, Status: status, AfterEffect: effect, HTML: status > 500 && l.rng.IntN(2) == 0}
+	}
+	faults := []hubspottest.Fault{
+		answer(500, before), answer(500, after), answer(502, before), answer(502, after), answer(503, before), answer(504, after), answer(524, after),
+		answer(423, before), answer(401, before), answer(403, before), answer(429, before),
+		{Kind: hubspottest.RespondStatus, Status: 429, Policy: "DAILY"},
+		{Kind: hubspottest.RespondStatus, Status: 429, Policy: "SECONDLY"},
+		{Kind: hubspottest.RespondStatus, Status: 477, RetryAfter: "30"},
+		{Kind: hubspottest.ResetConn},
+		{Kind: hubspottest.ResetConn, AfterEffect: true},
+		{Kind: hubspottest.ResetConn, AfterEffect: true},
+		{Kind: hubspottest.TruncateJSON, AfterEffect: true},
+		{Kind: hubspottest.EmptyAnswer},
+		{Kind: hubspottest.EmptyAnswer, AfterEffect: true},
+		{Kind: hubspottest.RedirectAway},
+		{Kind: hubspottest.ForeignLink},
+		{Kind: hubspottest.DelayAnswer, Delay: 90 * time.Second},
+		{Kind: hubspottest.DelayAnswer, Delay: 5 * time.Second},
+		{Kind: hubspottest.DripBody, Delay: 2 * time.Second},
+	}
+	f := faults[l.rng.IntN(len(faults))]
+	f.PathContains = []string{"", "", "/batch/create", "/batch/create", "/batch/update", "/batch/read", "/associations", "/search", "/schemas"}[l.rng.IntN(9)]
+	f.After, f.Count = l.rng.IntN(1+l.rng.IntN(15)), []int{1, 1, 2, 4, 8, -1}[l.rng.IntN(6)]
+	l.portal.Fault(f)
+	l.note("HubSpot: fault %+v", f)
+	if _, ok := l.portal.SchemaOf("thnks"); ok && l.rng.IntN(3) == 0 {
+		l.portal.AddConditionalRule("thnks", "status", []string{"sent", "opened", "redeemed"}[l.rng.IntN(3)], "gift_type")
+		l.note("HubSpot: a rule requires gift_type")
+	}
+}
+
+func (l *life) spoilThnks() {
+	f := []thnksapitest.Fault{
+		{Status: 500},
+		{Status: 503, Header: http.Header{"Retry-After": {"3"}}},
+		{Status: 429, Header: http.Header{"Retry-After": {"1"}}},
+		{Status: 429},
+		{Status: 401},
+		{Status: 200, Body: "<html>"},
+		{Effect: thnksapitest.ResetBefore},
+		{Effect: thnksapitest.ResetAfter},
+		{Effect: thnksapitest.Truncate},
+		{Effect: thnksapitest.CursorLoop},
+		{Effect: thnksapitest.ForeignLink, Body: "https://evil.example/"},
+		{Effect: thnksapitest.SlowOnly, Delay: 90 * time.Second},
+	}[l.rng.IntN(12)]
+	f.After, f.Count = l.rng.IntN(6), []int{1, 2, 6, 0}[l.rng.IntN(4)]
+	l.thnks.Fault(f)
+	l.note("Thnks: fault %+v", f)
+}
+
+// heal ends all faults.
+func (l *life) heal() {
+	l.portal.ClearFaults()
+	if _, ok := l.portal.SchemaOf("thnks"); ok {
+		l.portal.ClearRules()
+	}
+	l.thnks.ClearFaults()
+	l.faulty = false
+}
+
+// takeOver notes what a pass that is not judged has made of the links.
+func (l *life) takeOver(before map[string]map[string][]string) {
+	st := l.open()
+	defer st.Close()
+	for id, links := range l.state() {
+		g := l.gift(id)
+		have, _, err := st.Gift(id)
+		if err != nil {
+			l.t.Error(err)
+		}
+		for kind, ids := range links {
+			made := without(ids, before[id][kind])
+			g.known[kind] = union(g.known[kind], made)
+			if kind == "contacts" && len(made) > 0 {
+				g.contact, g.unfinished = made[0], true
+			}
+		}
+		g.unfinished = g.unfinished && !hasLink(have.Links, plan.Contact, g.contact)
+	}
+}
+
+// settle ends all faults, lets two passes bring about what both ends say, and
+// sees to it that further ones have nothing to do.
+func (l *life) settle() {
+	l.longPause = l.rng.IntN(3) > 0
+	pause := 2 * time.Hour
+	if l.longPause {
+		pause = 8 * daily
+	}
+	time.Sleep(pause)
+	before, began := l.state(), time.Now()
+	l.calm = true
+	defer func() { l.calm = false }()
+	l.live(0, func(ctx context.Context, e *Engine, st *store.Store) {
+		l.deliver(st, true)
+		for range 2 { // the first may have had to end what another began
+			l.well(ctx, e, Request{Mode: Incremental})
+			time.Sleep(modelSettled)
+		}
+		if n, err := st.QuarantineCount(); err != nil || n > l.nameless {
+			l.well(ctx, e, Request{Mode: Retry})
+		}
+		if !l.workOff(ctx, e) {
+			l.t.Error("events could not be worked off")
+		}
+		l.well(ctx, e, Request{Mode: ReassociateAll})
+		time.Sleep(modelSettled)
+	})
+	if l.t.Failed() {
+		return
+	}
+	l.inspect()
+	l.converged(before, began)
+	if l.t.Failed() {
+		return
+	}
+	l.live(0, func(ctx context.Context, e *Engine, st *store.Store) {
+		modes := [][]Mode{{Incremental}, {ReassociateAll}, {Incremental, Reassociate}, {Backfill}}[l.rng.IntN(4)]
+		if modes[0] == Backfill && slices.ContainsFunc(l.thnks.Transactions(), l.late) {
+			modes = nil // in between a gift may begin to show
+		}
+		if modes != nil && modes[0] == Backfill { // which meets what was in doubt, or showed late, before others do
+			l.well(ctx, e, Request{Mode: Backfill})
+			time.Sleep(modelSettled)
+		}
+		settled, gifts := l.portal.Snapshot(), l.journalled(st)
+		for _, mode := range modes {
+			rep := l.well(ctx, e, Request{Mode: mode})
+			if rep.Created+rep.Updated+rep.AssociationsCreated > 0 {
+				l.t.Errorf("%s: a pass over what is settled creates %d, updates %d, makes %d links", mode, rep.Created, rep.Updated, rep.AssociationsCreated)
+			}
+		}
+		l.same(settled, l.portal.Snapshot(), "passes over what is settled change the portal")
+		l.same(gifts, l.journalled(st), "passes over what is settled change the journal")
+	})
+	l.inspect()
+}
+
+// well is pass for one that has to end well.
+func (l *life) well(ctx context.Context, e *Engine, req Request) Report {
+	rep, err := l.pass(ctx, e, req)
+	if err != nil && !strings.Contains(err.Error(), "no custom object") {
+		l.t.Errorf("%s: %v", req.Mode, err)
+	}
+	return rep
+}

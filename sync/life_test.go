@@ -1,0 +1,252 @@
+package sync
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// TestEngineAgainstAModel plays histories that a seed decides: what happens at
+// Thnks and in the portals of one installation, which events come in, what the
+// servers do wrong, and at which of its steps the program dies. All the time,
+// and with the file opened anew after every death, it checks what must never
+// happen; and when the servers are well again, that two passes bring about what
+// both ends say, and a further one nothing.
+//
+// THNKS_ENGINE_SEEDS is how many histories, and THNKS_ENGINE_SEED the first or,
+// alone, the only one.
+func TestEngineAgainstAModel(t *testing.T) {
+	t.Parallel()
+	seeds, first := uint64(30), uint64(1)
+	if raceDetector {
+		seeds = 8
+	}
+	if n, err := strconv.ParseUint(os.Getenv("THNKS_ENGINE_SEED"), 10, 64); err == nil {
+		first, seeds = n, 1
+	}
+	if n, err := strconv.ParseUint(os.Getenv("THNKS_ENGINE_SEEDS"), 10, 64); err == nil {
+		seeds = n
+	}
+	var played, last atomic.Uint64
+	t.Cleanup(func() { t.Logf("%d histories, the last of seed %d", played.Load(), last.Load()) })
+	var failed atomic.Bool
+	for n := range runtime.GOMAXPROCS(0) {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			for !failed.Load() {
+				seed := first + played.Add(1) - 1
+				if seed >= first+seeds {
+					return
+				}
+				last.Store(seed)
+				synctest.Test(t, func(t *testing.T) { play(t, seed) })
+				if t.Failed() {
+					failed.Store(true)
+				}
+			}
+		})
+	}
+}
+
+// play plays the history of a seed. Played again it is the same, but for the
+// random waits between the program's tries, after which things may come in
+// another order.
+func play(t *testing.T, seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 0x706c6179))
+	lives := make([]*life, 1+[]int{0, 0, 0, 0, 1, 2}[rng.IntN(6)])
+	var secrets []string
+	for n := range lives {
+		secrets = append(secrets, canary(n))
+	}
+	done := false
+	defer func() {
+		if t.Failed() || !done {
+			for _, l := range lives {
+				if l != nil {
+					t.Logf("seed %d, portal %s; what happened:\n  %s", seed, l.name, strings.Join(l.history, "\n  "))
+				}
+			}
+			t.Logf("to play it again: THNKS_ENGINE_SEED=%d go test -run '^TestEngineAgainstAModel$' ./sync", seed)
+		}
+	}()
+	time.Sleep(time.Until(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))) // a bubble begins in 2000, and times before that count for nothing
+	for n := range lives {
+		lives[n] = newLife(t, seed, n, secrets)
+	}
+	for range 1 + rng.IntN(3) {
+		for _, l := range lives {
+			l.acts()
+		}
+		for range 1 + rng.IntN(3) {
+			for _, n := range rng.Perm(len(lives)) {
+				lives[n].badly()
+			}
+		}
+		for _, l := range lives {
+			if l.settle(); t.Failed() {
+				return
+			}
+		}
+	}
+	done = true
+}
+
+// TestCrashAtEveryStepOfALife plays the same history of one portal again and
+// again, and kills the program at each step of what it does in the midst of it.
+func TestCrashAtEveryStepOfALife(t *testing.T) {
+	t.Parallel()
+	seeds, stride := uint64(2), 1
+	if raceDetector {
+		seeds, stride = 1, 5
+	}
+	for seed := range seeds {
+		everyStep(t, stride, func(t *testing.T, step int) bool {
+			l := newLife(t, 1_000_000+seed, 0, []string{canary(0)})
+			defer func() {
+				if t.Failed() {
+					t.Logf("seed %d, step %d; what happened:\n  %s", seed, step, strings.Join(l.history, "\n  "))
+				}
+			}()
+			req := Request{Mode: Backfill}
+			if l.acts(); seed > 0 { // what is there already changes
+				l.settle()
+				for range 3 {
+					l.acts()
+				}
+				req.Mode = Incremental
+			}
+			alive := l.episode(req, step)
+			l.settle()
+			return alive
+		})
+	}
+}
+
+// canary is a word that stands in every secret of a portal and in everything
+// about the people of its gifts, and nowhere else.
+func canary(n int) string { return []string{"qzalpha", "qzbravo", "qzcharlie"}[n] }
+
+// A life is one portal, its Thnks account, and the state file of the program
+// between them, through several lives of that program.
+type life struct {
+	*model
+	name    string
+	canary  string
+	secrets []string // the canaries of all portals
+
+	out    lockedBuffer // what the program logged
+	steps  numbered     // of the program's present life
+	noting sync.Mutex
+	odd    *rand.Rand // decides what happens during a pass
+	calm   bool       // nothing does
+
+	versions map[string][]thnksapitest.Transaction // of each transaction, in order
+	lost     map[string]bool                       // transactions that Thnks has deleted
+	nameless int                                   // rows without an id
+	limits   bool                                  // HubSpot enforces its limits
+	faulty   bool                                  // a server has a fault now
+
+	mail []store.Event // on their way
+	told []store.Event // that the inbox has acknowledged
+	keys int
+
+	shows map[string][]time.Time // since when each version can be seen
+
+	shown  map[string]seen // each record, when it was last looked at
+	reread time.Time       // when the last full reading of Thnks that ended well began
+}
+
+func newLife(t testing.TB, seed uint64, n int, secrets []string) *life {
+	rng := rand.New(rand.NewPCG(seed, 0x6c696665+uint64(n)))
+	coin := func() bool { return rng.IntN(2) == 0 }
+	hs := hubspottest.Options{
+		Seed: seed, SearchLag: modelLag, ComputedLag: modelLag, Token: "pat-" + secrets[n],
+		SecondaryByEmail: coin(), ArchivedHoldUnique: coin(), NoTraceEcho: coin(), TextIDs: coin(), NoAssociationsErrors: coin(),
+		InvalidLinks: []hubspottest.InvalidLinks{hubspottest.RefuseRecord, hubspottest.DropLink, hubspottest.WriteThenRefuse}[rng.IntN(3)],
+		FirstID:      20_000_000_000 + int64(n)*1_000_000_000,
+	}
+	if coin() {
+		hs.AssociationPage = 2
+	}
+	limits := coin()
+	if limits {
+		hs.Limits = hubspottest.Limits{Burst: 110, SearchPerSecond: 5, AssociationsPer10s: 100}
+	}
+	w := newWorld(t, hs, thnksapitest.Options{PageLimit: 2 + rng.IntN(9), Keys: map[string]string{"key-" + secrets[n]: ""}})
+	w.windowRows, w.sliceGifts, w.cacheSlots = 3+rng.IntN(15), 1+rng.IntN(8), fewSlots
+	w.keys = []string{"key-" + secrets[n]}
+	w.rules.MaxDeals, w.rules.Lookback, w.rules.Companies = 1+rng.IntN(4), 40*daily, rng.IntN(4) > 0
+	l := &life{
+		model: &model{
+			world: w, rng: rng, gifts: make(map[string]*modelGift), secondaryByEmail: hs.SecondaryByEmail,
+			archivedHold: hs.ArchivedHoldUnique, dropsLinks: hs.InvalidLinks == hubspottest.DropLink,
+		},
+		name: fmt.Sprint("p", n), canary: secrets[n], secrets: secrets, limits: limits,
+		odd:      rand.New(rand.NewPCG(seed, 0x6f6464+uint64(n))),
+		versions: make(map[string][]thnksapitest.Transaction), lost: make(map[string]bool), shown: make(map[string]seen), shows: make(map[string][]time.Time),
+	}
+	w.log = slog.New(slog.NewTextHandler(&l.out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	w.cfg = func(c *Config) {
+		c.Portal, c.Logger = l.name, w.log
+		c.Sources[0].Key = "default"
+		c.Inbox = numberedInbox{c.Inbox, l}
+	}
+	w.wrap = l.wire
+	w.asking = l.askingThnks
+	w.journal = func(j Journal) Journal { return numberedJournal{j, l} }
+	l.found()
+	l.note("options %+v; label %q, at most %d deals, companies %v, windows of %d, slices of %d", hs, w.rules.DealLabel, w.rules.MaxDeals, w.rules.Companies, w.windowRows, w.sliceGifts)
+	return l
+}
+
+// found makes the gifts and people that there are at first.
+func (l *life) found() {
+	n := 6 + l.rng.IntN(14)
+	for _, tx := range thnksapitest.Generate(thnksapitest.Data{Seed: l.rng.Uint64(), N: n, Recipients: 5 + l.rng.IntN(8), Start: time.Now().Add(-70 * daily)}) {
+		if l.rng.IntN(12) == 0 {
+			tx.Recipient.Email = []string{"", "nobody", "  "}[l.rng.IntN(3)]
+		}
+		if l.rng.IntN(6) == 0 {
+			tx.Gift.Type = "" // which a rule may require
+		}
+		l.add(tx)
+	}
+	for range l.rng.IntN(3) {
+		l.nameless++
+		tx := thnksapitest.Generate(thnksapitest.Data{Seed: l.rng.Uint64(), N: 1})[0]
+		tx.ID, tx.RequestID, tx.UpdatedAt = "", "", time.Now().Add(-time.Hour)
+		l.personal(&tx)
+		l.thnks.Add(tx)
+	}
+	for range 3 + l.rng.IntN(8) {
+		l.createContact()
+	}
+	if l.rng.IntN(2) == 0 {
+		l.tie(l.contact(), l.portal.AddDeal(nil), true) // the label has to exist
+		l.rules.DealLabel = modelLabel
+	}
+}
+
+// personal puts the canary into everything about people.
+func (l *life) personal(tx *thnksapitest.Transaction) {
+	for _, p := range []*thnksapitest.Person{&tx.Sender, &tx.Recipient} {
+		p.FirstName = l.canary + p.FirstName
+		if strings.Contains(p.Email, "@") {
+			p.Email = l.canary + "." + p.Email
+		}
+	}
+	tx.Message = l.canary + " " + tx.Message
+}
