@@ -217,6 +217,28 @@ func TestOvertakenUpdate(t *testing.T) {
 	})
 }
 
+// TestEmptiedBeforeRecovery: a process dies around the creation of a record, and
+// before the next one meets that record the source empties a value.
+func TestEmptiedBeforeRecovery(t *testing.T) {
+	t.Parallel()
+	for step, alive := 1, false; !alive && !t.Failed(); step++ {
+		synctest.Test(t, func(t *testing.T) {
+			w := quietWorld(t, 2)
+			w.must(Backfill)
+			fresh, _ := w.thnks.Transaction(transaction(1))
+			fresh.ID, fresh.Gift.Type, fresh.UpdatedAt = transaction(3), "Coffee", time.Now()
+			w.thnks.Add(fresh)
+			alive = w.die(step, Incremental)
+			time.Sleep(time.Hour)
+			w.thnks.Update(fresh.ID, func(tx *thnksapitest.Transaction) { tx.Gift.Type = "" })
+			w.must(Incremental)
+			if got := w.property(fresh.ID, "gift_type"); got != "" {
+				t.Errorf("step %d: the record still has the type %q", step, got)
+			}
+		})
+	}
+}
+
 // TestInterruptedRunSaysSo cancels a run between two windows.
 func TestInterruptedRunSaysSo(t *testing.T) {
 	t.Parallel()

@@ -125,6 +125,9 @@ func (b *batch) create(ctx context.Context, changes []plan.Change) ([]plan.Chang
 		}
 	}
 	outcomes, err := b.CRM.Create(ctx, b.object.TypeID, keyProperty, in)
+	if err == nil {
+		err = b.readWhole(ctx, outcomes)
+	}
 	var met []plan.Change
 	for i, o := range outcomes {
 		c := changes[i]
@@ -157,6 +160,32 @@ func (b *batch) create(ctx context.Context, changes []plan.Change) ([]plan.Chang
 		}
 	}
 	return met, err
+}
+
+// readWhole reads the records that turned out to exist again, with all that a
+// gift may have: a create looks only for the properties that it was to write, and
+// what the source has emptied since the record was made must go.
+func (b *batch) readWhole(ctx context.Context, outcomes []hubspot.Outcome) error {
+	var at []int
+	var ids []string
+	for i, o := range outcomes {
+		if o.Object != nil && o.Existed {
+			at, ids = append(at, i), append(ids, o.Object.ID)
+		}
+	}
+	whole, err := b.CRM.Read(ctx, b.object.TypeID, ids, propertyNames())
+	if err != nil {
+		err = fmt.Errorf("reading records that exist already: %w", err)
+	}
+	for k, o := range whole {
+		switch {
+		case err != nil:
+			outcomes[at[k]] = hubspot.Outcome{Err: err}
+		case o.Object != nil:
+			outcomes[at[k]].Object = o.Object
+		}
+	}
+	return err
 }
 
 // noEnd is the error of a gift whose outcome is none that a run can end with.
