@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -84,34 +83,6 @@ func TestEventsThatThnksIsNotAskedFor(t *testing.T) {
 			w.wantStates(st, store.EventRefused, store.EventApplied)
 		})
 	}
-}
-
-// TestUnknownEventsHideNoOthers: however many events wait for Thnks to answer,
-// one about a gift that HubSpot holds does not.
-func TestUnknownEventsHideNoOthers(t *testing.T) {
-	t.Parallel()
-	if raceDetector {
-		t.Skip("there is nothing in it that races, and much that the detector slows down")
-	}
-	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "@daily")
-		defer d.start()()
-		time.Sleep(10 * time.Minute)
-		d.thnks.Fault(thnksapitest.Fault{Effect: thnksapitest.SlowOnly, Delay: 10 * time.Second})
-		for n := 0; n < dueAtOnce+1000; n += 500 {
-			var events []store.Event
-			for i := range 500 {
-				events = append(events, event(fmt.Sprint("unheard-of-", n+i), plan.Opened))
-			}
-			d.receive(d.st, events...)
-		}
-		d.loop.Events()
-		time.Sleep(time.Second)
-		d.webhook(transaction(1), plan.Refunded)
-		if took := d.shows(transaction(1), plan.Refunded); took > time.Second {
-			t.Errorf("it took %v", took)
-		}
-	})
 }
 
 // A fragile source panics when it is asked for a transaction.

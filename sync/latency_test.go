@@ -3,6 +3,7 @@
 package sync
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/hubspot/hubspottest/contract"
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
@@ -107,4 +109,29 @@ func unopened(txs []thnksapitest.Transaction) {
 	for i := range txs {
 		txs[i].Status, txs[i].Times = "Sent", thnksapitest.Times{Sent: txs[i].Times.Sent}
 	}
+}
+
+// TestUnknownEventsHideNoOthers: however many events wait for Thnks to answer,
+// one about a gift that HubSpot holds does not.
+func TestUnknownEventsHideNoOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@daily")
+		defer d.start()()
+		time.Sleep(10 * time.Minute)
+		d.thnks.Fault(thnksapitest.Fault{Effect: thnksapitest.SlowOnly, Delay: 10 * time.Second})
+		for n := 0; n < dueAtOnce+1000; n += 500 {
+			var events []store.Event
+			for i := range 500 {
+				events = append(events, event(fmt.Sprint("unheard-of-", n+i), plan.Opened))
+			}
+			d.receive(d.st, events...)
+		}
+		d.loop.Events()
+		time.Sleep(time.Second)
+		d.webhook(transaction(1), plan.Refunded)
+		if took := d.shows(transaction(1), plan.Refunded); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
 }

@@ -257,7 +257,8 @@ func TestRetryLosesNothing(t *testing.T) {
 		time.Sleep(daily)
 		w.must(Backfill)
 		w.portal.RequireProperty("thnks", "message")
-		w.portal.AddContact("p@example.com", nil)
+		contact := w.portal.AddContact("p@example.com", nil)
+		w.portal.SetPrimaryCompany(contact, w.portal.AddCompany(map[string]string{"name": "Acme"}))
 		w.thnks.Add(simple("T-1", time.Now().UTC().Add(-time.Hour), "p@example.com"))
 		if rep := w.must(Backfill); rep.Quarantined != 1 {
 			t.Fatalf("%+v", rep)
@@ -265,7 +266,7 @@ func TestRetryLosesNothing(t *testing.T) {
 		w.portal.ClearRules()
 		time.Sleep(time.Hour)
 		w.portal.Fault(hubspottest.Fault{PathContains: "/batch/create", Kind: hubspottest.ResetConn, AfterEffect: true})
-		w.portal.Fault(hubspottest.Fault{PathContains: "/contacts/batch/create", Count: -1, Kind: hubspottest.RespondStatus, Status: 503})
+		w.portal.Fault(hubspottest.Fault{PathContains: "/companies/batch/create", Count: -1, Kind: hubspottest.RespondStatus, Status: 503})
 		if _, err := w.run(context.Background(), Request{Mode: Retry}); err == nil {
 			t.Fatal("want an error")
 		}
