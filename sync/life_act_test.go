@@ -15,7 +15,7 @@ import (
 // acts lets people edit the portal, Thnks change its rows and events set out.
 func (l *life) acts() {
 	edits := l.edits()
-	for range 2 + l.rng.IntN(9) {
+	for range 1 + l.rng.IntN(l.scope.acts) {
 		if l.rng.IntN(2) == 0 {
 			l.oneOf(edits)
 		} else {

@@ -74,8 +74,10 @@ func (l *life) episode(req Request, step int) (alive bool) {
 			l.t.Errorf("a dry run commits: %d to %d", id, now)
 		}
 	}
-	l.takeOver(before)
-	l.inspect()
+	l.closely(func(st *store.Store) {
+		l.takeOver(st, before)
+		l.inspect(st)
+	})
 	return alive
 }
 
@@ -86,14 +88,17 @@ func (l *life) live(step int, do func(context.Context, *Engine, *store.Store)) {
 	ctx, cancel := context.WithCancel(l.t.Context())
 	defer cancel()
 	st := l.open()
-	l.steps.begin(step, cancel, commitID(l.path))
+	if err := l.steps.begin(step, cancel, l.path); err != nil {
+		l.t.Fatal(err)
+	}
+	defer l.steps.file.Close()
 	calls := l.portal.Requests().Total
 	do(ctx, l.engine(st), st)
 	synctest.Wait() // what was on its way arrives, or not
 	if n := l.portal.Requests().Total - calls; n > l.steps.calls {
 		l.t.Errorf("HubSpot got %d calls, of which only %d were numbered steps", n, l.steps.calls)
 	}
-	if id := commitID(l.path); id != l.steps.committed {
+	if id := commitOf(l.steps.file); id != l.steps.committed {
 		l.t.Errorf("the file is at commit %d, and the last numbered step left it at %d", id, l.steps.committed)
 	}
 	if err := st.Close(); err != nil {
@@ -227,9 +232,7 @@ func (l *life) heal() {
 }
 
 // takeOver notes what a pass that is not judged has made of the links.
-func (l *life) takeOver(before map[string]map[string][]string) {
-	st := l.open()
-	defer st.Close()
+func (l *life) takeOver(st *store.Store, before map[string]map[string][]string) {
 	for id, links := range l.state() {
 		g := l.gift(id)
 		have, _, err := st.Gift(id)
@@ -277,8 +280,10 @@ func (l *life) settle() {
 	if l.t.Failed() {
 		return
 	}
-	l.inspect()
-	l.converged(before, began)
+	l.closely(func(st *store.Store) {
+		l.inspect(st)
+		l.converged(st, before, began)
+	})
 	if l.t.Failed() {
 		return
 	}
@@ -301,7 +306,7 @@ func (l *life) settle() {
 		l.same(settled, l.portal.Snapshot(), "passes over what is settled change the portal")
 		l.same(gifts, l.journalled(st), "passes over what is settled change the journal")
 	})
-	l.inspect()
+	l.closely(l.inspect)
 }
 
 // well is pass for one that has to end well.

@@ -20,7 +20,8 @@ import (
 type numbered struct {
 	mortal
 	committing sync.Mutex
-	committed  uint64 // the file's commit after the last step
+	file       *os.File // the state file, beside the program
+	committed  uint64   // its commit after the last step
 
 	calling sync.Mutex
 	calls   int               // that were let through to HubSpot
@@ -28,11 +29,17 @@ type numbered struct {
 }
 
 // begin begins a life that ends at a step, 0 for none.
-func (n *numbered) begin(step int, cancel context.CancelFunc, committed uint64) {
+func (n *numbered) begin(step int, cancel context.CancelFunc, path string) error {
 	n.mortal.mu.Lock()
 	defer n.mortal.mu.Unlock()
 	n.step, n.taken, n.dead, n.cancel = step, 0, false, cancel
-	n.committed, n.calls, n.wrote = committed, 0, make(map[string]string)
+	n.calls, n.wrote = 0, make(map[string]string)
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	n.file, n.committed = file, commitOf(file)
+	return nil
 }
 
 // now is how many steps were taken, and whether the program has died.
@@ -65,22 +72,27 @@ func (n *numbered) call(req *http.Request, resp *http.Response) error {
 func (n *numbered) commit(l *life, do func() error) error {
 	n.committing.Lock()
 	defer n.committing.Unlock()
-	if id := commitID(l.path); id != n.committed {
+	if id := commitOf(n.file); id != n.committed {
 		l.t.Errorf("the file is at commit %d, and the last numbered step left it at %d", id, n.committed)
 	}
 	err := do()
-	n.committed = commitID(l.path)
+	n.committed = commitOf(n.file)
 	return err
 }
 
-// commitID is the number of the file's newest commit, 0 where there is no file:
-// what bbolt calls the id of the transaction, in the newer of its meta pages.
+// commitID is the number of the file's newest commit, 0 where there is no file.
 func commitID(path string) uint64 {
 	f, err := os.Open(path)
 	if err != nil {
 		return 0
 	}
 	defer f.Close()
+	return commitOf(f)
+}
+
+// commitOf is the number of the newest commit: what bbolt calls the id of the
+// transaction, in the newer of the file's meta pages.
+func commitOf(f *os.File) uint64 {
 	var newest uint64
 	for page := range int64(2) {
 		var id [8]byte

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -65,11 +68,16 @@ type delivery struct {
 func TestKillWebhooks(t *testing.T) {
 	t.Parallel()
 	kills := fromEnv(t, "THNKS_HOOK_KILLS", 12)
-	acknowledged := 0
-	for left := kills; left > 0 && !t.Failed(); left -= killsATown {
-		t.Run(strconv.Itoa(left), func(t *testing.T) { acknowledged += killWebhooks(t, min(left, killsATown)) })
-	}
-	t.Logf("killed %d times; %d events were acknowledged", kills, acknowledged)
+	var acknowledged atomic.Int64
+	t.Run("town", func(t *testing.T) {
+		for left := kills; left > 0; left -= killsATown {
+			t.Run(strconv.Itoa(left), func(t *testing.T) {
+				t.Parallel()
+				acknowledged.Add(int64(killWebhooks(t, min(left, killsATown))))
+			})
+		}
+	})
+	t.Logf("killed %d times; %d events were acknowledged", kills, acknowledged.Load())
 }
 
 // killsATown bounds the events that pile up while no daemon lives long enough
@@ -81,6 +89,7 @@ const killsATown = 200
 func killWebhooks(t *testing.T, kills int) int {
 	const senders, most = 8, 60
 	c, url := newHookTown(t, 400)
+	address := strings.Split(url, "/")[2]
 	ids := c.allSent()
 	if out, err := c.command("sync", "--backfill").CombinedOutput(); err != nil {
 		t.Fatalf("backfill: %v\n%s", err, out)
@@ -90,6 +99,16 @@ func killWebhooks(t *testing.T, kills int) int {
 
 	var mu sync.Mutex
 	acknowledged := make(map[delivery]bool)
+	listening := make(chan struct{}) // closed while a daemon lives that takes events
+	wait := func(ctx context.Context) {
+		mu.Lock()
+		up := listening
+		mu.Unlock()
+		select {
+		case <-up:
+		case <-ctx.Done():
+		}
+	}
 	news := make(chan struct{}, 1_000_000) // one for each acknowledgement
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -97,7 +116,7 @@ func killWebhooks(t *testing.T, kills int) int {
 	for i := range senders {
 		rng := rand.New(rand.NewPCG(seed, uint64(i)))
 		sending.Go(func() {
-			for ctx.Err() == nil {
+			for wait(ctx); ctx.Err() == nil; wait(ctx) {
 				e := delivery{ids[rng.IntN(len(ids))], time.Now().UTC().Truncate(time.Millisecond)}
 				status, err := sendEvent(url, worldHookSecret, e.id, "opened", e.at)
 				switch {
@@ -117,6 +136,11 @@ func killWebhooks(t *testing.T, kills int) int {
 	rng := rand.New(rand.NewPCG(seed, senders))
 	for range kills {
 		p := start(t, c.command("run"))
+		await(t, "the daemon listens", func() bool {
+			conn, err := net.Dial("tcp", address)
+			return err == nil && conn.Close() == nil
+		})
+		close(listening)
 		for n := 1 + rng.IntN(most); n > 0; n-- {
 			select {
 			case <-news:
@@ -125,6 +149,9 @@ func killWebhooks(t *testing.T, kills int) int {
 			}
 		}
 		_ = p.Process.Kill()
+		mu.Lock()
+		listening = make(chan struct{})
+		mu.Unlock()
 		_ = p.Wait()
 	}
 	stop()
