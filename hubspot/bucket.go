@@ -36,8 +36,9 @@ type bucket struct {
 	stoppedUntil time.Time
 	stopped      error // what acquire returns before stoppedUntil
 
-	urgentAt   time.Time // when an urgent call came last
-	ordinaryAt time.Time // when another last got its slot
+	urgentAt   time.Time   // when an urgent call came last
+	urgent     []time.Time // when those of one interval got their slots, oldest first
+	ordinaryAt time.Time   // when another last got its slot
 
 	queue []*waiter   // urgent ones first
 	timer *time.Timer // serves the queue when a slot or a pause expires
@@ -213,7 +214,9 @@ func (b *bucket) serve() {
 			b.wakeAfter(b.spread(w, now).Sub(now))
 			return
 		default:
-			if !w.urgent {
+			if w.urgent {
+				b.urgent = append(b.urgent, now)
+			} else {
 				b.ordinaryAt = now
 			}
 			b.begun++
@@ -225,8 +228,11 @@ func (b *bucket) serve() {
 	}
 }
 
-// expire forgets answers and sightings that left the window.
+// expire forgets what left the window.
 func (b *bucket) expire(now time.Time) {
+	for len(b.urgent) > 0 && now.Sub(b.urgent[0]) >= b.interval {
+		b.urgent = b.urgent[1:]
+	}
 	for len(b.answered) > 0 && now.Sub(b.answered[0]) >= b.interval {
 		b.answered = b.answered[1:]
 	}

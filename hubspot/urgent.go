@@ -10,11 +10,11 @@ type urgentKey struct{}
 
 // Urgent returns a context whose calls come before the client's other calls:
 // they are the next that the rate lets through. As long as there have been some
-// within a minute, other calls are spread evenly over time once half of the rate
-// is used, so that an urgent one need not wait for the window to slide past a
-// burst of them; together they still use the whole rate. Where that was not
-// foreseen, urgent calls may use the last 5 % of the general limit, which others
-// leave alone.
+// within a minute, other calls are spread evenly over what these leave of the
+// window, so that an urgent one need not wait for it to slide past a burst of
+// them; together they still use the whole rate. Where that was not foreseen,
+// urgent calls may use the last 5 % of the general limit, which others leave
+// alone; a cap leaves no such rest.
 func Urgent(ctx context.Context) context.Context {
 	return context.WithValue(ctx, urgentKey{}, true)
 }
@@ -38,10 +38,12 @@ func (b *bucket) enqueue(w *waiter) {
 }
 
 // spread returns until when a call has to wait so that urgent ones find room,
-// and the zero time where it need not.
+// and the zero time where it need not. A few calls make no burst that anybody
+// would have to wait for long.
 func (b *bucket) spread(w *waiter, now time.Time) time.Time {
-	if w.urgent || b.urgentAt.IsZero() || now.Sub(b.urgentAt) >= spreadFor || b.occupied() <= b.allowed(w)/2 {
+	all := b.allowed(w)
+	if w.urgent || b.urgentAt.IsZero() || now.Sub(b.urgentAt) >= spreadFor || b.occupied() < all/20 {
 		return time.Time{}
 	}
-	return b.ordinaryAt.Add(b.interval / time.Duration(b.allowed(w)))
+	return b.ordinaryAt.Add(b.interval / time.Duration(max(all-len(b.urgent), 1)))
 }
