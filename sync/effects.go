@@ -168,6 +168,7 @@ func (b *batch) audit(action string, call *hubspot.Call, giftID string, reasons 
 // quarantine sets a gift aside whose record HubSpot refused.
 func (b *batch) quarantine(c plan.Change, err error) {
 	q := b.refusal(c, err)
+	b.suspect = b.suspect || refused(err)
 	if b.hearsay(c.Gift.ID) {
 		b.reject(c.Gift.ID, q)
 	} else {

@@ -26,16 +26,19 @@ func (l *life) acts() {
 }
 
 // source is something that happens at Thnks.
-func (l *life) source() {
-	l.oneOf([]weighted{
-		{4, l.newGifts},
-		{8, l.proceed},
-		{2, l.correct},
-		{2, l.readdress},
-		{1, l.sameStamp},
-		{1, l.deleteRow},
-		{8, l.tell},
-	})
+func (l *life) source() { l.oneOf(l.happenings()) }
+
+func (l *life) happenings() []weighted {
+	return []weighted{
+		{4, "Thnks: new gifts", l.newGifts},
+		{8, "Thnks: gift proceeds", l.proceed},
+		{2, "Thnks: gift corrected", l.correct},
+		{2, "Thnks: other recipient", l.readdress},
+		{1, "Thnks: many of one stamp", l.sameStamp},
+		{1, "Thnks: row deleted", l.deleteRow},
+		{2, "Thnks: unknown status", l.puzzle},
+		{8, "Thnks: event alone", l.tell},
+	}
 }
 
 // marker is what tells the versions of a row apart, in the portal too.
@@ -79,14 +82,17 @@ func (l *life) keep(tx thnksapitest.Transaction) {
 }
 
 // lately is a stamp of a change that shows now: at times the same as another's,
-// and up to ten minutes old.
+// up to ten minutes old, or by a clock that is up to ten minutes fast.
 func (l *life) lately() time.Time {
 	at := time.Now().UTC().Truncate(time.Microsecond)
-	switch l.rng.IntN(3) {
-	case 0:
+	switch l.rng.IntN(8) {
+	case 0, 1:
 		return at.Truncate(time.Minute)
-	case 1:
+	case 2, 3:
 		return at.Add(-time.Duration(l.rng.IntN(600)) * time.Second)
+	case 4:
+		l.ahead = at.Add(time.Duration(1+l.rng.IntN(600)) * time.Second)
+		return l.ahead
 	}
 	return at
 }
@@ -146,7 +152,7 @@ func (l *life) proceed() {
 	})
 	tx, _ := l.thnks.Transaction(id)
 	l.note("Thnks: %s is %s as of %v", id, tx.Status, tx.UpdatedAt)
-	if l.rng.IntN(2) == 0 {
+	if tx.Status != limbo && l.rng.IntN(2) == 0 {
 		l.post(id, plan.ParseStatus(tx.Status), at)
 	}
 }
@@ -207,6 +213,7 @@ func (l *life) tell() {
 	case 1:
 		id = transaction(1 + l.rng.IntN(len(l.versions)+2)) // perhaps deleted, or yet to come
 	}
+	l.note("Thnks: an event of %s sets out", id)
 	l.post(id, claimable[l.rng.IntN(len(claimable))], time.Now().UTC().Add(-time.Duration(l.rng.IntN(3000))*time.Second).Truncate(time.Millisecond))
 }
 
@@ -226,7 +233,8 @@ func (l *life) post(id string, status plan.Status, at time.Time) {
 		ev.Effect, ev.Status = store.EffectListed, ""
 	}
 	switch l.rng.IntN(8) {
-	case 0: // lost on the way
+	case 0:
+		l.struck.add(eventLost)
 		return
 	case 1:
 		l.mail = append(l.mail, ev)
@@ -258,6 +266,7 @@ func (l *life) deliver(st *store.Store, all bool) {
 			for i, r := range receipts {
 				ev := part[i]
 				ev.Seq, ev.DuplicateOf = r.Seq, r.DuplicateOf
+				l.struck.add(l.oddities(ev)...)
 				l.told = append(l.told, ev)
 				l.note("event %d of %s: %s%s%s as of %v, signed %v, duplicate of %d", ev.Seq, ev.TransactionID,
 					cmp.Or(string(ev.Status), string(ev.Effect)), ev.ParcelStatus, strings.TrimPrefix(ev.ThankYouNote, l.canary), ev.At, ev.Signed, ev.DuplicateOf)

@@ -3,7 +3,7 @@ package sync
 import (
 	"context"
 	"encoding/json"
-	"net/http"
+	"errors"
 	"slices"
 	"strings"
 	"testing/synctest"
@@ -12,7 +12,6 @@ import (
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
-	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
 // badly is an episode in which anything may be asked for, the servers may have
@@ -26,7 +25,11 @@ func (l *life) badly() {
 		step = 1 + l.rng.IntN(1+l.rng.IntN(160))
 	}
 	if step == 0 || l.rng.IntN(3) == 0 {
-		l.spoil()
+		if l.rng.IntN(2) == 0 {
+			l.drift()
+		} else {
+			l.spoil()
+		}
 	}
 	req := Request{Mode: []Mode{Incremental, Incremental, Incremental, Backfill, Reassociate, ReassociateAll, Retry}[l.rng.IntN(7)]}
 	req.DryRun = l.rng.IntN(10) == 0
@@ -114,6 +117,7 @@ func (l *life) live(step int, do func(context.Context, *Engine, *store.Store)) {
 func (l *life) pass(ctx context.Context, e *Engine, req Request) (Report, error) {
 	began := time.Now().UTC()
 	rep, err := e.Run(ctx, req)
+	l.heard(err)
 	if sum := rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + rep.skipped(); rep.Fetched != sum {
 		l.t.Errorf("%s: fetched %d, but the ends sum up to %d: %+v", req.Mode, rep.Fetched, sum, rep)
 	}
@@ -148,6 +152,7 @@ func (l *life) pass(ctx context.Context, e *Engine, req Request) (Report, error)
 func (l *life) workOff(ctx context.Context, e *Engine) (ok bool) {
 	applied, err1 := e.Apply(ctx)
 	chased, err2 := e.Chase(ctx)
+	l.heard(errors.Join(err1, err2))
 	for _, err := range []error{err1, err2} {
 		if err != nil {
 			l.secret("error", err.Error())
@@ -156,79 +161,6 @@ func (l *life) workOff(ctx context.Context, e *Engine) (ok bool) {
 	}
 	l.note("events: %d applied, %d chased", applied.Done, chased.Done)
 	return err1 == nil && err2 == nil
-}
-
-// spoil lets the servers fail from some call on.
-func (l *life) spoil() {
-	l.faulty = true
-	if l.rng.IntN(4) == 0 {
-		l.spoilThnks()
-		return
-	}
-	const (
-		before = false
-		after  = true
-	)
-	answer := func(status int, effect bool) hubspottest.Fault {
-		return hubspottest.Fault{Kind: hubspottest.RespondStatus, Status: status, AfterEffect: effect, HTML: status > 500 && l.rng.IntN(2) == 0}
-	}
-	faults := []hubspottest.Fault{
-		answer(500, before), answer(500, after), answer(502, before), answer(502, after), answer(503, before), answer(504, after), answer(524, after),
-		answer(423, before), answer(401, before), answer(403, before), answer(429, before),
-		{Kind: hubspottest.RespondStatus, Status: 429, Policy: "DAILY"},
-		{Kind: hubspottest.RespondStatus, Status: 429, Policy: "SECONDLY"},
-		{Kind: hubspottest.RespondStatus, Status: 477, RetryAfter: "30"},
-		{Kind: hubspottest.ResetConn},
-		{Kind: hubspottest.ResetConn, AfterEffect: true},
-		{Kind: hubspottest.ResetConn, AfterEffect: true},
-		{Kind: hubspottest.TruncateJSON, AfterEffect: true},
-		{Kind: hubspottest.EmptyAnswer},
-		{Kind: hubspottest.EmptyAnswer, AfterEffect: true},
-		{Kind: hubspottest.RedirectAway},
-		{Kind: hubspottest.ForeignLink},
-		{Kind: hubspottest.DelayAnswer, Delay: 90 * time.Second},
-		{Kind: hubspottest.DelayAnswer, Delay: 5 * time.Second},
-		{Kind: hubspottest.DripBody, Delay: 2 * time.Second},
-	}
-	f := faults[l.rng.IntN(len(faults))]
-	f.PathContains = []string{"", "", "/batch/create", "/batch/create", "/batch/update", "/batch/read", "/associations", "/search", "/schemas"}[l.rng.IntN(9)]
-	f.After, f.Count = l.rng.IntN(1+l.rng.IntN(15)), []int{1, 1, 2, 4, 8, -1}[l.rng.IntN(6)]
-	l.portal.Fault(f)
-	l.note("HubSpot: fault %+v", f)
-	if _, ok := l.portal.SchemaOf("thnks"); ok && l.rng.IntN(3) == 0 {
-		l.portal.AddConditionalRule("thnks", "status", []string{"sent", "opened", "redeemed"}[l.rng.IntN(3)], "gift_type")
-		l.note("HubSpot: a rule requires gift_type")
-	}
-}
-
-func (l *life) spoilThnks() {
-	f := []thnksapitest.Fault{
-		{Status: 500},
-		{Status: 503, Header: http.Header{"Retry-After": {"3"}}},
-		{Status: 429, Header: http.Header{"Retry-After": {"1"}}},
-		{Status: 429},
-		{Status: 401},
-		{Status: 200, Body: "<html>"},
-		{Effect: thnksapitest.ResetBefore},
-		{Effect: thnksapitest.ResetAfter},
-		{Effect: thnksapitest.Truncate},
-		{Effect: thnksapitest.CursorLoop},
-		{Effect: thnksapitest.ForeignLink, Body: "https://evil.example/"},
-		{Effect: thnksapitest.SlowOnly, Delay: 90 * time.Second},
-	}[l.rng.IntN(12)]
-	f.After, f.Count = l.rng.IntN(6), []int{1, 2, 6, 0}[l.rng.IntN(4)]
-	l.thnks.Fault(f)
-	l.note("Thnks: fault %+v", f)
-}
-
-// heal ends all faults.
-func (l *life) heal() {
-	l.portal.ClearFaults()
-	if _, ok := l.portal.SchemaOf("thnks"); ok {
-		l.portal.ClearRules()
-	}
-	l.thnks.ClearFaults()
-	l.faulty = false
 }
 
 // takeOver notes what a pass that is not judged has made of the links.
@@ -258,7 +190,7 @@ func (l *life) settle() {
 	if l.longPause {
 		pause = 8 * daily
 	}
-	time.Sleep(pause)
+	time.Sleep(max(pause, l.untilLooked()))
 	before, began := l.state(), time.Now()
 	l.calm = true
 	defer func() { l.calm = false }()
@@ -275,6 +207,7 @@ func (l *life) settle() {
 			l.t.Error("events could not be worked off")
 		}
 		l.well(ctx, e, Request{Mode: ReassociateAll})
+		l.replay(ctx, e, st)
 		time.Sleep(modelSettled)
 	})
 	if l.t.Failed() {
@@ -284,6 +217,7 @@ func (l *life) settle() {
 		l.inspect(st)
 		l.converged(st, before, began)
 	})
+	l.complete()
 	if l.t.Failed() {
 		return
 	}

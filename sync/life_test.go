@@ -41,7 +41,10 @@ func TestEngineAgainstAModel(t *testing.T) {
 		seeds = n
 	}
 	var played, last atomic.Uint64
-	t.Cleanup(func() { t.Logf("%d histories, the last of seed %d", played.Load(), last.Load()) })
+	t.Cleanup(func() {
+		t.Logf("%d histories, the last of seed %d", played.Load(), last.Load())
+		struck.report(t, seeds)
+	})
 	var failed atomic.Bool
 	for n := range runtime.GOMAXPROCS(0) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -109,6 +112,8 @@ func play(t *testing.T, seed uint64) {
 	time.Sleep(time.Until(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))) // a bubble begins in 2000, and times before that count for nothing
 	for n := range lives {
 		lives[n] = newLife(t, scope, seed, n, secrets)
+		lives[n].others = lives
+		defer lives[n].struck.into(&struck)
 	}
 	for range 1 + rng.IntN(scope.rounds) {
 		for _, l := range lives {
@@ -190,6 +195,8 @@ type life struct {
 
 	shows map[string][]time.Time // since when each version can be seen
 
+	drifts                 // what is wrong with the portal and Thnks
+	others []*life         // the installation's portals
 	shown  map[string]seen // each record, when it was last looked at
 	reread time.Time       // when the last full reading of Thnks that ended well began
 }
@@ -201,7 +208,7 @@ func newLife(t testing.TB, scope scope, seed uint64, n int, secrets []string) *l
 		Seed: seed, SearchLag: modelLag, ComputedLag: modelLag, Token: "pat-" + secrets[n],
 		SecondaryByEmail: coin(), ArchivedHoldUnique: coin(), NoTraceEcho: coin(), TextIDs: coin(), NoAssociationsErrors: coin(),
 		InvalidLinks: []hubspottest.InvalidLinks{hubspottest.RefuseRecord, hubspottest.DropLink, hubspottest.WriteThenRefuse}[rng.IntN(3)],
-		FirstID:      20_000_000_000 + int64(n)*1_000_000_000,
+		ID:           62515 + int64(n), FirstID: 20_000_000_000 + int64(n)*1_000_000_000,
 	}
 	if coin() {
 		hs.AssociationPage = 2

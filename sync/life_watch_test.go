@@ -32,7 +32,7 @@ type numbered struct {
 func (n *numbered) begin(step int, cancel context.CancelFunc, path string) error {
 	n.mortal.mu.Lock()
 	defer n.mortal.mu.Unlock()
-	n.step, n.taken, n.dead, n.cancel = step, 0, false, cancel
+	n.step, n.taken, n.dead, n.where, n.cancel = step, 0, false, "", cancel
 	n.calls, n.wrote = 0, make(map[string]string)
 	file, err := os.Open(path)
 	if err != nil {
@@ -122,10 +122,10 @@ type numberedInbox struct {
 
 func (i numberedInbox) Expire(ctx context.Context, now time.Time) (n int, err error) {
 	err = i.l.steps.commit(i.l, func() error {
-		if i.l.steps.tick() {
+		if i.l.steps.tick(beforeCommit) {
 			return errDead
 		}
-		if n, err = i.Inbox.Expire(ctx, now); i.l.steps.tick() {
+		if n, err = i.Inbox.Expire(ctx, now); i.l.steps.tick(afterCommit) {
 			return errDead
 		}
 		return err
@@ -137,6 +137,7 @@ func (i numberedInbox) Expire(ctx context.Context, now time.Time) (n int, err er
 // depends on nothing but themselves, so that a seed means one history whatever
 // the machine does meanwhile.
 func (l *life) wire(next http.RoundTripper) http.RoundTripper {
+	next = l.disturbed(next)
 	return l.steps.transport(roundTripper(func(req *http.Request) (*http.Response, error) {
 		body := l.sent(req)
 		latency(req, body)
@@ -187,6 +188,6 @@ func (l *life) askingThnks(next http.RoundTripper) http.RoundTripper {
 		if !l.calm && req.URL.Query().Has("cursor") && l.odd.IntN(8) == 0 {
 			l.meddle()
 		}
-		return next.RoundTrip(req)
+		return l.listed(req, next)
 	})
 }

@@ -11,28 +11,29 @@ import (
 // A weighted is something to do, and how likely that is beside others.
 type weighted struct {
 	weight int
+	name   string
 	do     func()
 }
 
 // act does one thing that people or Thnks may do.
-func (m *model) act() { m.oneOf(append(m.edits(), weighted{6, m.tick})) }
+func (m *model) act() { m.oneOf(append(m.edits(), weighted{6, "Thnks: tick", m.tick})) }
 
 // edits are what people may do in the portal.
 func (m *model) edits() []weighted {
 	return []weighted{
-		{6, m.createContact},
-		{4, m.mergeContacts},
-		{3, m.mergeCompanies},
-		{2, m.mergeGifts},
-		{3, m.deleteContact},
-		{1, m.deleteGift},
-		{8, m.moveDeal},
-		{5, m.createDeal},
-		{5, m.relabel},
-		{5, m.unlink},
-		{5, m.linkByHand},
-		{4, m.changeEmail},
-		{4, m.changePrimary},
+		{6, "people: contact created", m.createContact},
+		{4, "people: contacts merged", m.mergeContacts},
+		{3, "people: companies merged", m.mergeCompanies},
+		{2, "people: gifts merged", m.mergeGifts},
+		{3, "people: contact deleted", m.deleteContact},
+		{1, "people: gift deleted", m.deleteGift},
+		{8, "people: deal moved", m.moveDeal},
+		{5, "people: deal created", m.createDeal},
+		{5, "people: deal relabelled", m.relabel},
+		{5, "people: link removed", m.unlink},
+		{5, "people: link made", m.linkByHand},
+		{4, "people: address changed", m.changeEmail},
+		{4, "people: primary company changed", m.changePrimary},
 	}
 }
 
@@ -44,7 +45,10 @@ func (m *model) oneOf(acts []weighted) {
 	n := m.rng.IntN(total)
 	for _, a := range acts {
 		if n -= a.weight; n < 0 {
-			a.do()
+			before := len(m.history)
+			if a.do(); len(m.history) > before { // otherwise there was nothing to do it to
+				m.struck.add(a.name)
+			}
 			return
 		}
 	}

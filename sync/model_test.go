@@ -63,6 +63,7 @@ type model struct {
 	gifts   map[string]*modelGift // by transaction id
 	history []string
 	names   int
+	struck  strikes // what befell it
 
 	secondaryByEmail bool
 	archivedHold     bool

@@ -36,18 +36,31 @@ func (b *batch) carryOut(ctx context.Context, moved func() store.Commit) error {
 	if err != nil {
 		fatal := isFatal(err)
 		b.stop(fatal)
-		if fatal && b.object != nil && b.object.TypeID != "" {
-			// Somebody may have changed the definition: the next run looks.
-			b.object.Checked = b.started.Add(-driftAfter)
-			err = joined(err, b.remember(metaObject, b.object))
+		if fatal || b.suspect {
+			err = joined(err, b.suspectObject())
 		}
 		return joined(err, b.commit(store.Commit{}))
+	}
+	if b.suspect {
+		if err := b.suspectObject(); err != nil {
+			return err
+		}
 	}
 	if err := b.commit(moved()); err != nil {
 		return err
 	}
 	b.run.moved(b.window)
 	return nil
+}
+
+// suspectObject has the next run look at the object's definition: somebody may
+// have changed it, and what was refused for that be accepted when it is mended.
+func (b *batch) suspectObject() error {
+	if b.object == nil || b.object.TypeID == "" {
+		return nil
+	}
+	b.object.Checked = b.started.Add(-driftAfter)
+	return b.remember(metaObject, b.object)
 }
 
 // conserved checks that every gift of the window has an end before the
@@ -103,6 +116,7 @@ type batch struct {
 	effects     []*effect
 	doubtful    map[string]bool // gifts of events alone whose records stay in doubt
 	certain     []plan.Stored   // are what they were, after all: see doubt
+	suspect     bool            // HubSpot refused a record, which may be for the definition
 	quarantined []store.Quarantined
 	samples     []store.Quarantined // of what ended a call early
 	healed      []string

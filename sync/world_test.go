@@ -171,11 +171,20 @@ type mortal struct {
 	step   int // the step to die at; two a call or commit: before and after
 	taken  int
 	dead   bool
+	where  string // it died
 	cancel context.CancelFunc
 }
 
+// Where a process may die.
+const (
+	beforeCall   = "death before a call"
+	afterCall    = "death after a call"
+	beforeCommit = "death before a commit"
+	afterCommit  = "death after a commit"
+)
+
 // tick takes a step and reports whether the process is dead now.
-func (m *mortal) tick() bool {
+func (m *mortal) tick(where string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.dead {
@@ -183,7 +192,7 @@ func (m *mortal) tick() bool {
 	}
 	m.taken++
 	if m.taken == m.step {
-		m.dead = true
+		m.dead, m.where = true, where
 		m.cancel()
 	}
 	return m.dead
@@ -191,11 +200,11 @@ func (m *mortal) tick() bool {
 
 func (m *mortal) transport(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		if m.tick() {
+		if m.tick(beforeCall) {
 			return nil, errDead
 		}
 		resp, err := next.RoundTrip(req)
-		if m.tick() {
+		if m.tick(afterCall) {
 			if err == nil {
 				resp.Body.Close()
 			}
@@ -215,11 +224,11 @@ type mortalJournal struct {
 }
 
 func (j mortalJournal) Commit(c store.Commit) error {
-	if j.m.tick() {
+	if j.m.tick(beforeCommit) {
 		return errDead
 	}
 	err := j.Journal.Commit(c)
-	if j.m.tick() {
+	if j.m.tick(afterCommit) {
 		return errDead
 	}
 	return err

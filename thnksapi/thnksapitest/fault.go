@@ -52,6 +52,18 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
+// Struck is the number of requests that rules have hit since the last
+// ClearFaults.
+func (s *Server) Struck() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, f := range s.faults {
+		n += f.done
+	}
+	return n
+}
+
 // fault returns the rule that a request meets.
 func (s *Server) fault(req *http.Request) *Fault {
 	for _, f := range s.faults {
