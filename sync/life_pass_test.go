@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"testing/synctest"
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
@@ -18,6 +17,8 @@ import (
 // badly is an episode in which anything may be asked for, the servers may have
 // their faults, and the program may die at any step.
 func (l *life) badly() {
+	l.mislay()
+	defer l.mislay()
 	if l.rng.IntN(3) == 0 {
 		l.source()
 	}
@@ -89,7 +90,7 @@ func (l *life) live(step int, do func(context.Context, *Engine, *store.Store)) {
 	l.steps.begin(step, cancel, commitID(l.path))
 	calls := l.portal.Requests().Total
 	do(ctx, l.engine(st), st)
-	synctest.Wait() // what was on its way arrives, or not
+	l.rest.still() // what was on its way arrives, or not
 	if n := l.portal.Requests().Total - calls; n > l.steps.calls {
 		l.t.Errorf("HubSpot got %d calls, of which only %d were numbered steps", n, l.steps.calls)
 	}
@@ -109,6 +110,7 @@ func (l *life) live(step int, do func(context.Context, *Engine, *store.Store)) {
 func (l *life) pass(ctx context.Context, e *Engine, req Request) (Report, error) {
 	began := time.Now().UTC()
 	rep, err := e.Run(ctx, req)
+	l.punctual(req, time.Since(began), err)
 	if sum := rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + rep.skipped(); rep.Fetched != sum {
 		l.t.Errorf("%s: fetched %d, but the ends sum up to %d: %+v", req.Mode, rep.Fetched, sum, rep)
 	}
@@ -261,6 +263,7 @@ func (l *life) settle() {
 	defer func() { l.calm = false }()
 	l.live(0, func(ctx context.Context, e *Engine, st *store.Store) {
 		l.deliver(st, true)
+		l.resurrect(ctx, e)
 		for range 2 { // the first may have had to end what another began
 			l.well(ctx, e, Request{Mode: Incremental})
 			time.Sleep(modelSettled)
@@ -278,6 +281,7 @@ func (l *life) settle() {
 		return
 	}
 	l.inspect()
+	l.lookBack()
 	l.converged(before, began)
 	if l.t.Failed() {
 		return

@@ -85,11 +85,13 @@ func play(t *testing.T, seed uint64) {
 	time.Sleep(time.Until(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))) // a bubble begins in 2000, and times before that count for nothing
 	for n := range lives {
 		lives[n] = newLife(t, seed, n, secrets)
+		lives[n].rest = lives[0].rest
 	}
 	for range 1 + rng.IntN(3) {
 		for _, l := range lives {
 			l.acts()
 		}
+		sideBySide(rng, lives)
 		for range 1 + rng.IntN(3) {
 			for _, n := range rng.Perm(len(lives)) {
 				lives[n].badly()
@@ -159,9 +161,13 @@ type life struct {
 	limits   bool                                  // HubSpot enforces its limits
 	faulty   bool                                  // a server has a fault now
 
-	mail []store.Event // on their way
-	told []store.Event // that the inbox has acknowledged
-	keys int
+	mail   []store.Event // on their way
+	told   []store.Event // that the inbox has acknowledged
+	keys   int
+	forgot lostFile
+	rest   stilling
+
+	graves graveyard
 
 	shows map[string][]time.Time // since when each version can be seen
 
@@ -194,7 +200,8 @@ func newLife(t testing.TB, seed uint64, n int, secrets []string) *life {
 			world: w, rng: rng, gifts: make(map[string]*modelGift), secondaryByEmail: hs.SecondaryByEmail,
 			archivedHold: hs.ArchivedHoldUnique, dropsLinks: hs.InvalidLinks == hubspottest.DropLink,
 		},
-		name: fmt.Sprint("p", n), canary: secrets[n], secrets: secrets, limits: limits,
+		name: fmt.Sprint("p", n), canary: secrets[n], secrets: secrets, limits: limits, rest: make(stilling, 1),
+		forgot: lostFile{falling: make(map[string]bool)}, graves: graveyard{back: make(map[string]bool), rose: make(map[string]bool)},
 		odd:      rand.New(rand.NewPCG(seed, 0x6f6464+uint64(n))),
 		versions: make(map[string][]thnksapitest.Transaction), lost: make(map[string]bool), shown: make(map[string]seen), shows: make(map[string][]time.Time),
 	}
