@@ -14,7 +14,7 @@ import (
 
 // acts lets people edit the portal, Thnks change its rows and events set out.
 func (l *life) acts() {
-	edits := l.edits()
+	edits := append(l.edits(), l.burials()...)
 	for range 1 + l.rng.IntN(l.scope.acts) {
 		if l.rng.IntN(2) == 0 {
 			l.oneOf(edits)

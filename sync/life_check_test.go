@@ -131,7 +131,7 @@ func (l *life) regress(records map[string]hubspottest.Record) {
 		for _, s := range plan.Statuses() {
 			is.dates[string(s)] = r.Properties[string(s)+"_date"]
 		}
-		l.shown[id] = is
+		l.shown[id] = l.lasting(id, is)
 		if !known || was.id != is.id || l.gift(id).mixed { // people merged it
 			continue
 		}
@@ -163,7 +163,7 @@ func (l *life) unsettled(id string) bool {
 
 // claimed is when signed events say that a gift came to a status.
 func (l *life) claimed(id, status string) (at []string) {
-	for _, e := range l.told {
+	for _, e := range l.acknowledged() {
 		if e.TransactionID == id && e.Signed && string(e.Status) == status {
 			at = append(at, e.At.UTC().Format("2006-01-02T15:04:05.000Z"))
 		}
@@ -186,7 +186,7 @@ func (l *life) passedOver(st *store.Store, records map[string]hubspottest.Record
 		l.t.Error(err)
 	}
 	for _, tx := range l.thnks.Transactions() {
-		if tx.ID == "" || l.gift(tx.ID).gone {
+		if tx.ID == "" || l.gift(tx.ID).gone || l.graves.back[tx.ID] {
 			continue
 		}
 		if _, ok := aside[tx.ID]; ok {
@@ -268,7 +268,7 @@ func (l *life) ended(e, is store.Event) {
 	gone := l.gift(e.TransactionID).gone
 	switch {
 	case is.State == store.EventApplied:
-	case is.State == store.EventListed && is.Reason != "" && gone:
+	case is.State == store.EventListed && is.Reason != "" && (gone || l.graves.rose[e.TransactionID]):
 	case is.State == store.EventWaiting && is.Reason != "" && !there:
 	case is.State == store.EventRefused && is.Reason != "" && (!there || time.Since(e.ReceivedAt) > 7*daily):
 	default:
@@ -338,7 +338,8 @@ func (l *life) late(tx thnksapitest.Transaction) bool {
 func (l *life) compare(tx thnksapitest.Transaction, g *modelGift, r hubspottest.Record) {
 	l.t.Helper()
 	// What was given up before its gift showed says nothing of it.
-	told := slices.DeleteFunc(slices.Clone(l.told), func(e store.Event) bool { return e.State == store.EventRefused || e.DuplicateOf != 0 })
+	told := slices.DeleteFunc(slices.Clone(l.told), func(e store.Event) bool { return e.State == store.EventRefused || e.DuplicateOf != 0 || l.passedBy(e) })
+	told = append(told, l.forgot.relics...)
 	want := facts(tx)
 	for name, v := range map[string]string{
 		"status": l.shownOf(tx, told, r), "parcel_status": parcelBy(tx, told), "gift_name": tx.Gift.Name, "gift_type": tx.Gift.Type, "gift_currency": tx.Currency,

@@ -28,6 +28,7 @@ type drifts struct {
 	refusing string    // why HubSpot forbids calls
 	limited  [2]string // the types that have a limit of links
 	astray   *life     // whose portal the token leads to
+	pinned   bool      // the state file names the portal's account
 	shut     bool      // HubSpot forbade something that a run cannot do without
 	said     bool      // a run or the events said that it failed
 
@@ -173,10 +174,11 @@ func (l *life) limitLinks(n int) bool {
 }
 
 // stray has the token lead to another portal of the installation, as when two
-// were mixed up. Before the first backfill nothing is known of one's own.
+// were mixed up. Before the first runs with a state file have come to their end,
+// nothing is known of one's own.
 func (l *life) stray(n int) bool {
 	others := slices.DeleteFunc(slices.Clone(l.others), func(o *life) bool { return o == l })
-	if len(others) == 0 || l.reread.IsZero() {
+	if len(others) == 0 || l.accompanied || !l.pinned {
 		return false
 	}
 	l.astray = others[n%len(others)]
@@ -199,6 +201,13 @@ func (l *life) mend() {
 	}
 	l.portal.SetTier(hubspottest.Enterprise)
 	l.portal.SetScopes(hubspottest.DefaultScopes()...)
+}
+
+// amiss reports whether a run may fail for what the servers or people did.
+func (l *life) amiss() bool {
+	l.drifting.Lock()
+	defer l.drifting.Unlock()
+	return l.faulty || l.refusing != "" || l.astray != nil || l.limited[0] != "" || len(l.lacking) > 0
 }
 
 // heard notes that somebody was told of a failure.
@@ -312,7 +321,8 @@ func (l *life) puzzle() {
 
 // shownOf is the status that a record has to show. With a status that nobody
 // knows that is what it was with the newest known one that the program has read:
-// the newest of those that the record was held against, or one since.
+// the newest of those that the record was held against, or one since. Where the
+// state file was lost, it is what the record showed then, until a known one.
 func (l *life) shownOf(tx thnksapitest.Transaction, told []store.Event, r hubspottest.Record) string {
 	if l.compared == nil {
 		l.compared = make(map[string]bool)
@@ -333,6 +343,7 @@ func (l *life) shownOf(tx thnksapitest.Transaction, told []store.Event, r hubspo
 		tx.UpdatedAt = time.Time{}
 		may = append(may, shownBy(tx, told))
 	}
+	may = append(may, l.forgot.showed[tx.ID])
 	if is := r.Properties["status"]; slices.Contains(may, is) {
 		return is
 	}

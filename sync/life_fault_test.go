@@ -91,8 +91,11 @@ func (l *life) spoil() {
 	k := hubSpotFaults[l.rng.IntN(len(hubSpotFaults))]
 	f := k.fault
 	f.HTML = f.Status > 500 && l.rng.IntN(2) == 0
-	f.PathContains = []string{"", "", "/batch/create", "/batch/create", "/batch/update", "/batch/read", "/associations", "/search", "/schemas"}[l.rng.IntN(9)]
 	f.After, f.Count = l.rng.IntN(1+l.rng.IntN(15)), []int{1, 1, 2, 4, 8, -1}[l.rng.IntN(6)]
+	if l.rng.IntN(2) == 0 { // of some calls there are few
+		f.PathContains = []string{"/batch/create", "/batch/create", "/batch/update", "/batch/read", "/associations", "/search", "/schemas"}[l.rng.IntN(7)]
+		f.After = l.rng.IntN(1 + l.rng.IntN(3))
+	}
 	if k.name == foreignLink { // few answers have a link
 		f.PathContains, f.After, f.Count = "", 0, -1
 	}
@@ -108,7 +111,7 @@ func (l *life) spoil() {
 func (l *life) spoilThnks() {
 	k := thnksFaults[l.rng.IntN(len(thnksFaults))]
 	f := k.fault
-	f.After, f.Count = l.rng.IntN(6), []int{1, 2, 6, 0}[l.rng.IntN(4)]
+	f.After, f.Count = l.rng.IntN(1+l.rng.IntN(4)), []int{1, 2, 6, 0}[l.rng.IntN(4)]
 	l.thnks.Fault(f)
 	l.fault = k.name
 	l.note("Thnks: fault %+v", f)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"testing/synctest"
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
@@ -17,6 +16,8 @@ import (
 // badly is an episode in which anything may be asked for, the servers may have
 // their faults, and the program may die at any step.
 func (l *life) badly() {
+	l.mislay()
+	defer l.mislay()
 	if l.rng.IntN(3) == 0 {
 		l.source()
 	}
@@ -24,8 +25,8 @@ func (l *life) badly() {
 	if l.rng.IntN(3) > 0 {
 		step = 1 + l.rng.IntN(1+l.rng.IntN(160))
 	}
-	if step == 0 || l.rng.IntN(3) == 0 {
-		if l.rng.IntN(2) == 0 {
+	if step == 0 || l.rng.IntN(2) == 0 {
+		if l.rng.IntN(4) == 0 {
 			l.drift()
 		} else {
 			l.spoil()
@@ -97,7 +98,7 @@ func (l *life) live(step int, do func(context.Context, *Engine, *store.Store)) {
 	defer l.steps.file.Close()
 	calls := l.portal.Requests().Total
 	do(ctx, l.engine(st), st)
-	synctest.Wait() // what was on its way arrives, or not
+	l.rest.still() // what was on its way arrives, or not
 	if n := l.portal.Requests().Total - calls; n > l.steps.calls {
 		l.t.Errorf("HubSpot got %d calls, of which only %d were numbered steps", n, l.steps.calls)
 	}
@@ -118,6 +119,7 @@ func (l *life) pass(ctx context.Context, e *Engine, req Request) (Report, error)
 	began := time.Now().UTC()
 	rep, err := e.Run(ctx, req)
 	l.heard(err)
+	l.punctual(req, time.Since(began), err)
 	if sum := rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + rep.skipped(); rep.Fetched != sum {
 		l.t.Errorf("%s: fetched %d, but the ends sum up to %d: %+v", req.Mode, rep.Fetched, sum, rep)
 	}
@@ -196,6 +198,7 @@ func (l *life) settle() {
 	defer func() { l.calm = false }()
 	l.live(0, func(ctx context.Context, e *Engine, st *store.Store) {
 		l.deliver(st, true)
+		l.resurrect(ctx, e)
 		for range 2 { // the first may have had to end what another began
 			l.well(ctx, e, Request{Mode: Incremental})
 			time.Sleep(modelSettled)
@@ -215,6 +218,7 @@ func (l *life) settle() {
 	}
 	l.closely(func(st *store.Store) {
 		l.inspect(st)
+		l.lookBack()
 		l.converged(st, before, began)
 	})
 	l.complete()

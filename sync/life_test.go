@@ -114,11 +114,13 @@ func play(t *testing.T, seed uint64) {
 		lives[n] = newLife(t, scope, seed, n, secrets)
 		lives[n].others = lives
 		defer lives[n].struck.into(&struck)
+		lives[n].rest = lives[0].rest
 	}
 	for range 1 + rng.IntN(scope.rounds) {
 		for _, l := range lives {
 			l.acts()
 		}
+		sideBySide(rng, lives)
 		for range 1 + rng.IntN(scope.episodes) {
 			for _, n := range rng.Perm(len(lives)) {
 				lives[n].badly()
@@ -183,15 +185,20 @@ type life struct {
 	odd    *rand.Rand // decides what happens during a pass
 	calm   bool       // nothing does
 
-	versions map[string][]thnksapitest.Transaction // of each transaction, in order
-	lost     map[string]bool                       // transactions that Thnks has deleted
-	nameless int                                   // rows without an id
-	limits   bool                                  // HubSpot enforces its limits
-	faulty   bool                                  // a server has a fault now
+	versions    map[string][]thnksapitest.Transaction // of each transaction, in order
+	lost        map[string]bool                       // transactions that Thnks has deleted
+	nameless    int                                   // rows without an id
+	limits      bool                                  // HubSpot enforces its limits
+	accompanied bool                                  // the other portals have their episodes at the same time
+	faulty      bool                                  // a server has a fault now
 
-	mail []store.Event // on their way
-	told []store.Event // that the inbox has acknowledged
-	keys int
+	mail   []store.Event // on their way
+	told   []store.Event // that the inbox has acknowledged
+	keys   int
+	forgot lostFile
+	rest   stilling
+
+	graves graveyard
 
 	shows map[string][]time.Time // since when each version can be seen
 
@@ -227,6 +234,7 @@ func newLife(t testing.TB, scope scope, seed uint64, n int, secrets []string) *l
 			archivedHold: hs.ArchivedHoldUnique, dropsLinks: hs.InvalidLinks == hubspottest.DropLink,
 		},
 		scope: scope, name: fmt.Sprint("p", n), canary: secrets[n], secrets: secrets, limits: limits,
+		rest: make(stilling, 1), forgot: lostFile{falling: make(map[string]bool), showed: make(map[string]string)}, graves: graveyard{back: make(map[string]bool), rose: make(map[string]bool)},
 		odd:      rand.New(rand.NewPCG(seed, 0x6f6464+uint64(n))),
 		versions: make(map[string][]thnksapitest.Transaction), lost: make(map[string]bool), shown: make(map[string]seen), shows: make(map[string][]time.Time),
 	}

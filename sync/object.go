@@ -223,6 +223,10 @@ func (r *run) plans(what ...string) {
 	}
 }
 
+// planned reports whether an addition to the definition is among those that
+// plans noted.
+func (r *run) planned(what string) bool { return slices.Contains(r.schema, "add "+what) }
+
 // findLinkTypes learns the association types from a gift to the records it is
 // linked to; they differ from account to account. A missing definition is
 // added.

@@ -62,17 +62,21 @@ func (r *run) growOptions(ctx context.Context, changes []plan.Change) error {
 				return fmt.Errorf("reading the properties: %w", err)
 			}
 			i := slices.IndexFunc(props, func(p hubspot.Property) bool { return p.Name == f.Name })
-			if i < 0 {
+			var present []hubspot.Option
+			switch {
+			case i >= 0:
+				present = props[i].Options
+			case !r.planned("property " + f.Name): // by a dry run
 				return &Fatal{
 					What:   "the custom object has lost its property " + f.Name,
 					Remedy: "restore it in HubSpot, or run `sync --backfill`, which adds missing properties",
 				}
 			}
 			lacking = slices.DeleteFunc(lacking, func(o plan.Option) bool {
-				return slices.ContainsFunc(props[i].Options, func(p hubspot.Option) bool { return p.Value == o.Value })
+				return slices.ContainsFunc(present, func(p hubspot.Option) bool { return p.Value == o.Value })
 			})
 			if len(lacking) > 0 {
-				if err := r.addOptions(ctx, f.Name, props[i].Options, lacking); err != nil {
+				if err := r.addOptions(ctx, f.Name, present, lacking); err != nil {
 					return err
 				}
 			}

@@ -106,3 +106,46 @@ func TestTombstonesSurviveALostJournal(t *testing.T) {
 		})
 	}
 }
+
+// TestRestoredRecordIsBroughtUpToDate: people delete a record before a change
+// gets there, and restore it later: it says what it said when it was deleted,
+// and the next pass that reads everything makes that good.
+func TestRestoredRecordIsBroughtUpToDate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := quietWorld(t, 2)
+		w.must(Backfill)
+		w.thnks.Update(transaction(1), func(tx *thnksapitest.Transaction) { tx.Status = "redeemed" })
+		record := w.portal.Find("thnks", "thnks_transaction_id", transaction(1))[0].ID
+		w.portal.Archive("thnks", record)
+		w.must(Incremental) // which finds nothing to update
+		w.portal.Restore("thnks", record)
+		w.must(ReassociateAll)
+		time.Sleep(weekly)
+		w.must(Incremental)
+		if got := w.property(transaction(1), "status"); got != "redeemed" {
+			t.Errorf("the restored record still says %q", got)
+		}
+	})
+}
+
+// TestRestoredThenMerged: a record comes back and is merged before the program
+// looks.
+func TestRestoredThenMerged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := quietWorld(t, 2)
+		w.must(Backfill)
+		record, other := w.record(transaction(1)), w.record(transaction(2))
+		w.portal.Archive("thnks", record)
+		w.must(ReassociateAll)
+		w.portal.Restore("thnks", record)
+		w.portal.Merge("thnks", record, other)
+		w.must(ReassociateAll)
+		w.thnks.Update(transaction(1), func(tx *thnksapitest.Transaction) { tx.Status, tx.UpdatedAt = "redeemed", time.Now().UTC() })
+		w.must(Incremental)
+		if got := w.property(transaction(1), "status"); got != "redeemed" {
+			t.Errorf("the record that came back says %q", got)
+		}
+	})
+}

@@ -56,10 +56,12 @@ func (b *batch) followRecords(ctx context.Context) error {
 	if err := b.learnOwners(ctx); err != nil {
 		return err
 	}
-	var alive, buried []string
+	var alive, buried, graves []string
 	for _, c := range b.changes {
 		if c.Action == plan.Skip {
-			buried = append(buried, c.ObjectID)
+			// One that came back may have been merged since, of which its old id
+			// would tell nothing.
+			buried, graves = append(buried, c.Gift.ID), append(graves, c.ObjectID)
 		} else {
 			alive = append(alive, c.ObjectID)
 		}
@@ -68,13 +70,13 @@ func (b *batch) followRecords(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	restored, err := b.CRM.Read(ctx, b.object.TypeID, buried, []string{ownerProperty})
+	restored, err := b.CRM.ReadByKey(ctx, b.object.TypeID, keyProperty, buried, []string{ownerProperty, keyProperty}, false)
 	if err != nil {
 		return err
 	}
-	for _, o := range restored {
+	for i, o := range restored {
 		if o.Object != nil {
-			records[o.Object.ID] = o.Object
+			records[graves[i]] = o.Object
 		}
 	}
 	for i, c := range b.changes {
@@ -92,7 +94,9 @@ func (b *batch) followRecords(ctx context.Context) error {
 			b.log.Info("record was deleted in HubSpot and stays deleted", "transaction", c.Gift.ID, "object", c.ObjectID)
 			continue
 		case c.Action == plan.Skip:
-			c.Have.Deleted, c.Have.Orphan = time.Time{}, plan.NoContact // its links went with it
+			// Its links went with it. What was about to be written when it was found
+			// to be deleted is not in it: it is written in full when it is next met.
+			c.Have.Deleted, c.Have.Orphan, c.Have.Mapping = time.Time{}, plan.NoContact, 0
 			b.log.Info("record was restored in HubSpot", "transaction", c.Gift.ID, "object", c.ObjectID)
 		case o.ID != c.ObjectID:
 			b.log.Info("record was merged in HubSpot", "transaction", c.Gift.ID, "object", c.ObjectID, "into", o.ID)
