@@ -183,3 +183,14 @@ func parcelBy(tx thnksapitest.Transaction, told []store.Event) string {
 	}
 	return last.ParcelStatus
 }
+
+// noteBy is the last thank-you note that a signed event tells of.
+func noteBy(tx thnksapitest.Transaction, told []store.Event) string {
+	var last store.Event
+	for _, e := range told {
+		if e.TransactionID == tx.ID && e.Signed && e.ThankYouNote != "" && e.At.After(last.At) {
+			last = e
+		}
+	}
+	return last.ThankYouNote
+}

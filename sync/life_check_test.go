@@ -388,14 +388,3 @@ func (l *life) compare(tx thnksapitest.Transaction, g *modelGift, r hubspottest.
 		l.t.Errorf("transaction %s: record differs (-want +got):\n%s", tx.ID, diff)
 	}
 }
-
-// noteBy is the last thank-you note that a signed event tells of.
-func noteBy(tx thnksapitest.Transaction, told []store.Event) string {
-	var last store.Event
-	for _, e := range told {
-		if e.TransactionID == tx.ID && e.Signed && e.ThankYouNote != "" && e.At.After(last.At) {
-			last = e
-		}
-	}
-	return last.ThankYouNote
-}

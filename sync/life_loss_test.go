@@ -79,6 +79,9 @@ func (l *life) lose() {
 	for id, g := range l.gifts {
 		r := records[id]
 		if r.ID == "" {
+			for _, v := range l.versions[id] {
+				delete(l.compared, v.TrackingURL) // nobody knows any more that it was read
+			}
 			*g = modelGift{known: make(map[string][]string), others: make(map[string][]string), gone: g.gone && deleted[id]}
 			continue
 		}
