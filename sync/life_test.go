@@ -145,7 +145,7 @@ func TestCrashAtEveryStepOfALife(t *testing.T) {
 	}
 	for seed := range seeds {
 		everyStep(t, stride, func(t *testing.T, step int) bool {
-			l := newLife(t, medium, 1_000_000+seed, 0, []string{canary(0)})
+			l := newLife(t, large, 1_000_000+seed, 0, []string{canary(0)})
 			defer func() {
 				if t.Failed() {
 					t.Logf("seed %d, step %d; what happened:\n  %s", seed, step, strings.Join(l.history, "\n  "))
