@@ -334,6 +334,13 @@ func (l *life) late(tx thnksapitest.Transaction) bool {
 	return !tx.VisibleAfter.IsZero() && tx.VisibleAfter.After(l.reread)
 }
 
+// dawns reports whether a row begins to show after a moment and within the hour.
+func (l *life) dawns(after time.Time) bool {
+	return slices.ContainsFunc(l.thnks.Transactions(), func(tx thnksapitest.Transaction) bool {
+		return tx.VisibleAfter.After(after) && time.Until(tx.VisibleAfter) < time.Hour
+	})
+}
+
 // compare holds a record against the row and the events that it stands for.
 func (l *life) compare(tx thnksapitest.Transaction, g *modelGift, r hubspottest.Record) {
 	l.t.Helper()

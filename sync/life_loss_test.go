@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -109,11 +110,14 @@ func (l *life) own() {
 }
 
 // lasting is what a record shows, with the status below which it must not fall:
-// that of the snapshot, where a claim put it further and was lost with the file.
-// It falls when the program has read the row again, and HubSpot takes it.
+// that of the snapshot, where a claim put it further and was lost with the file,
+// or came when nobody knew any more that the snapshot is newer. It falls, and the
+// claim's date goes, when the program has read the row again, and HubSpot takes it.
 func (l *life) lasting(id string, is seen) seen {
 	if l.forgot.falling[id] {
 		is.status = statusOf(l.versions[id][version(is.marker)])
+		is.dates = maps.Clone(is.dates)
+		maps.DeleteFunc(is.dates, func(s, at string) bool { return slices.Contains(l.claimed(id, s), at) })
 	}
 	return is
 }

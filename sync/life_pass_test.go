@@ -227,7 +227,7 @@ func (l *life) settle() {
 	}
 	l.live(0, func(ctx context.Context, e *Engine, st *store.Store) {
 		modes := [][]Mode{{Incremental}, {ReassociateAll}, {Incremental, Reassociate}, {Backfill}}[l.rng.IntN(4)]
-		if modes[0] == Backfill && slices.ContainsFunc(l.thnks.Transactions(), l.late) {
+		if l.dawns(began) || modes[0] == Backfill && slices.ContainsFunc(l.thnks.Transactions(), l.late) {
 			modes = nil // in between a gift may begin to show
 		}
 		if modes != nil && modes[0] == Backfill { // which meets what was in doubt, or showed late, before others do

@@ -30,9 +30,9 @@ import (
 // alone, the only one.
 func TestEngineAgainstAModel(t *testing.T) {
 	t.Parallel()
-	seeds, first := uint64(30), uint64(1)
+	seeds, first := uint64(100), uint64(1)
 	if raceDetector {
-		seeds = 8
+		seeds = 40
 	}
 	if n, err := strconv.ParseUint(os.Getenv("THNKS_ENGINE_SEED"), 10, 64); err == nil {
 		first, seeds = n, 1
