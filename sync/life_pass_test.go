@@ -209,7 +209,9 @@ func (l *life) settle() {
 		if !l.workOff(ctx, e) {
 			l.t.Error("events could not be worked off")
 		}
-		l.well(ctx, e, Request{Mode: ReassociateAll})
+		if rep := l.well(ctx, e, Request{Mode: ReassociateAll}); rep.Fetched == 0 && len(l.lacking) > 0 {
+			l.well(ctx, e, Request{Mode: ReassociateAll}) // the first had but to end what another began
+		}
 		l.replay(ctx, e, st)
 		time.Sleep(modelSettled)
 	})
