@@ -58,13 +58,16 @@ func (l *life) lose() {
 	l.forgot.events, l.forgot.relics = append(l.forgot.events, l.told...), nil
 	l.told = nil
 	clear(l.graves.back)
-	records := l.records()
-	for id, r := range records {
+	for _, r := range l.portal.Snapshot()["thnks"] {
+		id := r.Properties["thnks_transaction_id"]
 		at, _ := time.Parse(time.RFC3339, r.Properties["parcel_status_date"])
 		l.forgot.relics = append(l.forgot.relics,
 			store.Event{TransactionID: id, Signed: true, ParcelStatus: r.Properties["parcel_status"], ParcelAt: at},
 			// Any event that comes from now on is newer than this note.
 			store.Event{TransactionID: id, Signed: true, ThankYouNote: r.Properties["thank_you_note"], At: time.Time{}.Add(1)})
+	}
+	records := l.records()
+	for id, r := range records {
 		l.forgot.showed[id] = r.Properties["status"]
 		if was, ok := l.shown[id]; ok {
 			l.forgot.falling[id] = true

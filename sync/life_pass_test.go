@@ -198,7 +198,7 @@ func (l *life) settle() {
 	defer func() { l.calm = false }()
 	l.live(0, func(ctx context.Context, e *Engine, st *store.Store) {
 		l.deliver(st, true)
-		l.resurrect(ctx, e)
+		l.resurrect(ctx, e, before)
 		for range 2 { // the first may have had to end what another began
 			l.well(ctx, e, Request{Mode: Incremental})
 			time.Sleep(modelSettled)

@@ -89,12 +89,24 @@ func (l *life) restoreGift() {
 }
 
 // resurrect has the program look at the records that came back, and read what it
-// passed over.
-func (l *life) resurrect(ctx context.Context, e *Engine) {
+// passed over. They are linked by what they say until that is read: to the contact
+// of another recipient, where Thnks has got one meanwhile.
+func (l *life) resurrect(ctx context.Context, e *Engine, before map[string]map[string][]string) {
 	if len(l.graves.back) == 0 {
 		return
 	}
 	l.well(ctx, e, Request{Mode: ReassociateAll})
+	records := l.records()
+	for id := range l.graves.back {
+		g, links := l.gift(id), l.links(records[id].ID)
+		if tx, ok := l.thnks.Transaction(id); !ok || tx.Recipient.Email == records[id].Properties["recipient_email"] || len(links["contacts"]) != 1 {
+			continue
+		}
+		before[id], g.contact = links, links["contacts"][0]
+		for kind, ids := range links {
+			g.known[kind] = union(g.known[kind], ids)
+		}
+	}
 	l.well(ctx, e, Request{Mode: Backfill})
 	time.Sleep(modelSettled)
 	clear(l.graves.back)

@@ -152,9 +152,12 @@ func (r *run) incremental(ctx context.Context) error {
 		due.Daily = r.started
 		return r.reread(ctx, due)
 	default:
-		return r.changed(ctx, func(_ Source, watermark time.Time) time.Time { return watermark })
+		return r.changed(ctx, sinceWatermark)
 	}
 }
+
+// sinceWatermark is where an hourly listing begins.
+func sinceWatermark(_ Source, watermark time.Time) time.Time { return watermark }
 
 // over reports whether something begun then is due again after d. A stamp from
 // the future is a clock's mistake and puts nothing off.
@@ -235,6 +238,13 @@ func (r *run) resweep(ctx context.Context, due rereads) error {
 	}
 	if err := r.listAll(ctx, resweepCheckpoint, &cp, func(string, time.Time) {}); err != nil {
 		return err
+	}
+	if !whole {
+		// What it read before it was interrupted may have changed since, and
+		// orphans must not be looked up by what they were.
+		if err := r.changed(ctx, sinceWatermark); err != nil {
+			return err
+		}
 	}
 	alone, err := r.fedByAPIAlone()
 	if err != nil {

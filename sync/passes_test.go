@@ -199,3 +199,33 @@ func TestFutureStampDoesNotPoisonTheWatermark(t *testing.T) {
 		}
 	})
 }
+
+// TestResumedResweepReadsWhatChanged: what a weekly re-read has passed before it
+// was interrupted is news in the run that resumes it, and no gift is linked by
+// the address that it had then.
+func TestResumedResweepReadsWhatChanged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.thnks.Add(simple("T-1", time.Now().UTC().Add(-daily), "one@example.com"))
+		w.must(Backfill)
+		time.Sleep(weekly)
+		w.portal.Fault(hubspottest.Fault{Kind: hubspottest.RespondStatus, Status: 500, PathContains: "/contacts/", Count: -1})
+		if rep, err := w.run(t.Context(), Request{Mode: Incremental}); err == nil || rep.Fetched != 1 {
+			t.Fatalf("%+v, %v; want the run to end when everything is listed", rep, err)
+		}
+		w.portal.ClearFaults()
+		w.thnks.Update("T-1", func(tx *thnksapitest.Transaction) {
+			tx.Status, tx.Recipient.Email, tx.UpdatedAt = "redeemed", "other@example.com", time.Now().UTC()
+		})
+		w.portal.AddContact("one@example.com", nil)
+		time.Sleep(time.Hour)
+		rep := w.must(Incremental)
+		if got := w.property("T-1", "status"); got != "redeemed" || rep.Mode != Resweep {
+			t.Errorf("a %s leaves the gift %s", rep.Mode, got)
+		}
+		if links := w.portal.Links("thnks", w.record("T-1"))["contacts"]; len(links) > 0 {
+			t.Errorf("linked to the contact of another recipient: %v", links)
+		}
+	})
+}
