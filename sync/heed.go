@@ -93,7 +93,7 @@ func (b *batch) follow(ctx context.Context, changes []plan.Change, revs []revisi
 				chosen[i] = p
 			}
 		}
-		if id != "" && (!hasLink(c.Have.Links, plan.Contact, id) || plan.SentWithin(c.Gift, b.rules())) {
+		if id != "" && (!hasLink(c.Have.Links, plan.Contact, id) || plan.SentWithin(c.Gift, b.rules()) || len(linkIDs(c.Retry, plan.Deal)) > 0) {
 			need = append(need, id)
 		}
 	}

@@ -138,7 +138,7 @@ func (l *life) regress(records map[string]hubspottest.Record) {
 		switch from, to := version(was.marker), version(is.marker); {
 		case to < from:
 			l.t.Errorf("transaction %s went back from version %d to %d", id, from, to)
-		case to > from || l.unsettled(id):
+		case to > from || l.unsettled(id) || l.overtaken(id, to, was.status):
 			continue
 		}
 		if plan.Status(is.status).Rank() < plan.Status(was.status).Rank() {
@@ -304,7 +304,11 @@ func (l *life) converged(st *store.Store, before map[string]map[string][]string,
 			l.compare(tx, g, r)
 		}
 		after := l.links(r.ID)
-		l.judge(tx, g, before[tx.ID], after, began)
+		if !l.aside[tx.ID] || len(l.versions[tx.ID]) == 1 {
+			l.judge(tx, g, before[tx.ID], after, began)
+		} else if c := after["contacts"]; len(c) == 1 {
+			g.contact = c[0]
+		}
 		g.unfinished = false
 		for kind, ids := range after {
 			g.known[kind] = union(l.now(kind, g.known[kind]), ids)
@@ -332,13 +336,6 @@ func (l *life) converged(st *store.Store, before map[string]map[string][]string,
 // has been read again since.
 func (l *life) late(tx thnksapitest.Transaction) bool {
 	return !tx.VisibleAfter.IsZero() && tx.VisibleAfter.After(l.reread)
-}
-
-// dawns reports whether a row begins to show after a moment and within the hour.
-func (l *life) dawns(after time.Time) bool {
-	return slices.ContainsFunc(l.thnks.Transactions(), func(tx thnksapitest.Transaction) bool {
-		return tx.VisibleAfter.After(after) && time.Until(tx.VisibleAfter) < time.Hour
-	})
 }
 
 // compare holds a record against the row and the events that it stands for.

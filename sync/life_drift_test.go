@@ -27,11 +27,13 @@ type drifts struct {
 	looks    bool      // so that the program looks at the definition at once
 	refusing string    // why HubSpot forbids calls
 	limited  [2]string // the types that have a limit of links
+	narrow   bool      // there was such a limit in the last episode
 	astray   *life     // whose portal the token leads to
 	pinned   bool      // the state file names the portal's account
 	shut     bool      // HubSpot forbade something that a run cannot do without
 	said     bool      // a run or the events said that it failed
 
+	aside    map[string]bool // gifts of which a version was in quarantine when all was well again
 	compared map[string]bool // markers of the versions of rows that records were held against
 }
 
@@ -195,7 +197,8 @@ func (l *life) mend() {
 	// A run that died may not have come to note it.
 	l.looks, l.met = l.looks || l.met && !l.steps.dead, false
 	l.midst, l.refusing, l.astray, l.shut, l.said = nil, "", nil, false, false
-	if l.limited[0] != "" {
+	l.narrow = l.limited[0] != ""
+	if l.narrow {
 		l.portal.LimitAssociations(l.limited[0], l.limited[1], 1_000_000)
 		l.limited = [2]string{}
 	}
@@ -224,6 +227,19 @@ func (l *life) untilLooked() time.Duration {
 		return driftAfter + time.Hour
 	}
 	return 0
+}
+
+// setAside notes the gifts of which a version is in quarantine. Until it is tried
+// again they are linked by the address that they had before.
+func (l *life) setAside(st *store.Store) {
+	rows, err := st.QuarantinedByID(l.thnks.IDs())
+	if err != nil {
+		l.t.Error(err)
+	}
+	l.aside = make(map[string]bool)
+	for id := range rows {
+		l.aside[id] = true
+	}
 }
 
 // complete checks that everything was put back that is not left to the gifts that

@@ -127,3 +127,12 @@ func (l *life) lasting(id string, is seen) seen {
 
 // acknowledged are all events that were, those of lost files included.
 func (l *life) acknowledged() []store.Event { return slices.Concat(l.forgot.events, l.told) }
+
+// overtaken reports whether a status is the claim of an event that the version is
+// too new for. It may have been applied to a record in doubt, when nobody knew that
+// it says this version already.
+func (l *life) overtaken(id string, version int, status string) bool {
+	return slices.ContainsFunc(l.acknowledged(), func(e store.Event) bool {
+		return e.TransactionID == id && e.Signed && string(e.Status) == status && e.At.Before(l.versions[id][version].UpdatedAt.Add(-15*time.Minute))
+	})
+}

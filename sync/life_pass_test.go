@@ -11,6 +11,7 @@ import (
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
 // badly is an episode in which anything may be asked for, the servers may have
@@ -177,7 +178,8 @@ func (l *life) takeOver(st *store.Store, before map[string]map[string][]string) 
 			made := without(ids, before[id][kind])
 			g.known[kind] = union(g.known[kind], made)
 			if kind == "contacts" && len(made) > 0 {
-				g.contact, g.unfinished = made[0], true
+				// What was refused, and by whom nobody noted, is like what people did not want.
+				g.contact, g.unfinished = made[0], !l.narrow
 			}
 		}
 		g.unfinished = g.unfinished && !hasLink(have.Links, plan.Contact, g.contact)
@@ -198,6 +200,7 @@ func (l *life) settle() {
 	defer func() { l.calm = false }()
 	l.live(0, func(ctx context.Context, e *Engine, st *store.Store) {
 		l.deliver(st, true)
+		l.setAside(st)
 		l.resurrect(ctx, e, before)
 		for range 2 { // the first may have had to end what another began
 			l.well(ctx, e, Request{Mode: Incremental})
@@ -247,6 +250,13 @@ func (l *life) settle() {
 		l.same(gifts, l.journalled(st), "passes over what is settled change the journal")
 	})
 	l.closely(l.inspect)
+}
+
+// dawns reports whether a row begins to show after a moment and within the hour.
+func (l *life) dawns(after time.Time) bool {
+	return slices.ContainsFunc(l.thnks.Transactions(), func(tx thnksapitest.Transaction) bool {
+		return tx.VisibleAfter.After(after) && time.Until(tx.VisibleAfter) < time.Hour
+	})
 }
 
 // well is pass for one that has to end well.

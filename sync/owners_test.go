@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
@@ -64,16 +65,23 @@ func TestOwnersNeedTheirScope(t *testing.T) {
 // TestLimitedAssociations: a pair that HubSpot refuses is noted and not tried
 // again until =all; everything else goes on.
 func TestLimitedAssociations(t *testing.T) {
-	for _, to := range []string{"contacts", "companies", "deals"} {
+	for _, tt := range []struct {
+		to  string
+		ago time.Duration // that the gifts were sent
+	}{
+		{"contacts", daily}, {"companies", daily}, {"deals", daily},
+		{"deals", 200 * daily}, // longer ago than deals are added of late
+	} {
 		synctest.Test(t, func(t *testing.T) {
+			to := tt.to
 			age()
 			w := newWorld(t, hubspottest.Options{Seed: 63}, thnksapitest.Options{})
 			ann, acme, deal := w.person("ann@example.com")
 			w.must(Backfill) // makes the object
 			w.portal.LimitAssociations(to, "thnks", 1)
-			w.gift("T-1", "ann@example.com", daily)
-			w.gift("T-2", "ann@example.com", daily)
-			rep := w.must(Incremental)
+			w.gift("T-1", "ann@example.com", tt.ago)
+			w.gift("T-2", "ann@example.com", tt.ago)
+			rep := w.must(Backfill)
 			if rep.Created != 2 || rep.Quarantined != 0 {
 				t.Fatalf("%+v, want both created", rep)
 			}

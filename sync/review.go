@@ -13,11 +13,23 @@ import (
 // contacts and companies have gone to, what people linked and unlinked, whose
 // recipients have become contacts, what is missing.
 func (b *batch) review(ctx context.Context, _ []plan.Stored) error {
+	retry := make([][]plan.Link, len(b.changes))
 	for i, c := range b.changes {
-		b.changes[i].Have.Links = slices.DeleteFunc(slices.Clone(c.Have.Links), func(l plan.Link) bool { return l.Refused }) // to be tried again
+		var links []plan.Link
+		for _, l := range c.Have.Links {
+			if l.Refused {
+				retry[i] = append(retry[i], l)
+			} else {
+				links = append(links, l)
+			}
+		}
+		b.changes[i].Have.Links = links
 	}
 	if err := b.followRecords(ctx); err != nil {
 		return err
+	}
+	for i := range b.changes {
+		b.changes[i].Retry = retry[i]
 	}
 	var revs []revision
 	for i, c := range b.changes {

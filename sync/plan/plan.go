@@ -120,6 +120,7 @@ type Change struct {
 	ObjectID   string            // of the record; "" for Create
 	Properties map[string]string // to write: all on Create, those that differ on Update
 	Links      []Link            // missing ones, sorted
+	Retry      []Link            // that HubSpot refused once, for [Change.Relink] to try again
 	Orphan     Orphan            // after the change
 	Ambiguous  bool
 	Noted      bool     // the journal has something to learn even where HubSpot needs nothing

@@ -23,7 +23,8 @@ func Unchanged(have Stored) Change {
 //   - Associations that the journal does not know were made by people. They are
 //     noted, and count as known from then on.
 //   - The contact's company and deals follow it as in [Links]; a contact that is
-//     only now noted counts as linked now.
+//     only now noted counts as linked now. Deals that HubSpot refused once are
+//     due however long ago the gift was sent.
 //   - A record without its contact, where the journal has one, was parted from
 //     it by people: nothing is made.
 //   - A record without a contact in either gets the links of its recipient's
@@ -38,6 +39,11 @@ func (c Change) Relink(seen []Link, contact Match, who Directory, r Rules) Chang
 	case contact.ID != "":
 		fresh := !hasMadeID(before.Links, Contact, contact.ID)
 		c.Links, c.DealsCut = follow(c.Gift, c.Have, contact, fresh, r)
+		if !fresh && !SentWithin(c.Gift, r) {
+			refused := slices.DeleteFunc(slices.Clone(contact.Deals), func(d OpenDeal) bool { return !hasID(c.Retry, Deal, d.ID) })
+			again, _ := dealLinks(refused, c.Have.Links, r)
+			c.Links = append(c.Links, again...)
+		}
 		SortLinks(c.Links)
 		c.Orphan = ""
 		if fresh {
