@@ -169,7 +169,7 @@ func (l *life) limitLinks(n int) bool {
 		from, to = to, from
 	}
 	most := n / 2 % 3
-	l.limited = [2]string{from, to}
+	l.limited, l.narrowed = [2]string{from, to}, true
 	l.portal.LimitAssociations(from, to, most)
 	l.note("people: at most %d links from %s to %s", most, from, to)
 	return true

@@ -124,3 +124,8 @@ func (l *life) lookBack() {
 func (l *life) passedBy(e store.Event) bool {
 	return e.State == store.EventListed && l.graves.rose[e.TransactionID]
 }
+
+// passed are those events about a gift: what they claim may show or not.
+func (l *life) passed(id string) []store.Event {
+	return slices.DeleteFunc(slices.Clone(l.told), func(e store.Event) bool { return e.TransactionID != id || !l.passedBy(e) || e.DuplicateOf != 0 })
+}

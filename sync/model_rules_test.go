@@ -87,7 +87,7 @@ func (m *model) linksDue(tx thnksapitest.Transaction, g *modelGift, before map[s
 	if made || young && !border {
 		due["deals"] = first(seen)
 	}
-	if made || young || border || byHand {
+	if made || young || border || byHand || m.narrowed {
 		allowed["deals"] = first(known["deals"])
 	}
 	if made && !sure {

@@ -70,6 +70,7 @@ type model struct {
 	dropsLinks       bool     // a link made in haste may be gone without a word, as if people had removed it
 	held             []string // addresses of deleted contacts, where those keep them
 	longPause        bool     // the misses of the last look-up are forgotten
+	narrowed         bool     // HubSpot refused links for a while, which are due again however old the gift
 }
 
 // A modelGift is what has come about with one gift.
