@@ -69,7 +69,9 @@ func TestLimitedAssociations(t *testing.T) {
 		to  string
 		ago time.Duration // that the gifts were sent
 	}{
-		{"contacts", daily}, {"companies", daily}, {"deals", daily},
+		{"contacts", daily},
+		{"companies", daily},
+		{"deals", daily},
 		{"deals", 200 * daily}, // longer ago than deals are added of late
 	} {
 		synctest.Test(t, func(t *testing.T) {
