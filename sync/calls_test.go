@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 
@@ -34,26 +35,31 @@ func TestCallBudget(t *testing.T) {
 			if raceDetector && tt.name == "worst" {
 				continue
 			}
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, hubspottest.Options{Seed: 1}, thnksapitest.Options{})
-				txs := thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: n, Recipients: tt.people})
-				w.thnks.Add(txs...)
-				w.portal.Populate(thnksapitest.Recipients(txs), hubspottest.Population{Matched: 1, WithCompany: 1, DealsPer: 1, OpenDeals: 1, Seed: 1})
-				rep := w.must(Backfill)
-				if rep.Created != n {
-					t.Fatalf("created %d of %d", rep.Created, n)
-				}
-				work := rep.HubSpotCalls[hubspot.Objects] + rep.HubSpotCalls[hubspot.Associations] + rep.HubSpotCalls[hubspot.Search]
-				formula := budget(n, tt.people, tt.people, tt.people)
-				t.Logf("%s, N = %d: %d calls (objects %d, associations %d), %.1f per 1,000 gifts; formula %d; setting up: %d other calls",
-					tt.name, n, work, rep.HubSpotCalls[hubspot.Objects], rep.HubSpotCalls[hubspot.Associations], float64(work)/float64(n)*1000, formula, rep.HubSpotCalls[hubspot.Other])
-				if work*100 > formula*102 {
-					t.Errorf("%s, N = %d: %d calls, more than 2 %% above the formula's %d", tt.name, n, work, formula)
-				}
-				if other := rep.HubSpotCalls[hubspot.Other]; other > 20 {
-					t.Errorf("setting up took %d calls", other)
-				}
+			t.Run(fmt.Sprintf("%s %d", tt.name, n), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { countCalls(t, tt.name, n, tt.people) })
 			})
 		}
+	}
+}
+
+func countCalls(t *testing.T, name string, n, people int) {
+	w := newWorld(t, hubspottest.Options{Seed: 1}, thnksapitest.Options{})
+	txs := thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: n, Recipients: people})
+	w.thnks.Add(txs...)
+	w.portal.Populate(thnksapitest.Recipients(txs), hubspottest.Population{Matched: 1, WithCompany: 1, DealsPer: 1, OpenDeals: 1, Seed: 1})
+	rep := w.must(Backfill)
+	if rep.Created != n {
+		t.Fatalf("created %d of %d", rep.Created, n)
+	}
+	work := rep.HubSpotCalls[hubspot.Objects] + rep.HubSpotCalls[hubspot.Associations] + rep.HubSpotCalls[hubspot.Search]
+	formula := budget(n, people, people, people)
+	t.Logf("%s, N = %d: %d calls (objects %d, associations %d), %.1f per 1,000 gifts; formula %d; setting up: %d other calls",
+		name, n, work, rep.HubSpotCalls[hubspot.Objects], rep.HubSpotCalls[hubspot.Associations], float64(work)/float64(n)*1000, formula, rep.HubSpotCalls[hubspot.Other])
+	if work*100 > formula*102 {
+		t.Errorf("%s, N = %d: %d calls, more than 2 %% above the formula's %d", name, n, work, formula)
+	}
+	if other := rep.HubSpotCalls[hubspot.Other]; other > 20 {
+		t.Errorf("setting up took %d calls", other)
 	}
 }

@@ -49,7 +49,8 @@ func (r *run) process(ctx context.Context, w, ahead *window, moved func() store.
 	if err != nil {
 		return err
 	}
-	batches := []*batch{first}
+	later := r.newBehind()
+	later.add(first)
 	if len(rest) > 0 {
 		if _, err := r.directory(ctx, need, ahead); err != nil {
 			return err
@@ -60,12 +61,12 @@ func (r *run) process(ctx context.Context, w, ahead *window, moved func() store.
 		if i == len(rest)-1 {
 			commit = moved
 		}
-		batches = append(batches, b)
 		if err := r.holding(ctx, w.ids(), func() error { return b.whole(ctx, nil, commit) }); err != nil {
 			return err
 		}
+		later.add(b)
 	}
-	return r.searchBehind(ctx, batches...)
+	return r.searchBehind(ctx, later)
 }
 
 // notMoved leaves the checkpoint where it is.

@@ -192,7 +192,7 @@ func TestArchivedRecordsBecomeTombstones(t *testing.T) {
 // a read of each hundred records and contacts.
 func TestReassociatingAllCosts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const n, people = 3000, 600
+		const n, people = 1000, 200
 		w := newWorld(t, hubspottest.Options{Seed: 47}, thnksapitest.Options{})
 		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 47, N: n, Recipients: people})
 		w.thnks.Add(txs...)

@@ -93,7 +93,8 @@ func up(n, size int) int { return (n + size - 1) / size }
 func TestReassociatingOrphansThatNoneMatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 21}, thnksapitest.Options{})
-		const n = 6000 // more than a window
+		w.windowRows = 1000
+		const n = 1200 // more than a window
 		w.thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 21, N: n, Recipients: n})...)
 		w.must(Backfill)
 		time.Sleep(missedFor)

@@ -124,7 +124,9 @@ func (r *run) restoreAll(ctx context.Context, w *window) error {
 	if err != nil {
 		return err
 	}
-	return r.searchBehind(ctx, b)
+	later := r.newBehind()
+	later.add(b)
+	return r.searchBehind(ctx, later)
 }
 
 // held sets a gift aside whose record HubSpot will not let be created, as the

@@ -28,8 +28,8 @@ func TestUglyDataAllArrives(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, opt, thnksapitest.Options{})
-				w.windowRows = 500
-				txs := thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 2000, Recipients: 500, Ugly: true})
+				w.windowRows = 250
+				txs := thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 1000, Recipients: 300, Ugly: true})
 				w.populate(txs, 0.8)
 				nameless := 0
 				for _, tx := range txs {
@@ -58,8 +58,8 @@ func TestADay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 8, Limits: hubspottest.Limits{Burst: 110, AssociationsPer10s: 150, SearchPerSecond: 5}}, thnksapitest.Options{Latency: 50 * time.Millisecond})
-		w.windowRows = 200
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 8, N: 600, Recipients: 200}), 0.9)
+		w.windowRows = 100
+		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 8, N: 300, Recipients: 100}), 0.9)
 		w.must(Backfill)
 		rng := rand.New(rand.NewPCG(3, 3))
 		var created, updated int
@@ -143,7 +143,7 @@ func TestJournalIsRebuiltFromHubSpot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 10}, thnksapitest.Options{})
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 10, N: 1500, Recipients: 400, Ugly: true}), 0.8)
+		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 10, N: 600, Recipients: 200, Ugly: true}), 0.8)
 		w.must(Backfill)
 		before := w.portal.Snapshot()
 		w.path += ".new"
@@ -220,15 +220,15 @@ func TestSchemaProblemStopsThePortal(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 13}, thnksapitest.Options{})
 		w.must(Backfill)
 		w.portal.RequireProperty("thnks", "thank_you_note")
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 13, N: 3000, Recipients: 500}), 0.8)
+		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 13, N: 1000, Recipients: 200}), 0.8)
 		_, err := w.run(context.Background(), Request{Mode: Backfill})
 		var fatal *Fatal
 		if !errors.As(err, &fatal) {
 			t.Fatalf("got %v, want a fatal schema problem", err)
 		}
 		w.portal.ClearRules()
-		if rep := w.must(Backfill); rep.Created != 3000 || rep.Quarantined != 0 {
-			t.Errorf("once mended: created %d, quarantined %d; want all 3000 and nobody set aside", rep.Created, rep.Quarantined)
+		if rep := w.must(Backfill); rep.Created != 1000 || rep.Quarantined != 0 {
+			t.Errorf("once mended: created %d, quarantined %d; want all 1000 and nobody set aside", rep.Created, rep.Quarantined)
 		}
 		w.check()
 	})

@@ -115,28 +115,36 @@ type behind struct {
 	done   chan struct{} // closed when the search has its result
 }
 
-// searchBehind begins to search the recipients that the batches' orphans were
-// looked up for among secondary addresses; [run.catchUp] links those that it
-// finds. It is begun when they are committed and runs beside the next window:
-// searches are slow, and nothing has to wait for them. What a crash keeps from
-// being searched is found by the next look-up of orphans.
-func (r *run) searchBehind(ctx context.Context, batches ...*batch) error {
-	if err := r.catchUp(ctx); err != nil || r.req.DryRun {
-		return err
-	}
+// newBehind returns the search of nobody yet.
+func (r *run) newBehind() *behind {
 	s := &behind{later: r.batch(&window{}), done: make(chan struct{})}
 	s.later.who = make(plan.Directory)
 	s.later.fresh = make(map[string]bool)
-	for _, b := range batches {
-		for _, e := range b.effects {
-			a, ok := plan.CanonicalEmail(e.stored.Gift.Recipient.Email)
-			if m, asked := b.who[a]; !ok || !asked || m.ID != "" || !e.stored.Orphan.Lookable() || !e.stored.Deleted.IsZero() {
-				continue
-			}
-			s.later.who[a] = plan.Match{}
-			s.later.fresh[e.stored.Gift.ID] = e.created
-			s.gifts = append(s.gifts, e.stored.Gift.ID)
+	return s
+}
+
+// add adds the recipients that the orphans of a batch were looked up for. The
+// batch itself is not kept.
+func (s *behind) add(b *batch) {
+	for _, e := range b.effects {
+		a, ok := plan.CanonicalEmail(e.stored.Gift.Recipient.Email)
+		if m, asked := b.who[a]; !ok || !asked || m.ID != "" || !e.stored.Orphan.Lookable() || !e.stored.Deleted.IsZero() {
+			continue
 		}
+		s.later.who[a] = plan.Match{}
+		s.later.fresh[e.stored.Gift.ID] = e.created
+		s.gifts = append(s.gifts, e.stored.Gift.ID)
+	}
+}
+
+// searchBehind begins to search among secondary addresses; [run.catchUp] links
+// those that it finds. It is begun when the orphans are committed and runs
+// beside the next window: searches are slow, and nothing has to wait for them.
+// What a crash keeps from being searched is found by the next look-up of
+// orphans.
+func (r *run) searchBehind(ctx context.Context, s *behind) error {
+	if err := r.catchUp(ctx); err != nil || r.req.DryRun {
+		return err
 	}
 	if len(s.gifts) == 0 {
 		return nil

@@ -16,7 +16,7 @@ import (
 // together, so that batches are full, and the checkpoint moves past it as a
 // whole.
 const (
-	windowRows  = 5000
+	windowRows  = 4000
 	windowBytes = 16 << 20
 )
 

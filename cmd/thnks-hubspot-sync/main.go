@@ -39,6 +39,18 @@ func main() {
 	os.Exit(int(run(ctx, os.Args[1:], os.Stdout, os.Stderr)))
 }
 
+// portalMemory is how many bytes a command should get by with for each of its
+// portals, with all that Go takes: the backfill of a million gifts does.
+const portalMemory = 88 << 20
+
+// limitMemory has the garbage collector do more before a command takes more than
+// that. The limit is soft, and GOMEMLIMIT still overrules it.
+func limitMemory(portals int) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(portals) * portalMemory)
+	}
+}
+
 // run is the whole program.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) status {
 	a := &app{stdout: stdout, stderr: stderr}

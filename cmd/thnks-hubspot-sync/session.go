@@ -49,6 +49,7 @@ func (a *app) session(portal string, watch bool) (*session, error) {
 	if err := store.CheckDir(cfg.StateDir); err != nil {
 		return nil, usage{err}
 	}
+	limitMemory(len(chosen))
 	return newSession(cfg, chosen, a.stderr, watch), nil
 }
 
