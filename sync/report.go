@@ -87,11 +87,11 @@ type PlannedChange struct {
 type Progress struct {
 	Portal      string
 	Mode        Mode
-	Done        int // transactions considered so far, an earlier attempt's included
+	Done        int // rows worked off so far, or records where the mode is Rebuild
 	Created     int
 	Updated     int
 	Unchanged   int
 	Quarantined int
-	Through     time.Time // change time of the newest transaction done; the listing is in that order
+	Through     time.Time // up to which change time windows are done; the listing is in that order
 	Elapsed     time.Duration
 }

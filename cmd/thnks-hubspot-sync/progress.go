@@ -16,54 +16,61 @@ const estimateAfter = 3
 // A pace is what is known about the speed of one portal's run. How many
 // transactions a listing holds is unknown, but it goes from the oldest change
 // to now: the remaining time follows from how fast it passes through the
-// years.
+// years. It does so with the end of each window; in between, slices are done.
 type pace struct {
 	last    giftsync.Progress
-	first   giftsync.Progress // the first window's, from which the speed is measured
+	since   time.Duration     // into the run, when its mode began
+	first   giftsync.Progress // at the first window's end, from which the speed is measured
+	mark    giftsync.Progress // at the last one's
 	windows int
 }
 
 func (p *pace) add(now giftsync.Progress) {
+	if now.Mode != p.last.Mode {
+		*p = pace{since: p.last.Elapsed}
+	}
+	p.last = now
+	if !now.Through.After(p.mark.Through) {
+		return
+	}
 	if p.windows == 0 {
 		p.first = now
 	}
-	p.last = now
+	p.mark = now
 	p.windows++
 }
 
 // rate returns the transactions this run has done per second.
 func (p *pace) rate() float64 {
-	n := p.last.Created + p.last.Updated + p.last.Unchanged + p.last.Quarantined
-	if p.last.Elapsed <= 0 {
+	took := p.last.Elapsed - p.since
+	if took <= 0 {
 		return 0
 	}
-	return float64(n) / p.last.Elapsed.Seconds()
+	return float64(p.last.Done) / took.Seconds()
 }
 
-// remaining estimates how long the run will still take, counted from its last
-// window.
-func (p *pace) remaining(now time.Time) (time.Duration, bool) {
-	covered := p.last.Through.Sub(p.first.Through)
+// remaining estimates how long a run will still take that has taken so long.
+func (p *pace) remaining(now time.Time, elapsed time.Duration) (time.Duration, bool) {
+	covered := p.mark.Through.Sub(p.first.Through)
 	if p.windows < estimateAfter || covered <= 0 {
 		return 0, false
 	}
-	spent := p.last.Elapsed - p.first.Elapsed
-	left := float64(now.Sub(p.last.Through)) / float64(covered) * float64(spent)
-	return max(0, time.Duration(left)), true
+	spent := p.mark.Elapsed - p.first.Elapsed
+	left := float64(now.Sub(p.mark.Through)) / float64(covered) * float64(spent)
+	return max(0, time.Duration(left)-(elapsed-p.mark.Elapsed)), true
 }
 
 // text describes the run for the live line; elapsed is how long it has taken.
 func (p *pace) text(now time.Time, elapsed time.Duration) string {
-	if p.windows == 0 {
+	if p.last.Mode == "" {
 		return "working, " + clock(elapsed)
 	}
 	s := fmt.Sprintf("%s %s done, %s/s, %s", p.last.Mode, count(p.last.Done), count(int(p.rate())), clock(elapsed))
 	if p.last.Quarantined > 0 {
 		s += fmt.Sprintf(", %s quarantined", count(p.last.Quarantined))
 	}
-	if left, ok := p.remaining(now); ok {
-		left -= elapsed - p.last.Elapsed
-		s += ", about " + roughly(max(0, left)) + " left"
+	if left, ok := p.remaining(now, elapsed); ok {
+		s += ", about " + roughly(left) + " left"
 	}
 	return s
 }
@@ -94,7 +101,7 @@ func logged(log *slog.Logger, interval time.Duration) func(giftsync.Progress) {
 			"portal", p.Portal, "mode", string(p.Mode), "done", p.Done, "per_second", int(at.rate()),
 			"elapsed", p.Elapsed.Round(time.Second), "quarantined", p.Quarantined,
 		}
-		if left, ok := at.remaining(time.Now()); ok {
+		if left, ok := at.remaining(time.Now(), p.Elapsed); ok {
 			attrs = append(attrs, "left", roughly(left))
 		}
 		log.Info("progress", attrs...)

@@ -11,21 +11,29 @@ import (
 	giftsync "thnks-hubspot-sync/sync"
 )
 
-// TestRemaining runs through ten years of changes at a year a second: after
-// the third window, the remaining time is known.
+// TestRemaining runs through ten years of changes at a year a second, in windows
+// of four slices, the first of which tells nothing of the time: after the third
+// window, the remaining time is known.
 func TestRemaining(t *testing.T) {
 	start := time.Date(2016, 1, 1, 0, 0, 0, 0, time.UTC)
 	now := start.AddDate(10, 0, 0)
 	var p pace
-	for year := 1; year <= 10; year++ {
-		p.add(giftsync.Progress{Created: 1000 * year, Through: start.AddDate(year, 0, 0), Elapsed: time.Duration(year) * time.Second})
-		left, ok := p.remaining(now)
-		if ok != (year >= 3) {
-			t.Fatalf("after %d windows: estimate shown: %v", year, ok)
+	p.add(giftsync.Progress{Mode: giftsync.Rebuild, Done: 70_000, Elapsed: time.Hour})
+	var through time.Time
+	for slice := 1; slice <= 40; slice++ {
+		year := slice / 4
+		if slice%4 == 0 {
+			through = start.AddDate(year, 0, 0)
 		}
-		want := time.Duration(10-year) * time.Second
+		took := time.Duration(slice) * time.Second / 4
+		p.add(giftsync.Progress{Mode: giftsync.Backfill, Done: 250 * slice, Through: through, Elapsed: time.Hour + took})
+		left, ok := p.remaining(now, time.Hour+took)
+		if ok != (year >= 3) {
+			t.Fatalf("after %d slices: estimate shown: %v", slice, ok)
+		}
+		want := 10*time.Second - took
 		if ok && (left-want).Abs() > 100*time.Millisecond {
-			t.Errorf("after %d windows: %v left, want about %v", year, left, want)
+			t.Errorf("after %d slices: %v left, want about %v", slice, left, want)
 		}
 		if rate := p.rate(); rate != 1000 {
 			t.Errorf("rate = %v, want 1000", rate)
@@ -39,7 +47,7 @@ func TestRemainingUnknown(t *testing.T) {
 	for range 5 {
 		p.add(giftsync.Progress{Through: time.Unix(1e9, 0), Elapsed: time.Second})
 	}
-	if left, ok := p.remaining(time.Unix(2e9, 0)); ok {
+	if left, ok := p.remaining(time.Unix(2e9, 0), time.Second); ok {
 		t.Errorf("estimated %v although the listing does not advance", left)
 	}
 }
