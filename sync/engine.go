@@ -193,7 +193,8 @@ type run struct {
 	started time.Time
 	log     *slog.Logger
 
-	object               *object // the custom object, once found
+	lastSync             time.Time // when the last run before it that ended well did
+	object               *object   // the custom object, once found
 	people               *people
 	behind               *behind // the search that goes on, if any
 	owners               owners
@@ -228,6 +229,7 @@ func (e *Engine) newRun(req Request) *run {
 		r.thnks0 += s.API.Calls()
 	}
 	r.Journal = heldJournal{e.Journal, r}
+	r.lastSync = LastSync(e.Journal)
 	r.people = newPeople(r)
 	r.log = e.Logger.With("portal", e.Portal, "run", r.id)
 	return r

@@ -134,7 +134,7 @@ func (r *run) batch(w *window) *batch {
 }
 
 // setAside takes out the rows that are no gifts, and the gifts that wait in
-// the quarantine and have not changed since. To the others it adds what events
+// the quarantine and have not changed since the last run that ended well. To the others it adds what events
 // said that wait for them.
 func (b *batch) setAside() error {
 	if b.mode != Retry {
@@ -162,7 +162,7 @@ func (b *batch) setAside() error {
 	}
 	b.window.gifts = slices.DeleteFunc(b.window.gifts, func(g plan.Gift) bool {
 		q, ok := b.jailed[g.ID]
-		if !ok || q.Class == classSchemaProblem || q.RowDigest != digest(b.window.raw[g.ID]) || !b.have[g.ID].Deleted.IsZero() {
+		if !ok || b.unjudged(q) || q.RowDigest != digest(b.window.raw[g.ID]) || !b.have[g.ID].Deleted.IsZero() {
 			return false
 		}
 		b.tally.add(g.ID, endQuarantined)
@@ -170,6 +170,13 @@ func (b *batch) setAside() error {
 	})
 	b.listed = len(b.window.gifts)
 	return b.hear()
+}
+
+// unjudged reports whether a gift was set aside by a run that did not end well.
+// Nobody has told yet whether that was the row's fault: a later slice of the
+// window may have shown that HubSpot refused them all.
+func (r *run) unjudged(q store.Quarantined) bool {
+	return q.Class == classSchemaProblem || q.Last.After(r.lastSync) && q.Last.Before(r.started)
 }
 
 // lookUp plans the gifts that have a record, and finds the people behind the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -182,6 +183,41 @@ func TestRetryIsNotStoppedByTheGuard(t *testing.T) {
 		if rep, err := w.run(context.Background(), Request{Mode: Retry}); err != nil || rep.Created != 1 {
 			t.Errorf("the mended record stays in quarantine beside those without an id: created %d, %v", rep.Created, err)
 		}
+	})
+}
+
+// TestSchemaProblemOfAShare: where two in five are refused, slices of a window
+// are recorded before the guard steps in, and gifts set aside with them. Once
+// mended, these get through with the others.
+func TestSchemaProblemOfAShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{Seed: 14}, thnksapitest.Options{})
+		w.must(Backfill)
+		time.Sleep(time.Hour)
+		w.portal.RequireProperty("thnks", "message")
+		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 14, N: 1000, Recipients: 200})
+		for i := range txs {
+			txs[i].Message = "Thanks"
+			if i%5 < 2 {
+				txs[i].Message = ""
+			}
+		}
+		w.populate(txs, 0.8)
+		_, err := w.run(context.Background(), Request{Mode: Backfill})
+		var fatal *Fatal
+		if !errors.As(err, &fatal) {
+			t.Fatalf("got %v, want a fatal schema problem", err)
+		}
+		if n := w.portal.Count("thnks"); n < 300 {
+			t.Fatalf("%d records were made before the guard stepped in, want a slice's", n)
+		}
+		w.portal.ClearRules()
+		time.Sleep(time.Hour)
+		if rep := w.must(Backfill); rep.Created+rep.Unchanged != 1000 || rep.Quarantined != 0 {
+			t.Errorf("once mended: created %d, unchanged %d, quarantined %d; want all 1000 and nobody set aside", rep.Created, rep.Unchanged, rep.Quarantined)
+		}
+		w.check()
 	})
 }
 
