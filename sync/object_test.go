@@ -9,10 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
-	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -225,16 +223,28 @@ func TestObjectDrift(t *testing.T) {
 }
 
 // TestAPropertyRestoredWithAnotherTypeStopsThePortal: HubSpot brings an
-// archived property back as it was.
+// archived property back as it was, so deleting one of a wrong type mends nothing;
+// the portal stops before it is brought back, and says what does.
 func TestAPropertyRestoredWithAnotherTypeStopsThePortal(t *testing.T) {
 	t.Parallel()
-	if err := checkTypes(nil); err != nil {
-		t.Fatal(err)
-	}
-	p := definition(plan.Fields()[1])
-	p.Type = "number"
-	err := checkTypes(map[string]hubspot.Property{p.Name: p})
-	if err == nil || !strings.Contains(err.Error(), "gift_name is of type number, not string") {
-		t.Errorf("got %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.must(Backfill)
+		stops := func(when string) {
+			t.Helper()
+			before, _ := w.portal.SchemaOf("thnks")
+			_, err := w.run(context.Background(), Request{Mode: Backfill})
+			var fatal *Fatal
+			if !errors.As(err, &fatal) || !strings.Contains(err.Error(), "gift_name is of type number, not string") || !strings.Contains(err.Error(), "for good") {
+				t.Errorf("%s: got %v", when, err)
+			}
+			if after, _ := w.portal.SchemaOf("thnks"); len(after.Properties) != len(before.Properties) {
+				t.Errorf("%s: the object has %d properties, and had %d before the run", when, len(after.Properties), len(before.Properties))
+			}
+		}
+		w.portal.RetypeProperty("thnks", "gift_name", "number", "number")
+		stops("retyped")
+		w.portal.ArchiveProperty("thnks", "gift_name")
+		stops("deleted")
+	})
 }

@@ -108,8 +108,27 @@ func checkTypes(have map[string]hubspot.Property) error {
 	}
 	return &Fatal{
 		What:   "properties of the custom object have other types than a gift needs: " + strings.Join(wrong, "; "),
-		Remedy: "rename or delete these properties in HubSpot (they are then created anew), or use another object name; nothing was written",
+		Remedy: "delete these properties in HubSpot, and then for good from the archived properties, as one that is merely deleted comes back as it was; they are then created anew. Or use another object name. No record was written",
 	}
+}
+
+// checkArchived refuses to create properties of which an archived one would
+// come back with another type.
+func (r *run) checkArchived(ctx context.Context, missing []hubspot.Property) error {
+	if r.made {
+		return nil
+	}
+	archived, err := r.CRM.ArchivedProperties(ctx, r.object.TypeID)
+	if err != nil {
+		return fmt.Errorf("reading the archived properties: %w", err)
+	}
+	back := make(map[string]hubspot.Property)
+	for _, p := range archived {
+		if slices.ContainsFunc(missing, func(m hubspot.Property) bool { return m.Name == p.Name }) {
+			back[p.Name] = p
+		}
+	}
+	return checkTypes(back)
 }
 
 func (r *run) ensureGroup(ctx context.Context) error {
@@ -144,34 +163,45 @@ func (r *run) intoGroup(ctx context.Context, name string) error {
 
 // addProperties creates missing properties and waits until they can be
 // written. HubSpot restores an archived property of the same name, of
-// whatever type it was, so the types are checked once more.
+// whatever type it was, so the types are checked before and once more after.
 func (r *run) addProperties(ctx context.Context, missing []hubspot.Property) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	var added []string
-	for _, p := range missing {
-		added = append(added, "property "+p.Name)
+	if err := r.checkArchived(ctx, missing); err != nil {
+		return err
 	}
 	if r.req.DryRun {
-		r.plans(added...)
+		for _, p := range missing {
+			r.plans("property " + p.Name)
+		}
 		return nil
 	}
 	refusals, err := r.CRM.CreateProperties(ctx, r.object.TypeID, missing)
-	if err != nil {
-		return fmt.Errorf("adding properties: %w", err)
-	}
+	var added []string
+	var refused *Fatal
 	for i, refusal := range refusals {
-		if refusal != nil {
-			return &Fatal{
+		switch {
+		case refusal == nil:
+			added = append(added, "property "+missing[i].Name)
+		case refused == nil:
+			refused = &Fatal{
 				What:   "HubSpot refused property " + missing[i].Name,
 				Remedy: "make room or remove what is in its way in HubSpot (Settings → Properties), then run again",
 				Err:    refusal,
 			}
 		}
 	}
-	if err := r.auditSchema(added...); err != nil {
-		return err
+	if len(added) > 0 {
+		if err := r.auditSchema(added...); err != nil {
+			return err
+		}
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("adding properties: %w", err)
+	case refused != nil:
+		return refused
 	}
 	return r.await(ctx, missing)
 }
