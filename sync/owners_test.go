@@ -46,6 +46,30 @@ func TestOwners(t *testing.T) {
 	})
 }
 
+// TestRetryOfWhatHasNoRow: what was refused when the journal alone was gone
+// through is tried again with the source's row of today.
+func TestRetryOfWhatHasNoRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{Seed: 63}, thnksapitest.Options{})
+		w.sent("T-1", "kim@example.com")
+		w.must(Backfill)
+		kim := w.portal.AddOwner("kim@example.com", "Kim", "Lee")
+		w.wrap = failing("/batch/update", 0, 400, `{"status":"error","category":"VALIDATION_ERROR","message":"Property values were not valid"}`)
+		if rep := w.must(ReassociateAll); rep.Quarantined != 1 {
+			t.Fatalf("%+v, want the new owner refused", rep)
+		}
+		w.wrap = nil
+		if rep := w.must(Retry); rep.Quarantined != 0 {
+			t.Errorf("%+v, want nothing left in quarantine", rep)
+		}
+		w.must(ReassociateAll)
+		if w.owner("T-1") != kim {
+			t.Errorf("owner %q, want Kim", w.owner("T-1"))
+		}
+		w.settled()
+	})
+}
+
 // TestOwnersNeedTheirScope and nothing else does.
 func TestOwnersNeedTheirScope(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"thnks-hubspot-sync/store"
@@ -40,14 +41,17 @@ func (r *run) retry(ctx context.Context) error {
 		if len(r.req.Keys) > 0 && !slices.Contains(r.req.Keys, q.Key) {
 			continue
 		}
-		decode, ok := r.decoder(q.Row)
+		rows, ok, err := r.rowsOf(ctx, q)
+		if err != nil {
+			return err
+		}
 		if !ok {
 			left++
 			continue
 		}
-		if !decoded[q.RowDigest] {
+		if len(q.Row) == 0 || !decoded[q.RowDigest] {
 			decoded[q.RowDigest] = true
-			for _, row := range decode(q.Row) {
+			for _, row := range rows {
 				w.add(row, thnksapi.SinceNone) // a retry moves no watermark
 			}
 		}
@@ -65,9 +69,30 @@ func (r *run) retry(ctx context.Context) error {
 		return err
 	}
 	if left > 0 {
-		r.log.Warn("rows of the Thnks API were not tried again, as the portal has no API key now", "count", left)
+		r.log.Warn("quarantined transactions were not tried again, as Thnks cannot be asked for them now", "count", left)
 	}
 	return r.catchUp(ctx)
+}
+
+// rowsOf returns the rows of a quarantined record. What was refused when the
+// journal alone was gone through, as by a reassociation, has no row there: that
+// is the source's of today. It reports false where neither can be had.
+func (r *run) rowsOf(ctx context.Context, q store.Quarantined) ([]thnksapi.Row, bool, error) {
+	if len(q.Row) > 0 {
+		decode, ok := r.decoder(q.Row)
+		if !ok {
+			return nil, false, nil
+		}
+		return decode(q.Row), true, nil
+	}
+	row, err := r.ask(ctx, q.TransactionID)
+	if errors.Is(err, thnksapi.ErrNoDetail) || err == nil && row == nil {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return []thnksapi.Row{*row}, true, nil
 }
 
 func (r *run) retryWindow() *window {
