@@ -127,15 +127,19 @@ func (cr *creation) send(ctx context.Context, in []int) (*refusal, error) {
 
 // post creates a batch. Inputs of which nothing was heard, since the answer
 // got lost or passes over them, are looked up, and the missing ones are sent
-// again, maxRounds times in all.
+// again, maxRounds times in all, with the waits and out of the budget of every
+// repeated call.
 func (cr *creation) post(ctx context.Context, in []int, linked bool) (*refusal, error) {
 	var (
 		last  *refusal // why the inputs left were not heard of
 		heard bool     // whether an answer spoke of any input
 	)
-	for range maxRounds {
+	for round := range maxRounds {
 		if len(in) == 0 {
 			return nil, nil
+		}
+		if round > 0 && last.err.Lost && !cr.c.again(ctx, last.err, round-1) {
+			break
 		}
 		a, call, err := cr.request(ctx, in, linked)
 		var stray *Error

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -236,6 +238,34 @@ func TestCreateLost(t *testing.T) {
 			}
 			if want := len(out); tt.err == 0 && len(p.records) != want {
 				t.Errorf("%d records, want %d", len(p.records), want)
+			}
+		})
+	}
+}
+
+// A lost create is sent again out of the budget of all repeated calls, and after
+// a wait.
+func TestLostCreatePays(t *testing.T) {
+	for tokens, want := range map[int]int{retryTokens: 3, retryCost: 2, 0: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			var sent []time.Time
+			p := newFakePortal()
+			p.fault = func(op string, n int) fault {
+				if op != "POST batch/create" {
+					return fine
+				}
+				sent = append(sent, time.Now())
+				return lostBefore
+			}
+			c := p.client(t)
+			c.retries.tokens = tokens
+			_, err := c.Create(t.Context(), "2-1", keyProperty, gifts(50))
+			checkKind(t, err, Transient)
+			if len(sent) != want { // what a look-up refunds is too little for one more
+				t.Errorf("with %d tokens %d creates were sent, want %d", tokens, len(sent), want)
+			}
+			if want == len(sent) && want == 3 && (!sent[1].After(sent[0]) || !sent[2].After(sent[1])) {
+				t.Errorf("creates were sent at %v, without a wait", sent)
 			}
 		})
 	}

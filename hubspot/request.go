@@ -98,6 +98,12 @@ func (c *Client) do(ctx context.Context, r request) (*Call, error) {
 	}
 }
 
+// again waits until a call that was lost may be made once more. It reports false
+// where the budget for that is used up, or the context has ended.
+func (c *Client) again(ctx context.Context, e *Error, retry int) bool {
+	return c.retries.pay(e) && sleep(ctx, retryWait(e, retry, rand.Float64())) == nil
+}
+
 // message encodes the request.
 func (c *Client) message(r request) (*message, error) {
 	m := &message{request: r}

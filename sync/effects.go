@@ -304,21 +304,39 @@ func (b *batch) commit(last store.Commit) error {
 	for _, call := range b.calls {
 		next.Audit = append(next.Audit, *b.entries[call])
 	}
+	makeRoom := func() error {
+		if len(next.Gifts) < commitGifts && len(next.Events) < commitEvents {
+			return nil
+		}
+		if err := b.Journal.Commit(next); err != nil {
+			return fmt.Errorf("recording what was written: %w", err)
+		}
+		next = store.Commit{}
+		return nil
+	}
 	for _, e := range b.effects {
 		if len(e.pending) > 0 {
 			continue
 		}
-		if len(next.Gifts) == commitGifts || len(next.Events) >= commitEvents {
-			if err := b.Journal.Commit(next); err != nil {
-				return fmt.Errorf("recording what was written: %w", err)
-			}
-			next = store.Commit{}
+		if err := makeRoom(); err != nil {
+			return err
 		}
 		next.Gifts = append(next.Gifts, e.stored)
 		next.Events = append(next.Events, b.settle(e.stored)...)
 		b.heal(e.stored.Gift.ID)
 	}
-	next.Gifts = append(next.Gifts, b.certain...)
+	for _, s := range b.certain {
+		if err := makeRoom(); err != nil {
+			return err
+		}
+		next.Gifts = append(next.Gifts, s)
+	}
+	for len(b.missed) > commitGifts {
+		if err := b.Journal.Commit(store.Commit{Missed: b.missed[:commitGifts], MissedAt: b.started}); err != nil {
+			return fmt.Errorf("recording who was not found: %w", err)
+		}
+		b.missed = b.missed[commitGifts:]
+	}
 	for len(b.quarantined) > commitGifts {
 		if err := b.Journal.Commit(store.Commit{Quarantine: b.quarantined[:commitGifts]}); err != nil {
 			return fmt.Errorf("recording what was quarantined: %w", err)
