@@ -224,7 +224,7 @@ func refusalClass(he *hubspot.Error) string {
 // quarantineRow sets a row aside that is no gift.
 func (b *batch) quarantineRow(row badRow) {
 	b.quarantined = append(b.quarantined, b.dated(store.Quarantined{Key: row.key, Class: row.class, Reason: row.reason, Row: row.raw}))
-	b.tally.add(row.key, endQuarantined)
+	b.tally.add(row.counted(), endQuarantined)
 }
 
 func (b *batch) dated(q store.Quarantined) store.Quarantined {
@@ -250,10 +250,13 @@ func (b *batch) sample(c plan.Change, err error) {
 func (b *batch) stop(fatal bool) {
 	samples := append(b.samples, b.quarantined...)
 	for _, q := range b.quarantined {
-		b.tally.remove(q.Key)
+		b.tally.release(q.Key)
+	}
+	for _, row := range b.window.bad {
+		b.tally.release(row.counted())
 	}
 	for id := range b.rejected {
-		b.tally.remove(id)
+		b.tally.release(id)
 	}
 	b.quarantined, b.rejected = nil, nil
 	if !fatal {

@@ -97,6 +97,26 @@ func TestRunsWaitForWhatIsHeld(t *testing.T) {
 	})
 }
 
+// TestUnreadableIsNotGone: a transaction is listed, even where the row can no
+// longer be read.
+func TestUnreadableIsNotGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := quietWorld(t, 3)
+		w.must(Backfill)
+		time.Sleep(8 * daily)
+		w.thnks.Update(transaction(2), func(tx *thnksapitest.Transaction) { tx.Amount = "five" })
+		if rep := w.must(Incremental); rep.Quarantined != 1 || rep.Fetched != 3 {
+			t.Errorf("%+v, want one of three in quarantine", rep)
+		}
+		st := w.open()
+		defer st.Close()
+		if got, _, err := st.Gift(transaction(2)); err != nil || !got.Gone.IsZero() {
+			t.Errorf("marked as no longer listed at %v (%v)", got.Gone, err)
+		}
+	})
+}
+
 // TestMarkingGoneKeepsClaims: between the moment a gift is met in the journal
 // and the moment it is marked, an event may change it.
 func TestMarkingGoneKeepsClaims(t *testing.T) {

@@ -72,15 +72,17 @@ func (t *tally) add(id string, e end) {
 	t.counts[e]++
 }
 
-// remove takes the count of a transaction back: in the end nothing became of
-// it.
-func (t *tally) remove(id string) {
+// release takes it back that a transaction ended in quarantine.
+func (t *tally) release(id string) {
 	if !t.has(id) {
 		return
 	}
 	h := t.hash(id)
 	slot := t.shards[h>>56].find(h)
-	t.counts[end(*slot&(1<<endBits-1))]--
+	if end(*slot&(1<<endBits-1)) != endQuarantined {
+		return
+	}
+	t.counts[endQuarantined]--
 	*slot = h &^ (1<<endBits - 1)
 }
 

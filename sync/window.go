@@ -2,10 +2,12 @@ package sync
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"thnks-hubspot-sync/sync/plan"
@@ -38,8 +40,13 @@ type window struct {
 type badRow struct {
 	bad
 	key string // in the quarantine
+	id  string // its transaction's, as far as that could be read
 	raw json.RawMessage
 }
+
+// counted is what the row is counted by: a transaction whose row cannot be read
+// is still one that the source lists.
+func (b badRow) counted() string { return cmp.Or(b.id, b.key) }
 
 // A listing is a source's transactions since a time, from a cursor on.
 type listing struct {
@@ -84,7 +91,7 @@ func (w *window) add(row thnksapi.Row, filter thnksapi.SinceKind) {
 	g, bad := normalize(row)
 	if bad != nil {
 		w.classes = append(w.classes, bad.class)
-		w.bad = append(w.bad, badRow{*bad, w.key(row.Raw), row.Raw})
+		w.bad = append(w.bad, badRow{bad: *bad, key: w.key(row.Raw), id: strings.TrimSpace(row.ID), raw: row.Raw})
 		return
 	}
 	w.classes = append(w.classes, "")

@@ -144,7 +144,7 @@ func (r *reader) row(raw json.RawMessage, doc any, recipient int) Row {
 	if len(errs) > 0 {
 		// The map of times has no order; an error must have one.
 		slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-		return Row{Raw: raw, Err: errs[0]}
+		return Row{ID: t.ID, Raw: raw, Err: errs[0]}
 	}
 	return Row{Transaction: t, Raw: raw}
 }

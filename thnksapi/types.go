@@ -29,6 +29,7 @@ type Page struct {
 // element could not be read as one. Raw always holds it as received.
 type Row struct {
 	Transaction *Transaction
+	ID          string // the transaction's, where that can be read and the rest cannot
 	Raw         json.RawMessage
 	Err         error // never quotes values; set exactly when Transaction is nil
 }
