@@ -247,6 +247,11 @@ func (r *run) do(ctx context.Context) error {
 	case r.req.From != "":
 		return r.fromFile(ctx)
 	case lists && len(r.Sources) == 0:
+		if r.mode == Backfill {
+			if err := r.recoverJournal(ctx); err != nil {
+				return err
+			}
+		}
 		r.mode = Incremental
 		return r.incremental(ctx)
 	case lists:

@@ -78,16 +78,8 @@ func (r *run) fromFile(ctx context.Context) (err error) {
 // the journal is empty, HubSpot is asked what exists. A journal that has gifts
 // needs no call.
 func (r *run) ensureJournal(ctx context.Context) error {
-	n, err := r.Journal.Count()
-	if err != nil {
+	if lost, err := r.emptyJournal(); err != nil || !lost {
 		return err
-	}
-	cp, begun, err := r.Journal.Checkpoint(rebuildCheckpoint)
-	if err != nil {
-		return err
-	}
-	if half := begun && cp.Finished.IsZero(); n > 0 && !half {
-		return nil
 	}
 	if err := r.identify(ctx); err != nil {
 		return err
@@ -99,6 +91,33 @@ func (r *run) ensureJournal(ctx context.Context) error {
 		return err
 	}
 	return r.rebuildIfLost(ctx)
+}
+
+// recoverJournal is all of a backfill that there is for a portal without an API
+// key: a state file that was lost is rebuilt. What the portal was fed from is not
+// known then, and the next file has to be accepted by a person.
+func (r *run) recoverJournal(ctx context.Context) error {
+	if lost, err := r.emptyJournal(); err != nil || !lost || r.req.DryRun {
+		return err
+	}
+	if err := r.identify(ctx); err != nil {
+		return err
+	}
+	if err := r.findObject(ctx); err != nil {
+		return err
+	}
+	return r.rebuildIfLost(ctx)
+}
+
+// emptyJournal reports whether the journal has no gifts, or not yet all of them
+// again.
+func (r *run) emptyJournal() (bool, error) {
+	n, err := r.Journal.Count()
+	if err != nil {
+		return false, err
+	}
+	cp, begun, err := r.Journal.Checkpoint(rebuildCheckpoint)
+	return n == 0 || begun && cp.Finished.IsZero(), err
 }
 
 // stale reports whether a listing cannot go on from the cursor that it was taken

@@ -412,3 +412,29 @@ func TestAPlanIsNoEvent(t *testing.T) {
 		t.Errorf("version %s, %v; want %s", g.UpdatedAt, bad, sent)
 	}
 }
+
+// TestLostFileOfAPortalWithoutAKey: a backfill rebuilds it, and a person says
+// that the next file is of the same source.
+func TestLostFileOfAPortalWithoutAKey(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.cfg = noKey(t)
+		file := w.text("Transaction ID,Gift Name,Status", "T-1,Coffee,sent", "T-2,Tea,sent")
+		w.mustFile(file)
+		w.path += ".new"
+		w.must(Backfill)
+		st := w.open()
+		n, err := st.Count()
+		if st.Close(); err != nil || n != 2 {
+			t.Errorf("the new state file knows %d gifts (%v), want 2", n, err)
+		}
+		var fatal *Fatal
+		if _, err := w.run(context.Background(), Request{Mode: Incremental, From: file}); !errors.As(err, &fatal) {
+			t.Errorf("got %v, want somebody asked where the gifts were from", err)
+		}
+		if rep := w.mustDo(Request{Mode: Incremental, From: file, AcceptNewSource: true}); rep.Created != 0 || rep.Fetched != 2 {
+			t.Errorf("%+v, want both met again", rep)
+		}
+	})
+}

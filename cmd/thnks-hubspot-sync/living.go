@@ -20,7 +20,7 @@ import (
 const shownEvents = 3
 
 // passEvery is how many turns of the sandbox's world there are between passes.
-const passEvery = 10
+const passEvery = 3
 
 // lookAfter is how long after a turn HubSpot is looked at: events have arrived
 // by then, but for those that are held back or lost.

@@ -87,7 +87,7 @@ func TestDemoLives(t *testing.T) {
 	var told []string
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		told = append(told, lines.Text())
-		if strings.Contains(lines.Text(), " new, ") {
+		if strings.Contains(lines.Text(), "; and a pass, ") {
 			if err := cmd.Process.Signal(os.Interrupt); err != nil {
 				t.Fatal(err)
 			}
