@@ -222,6 +222,25 @@ func TestObjectDrift(t *testing.T) {
 	}
 }
 
+// TestAmountsWithoutCurrency: an account that knows no currency beside an amount
+// has plain numbers.
+func TestAmountsWithoutCurrency(t *testing.T) {
+	t.Parallel()
+	for refused, want := range map[bool]string{false: "currency", true: "formatted"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, hubspottest.Options{NoCurrencyProperty: refused}, thnksapitest.Options{})
+			w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 20, Recipients: 5}), 0.8)
+			w.must(Backfill)
+			w.check()
+			s, _ := w.portal.SchemaOf("thnks")
+			i := slices.IndexFunc(s.Properties, func(p hubspottest.Property) bool { return p.Name == "gift_amount" })
+			if got := s.Properties[i].NumberDisplayHint; got != want {
+				t.Errorf("refused: %v; the amount is shown as %q, want %q", refused, got, want)
+			}
+		})
+	}
+}
+
 // TestAPropertyRestoredWithAnotherTypeStopsThePortal: HubSpot brings an
 // archived property back as it was, so deleting one of a wrong type mends nothing;
 // the portal stops before it is brought back, and says what does.

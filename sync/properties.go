@@ -178,6 +178,9 @@ func (r *run) addProperties(ctx context.Context, missing []hubspot.Property) err
 		return nil
 	}
 	refusals, err := r.CRM.CreateProperties(ctx, r.object.TypeID, missing)
+	if err == nil {
+		err = r.addPlain(ctx, missing, refusals)
+	}
 	var added []string
 	var refused *Fatal
 	for i, refusal := range refusals {
@@ -204,6 +207,23 @@ func (r *run) addProperties(ctx context.Context, missing []hubspot.Property) err
 		return refused
 	}
 	return r.await(ctx, missing)
+}
+
+// addPlain adds amounts as plain numbers that HubSpot refused as amounts of
+// another property's currency, which not every account may know.
+func (r *run) addPlain(ctx context.Context, missing []hubspot.Property, refusals []error) error {
+	for i, p := range missing {
+		if refusals[i] == nil || p.CurrencyPropertyName == "" {
+			continue
+		}
+		p.NumberDisplayHint, p.CurrencyPropertyName = "formatted", ""
+		again, err := r.CRM.CreateProperties(ctx, r.object.TypeID, []hubspot.Property{p})
+		if err != nil {
+			return err
+		}
+		refusals[i] = again[0]
+	}
+	return nil
 }
 
 // visibleWithin is how long a new property may take to show; HubSpot was seen

@@ -70,6 +70,7 @@ type Options struct {
 	BatchesSkipRules     bool // required and conditional property rules do not apply to batches
 	FarSideWrite         bool // an association write needs the write scope on both sides
 	NoTokenInfo          bool // the call that lists a static token's scopes does not exist
+	NoCurrencyProperty   bool // an amount cannot point at the property that holds its currency
 	NoIsClosed           bool // pipeline stages lack isClosed in their metadata, as in older accounts
 }
 

@@ -170,6 +170,9 @@ func (p *Portal) createProperty(t *objectType, d definition, now time.Time) (*pr
 	if r := t.checkDefinition(d, true); r != nil {
 		return nil, r
 	}
+	if d.CurrencyPropertyName != "" && p.opt.NoCurrencyProperty {
+		return nil, invalid("Property '%s' cannot have a currencyPropertyName.", d.Name)
+	}
 	if have := t.properties[d.Name]; have != nil {
 		if !have.archived {
 			return nil, conflict("Properties.PROPERTY_WITH_NAME_EXISTS", "A property named '%s' already exists.", d.Name)
