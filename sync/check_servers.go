@@ -28,23 +28,25 @@ type need struct {
 }
 
 // needs are the scopes of README's table. The two of the schemas are shown by
-// reading the custom objects.
-func (x *examination) needs() []need {
-	all := []need{
+// reading the custom objects, that of the records by the object's own type.
+func needs() []need {
+	return []need{
 		{"crm.objects.contacts.read", "contacts"},
 		{"crm.objects.contacts.write", ""},
 		{"crm.objects.companies.read", "companies"},
 		{"crm.objects.deals.read", "deals"},
-		{"crm.objects.custom.read", ""},
+		{readRecords, ""},
 		{"crm.objects.custom.write", ""},
 		{"crm.schemas.custom.read", ""},
 		{"crm.schemas.custom.write", ""},
 	}
-	var known object
-	if ok, err := recall(x.Journal, metaObject, &known); ok && err == nil {
-		all[4].probe = known.TypeID
-	}
-	return all
+}
+
+const readRecords = "crm.objects.custom.read"
+
+// scopesUntold reports whether HubSpot does not list this token's scopes.
+func scopesUntold(err error) bool {
+	return kindIs(err, hubspot.Refused, hubspot.NotFound, hubspot.Forbidden, hubspot.Unauthorised, hubspot.Unexpected)
 }
 
 // portal examines all that HubSpot tells of the account and the token.
@@ -92,14 +94,21 @@ func (x *examination) granted(ctx context.Context) {
 		for _, s := range scopes {
 			x.scopes[s] = true
 		}
-		for _, n := range x.needs() {
+		for _, n := range needs() {
 			if !x.scopes[n.scope] {
 				missing = append(missing, n.scope)
 			}
 		}
-	case kindIs(err, hubspot.Refused, hubspot.NotFound, hubspot.Forbidden, hubspot.Unauthorised, hubspot.Unexpected):
+	case scopesUntold(err):
 		unknown = "; HubSpot does not list this token's scopes, so that those for writing show only when something is written"
-		for _, n := range x.needs() {
+		var known object
+		if _, err := recall(x.Journal, metaObject, &known); err != nil {
+			known = object{}
+		}
+		for _, n := range needs() {
+			if n.scope == readRecords {
+				n.probe = known.TypeID
+			}
 			if n.probe == "" {
 				continue
 			}

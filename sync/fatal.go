@@ -76,15 +76,20 @@ func forbidden(he *hubspot.Error) *Fatal {
 		scopes = append(scopes, d.Scopes...)
 	}
 	if len(scopes) > 0 {
-		return &Fatal{
-			What:   "the HubSpot token lacks " + strings.Join(scopes, ", "),
-			Remedy: "grant these scopes to the app or service key, then run again (custom-object scopes exist only in accounts with an Enterprise subscription)",
-			Err:    he,
-		}
+		return unscoped(scopes, he)
 	}
 	return &Fatal{
 		What:   "HubSpot forbids the call",
 		Remedy: "custom objects need an Enterprise subscription, and the token needs the scopes that the README lists; check both, then run again",
 		Err:    he,
+	}
+}
+
+// unscoped is the refusal of a token that lacks scopes.
+func unscoped(scopes []string, err error) *Fatal {
+	return &Fatal{
+		What:   "the HubSpot token lacks " + strings.Join(scopes, ", "),
+		Remedy: "grant these scopes to the app or service key, then run again (custom-object scopes exist only in accounts with an Enterprise subscription)",
+		Err:    err,
 	}
 }

@@ -77,6 +77,11 @@ func (r *run) findObject(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if schema == nil {
+		if err := r.permitted(ctx); err != nil {
+			return err
+		}
+	}
 	switch {
 	case schema != nil:
 	case r.req.DryRun:
@@ -200,6 +205,30 @@ func (r *run) createObject(ctx context.Context) (*hubspot.Schema, error) {
 	}
 	r.log.Info("custom object created", "object", schema.ObjectTypeID, "name", r.Object.Name)
 	return schema, r.auditSchema("custom object " + r.Object.Name)
+}
+
+// permitted refuses to begin with a token that lacks a scope which the portal's
+// settings need, as far as HubSpot lists a token's scopes: otherwise a missing
+// one would show after the first writes.
+func (r *run) permitted(ctx context.Context) error {
+	scopes, err := r.CRM.Scopes(ctx)
+	if scopesUntold(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the token's scopes: %w", err)
+	}
+	var missing []string
+	for _, n := range needs() {
+		unused := n.probe == "companies" && !r.Rules.Companies || n.probe == "deals" && r.Rules.MaxDeals == 0
+		if !unused && !slices.Contains(scopes, n.scope) {
+			missing = append(missing, n.scope)
+		}
+	}
+	if len(missing) > 0 {
+		return unscoped(missing, nil)
+	}
+	return nil
 }
 
 // auditSchema writes the audit entry of additions to the object's definition.

@@ -132,6 +132,11 @@ func TestObjectRefusals(t *testing.T) {
 			says: []string{"lacks crm.schemas.custom"},
 		},
 		{
+			name: "a missing scope that is needed last",
+			opt:  hubspottest.Options{Scopes: slices.DeleteFunc(hubspottest.DefaultScopes(), func(s string) bool { return s == "crm.objects.deals.read" })},
+			says: []string{"lacks crm.objects.deals.read:"},
+		},
+		{
 			name: "a token that is not accepted",
 			spoil: func(w *world) {
 				w.portal.SetToken("another")
@@ -165,10 +170,14 @@ func TestObjectRefusals(t *testing.T) {
 					tt.spoil(w)
 				}
 				before := w.portal.Snapshot()
+				defined, _ := w.portal.SchemaOf("thnks")
 				_, err := w.run(context.Background(), Request{Mode: Backfill})
 				var fatal *Fatal
 				if !errors.As(err, &fatal) {
 					t.Fatalf("got %v, want a fatal error", err)
+				}
+				if now, _ := w.portal.SchemaOf("thnks"); len(now.Properties) != len(defined.Properties) {
+					t.Errorf("the object had %d properties and has %d", len(defined.Properties), len(now.Properties))
 				}
 				for _, s := range tt.says {
 					if !strings.Contains(err.Error(), s) {
