@@ -197,6 +197,13 @@ func (r *run) createObject(ctx context.Context) (*hubspot.Schema, error) {
 		}
 	}
 	schema, err := r.CRM.CreateSchema(ctx, def)
+	if refused(err) {
+		return nil, &Fatal{
+			What:   "HubSpot refuses to make the custom object " + r.Object.Name,
+			Remedy: "an account has room for a limited number of custom objects, and each name and label once: make room, or choose another portals[].hubspot.object, then run again",
+			Err:    err,
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("creating the custom object: %w", err)
 	}

@@ -122,6 +122,12 @@ func TestObjectRefusals(t *testing.T) {
 			says:  []string{"did not make", "portals[].hubspot.object", "check --adopt 2-"},
 		},
 		{
+			name:  "no room for another object",
+			opt:   hubspottest.Options{MaxCustomTypes: 1},
+			spoil: func(w *world) { w.portal.AddForeignSchema("boats") },
+			says:  []string{"refuses to make the custom object thnks", "make room"},
+		},
+		{
 			name: "no Enterprise tier",
 			opt:  hubspottest.Options{Tier: hubspottest.Professional},
 			says: []string{"Enterprise"},
@@ -202,6 +208,7 @@ func TestObjectDrift(t *testing.T) {
 	}{
 		{"a property is missing", func(w *world) { w.portal.ArchiveProperty("thnks", "tracking_url") }, ""},
 		{"options are missing", func(w *world) { w.portal.SetOptions("thnks", "status", "sent", "opened", "mine") }, ""},
+		{"an option has the label of a missing one", func(w *world) { w.portal.SetOptions("thnks", "status", "sent", "opened", "Redeemed") }, ""},
 		{"the unique property is missing", func(w *world) { w.portal.ArchiveProperty("thnks", "thnks_transaction_id") }, "no longer unique"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

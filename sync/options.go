@@ -11,11 +11,15 @@ import (
 )
 
 // addOptions adds choices to an enumeration. HubSpot replaces the whole list,
-// so the present one goes along.
+// so the present one goes along. Labels are unique in it: where people gave an
+// option of their own the label of ours, ours has its value beside it.
 func (r *run) addOptions(ctx context.Context, name string, present []hubspot.Option, add []plan.Option) error {
 	options := slices.Clone(present)
 	var values []string
 	for _, o := range add {
+		if slices.ContainsFunc(present, func(p hubspot.Option) bool { return strings.EqualFold(p.Label, o.Label) }) {
+			o.Label = fmt.Sprintf("%s (%s)", o.Label, o.Value)
+		}
 		options = append(options, option(o, len(options)))
 		values = append(values, o.Value)
 	}
@@ -24,7 +28,15 @@ func (r *run) addOptions(ctx context.Context, name string, present []hubspot.Opt
 		r.plans(what)
 		return nil
 	}
-	if err := r.CRM.UpdateProperty(ctx, r.object.TypeID, name, hubspot.PropertyPatch{Options: options}); err != nil {
+	err := r.CRM.UpdateProperty(ctx, r.object.TypeID, name, hubspot.PropertyPatch{Options: options})
+	if refused(err) {
+		return &Fatal{
+			What:   "HubSpot refuses " + what,
+			Remedy: "look at the property's options in HubSpot (Settings → Properties), add the missing one there or remove what is in its way, then run again",
+			Err:    err,
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("adding %s: %w", what, err)
 	}
 	r.log.Info("property options added", "property", name, "options", strings.Join(values, ","))
