@@ -283,3 +283,26 @@ func TestAPropertyRestoredWithAnotherTypeStopsThePortal(t *testing.T) {
 		stops("deleted")
 	})
 }
+
+// TestWriteScopesOnTheFarSide: HubSpot does not say whether a link to a company
+// or deal needs their write scope as well. Where it does, the run says which, and
+// the next one with it makes the link.
+func TestWriteScopesOnTheFarSide(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.Options{Seed: 71, FarSideWrite: true}, thnksapitest.Options{})
+		w.gift("T-1", "ann@example.com", daily)
+		w.must(Backfill)
+		w.person("ann@example.com")
+		_, err := w.run(context.Background(), Request{Mode: Reassociate})
+		var fatal *Fatal
+		if !errors.As(err, &fatal) || !strings.Contains(err.Error(), ".write") {
+			t.Fatalf("got %v, want to hear of a scope", err)
+		}
+		w.portal.SetScopes(append(hubspottest.DefaultScopes(), "crm.objects.companies.write", "crm.objects.deals.write")...)
+		w.must(Reassociate)
+		if got := w.links(w.record("T-1")); len(got["contacts"]) != 1 || len(got["companies"]) != 1 || len(got["deals"]) != 1 {
+			t.Errorf("linked to %v, want contact, company and deal", got)
+		}
+	})
+}
