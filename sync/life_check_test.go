@@ -306,8 +306,11 @@ func (l *life) converged(st *store.Store, before map[string]map[string][]string,
 		after := l.links(r.ID)
 		if !l.aside[tx.ID] || len(l.versions[tx.ID]) == 1 {
 			l.judge(tx, g, before[tx.ID], after, began)
-		} else if c := after["contacts"]; len(c) == 1 {
-			g.contact = c[0]
+		} else {
+			l.linksDue(tx, g, before[tx.ID], began) // notes what people parted
+			if c := after["contacts"]; len(c) == 1 {
+				g.contact = c[0]
+			}
 		}
 		g.unfinished = false
 		for kind, ids := range after {
