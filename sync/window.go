@@ -18,7 +18,7 @@ import (
 // together, so that batches are full, and the checkpoint moves past it as a
 // whole.
 const (
-	windowRows  = 4000
+	windowRows  = 5000
 	windowBytes = 16 << 20
 )
 

@@ -27,10 +27,10 @@ import (
 )
 
 func main() {
-	// A third of Go's default: memory matters more here than the processor, which
+	// Half of Go's default: memory matters more here than the processor, which
 	// waits for HubSpot's rate limit most of the time. GOGC still overrules it.
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(33)
+		debug.SetGCPercent(50)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks for an end at the next safe point; with the handler
@@ -41,7 +41,7 @@ func main() {
 
 // portalMemory is how many bytes a command should get by with for each of its
 // portals, with all that Go takes: the backfill of a million gifts does.
-const portalMemory = 88 << 20
+const portalMemory = 112 << 20
 
 // limitMemory has the garbage collector do more before a command takes more than
 // that. The limit is soft, and GOMEMLIMIT still overrules it.
