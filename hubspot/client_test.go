@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"golang.org/x/oauth2"
 )
@@ -217,6 +218,27 @@ func TestTokenSourceFails(t *testing.T) {
 			}
 			if n := c.objects.inFlight; n != 0 {
 				t.Errorf("%d slots are still taken", n)
+			}
+		})
+	}
+}
+
+// TestLimitedCallsWait, whether their class has a bucket or not.
+func TestLimitedCallsWait(t *testing.T) {
+	for _, class := range Classes() {
+		synctest.Test(t, func(t *testing.T) {
+			var sent []time.Time
+			c := clientOver(t, transportFunc(func(req *http.Request) (*http.Response, error) {
+				if sent = append(sent, time.Now()); len(sent) == 1 {
+					return body(http.StatusTooManyRequests, `{"policyName":"TEN_SECONDLY_ROLLING"}`)(req)
+				}
+				return body(http.StatusOK, "{}")(req)
+			}))
+			if _, err := c.do(t.Context(), request{class: class, method: http.MethodGet, path: "/x"}); err != nil {
+				t.Fatal(err)
+			}
+			if len(sent) != 2 || sent[1].Sub(sent[0]) < 10*time.Second {
+				t.Errorf("%s: sent at %v, want a wait of ten seconds", class, sent)
 			}
 		})
 	}

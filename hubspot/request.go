@@ -92,7 +92,8 @@ func (c *Client) do(ctx context.Context, r request) (*Call, error) {
 		}
 		c.log.Debug("HubSpot call repeated", keyClass, string(r.class), keyPath, m.path, keyStatus, e.Status,
 			keyWait, wait, keyCorrelation, e.CorrelationID)
-		if e.Kind != Limited && sleep(ctx, wait) != nil {
+		waits := e.Kind == Limited && c.bucket(r.class) != nil // for its turn
+		if !waits && sleep(ctx, wait) != nil {
 			return sent, e
 		}
 	}
