@@ -46,7 +46,9 @@ type badRow struct {
 
 // counted is what the row is counted by: a transaction whose row cannot be read
 // is still one that the source lists.
-func (b badRow) counted() string { return cmp.Or(b.id, b.key) }
+func (b badRow) counted() string {
+	return cmp.Or(b.id, b.key)
+}
 
 // A listing is a source's transactions since a time, from a cursor on.
 type listing struct {
