@@ -62,7 +62,7 @@ func (w *world) settle(step int) {
 // what can race does so at any step, and .ci/run takes them all without it.
 func everyStep(t *testing.T, stride int, f func(t *testing.T, step int) (alive bool)) {
 	if raceDetector {
-		stride *= 5
+		stride *= 11
 	}
 	steps := 0
 	for step := 1; ; step += stride {

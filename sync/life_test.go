@@ -32,7 +32,7 @@ func TestEngineAgainstAModel(t *testing.T) {
 	t.Parallel()
 	seeds, first := uint64(100), uint64(1)
 	if raceDetector {
-		seeds = 40
+		seeds = 20
 	}
 	if n, err := strconv.ParseUint(os.Getenv("THNKS_ENGINE_SEED"), 10, 64); err == nil {
 		first, seeds = n, 1
