@@ -248,7 +248,7 @@ func (r *run) do(ctx context.Context) error {
 		return r.fromFile(ctx)
 	case lists && len(r.Sources) == 0:
 		if r.mode == Backfill {
-			if err := r.recoverJournal(ctx); err != nil {
+			if err := r.ensureJournal(ctx); err != nil {
 				return err
 			}
 		}

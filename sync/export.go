@@ -74,50 +74,33 @@ func (r *run) fromFile(ctx context.Context) (err error) {
 	return r.moveCheckpoint(exportCheckpoint, cp)
 }
 
-// ensureJournal is the beginning of a backfill, for a run from a file: where
-// the journal is empty, HubSpot is asked what exists. A journal that has gifts
-// needs no call.
+// ensureJournal is the beginning of a backfill, for a run from a file, and all of
+// it for a portal without an API key: where the journal is empty, HubSpot is asked
+// what exists. A journal that has gifts needs no call.
 func (r *run) ensureJournal(ctx context.Context) error {
-	if lost, err := r.emptyJournal(); err != nil || !lost {
-		return err
-	}
-	if err := r.identify(ctx); err != nil {
-		return err
-	}
-	if err := r.findObject(ctx); err != nil {
-		return err
-	}
-	if err := r.admitLost(ctx); err != nil {
-		return err
-	}
-	return r.rebuildIfLost(ctx)
-}
-
-// recoverJournal is all of a backfill that there is for a portal without an API
-// key: a state file that was lost is rebuilt. What the portal was fed from is not
-// known then, and the next file has to be accepted by a person.
-func (r *run) recoverJournal(ctx context.Context) error {
-	if lost, err := r.emptyJournal(); err != nil || !lost || r.req.DryRun {
-		return err
-	}
-	if err := r.identify(ctx); err != nil {
-		return err
-	}
-	if err := r.findObject(ctx); err != nil {
-		return err
-	}
-	return r.rebuildIfLost(ctx)
-}
-
-// emptyJournal reports whether the journal has no gifts, or not yet all of them
-// again.
-func (r *run) emptyJournal() (bool, error) {
 	n, err := r.Journal.Count()
 	if err != nil {
-		return false, err
+		return err
 	}
 	cp, begun, err := r.Journal.Checkpoint(rebuildCheckpoint)
-	return n == 0 || begun && cp.Finished.IsZero(), err
+	if err != nil {
+		return err
+	}
+	if half := begun && cp.Finished.IsZero(); n > 0 && !half {
+		return nil
+	}
+	if err := r.identify(ctx); err != nil {
+		return err
+	}
+	if err := r.findObject(ctx); err != nil {
+		return err
+	}
+	if r.req.From != "" {
+		if err := r.admitLost(ctx); err != nil {
+			return err
+		}
+	}
+	return r.rebuildIfLost(ctx)
 }
 
 // stale reports whether a listing cannot go on from the cursor that it was taken
