@@ -77,10 +77,10 @@ var (
 // so in one too (Jackson, Software Abstractions, calls it the small scope
 // hypothesis), and six of them take the time of a large one.
 func scopeOf(rng *rand.Rand) scope {
-	switch n := rng.IntN(20); {
-	case n < 16:
+	switch n := rng.IntN(40); {
+	case n < 36:
 		return small
-	case n < 19:
+	case n < 39:
 		return medium
 	default:
 		return large

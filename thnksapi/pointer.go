@@ -25,11 +25,11 @@ func parsePointer(s string) (pointer, error) {
 	}
 	tokens := strings.Split(s[1:], "/")
 	for i, t := range tokens {
-		bare := strings.NewReplacer("~0", "", "~1", "").Replace(t)
+		bare := strings.ReplaceAll(strings.ReplaceAll(t, "~1", "/"), "~0", "/")
 		if strings.Contains(bare, "~") {
 			return nil, fmt.Errorf("%q is no JSON pointer: ~ must be written ~0", s)
 		}
-		tokens[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(t)
+		tokens[i] = strings.ReplaceAll(strings.ReplaceAll(t, "~1", "/"), "~0", "~") // in this order (RFC 6901, section 4)
 	}
 	return tokens, nil
 }
