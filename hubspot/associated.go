@@ -152,6 +152,9 @@ func (r *relations) add(i int, page *wireRelations, call *Call) (more bool, err 
 	}
 	for _, to := range page.To {
 		id := string(to.ToObjectID)
+		if id == "" {
+			return false, unexpected(call)
+		}
 		for _, t := range to.Types {
 			if t := t.associationType(); !slices.Contains(r.found[i][id], t) {
 				r.found[i][id] = append(r.found[i][id], t)

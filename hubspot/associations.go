@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -115,8 +116,9 @@ type wirePair struct {
 	} `json:"to"`
 }
 
+// key is the pair's [pairKey].
 func (w wirePair) key() string {
-	return pairKey(string(w.FromObjectID+w.From.ID), string(w.ToObjectID+w.To.ID))
+	return pairKey(string(cmp.Or(w.FromObjectID, w.From.ID)), string(cmp.Or(w.ToObjectID, w.To.ID)))
 }
 
 // send makes a batch of associations. Pairs that the answer passes over are

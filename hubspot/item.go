@@ -121,10 +121,13 @@ func named(in []int, id func(i int) string) names {
 	return n
 }
 
-// find returns the input that a result is about.
+// find returns the input that a result is about. A result that has an id or
+// key of its own is nobody else's, whatever its trace id.
 func (n names) find(id, trace string) (i int, ok bool) {
-	if i, ok = n.byID[id]; !ok {
+	if id == "" {
 		i, ok = n.byTrace[trace]
+	} else {
+		i, ok = n.byID[id]
 	}
 	return i, ok
 }

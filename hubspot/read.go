@@ -52,6 +52,9 @@ func (c *Client) read(ctx context.Context, r objectRead, values []string) ([]Out
 		by := named(in, func(i int) string { return values[i] })
 		for k := range a.Results {
 			o := a.Results[k].object()
+			if o.ID == "" {
+				return nil, unexpected(call) // and no proof that a record is missing
+			}
 			if i, ok := by.find(r.name(o), ""); ok {
 				out[i] = Outcome{Object: o, Call: call}
 			}

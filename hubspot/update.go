@@ -71,7 +71,7 @@ func (u *update) send(ctx context.Context, in []int) (*refusal, error) {
 	by := named(in, func(i int) string { return u.ids[i] })
 	for k := range a.Results {
 		o := a.Results[k].object()
-		if i, ok := by.find(o.ID, a.Results[k].TraceID); ok && o.ID != "" {
+		if i, ok := by.byID[o.ID]; ok {
 			u.out[i] = Outcome{Object: o, Call: call}
 		}
 	}

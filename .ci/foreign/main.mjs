@@ -193,7 +193,10 @@ async function associations(crm, gift, [first, second]) {
 async function people(crm) {
   const contact = await ok('get contact', 'crm/contacts', 200, crm.contacts.basicApi.getById(world.contact, ['email']))
   expect('address', contact.properties.email, 'ada@example.com')
-  await ok('create contact', 'crm/contacts', 201, crm.contacts.basicApi.create({ properties: { email: 'new@example.com' }, associations: [] }))
+  const create = (email) => ok('create contact', 'crm/contacts', 201, crm.contacts.basicApi.create({ properties: { email }, associations: [] }))
+  const [kept, given] = [await create('new@example.com'), await create('newer@example.com')]
+  const merged = await ok('merge contacts', 'crm/contacts', 200, crm.contacts.basicApi.merge({ primaryObjectId: kept.id, objectIdToMerge: given.id }))
+  expect('merged', merged.properties.hs_merged_object_ids.split(';').sort(), [kept.id, given.id].sort())
   const read = await ok('contacts by address', 'crm/contacts', 207, crm.contacts.batchApi.read({ properties: ['email'], propertiesWithHistory: [], idProperty: 'email', ...ids(['ada@example.com', 'nobody@example.com']) }))
   expect('contacts by address', read.results.map((r) => r.id), [world.contact])
   const found = await ok('search contacts', 'crm/contacts', 200, crm.contacts.searchApi.doSearch({
@@ -269,8 +272,8 @@ async function oauth() {
   }
 }
 
-// dated takes the paths that the client has no methods for, and still reads
-// the answers with its models.
+// dated takes the paths that the client has no methods for, or does not let
+// others reach, and still reads the answers with its models.
 async function dated() {
   const client = connect()
   const ask = async (what, family, model, status, request) => {
@@ -289,6 +292,10 @@ async function dated() {
       secondaryDisplayProperties: [], allowsSensitiveProperties: false, associatedObjects: ['CONTACT'], properties: [{ name: 'key', label: 'Key', type: 'string', fieldType: 'text', hasUniqueValue: true }],
     }))
     const gift = schema.objectTypeId
+    const named = await ask('read schemas', 'crm/schemas', 'CollectionResponseObjectSchemaNoPaging', 200, post(`/crm-object-schemas/${version}/schemas/batch/read`, {
+      inputs: [gift], includePropertyDefinitions: true, includeAssociationDefinitions: true, includeAuditMetadata: false,
+    }))
+    expect('read schemas', named.results.map((s) => s.objectTypeId), [gift])
     const objects = `/crm/objects/${version}/${gift}`
     const inputs = ['T-1', 'T-2'].map((key) => ({ objectWriteTraceId: key, properties: { key } }))
     const made = await ask('batch create', 'crm/objects', 'BatchResponseSimplePublicObject', 201, post(`${objects}/batch/create`, { inputs }))

@@ -27,7 +27,7 @@ func (c *call) properties() answer {
 		return c.createProperties(t)
 	case c.is("POST", "*", "batch", "read"), c.is("POST", "*", "batch", "archive"):
 		return c.namedProperties(t)
-	case len(c.seg) == 2:
+	case c.is("GET", "*", "*"), c.is("PATCH", "*", "*"), c.is("DELETE", "*", "*"):
 		return c.property(t, c.seg[1])
 	}
 	return c.noRoute()

@@ -5,10 +5,22 @@
 //	portal := contract.New(t, hubspottest.Options{Seed: 1})
 //
 // The document is strict: neither a request nor an answer may have a field
-// that it does not know. So the client cannot send what nobody documents, and
-// the emulator cannot please the client with what HubSpot never said. Answers
-// that a [hubspottest.Fault] made wrong on purpose are exempt, and nothing
-// else is.
+// that it does not know, nor one field twice. So the client cannot send what
+// nobody documents, and the emulator cannot please the client with what HubSpot
+// never said.
+//
+// Whoever makes the portal decides what is judged:
+//
+//   - [New]: every request, and every answer but those that a
+//     [hubspottest.Fault] made wrong on purpose. An operation that the document
+//     does not have fails the test.
+//   - [Probed], for tests of the emulator and for HubSpot's own client: less,
+//     as is said there.
+//   - [Requests], for a HubSpot that a test makes up: every request.
+//   - hubspottest.New: nothing. The sandbox and the demonstration use it.
+//
+// Of a request's headers, authorisation and content type are looked at; of an
+// answer's, all.
 package contract
 
 import (
@@ -35,18 +47,18 @@ func New(t testing.TB, o hubspottest.Options) *hubspottest.Portal {
 }
 
 // Probed is [New] for tests of the emulator itself, which also send what no
-// client should. A request may break the contract if the portal refuses it,
-// and operations that the document does not have are let through.
+// client of ours should. Judged are:
+//
+//   - the answer to every operation of the document, and the request unless
+//     the portal refused it;
+//   - the answer alone to such an operation on a path of v3 or v4, where
+//     HubSpot's own client calls it.
+//
+// What the document does not have is let through, such as upserts, merges,
+// deletions, and the tokens of OAuth.
 func Probed(t testing.TB, o hubspottest.Options) *hubspottest.Portal {
 	p := hubspottest.New(o)
-	c := newCourt(t)
-	p.Watch(func(x hubspottest.Exchange) {
-		v := c.judge(x)
-		if v.operation != "" && x.Status/100 == 2 && !x.Lie {
-			c.note(x, "request that was accepted", v.request)
-		}
-		c.note(x, "answer", v.answer)
-	})
+	p.Watch(newCourt(t).probe)
 	return p
 }
 
@@ -107,6 +119,22 @@ func (c *court) watch(p *hubspottest.Portal) {
 		c.note(x, "request", v.request)
 		c.note(x, "answer", v.answer)
 	})
+}
+
+// probe judges as [Probed] says.
+func (c *court) probe(x hubspottest.Exchange) {
+	v := c.judge(x)
+	switch old := dated(x.Request); {
+	case v.operation != "":
+		if x.Status/100 == 2 && !x.Lie {
+			c.note(x, "request that was accepted", v.request)
+		}
+	case old != nil:
+		as := x
+		as.Request = old
+		v = c.judge(as)
+	}
+	c.note(x, "answer", v.answer)
 }
 
 func (c *court) judge(x hubspottest.Exchange) verdict {

@@ -259,6 +259,7 @@ func TestViolations(t *testing.T) {
 		{"Retry-After on success", func(x *hubspottest.Exchange) { x.Header.Set("Retry-After", "1") }, "", "header Retry-After"},
 		{"odd header", func(x *hubspottest.Exchange) { x.Header.Set("X-HubSpot-RateLimit-Max", "many") }, "", "not an integer"},
 		{"no correlation id", func(x *hubspottest.Exchange) { x.Header.Del("X-HubSpot-Correlation-Id") }, "", "Correlation-Id: missing"},
+		{"odd correlation id", func(x *hubspottest.Exchange) { x.Header.Set("X-HubSpot-Correlation-Id", "c-1") }, "", "header X-Hubspot-Correlation-Id /: "},
 		{"no date", func(x *hubspottest.Exchange) { x.Header.Del("Date") }, "", "header Date: missing"},
 		{"odd date", func(x *hubspottest.Exchange) { x.Header.Set("Date", "2026-11-01T10:00:00Z") }, "", "header Date /: "},
 		{"a gateway's page", func(x *hubspottest.Exchange) { x.Header.Set("Content-Type", "text/html") }, "", "Content-Type"},
@@ -267,6 +268,10 @@ func TestViolations(t *testing.T) {
 		{"invented field", replace(`"archived":true`, `"archived":true,"portalId":1`), "", `body /results/0: property "portalId" is unsupported`},
 		{"missing field", replace(`"updatedAt":"2026-11-01T10:00:00.000Z",`, ""), "", `body /results/0/updatedAt: property "updatedAt" is missing`},
 		{"odd instant", replace(`"updatedAt":"2026-11-01T10:00:00.000Z"`, `"updatedAt":"1793527200000"`), "", "body /results/0/updatedAt"},
+		{"an hour of one digit", replace(`"updatedAt":"2026-11-01T10:`, `"updatedAt":"2026-11-01T1:`), "", "body /results/0/updatedAt"},
+		{"comma for point", replace(`"updatedAt":"2026-11-01T10:00:00.`, `"updatedAt":"2026-11-01T10:00:00,`), "", "body /results/0/updatedAt"},
+		{"asked twice", replace(`"id":"T-1"`, `"id":"T-1","id":"T-1"`), `body: the name "id" twice in one object`, ""},
+		{"told twice", replace(`"key":"T-\u0031"`, `"key":"T-1","k\u0065y":"T-1"`), "", `body: the name "key" twice in one object`},
 		{"errors without 207", replace(`"status":"COMPLETE"`, `"status":"COMPLETE","numErrors":1`), "", `property "numErrors" is unsupported`},
 		{"207 without errors", func(x *hubspottest.Exchange) { x.Status = http.StatusMultiStatus }, "", `property "errors" is missing`},
 		{"a record of lists", replace(`"note":null`, `"note":[]`), "", "body /results/0/properties/note"},
@@ -319,6 +324,38 @@ func TestWhoFails(t *testing.T) {
 			if said := r.end(); (said != "") != fails || fails && !strings.Contains(said, "POST "+tt.path+", request") {
 				t.Errorf("%s, %s %s: said %q", name, tt.path, tt.body, said)
 			}
+		}
+	}
+}
+
+// TestProbedOldVersions looks at the answers on the paths that HubSpot's own
+// client calls.
+func TestProbedOldVersions(t *testing.T) {
+	invented := replace(`"archived":true`, `"archived":true,"portalId":1`)
+	for _, tt := range []struct {
+		path   string
+		edit   edit
+		judged bool
+	}{
+		{"/crm/v3/objects/2-1/batch/read", func(*hubspottest.Exchange) {}, false},
+		{"/crm/v3/objects/2-1/batch/read", invented, true},
+		{"/crm/v3/objects/2-1/batch/read/", invented, true},
+		{"/crm/objects/v3/2-1/batch/read", invented, true},
+		{"/crm/v4/associations/2-1/0-1/batch/read", invented, true},
+		{"/crm/v3/properties/2-1/batch/create", invented, true},
+		{"/crm/v3/schemas", invented, true},
+		{"/crm-object-schemas/v3/schemas", invented, true},
+		{"/crm/v3/objects/2-1/batch/read", replace(`"id":"T-1"`, `"id":"T-1","name":"x"`), false}, // its requests are not
+		{"/crm/v3/objects/2-1/batch/upsert", invented, false},
+		{"/crm/v33/objects/2-1/batch/read", invented, false},
+	} {
+		r := &recorder{TB: t}
+		x := sound()
+		tt.edit(&x)
+		path(tt.path)(&x)
+		newCourt(r).probe(x)
+		if said := r.end(); (said != "") != tt.judged || tt.judged && !strings.Contains(said, "POST "+tt.path+", answer") {
+			t.Errorf("%s: said %q", tt.path, said)
 		}
 	}
 }
@@ -382,6 +419,8 @@ func FuzzQuick(f *testing.F) {
 		`{"total":0,"results":[],"paging":{"next":{"after":"1"}}}`, `{"name":"a","label":"A"}`, `{"inputs":[{"properties":{"a":"b"}}]}`,
 		`{"status":"error","message":"m","correlationId":"00000000-0000-4000-8000-000000000000","context":{"ids":["1"]}}`,
 		`{"results":[{"category":"USER_DEFINED","typeId":1,"label":null}]}`, `{"properties":{"a":"1"}}`, `{"filterGroups":[],"limit":1}`,
+		`{"status":"error","message":"m","correlationId":"c-1"}`, `{"properties":{"a":"1","a":"2"}}`,
+		strings.ReplaceAll(string(x.Answer), "T10:", "T1:"), strings.ReplaceAll(string(x.Answer), "00.000Z", "00,5Z"),
 	} {
 		f.Add([]byte(seed))
 	}
@@ -401,6 +440,9 @@ func FuzzQuick(f *testing.F) {
 				}
 				if bad := visit("body", b.schema, v); bad != nil {
 					t.Fatalf("%s, %s: accepted, but: %v", op.name, what, bad)
+				}
+				if name, twice := repeated(text); twice {
+					t.Fatalf("%s, %s: accepted, but %q stands there twice", op.name, what, name)
 				}
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,4 +147,31 @@ func find(all []*operation, r *http.Request) (*operation, map[string]string) {
 		}
 	}
 	return nil, nil
+}
+
+// undated are the paths that operations had before the dated versions. Those
+// of the document have the same answers there.
+var undated = []struct {
+	path  *regexp.Regexp
+	dated string
+}{
+	{regexp.MustCompile(`^/crm/v[34]/(objects|associations|properties|pipelines|owners)\b`), "/crm/$1/2026-09"},
+	{regexp.MustCompile(`^/crm/objects/v[34]\b`), "/crm/objects/2026-09"},
+	{regexp.MustCompile(`^/crm/v3/schemas\b`), "/crm-object-schemas/2026-09/schemas"},
+	{regexp.MustCompile(`^/(crm-object-schemas|account-info)/v3\b`), "/$1/2026-09"},
+}
+
+// dated returns the request as it would stand on a dated path, nil if it does
+// already or is for something else.
+func dated(r *http.Request) *http.Request {
+	path := strings.TrimSuffix(r.URL.EscapedPath(), "/")
+	for _, old := range undated {
+		if old.path.MatchString(path) {
+			d := *r
+			d.URL = &url.URL{RawPath: old.path.ReplaceAllString(path, old.dated), RawQuery: r.URL.RawQuery}
+			d.URL.Path, _ = url.PathUnescape(d.URL.RawPath)
+			return &d
+		}
+	}
+	return nil
 }

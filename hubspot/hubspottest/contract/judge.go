@@ -144,12 +144,53 @@ func (b *body) judge(text []byte) []string {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return []string{"body: more than one JSON value"}
 	}
-	return visit("body", b.schema, v)
+	bad := visit("body", b.schema, v)
+	if name, twice := repeated(text); twice {
+		bad = append(bad, fmt.Sprintf("body: the name %q twice in one object", name))
+	}
+	return bad
 }
+
+// repeated finds a name that stands twice in one object of a JSON text.
+// Decoders differ in which of the values they take, and decoding hides it.
+func repeated(text []byte) (name string, twice bool) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	var names []map[string]bool // of the objects that are open; nil for a list
+	due := false                // whether a name comes next, if anything does
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return "", false
+		}
+		switch token {
+		case json.Delim('{'):
+			names = append(names, make(map[string]bool))
+		case json.Delim('['):
+			names = append(names, nil)
+		case json.Delim('}'), json.Delim(']'):
+			names = names[:len(names)-1]
+		default:
+			if s, ok := token.(string); ok && due {
+				seen := names[len(names)-1]
+				if seen[s] {
+					return s, true
+				}
+				seen[s] = true
+				due = false
+				continue
+			}
+		}
+		due = len(names) > 0 && names[len(names)-1] != nil
+	}
+}
+
+// uuidFormat is for kin-openapi, which knows no such format and would let any
+// text pass.
+var uuidFormat = openapi3.NewRegexpFormatValidator(uuid.String())
 
 // visit returns what is wrong with a value, by JSON pointer.
 func visit(what string, schema *openapi3.Schema, v any) []string {
-	err := schema.VisitJSON(v, openapi3.MultiErrors(), openapi3.EnableFormatValidation())
+	err := schema.VisitJSON(v, openapi3.MultiErrors(), openapi3.EnableFormatValidation(), openapi3.WithStringFormatValidator("uuid", uuidFormat))
 	if err == nil {
 		return nil
 	}

@@ -113,8 +113,9 @@ func (q *quick) accepts(body []byte) bool {
 
 // A reading is a place in a JSON text.
 type reading struct {
-	b  []byte
-	at int
+	b     []byte
+	at    int
+	names [][]byte // in the objects that are open, the outermost first
 }
 
 func (r *reading) space() {
@@ -208,8 +209,9 @@ func (q *quick) allows(text []byte) bool {
 	case q.enum != nil && !slices.Contains(q.enum, string(text)), q.pattern != nil && !q.pattern.Match(text):
 		return false
 	case q.format == "date-time":
+		// Parse alone takes an hour of one digit, and a comma for the point.
 		_, err := time.Parse(time.RFC3339, string(text))
-		return err == nil
+		return err == nil && text[len("2006-01-02T15")] == ':' && bytes.IndexByte(text, ',') < 0
 	case q.format == "uuid":
 		return uuid.Match(text)
 	}
@@ -253,11 +255,14 @@ func (r *reading) object(q *quick) bool {
 	}
 	var seen uint64
 	n := 0
+	outer := len(r.names)
+	defer func() { r.names = r.names[:outer] }()
 	for more := !r.next('}'); more; n++ {
 		name, ok := r.text()
-		if !ok || !r.next(':') {
-			return false
+		if !ok || !r.next(':') || slices.ContainsFunc(r.names[outer:], func(n []byte) bool { return bytes.Equal(n, name) }) {
+			return false // one that stands there twice, too
 		}
+		r.names = append(r.names, name)
 		f := q.fields[string(name)]
 		seen |= f.bit
 		if f.quick == nil {
