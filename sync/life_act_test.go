@@ -3,6 +3,7 @@ package sync
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,9 @@ func (l *life) acts() {
 			l.oneOf(edits)
 		} else {
 			l.source()
+		}
+		if l.rowing.IntN(8) == 0 {
+			l.touch(one(l.rowing, l.thnks.IDs()))
 		}
 		time.Sleep(time.Duration(l.rng.IntN(300)) * time.Second)
 	}
@@ -99,11 +103,15 @@ func (l *life) lately() time.Time {
 
 // row is the id of one that Thnks has.
 func (l *life) row() string {
-	ids := l.thnks.IDs()
+	return one(l.rng, l.thnks.IDs())
+}
+
+// one is one of several ids, "" where there is none.
+func one(rng *rand.Rand, ids []string) string {
 	if len(ids) == 0 {
 		return ""
 	}
-	return ids[l.rng.IntN(len(ids))]
+	return ids[rng.IntN(len(ids))]
 }
 
 // newGifts adds some rows, of people who have had gifts. One may show hours
@@ -152,7 +160,7 @@ func (l *life) proceed() {
 	})
 	tx, _ := l.thnks.Transaction(id)
 	l.note("Thnks: %s is %s as of %v", id, tx.Status, tx.UpdatedAt)
-	if tx.Status != limbo && l.rng.IntN(2) == 0 {
+	if !unheardOf(tx) && l.rng.IntN(2) == 0 {
 		l.post(id, plan.ParseStatus(tx.Status), at)
 	}
 }

@@ -353,7 +353,7 @@ func (l *life) compare(tx thnksapitest.Transaction, g *modelGift, r hubspottest.
 		"sender_name": tx.Sender.Name(), "sender_email": tx.Sender.Email, "recipient_name": tx.Recipient.Name(),
 		"recipient_email": tx.Recipient.Email, "recipient_phone": tx.Recipient.Phone, "message": tx.Message, "thank_you_note": noteBy(tx, told),
 	} {
-		want[name] = strings.TrimSpace(v)
+		want[name] = l.printed(v)
 	}
 	if s := l.shownOf(tx, slices.Concat(told, l.passed(tx.ID)), r); s == r.Properties["status"] {
 		want["status"] = s
@@ -368,19 +368,19 @@ func (l *life) compare(tx thnksapitest.Transaction, g *modelGift, r hubspottest.
 	} {
 		name := string(s) + "_date"
 		format := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-		if t := at(tx.Times); !t.IsZero() {
+		if t := at(tx.Times); likely(t) {
 			want[name] = format(t)
 			continue
 		}
 		// What an earlier version or a claim said may stand. It must where the
 		// claim still counts.
 		may := []string{""}
-		if s == shown && string(s) != statusOf(tx) && tx.Status != limbo {
+		if s == shown && string(s) != statusOf(tx) && !unheardOf(tx) {
 			may = nil
 		}
 		may = append(may, l.claimed(tx.ID, string(s))...)
 		for _, v := range l.versions[tx.ID] {
-			if t := at(v.Times); !t.IsZero() {
+			if t := at(v.Times); likely(t) {
 				may = append(may, format(t))
 			}
 		}

@@ -347,13 +347,13 @@ func (l *life) shownOf(tx thnksapitest.Transaction, told []store.Event, r hubspo
 		l.compared = make(map[string]bool)
 	}
 	l.compared[tx.TrackingURL] = true
-	if tx.Status != limbo {
+	if !unheardOf(tx) {
 		return shownBy(tx, told)
 	}
 	read := false
 	var may []string
 	for _, v := range slices.Backward(l.versions[tx.ID]) {
-		if v.Status != limbo && !read {
+		if !unheardOf(v) && !read {
 			may = append(may, shownBy(v, told))
 			read = l.compared[v.TrackingURL]
 		}

@@ -110,6 +110,11 @@ func (l *life) spoil() {
 
 func (l *life) spoilThnks() {
 	k := thnksFaults[l.rng.IntN(len(thnksFaults))]
+	if l.rowing.IntN(10) == 0 {
+		l.fault, l.repeats = pageRepeated, true
+		l.note("Thnks: repeats a page")
+		return
+	}
 	f := k.fault
 	f.After, f.Count = l.rng.IntN(1+l.rng.IntN(4)), []int{1, 2, 6, 0}[l.rng.IntN(4)]
 	l.thnks.Fault(f)
@@ -125,7 +130,7 @@ func (l *life) heal() {
 	if l.fault != "" && !slices.Contains([]string{foreignLink, foreignCursor, cursorLoop}, l.fault) && l.portal.Struck()+l.thnks.Struck() > 0 {
 		l.struck.add(l.fault)
 	}
-	l.fault = ""
+	l.fault, l.repeats = "", false
 	l.portal.ClearFaults()
 	if _, ok := l.portal.SchemaOf("thnks"); ok {
 		l.portal.ClearRules()
@@ -218,6 +223,8 @@ func (l *life) listed(req *http.Request, next http.RoundTripper) (*http.Response
 	used := req.URL.Query().Get("cursor")
 	resp.Body = &overheard{ReadCloser: resp.Body, look: func(body string) {
 		switch next := nextCursor(body); {
+		case next != "" && used == "" && l.repeats:
+			l.repeatPage()
 		case strings.Contains(next, "evil.example"):
 			l.struck.add(foreignCursor)
 		case next != "" && next == used:

@@ -248,6 +248,9 @@ func (l *life) settle() {
 		}
 		l.same(settled, l.portal.Snapshot(), "passes over what is settled change the portal")
 		l.same(gifts, l.journalled(st), "passes over what is settled change the journal")
+		if l.rowing.IntN(12) == 0 {
+			l.unmoved(ctx, e)
+		}
 	})
 	l.closely(l.inspect)
 }

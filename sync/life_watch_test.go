@@ -185,8 +185,11 @@ func latency(req *http.Request, body []byte) {
 func (l *life) askingThnks(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		latency(req, l.sent(req))
-		if !l.calm && req.URL.Query().Has("cursor") && l.odd.IntN(8) == 0 {
-			l.meddle()
+		if !l.calm && req.URL.Query().Has("cursor") && l.fault != pageRepeated { // a page that has changed would pass for another
+			if l.odd.IntN(8) == 0 {
+				l.meddle()
+			}
+			l.jostle()
 		}
 		return l.listed(req, next)
 	})

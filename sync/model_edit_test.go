@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
 // A weighted is something to do, and how likely that is beside others.
@@ -107,12 +108,7 @@ func addressesOf(c hubspottest.Record) []string {
 }
 
 func (m *model) recipients() []string {
-	var all []string
-	for _, tx := range m.thnks.Transactions() {
-		if a := strings.ToLower(strings.TrimSpace(tx.Recipient.Email)); strings.Contains(a, "@") {
-			all = append(all, a)
-		}
-	}
+	all := thnksapitest.Recipients(m.thnks.Transactions())
 	return union(all)
 }
 

@@ -61,11 +61,12 @@ func (c *Client) byCursor(ctx context.Context, since time.Time, at cursor) (*chu
 		return nil, err
 	}
 	got := &chunk{elements: l.elements, date: l.date}
-	if l.next == "" || c.ended(l.elements) {
-		return got, nil
-	}
+	// The last page's rows, too, may be those of another.
 	if at.Loop, err = at.Loop.seen(l.elements, l.next); err != nil {
 		return nil, err
+	}
+	if l.next == "" || c.ended(l.elements) {
+		return got, nil
 	}
 	at.Server = l.next
 	got.next = &at

@@ -241,6 +241,15 @@ func TestCircles(t *testing.T) {
 	}
 }
 
+// TestLastPageRepeats: the rows of an earlier page come in place of the last
+// one's, which would be passed over.
+func TestLastPageRepeats(t *testing.T) {
+	s := thnksapitest.New(thnksapitest.Options{PageLimit: 10})
+	s.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 15, End: end})...)
+	s.Fault(thnksapitest.Fault{Path: "/transactions", After: 1, Effect: thnksapitest.RepeatPage})
+	wantProblem(t, newClient(t, s, nil), thnksapi.Circular, "repeats a page")
+}
+
 func wantProblem(t *testing.T, c *thnksapi.Client, kind thnksapi.Kind, problem string) {
 	t.Helper()
 	_, _, err := listAll(c, time.Time{})
