@@ -340,16 +340,7 @@ func TestCrashAtEveryStepOfAnAdoption(t *testing.T) {
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 3, Recipients: 3}), 1)
 		records, schema := w.theirs(), must(w.portal.SchemaOf("thnks"))
 
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		m := &mortal{step: step, cancel: cancel}
-		w.wrap = m.transport
-		w.journal = func(j Journal) Journal { return mortalJournal{j, m} }
-		_, err := w.run(ctx, adopting(id))
-		w.wrap, w.journal = nil, nil
-		if m.dead == (err == nil) {
-			t.Fatalf("step %d: dead %v, error %v", step, m.dead, err)
-		}
+		alive := w.dieIn(step, adopting(id))
 		if step%4 < 2 { // a call or commit has two steps
 			if _, err := w.run(context.Background(), Request{Mode: Backfill}); err != nil && !strings.Contains(err.Error(), "check --adopt "+id) {
 				t.Errorf("step %d: a sync says %v", step, err)
@@ -365,7 +356,7 @@ func TestCrashAtEveryStepOfAnAdoption(t *testing.T) {
 				t.Errorf("step %d: property %s is missing", step, name)
 			}
 		}
-		return !m.dead
+		return alive
 	})
 }
 

@@ -13,32 +13,6 @@ import (
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
-// die runs the world's process until its step-th step and reports whether it
-// lived to the end.
-func (w *world) die(step int, mode Mode) (alive bool) {
-	w.t.Helper()
-	return w.dieIn(step, Request{Mode: mode})
-}
-
-// dieIn is die for any request.
-func (w *world) dieIn(step int, req Request) (alive bool) {
-	w.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	m := &mortal{step: step, cancel: cancel}
-	w.wrap = m.transport
-	w.journal = func(j Journal) Journal { return mortalJournal{j, m} }
-	defer func() { w.wrap, w.journal = nil, nil }()
-	_, err := w.run(ctx, req)
-	if m.dead && err == nil {
-		w.t.Fatalf("step %d: the process died and yet reports success", step)
-	}
-	if !m.dead && err != nil {
-		w.t.Fatalf("step %d: %v", step, err)
-	}
-	return !m.dead
-}
-
 // settle runs what the next starts of the program would, and checks the end:
 // the portal equals the source, nothing doubled, and there is nothing left to
 // do.
@@ -57,32 +31,16 @@ func (w *world) settle(step int) {
 	}
 }
 
-// everyStep calls f with a fresh bubble for each step of a process, until f
-// reports that it lived to the end. Under the race detector it takes a sample:
-// what can race does so at any step, and .ci/run takes them all without it.
-func everyStep(t *testing.T, stride int, f func(t *testing.T, step int) (alive bool)) {
-	if raceDetector {
-		stride *= 11
-	}
-	steps := 0
-	for step := 1; ; step += stride {
-		alive := false
-		synctest.Test(t, func(t *testing.T) { alive = f(t, step) })
-		if alive || t.Failed() {
-			break
-		}
-		steps++
-	}
-	if steps*stride < 20 && !t.Failed() {
-		t.Errorf("died at %d steps, one in %d; the process must have more", steps, stride)
-	}
-	t.Logf("died at %d steps", steps)
-}
+func smallWorld(t *testing.T) *world { return sizedWorld(t, 80) }
 
-func smallWorld(t *testing.T) *world {
-	w := newWorld(t, hubspottest.Options{Seed: 3}, thnksapitest.Options{PageLimit: 15})
-	w.windowRows, w.sliceGifts = 30, 12
-	w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 80, Recipients: 40}), 0.7)
+// fatefulWorld has as many windows and slices as a small one, and hence as many
+// steps to die at, with half the gifts in each: fewer prove as much.
+func fatefulWorld(t *testing.T) *world { return sizedWorld(t, 40) }
+
+func sizedWorld(t *testing.T, gifts int) *world {
+	w := newWorld(t, hubspottest.Options{Seed: 3}, thnksapitest.Options{PageLimit: gifts * 3 / 16})
+	w.windowRows, w.sliceGifts, w.cacheSlots = gifts*3/8, gifts*3/20, fewSlots
+	w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: gifts, Recipients: gifts / 2}), 0.7)
 	return w
 }
 
@@ -91,7 +49,7 @@ func smallWorld(t *testing.T) *world {
 func TestCrashAtEveryStepOfABackfill(t *testing.T) {
 	t.Parallel()
 	everyStep(t, 1, func(t *testing.T, step int) bool {
-		w := smallWorld(t)
+		w := fatefulWorld(t)
 		alive := w.die(step, Backfill)
 		w.settle(step)
 		return alive
@@ -103,7 +61,7 @@ func TestCrashAtEveryStepOfABackfill(t *testing.T) {
 func TestCrashAtEveryStepOfAnIncrementalPass(t *testing.T) {
 	t.Parallel()
 	everyStep(t, 1, func(t *testing.T, step int) bool {
-		w := smallWorld(t)
+		w := fatefulWorld(t)
 		w.must(Backfill)
 		time.Sleep(time.Hour)
 		rng := rand.New(rand.NewPCG(1, 1))
@@ -147,7 +105,7 @@ func TestCrashTwice(t *testing.T) {
 	t.Parallel()
 	for _, first := range []int{25, 40, 55} {
 		everyStep(t, 3, func(t *testing.T, step int) bool {
-			w := smallWorld(t)
+			w := fatefulWorld(t)
 			w.die(first, Backfill)
 			alive := w.die(step, Incremental)
 			w.settle(step)

@@ -171,6 +171,11 @@ func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
 	if r.behind != nil {
 		<-r.behind.done // of a run that failed: its result is not used
 	}
+	if refused(err) && r.object != nil {
+		if gone := r.stillThere(ctx); isFatal(gone) {
+			err = gone
+		}
+	}
 	if err != nil {
 		err = fmt.Errorf("portal %s: %w", e.Portal, classify(err))
 	}
@@ -209,6 +214,7 @@ type run struct {
 	staged               bool      // deal stages were read in this run
 	noted                bool      // what the portal is fed from is on record
 	made                 bool      // the custom object was created in this run
+	seen                 bool      // it was met in HubSpot in this run
 	done                 int       // rows worked off
 	newest               time.Time // newest change time worked off
 	calls0               map[hubspot.Class]int

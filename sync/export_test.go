@@ -227,7 +227,7 @@ func TestFileBesideTheAPI(t *testing.T) {
 // TestCrashAtEveryStepOfAFile kills a first sync from a file everywhere.
 func TestCrashAtEveryStepOfAFile(t *testing.T) {
 	t.Parallel()
-	everyStep(t, 2, func(t *testing.T, step int) bool {
+	everyStep(t, 1, func(t *testing.T, step int) bool {
 		w := newWorld(t, hubspottest.Options{Seed: 3}, thnksapitest.Options{})
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 20, Recipients: 10}), 0.7)
 		w.cfg = noKey(t)

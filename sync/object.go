@@ -94,7 +94,7 @@ func (r *run) findObject(ctx context.Context) error {
 		}
 		r.made = true
 	}
-	r.object = &object{TypeID: schema.ObjectTypeID, Checked: r.started}
+	r.object, r.seen = &object{TypeID: schema.ObjectTypeID, Checked: r.started}, true
 	if !recorded && !r.req.DryRun {
 		// Ours from here on, even if the rest of this fails.
 		if err := r.remember(metaObject, object{TypeID: schema.ObjectTypeID}); err != nil {
@@ -108,6 +108,22 @@ func (r *run) findObject(ctx context.Context) error {
 		return err
 	}
 	return r.remember(metaObject, r.object)
+}
+
+// stillThere looks, once a run, whether the object is still in HubSpot, which has
+// refused something: what it refuses for want of the object is no record's fault
+// and no event's.
+func (r *run) stillThere(ctx context.Context) error {
+	if r.seen || r.object.TypeID == "" || !r.over(r.object.Checked, listedWithin) {
+		return nil
+	}
+	schemas, err := r.CRM.Schemas(ctx)
+	if err != nil {
+		return fmt.Errorf("looking whether the custom object is still there: %w", err)
+	}
+	_, err = r.pick(schemas, r.object.TypeID)
+	r.seen = err == nil
+	return err
 }
 
 // pick returns our schema among the portal's, or nil when there is none yet.

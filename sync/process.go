@@ -27,6 +27,9 @@ func (b *batch) carryOut(ctx context.Context, moved func() store.Commit) error {
 	// What was written is remembered even where the window cannot be finished:
 	// then without moving the checkpoint, so that the next run does the rest.
 	err := b.write(ctx)
+	if err == nil && b.suspect {
+		err = b.stillThere(ctx)
+	}
 	if err == nil {
 		err = b.associate(ctx)
 	}

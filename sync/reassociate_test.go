@@ -240,11 +240,13 @@ func TestAmbiguousMatchesAreCounted(t *testing.T) {
 // TestCrashAtEveryStepOfAReassociation kills both kinds, and looks whether the
 // next one finishes what was begun.
 func TestCrashAtEveryStepOfAReassociation(t *testing.T) {
-	for mode, stride := range map[Mode]int{Reassociate: 1, ReassociateAll: 2} {
+	t.Parallel()
+	for _, mode := range []Mode{Reassociate, ReassociateAll} {
 		t.Run(string(mode), func(t *testing.T) {
-			everyStep(t, stride, func(t *testing.T, step int) bool {
-				w := smallWorld(t)
-				w.windowRows = 40
+			t.Parallel()
+			everyStep(t, 1, func(t *testing.T, step int) bool {
+				w := fatefulWorld(t)
+				w.windowRows = 20
 				w.must(Backfill)
 				w.portal.Populate(thnksapitest.Recipients(w.thnks.Transactions()), hubspottest.Population{
 					Matched: 0.9, Secondary: 0.3, WithCompany: 0.8, DealsPer: 2, OpenDeals: 0.6, Seed: 8,
@@ -252,7 +254,7 @@ func TestCrashAtEveryStepOfAReassociation(t *testing.T) {
 				time.Sleep(missedFor - time.Hour)
 				alive := w.die(step, mode)
 				rep := w.must(mode)
-				if left := rep.Orphans[plan.NoContact]; left > 40 {
+				if left := rep.Orphans[plan.NoContact]; left > 20 {
 					t.Errorf("step %d: %d orphans left", step, left)
 				}
 				before := w.portal.Snapshot()

@@ -27,10 +27,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// leaked returns the stacks of our goroutines, once they have had the time to
-// end.
+// leaked returns the stacks of our goroutines, once they have had their turn to
+// end many times.
 func leaked() (left string) {
-	for range 1000 {
+	for range 10_000 {
 		buf := make([]byte, 1<<20)
 		stacks := strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")
 		left = ""
@@ -42,7 +42,7 @@ func leaked() (left string) {
 		if left == "" {
 			return ""
 		}
-		<-time.After(10 * time.Millisecond)
+		runtime.Gosched()
 	}
 	return left
 }

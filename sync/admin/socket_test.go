@@ -195,11 +195,8 @@ func TestStrangers(t *testing.T) {
 	if !errors.As(err, &remote) {
 		t.Errorf("Run: %v", err)
 	}
-	if os.Geteuid() != 0 {
-		return // nobody else can give a socket away
-	}
 	if err := os.Chown(d.path, 12345, -1); err != nil {
-		t.Fatal(err)
+		return // only root can give a socket away, and not where its user namespace has nobody else
 	}
 	if _, err := Dial(d.path); err == nil || !strings.Contains(err.Error(), "belongs to user id 12345") {
 		t.Errorf("Dial of another's socket: %v", err)
