@@ -100,12 +100,28 @@ func holds(s *Store, m *model) error {
 	return err
 }
 
+// killSeed is what the moments of the kills are drawn from: THNKS_KILL_SEED, or
+// else another one every time. It has the same moments drawn again; how far a
+// real process has come by then differs.
+func killSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("THNKS_KILL_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("THNKS_KILL_SEED: %v", err)
+		}
+	}
+	t.Logf("THNKS_KILL_SEED=%d", seed)
+	return seed
+}
+
 // TestKill kills a process in the middle of its commits, again and again, and
-// looks for every commit that it acknowledged.
+// looks for every commit that it acknowledged. See killSeed.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	path := statePath(t)
-	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
+	r := rand.New(rand.NewPCG(killSeed(t), 1))
 	acked, m, applied := 0, newModel(), 0
 	for range 20 {
 		cmd := child(t, "commit", path)

@@ -71,7 +71,8 @@ func receiveForEver(path string) error {
 }
 
 // TestKillInbox kills a process that receives events, again and again, and
-// looks for every event that it acknowledged. THNKS_INBOX_KILLS makes it longer.
+// looks for every event that it acknowledged. THNKS_INBOX_KILLS makes it longer;
+// see killSeed.
 func TestKillInbox(t *testing.T) {
 	t.Parallel()
 	kills := 6
@@ -83,7 +84,7 @@ func TestKillInbox(t *testing.T) {
 		kills = n
 	}
 	path := statePath(t)
-	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 2))
+	r := rand.New(rand.NewPCG(killSeed(t), 2))
 	acked := map[uint64]int{} // what was acknowledged under a number
 	for range kills {
 		cmd := child(t, "receive", path)

@@ -27,7 +27,9 @@ import (
 //
 // THNKS_BENCH_TRANSACTIONS=1000,1000000 measures those sizes instead. Peak memory is
 // RssAnon of the program, sampled every 20 ms: what it holds itself, without
-// the pages of the state file that the system may drop. The figures that begin
+// the pages of the state file that the system may drop. It fails above 15 calls
+// per 1,000 gifts, with some for the object to begin with, and above 128 MiB.
+// The figures that begin
 // with daemon are of one started afterwards on the same state file: until
 // /readyz answers, RssAnon after its first, idle pass, the median of a hundred
 // questions through the socket, and a whole `sync` command through it.
@@ -106,6 +108,13 @@ func measure(b *testing.B, bin string, n int) {
 	b.ReportMetric(cpu.Seconds(), "cpu-s")
 	b.ReportMetric(float64(anon)/1024, "peak-MiB")
 	b.ReportMetric(float64(calls)/float64(n)*1000, "calls/1000")
+	const toBegin, perThousand, mostKiB = 25, 15, 128 << 10
+	if most := toBegin + perThousand*n/1000; calls > most {
+		b.Errorf("%d calls, and %d are the most for %d gifts", calls, most, n)
+	}
+	if anon > mostKiB {
+		b.Errorf("%d KiB of memory at the peak, and %d are the most", anon, mostKiB)
+	}
 
 	path := filepath.Join(dir, "state", "sandbox.db")
 	info, err := os.Stat(path)

@@ -4,11 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -19,14 +23,40 @@ import (
 // patience is how long a test waits for what must come some time.
 const patience = time.Minute
 
-// freeAddress returns a loopback address that nobody listened on a moment ago.
+// asked counts what freeAddress tried. Tests of other processes are likely to
+// begin elsewhere.
+var asked atomic.Uint32
+
+func init() { asked.Store(rand.Uint32N(1 << 16)) }
+
+// freeAddress returns a loopback address that nobody listened on a moment ago,
+// and that it has not returned for long. Its port is below those that the system
+// gives to connections (from 32768 on with Linux, 49152 elsewhere), as one of
+// these could take it while no daemon has it.
 func freeAddress() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", 10_000+asked.Add(1)%20_000)
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+}
+
+// shortDir is a folder for the length of a test. Unlike that of [testing.T.TempDir]
+// its path is short enough for a socket wherever folders are made.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "t") // mode 0700
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // until asks again and again until it is answered yes, or fails.
@@ -43,6 +73,14 @@ func until(what string, yes func() bool) error {
 		}
 	}
 	return nil
+}
+
+// await fails the test where something does not come.
+func await(t testing.TB, what string, yes func() bool) {
+	t.Helper()
+	if err := until(what, yes); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // synced PORTAL waits until a daemon runs and has synced the portal.

@@ -49,6 +49,8 @@ func (c *prey) state() string { return filepath.Join(c.dir, "state", "acme.db") 
 //   - The file is sound, to bbolt and to the store.
 //   - Every gift in it is in HubSpot: the record of that id is the
 //     transaction's, says the same, and has the links.
+//   - Every gift that it held when it was inspected before is still in it, as
+//     the same record, unless it was lost since.
 //   - No transaction has two records.
 //   - Every row that a checkpoint has passed is among these gifts, or in
 //     quarantine.
@@ -56,8 +58,11 @@ func (c *prey) inspect(t *testing.T) stage {
 	t.Helper()
 	left, err := os.ReadFile(c.state())
 	if errors.Is(err, fs.ErrNotExist) {
-		if n := c.portal.Count(sandboxObject); n > 0 && !c.lost {
+		if n := len(held(t, c.portal)); n > 0 && !c.lost {
 			t.Errorf("HubSpot holds %d gifts, and there is no state file", n)
+		}
+		if n := len(c.committed); n > 0 {
+			t.Errorf("the state file is gone, which held %d gifts", n)
 		}
 		return beforeFile
 	}
@@ -76,21 +81,28 @@ func (c *prey) inspect(t *testing.T) stage {
 	if err := st.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	return c.checkProgress(t, st, c.checkGifts(t, st))
+	gifts := c.checkGifts(t, st)
+	for id, record := range c.committed {
+		if now := gifts[id]; now != record {
+			t.Errorf("the state file had %s as record %s, and has it as %q now", id, record, now)
+		}
+	}
+	c.committed = gifts
+	return c.checkProgress(t, st, gifts)
 }
 
 // checkGifts compares the gifts of a state file with their records, and returns
-// their transaction ids.
-func (c *prey) checkGifts(t *testing.T, st *store.Store) (ids map[string]bool) {
+// the ids of these by transaction.
+func (c *prey) checkGifts(t *testing.T, st *store.Store) (gifts map[string]string) {
 	t.Helper()
-	ids = make(map[string]bool)
+	gifts = make(map[string]string)
 	inHubSpot := held(t, c.portal)
 	for g, err := range st.All(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		id := g.Gift.ID
-		ids[id] = true
+		gifts[id] = g.ObjectID
 		r, ok := c.portal.Record(sandboxObject, g.ObjectID)
 		if !ok || r.Archived || r.Properties["thnks_transaction_id"] != id {
 			t.Errorf("the state file has %s as record %s, which is none of its", id, g.ObjectID)
@@ -110,14 +122,14 @@ func (c *prey) checkGifts(t *testing.T, st *store.Store) (ids map[string]bool) {
 			}
 		}
 	}
-	return ids
+	return gifts
 }
 
 var linkedTypes = map[plan.Kind]string{plan.Contact: "contacts", plan.Company: "companies", plan.Deal: "deals"}
 
 // checkProgress looks for every row that a checkpoint has passed among the gifts
 // and in quarantine, and tells the stage from the checkpoints.
-func (c *prey) checkProgress(t *testing.T, st *store.Store, gifts map[string]bool) stage {
+func (c *prey) checkProgress(t *testing.T, st *store.Store, gifts map[string]string) stage {
 	t.Helper()
 	setAside := make(map[string]bool)
 	for q, err := range st.Quarantine(t.Context()) {
@@ -151,7 +163,7 @@ func (c *prey) checkProgress(t *testing.T, st *store.Store, gifts map[string]boo
 		for i, r := range rows {
 			watermark := passes.Watermarks[sender]
 			behind := i < passed || !watermark.IsZero() && !r.updated.After(watermark)
-			if behind && !gifts[r.id] && !setAside[r.digest] {
+			if behind && gifts[r.id] == "" && !setAside[r.digest] {
 				t.Errorf("a checkpoint has passed row %d of %s (%s), which is neither a gift in HubSpot nor in quarantine", i, sender, r.id)
 			}
 		}

@@ -24,6 +24,9 @@ type prey struct {
 	keys   map[string]string // of Thnks, by sender
 	rows   map[string][]row  // what each sender's key lists
 	lost   bool              // the state file was lost
+	// What the state file held when it was last inspected: records by
+	// transaction. Nothing once it was lost.
+	committed map[string]string
 }
 
 // preys are the data of portals whose backfills are killed, and their reach.
@@ -51,7 +54,7 @@ func newPrey(t *testing.T, kind int, end time.Time) *prey {
 	t.Helper()
 	data := preys[kind].data
 	data.End = end
-	c := &prey{dir: t.TempDir(), reach: preys[kind].reach, keys: make(map[string]string), rows: make(map[string][]row)}
+	c := &prey{dir: shortDir(t), reach: preys[kind].reach, keys: make(map[string]string), rows: make(map[string][]row)}
 	senders := make(map[string]string)
 	var config strings.Builder
 	for _, tx := range thnksapitest.Generate(data) {

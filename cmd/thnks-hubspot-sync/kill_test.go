@@ -25,14 +25,20 @@ type moment int
 const (
 	before moment = iota // before the request has its effect
 	after                // after the effect, and before the answer
-	later                // up to 30 ms after the answer: between requests, in the midst of a commit
+	later                // a while after the answer: between requests, in the midst of a commit
 )
+
+// A shot kills around a request.
+type shot struct {
+	request int // its number; 0 for never
+	when    moment
+	late    time.Duration // how long after the answer, if it is to come later
+}
 
 // A sniper stands before handlers and calls fire at one of their requests.
 type sniper struct {
 	mu   sync.Mutex
-	left int // requests until it fires; it never does when that is passed already
-	when moment
+	shot // its request counts down; when that is passed already it never fires
 	fire func()
 }
 
@@ -40,8 +46,8 @@ type sniper struct {
 func (s *sniper) guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		s.left--
-		now, when, fire := s.left == 0, s.when, s.fire
+		s.request--
+		now, when, late, fire := s.request == 0, s.when, s.late, s.fire
 		s.mu.Unlock()
 		switch {
 		case !now:
@@ -49,7 +55,7 @@ func (s *sniper) guard(h http.Handler) http.Handler {
 			return
 		case when == later:
 			h.ServeHTTP(w, r)
-			time.AfterFunc(rand.N(30*time.Millisecond), fire)
+			time.AfterFunc(late, fire)
 			return
 		case when == after:
 			h.ServeHTTP(httptest.NewRecorder(), r)
@@ -59,11 +65,11 @@ func (s *sniper) guard(h http.Handler) http.Handler {
 	})
 }
 
-// aim fires at the request of that number from now on; 0 holds fire.
-func (s *sniper) aim(request int, when moment, fire func()) {
+// aim has the requests counted from now on.
+func (s *sniper) aim(at shot, fire func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.left, s.when, s.fire = request, when, fire
+	s.shot, s.fire = at, fire
 }
 
 // fromEnv reads a number that makes a test longer than usual.
@@ -79,6 +85,15 @@ func fromEnv(t *testing.T, name string, usual int) int {
 	return n
 }
 
+// killSeed is what the moments of the kills are drawn from: THNKS_KILL_SEED, or
+// else another one every time.
+func killSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(fromEnv(t, "THNKS_KILL_SEED", int(time.Now().UnixNano())))
+	t.Logf("THNKS_KILL_SEED=%d", seed)
+	return seed
+}
+
 // killsPerPortal lets a backfill be killed at most of its stages, and then
 // rebuilds.
 const killsPerPortal = 12
@@ -88,6 +103,11 @@ type killer struct {
 	rng   *rand.Rand
 	left  int // kills
 	spree *spree
+}
+
+// within draws a time.
+func (k *killer) within(d time.Duration) time.Duration {
+	return time.Duration(k.rng.Int64N(int64(d)))
 }
 
 // A spree counts kills by the stage that the backfill had come to.
@@ -115,25 +135,26 @@ func (k *killer) strike(t *testing.T, c *prey) (ended bool) {
 		<-started
 		_ = cmd.Process.Kill() // it may have ended by itself
 	}
-	c.sniper.aim(0, before, nil)
+	var at shot
 	byTime := k.left > 0 && k.rng.IntN(8) == 0
 	if k.left > 0 && !byTime {
-		c.sniper.aim(1+k.rng.IntN(c.reach), moment(k.rng.IntN(3)), fire)
+		at = shot{1 + k.rng.IntN(c.reach), moment(k.rng.IntN(3)), k.within(30 * time.Millisecond)}
 	}
+	c.sniper.aim(at, fire)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	close(started)
 	if byTime { // on its way to its first request, or soon after
-		time.AfterFunc(rand.N(25*time.Millisecond), fire)
+		time.AfterFunc(k.within(25*time.Millisecond), fire)
 	}
 	_ = cmd.Wait() // how it ended is in its state
-	at := c.inspect(t)
+	came := c.inspect(t)
 	code := cmd.ProcessState.ExitCode()
 	switch {
 	case code < 0:
 		k.left--
-		k.spree.add(at)
+		k.spree.add(came)
 	case status(code) != done && status(code) != quarantined:
 		t.Errorf("a run failed by itself: %v", cmd.ProcessState)
 	}
@@ -150,13 +171,13 @@ func (k *killer) strike(t *testing.T, c *prey) (ended bool) {
 // end, the portal must hold what an undisturbed one of the same source makes:
 // nothing missing, nothing doubled, every link made. Then the state file is
 // lost, and the next backfill, which must rebuild it, is killed in its turn.
-// THNKS_KILLS makes it longer.
+// THNKS_KILLS makes it longer. THNKS_KILL_SEED has the kills drawn again as they
+// were; how far a real process has come by then differs.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	kills := fromEnv(t, "THNKS_KILLS", killsPerPortal)
 	portals := (kills + killsPerPortal - 1) / killsPerPortal
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := killSeed(t)
 
 	end := time.Now().Truncate(time.Second)
 	want := make(map[int]map[string]holding) // by kind
@@ -208,7 +229,7 @@ func (k *killer) chase(t *testing.T, c *prey, want map[string]holding) {
 		if err := os.Remove(c.state()); err != nil {
 			t.Fatal(err)
 		}
-		c.lost = true
+		c.lost, c.committed = true, nil
 	}
 }
 

@@ -64,16 +64,18 @@ type delivery struct {
 // TestKillWebhooks kills the daemon with SIGKILL again and again while events
 // pour in. In the end every event that was acknowledged is in the state file,
 // and what it claimed in HubSpot. THNKS_HOOK_KILLS makes it longer; every 200
-// kills begin with a new state file.
+// kills begin with a new state file. THNKS_KILL_SEED has the same gifts told of
+// and as many acknowledgements awaited before each kill; what else the processes
+// have come to by then differs.
 func TestKillWebhooks(t *testing.T) {
 	t.Parallel()
-	kills := fromEnv(t, "THNKS_HOOK_KILLS", 12)
+	kills, seed := fromEnv(t, "THNKS_HOOK_KILLS", 12), killSeed(t)
 	var acknowledged atomic.Int64
 	t.Run("town", func(t *testing.T) {
 		for left := kills; left > 0; left -= killsATown {
 			t.Run(strconv.Itoa(left), func(t *testing.T) {
 				t.Parallel()
-				acknowledged.Add(int64(killWebhooks(t, min(left, killsATown))))
+				acknowledged.Add(int64(killWebhooks(t, min(left, killsATown), seed+uint64(left))))
 			})
 		}
 	})
@@ -86,7 +88,7 @@ const killsATown = 200
 
 // killWebhooks is TestKillWebhooks for one state file. It returns how many events
 // were acknowledged.
-func killWebhooks(t *testing.T, kills int) int {
+func killWebhooks(t *testing.T, kills int, seed uint64) int {
 	const senders, most = 8, 60
 	c, url := newHookTown(t, 400)
 	address := strings.Split(url, "/")[2]
@@ -94,8 +96,6 @@ func killWebhooks(t *testing.T, kills int) int {
 	if out, err := c.command("sync", "--backfill").CombinedOutput(); err != nil {
 		t.Fatalf("backfill: %v\n%s", err, out)
 	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
 
 	var mu sync.Mutex
 	acknowledged := make(map[delivery]bool)

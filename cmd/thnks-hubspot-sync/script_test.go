@@ -88,6 +88,7 @@ type worldKeyType struct{}
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
+		WorkdirRoot:         shortDir(t), // as sockets are made below it
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			w := newWorld(t, thnksapitest.Data{Seed: 7, N: 60, Recipients: 12, End: time.Now()})

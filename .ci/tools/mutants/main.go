@@ -23,6 +23,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -63,12 +64,15 @@ func run(ctx context.Context, args []string) error {
 		return sameAsTable(all, filepath.Join(tree, catalogue, "README.md"))
 	}
 	all = slices.DeleteFunc(all, func(m *mutant) bool { return !chosen.MatchString(m.at + " " + m.name) })
+	if len(all) == 0 {
+		return fmt.Errorf("no bug's name or file matches -only %s", *only)
+	}
 	tmp, err := os.MkdirTemp("", "m") // short, as sockets are made in it
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	b := &bench{tree: tree, tmp: tmp, named: *named}
+	b := &bench{tree: tree, tmp: tmp, named: *named, limit: 10 * time.Minute}
 	if err := b.baseline(ctx, all); err != nil {
 		return err
 	}

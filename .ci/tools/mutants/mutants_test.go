@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The program that the mutants of these tests are planted into.
@@ -114,10 +115,12 @@ func TestPlant(t *testing.T) {
 		name, old, now string
 		by, says       string
 		expected       bool
+		timedOut       bool
 	}{
 		{name: "found", by: "sum TestSum", expected: true},
 		{name: "found by another", old: "TestSum/small", now: "TestOther", by: "sum TestSum"},
 		{name: "not found", old: "-	return a + b\n+	return a - b", now: "-	2 * a\n+	3 * a"},
+		{name: "timed out", old: "return a - b", now: "select {}", timedOut: true},
 		{name: "not compiled", old: "return a - b", now: "return a - c", says: "undefined: c"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -127,13 +130,16 @@ func TestPlant(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := &bench{tree: dir, tmp: t.TempDir()}
+			b := &bench{tree: dir, tmp: t.TempDir(), limit: time.Minute}
+			if test.timedOut {
+				b.limit = time.Second
+			}
 			r, err := b.plant(t.Context(), all[0])
 			if err != nil != (test.says != "") || err != nil && !strings.Contains(err.Error(), test.says) {
 				t.Fatalf("error %v, want %q", err, test.says)
 			}
-			if r.by != test.by || r.expected != test.expected {
-				t.Errorf("found by %q, expected %t; want %q, %t", r.by, r.expected, test.by, test.expected)
+			if r.by != test.by || r.expected != test.expected || r.timedOut != test.timedOut {
+				t.Errorf("found by %q, expected %t, timed out %t; want %q, %t, %t", r.by, r.expected, r.timedOut, test.by, test.expected, test.timedOut)
 			}
 		})
 	}
@@ -146,7 +152,7 @@ func TestBaseline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{tree: dir, tmp: t.TempDir()}
+	b := &bench{tree: dir, tmp: t.TempDir(), limit: time.Minute}
 	if err := b.baseline(t.Context(), all); err != nil {
 		t.Errorf("of a program that is well: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,21 +21,29 @@ import (
 // A bench is where mutants are planted.
 type bench struct {
 	tree  string
-	tmp   string // removed at the end
-	named bool   // let only the tests look that the mutants name
+	tmp   string        // removed at the end
+	named bool          // let only the tests look that the mutants name
+	limit time.Duration // of the tests of a package
 }
+
+// errTimedOut is what ends tests that ran into the limit. That finds nothing:
+// on a slow machine it would find everything.
+var errTimedOut = errors.New("the tests timed out")
 
 // A result is what became of a mutant.
 type result struct {
 	*mutant
 	by       string // the test that found it first; "" where none did
 	expected bool   // by one of those that the entry names
+	timedOut bool   // before any test found it
 	took     time.Duration
 }
 
 func (r result) String() string {
 	s := fmt.Sprintf("%6.1f s  %-36s", r.took.Seconds(), r.name)
 	switch {
+	case r.timedOut:
+		return s + " TIMED OUT"
 	case r.by == "":
 		return s + " NOT FOUND"
 	case !r.expected:
@@ -64,12 +73,16 @@ func (b *bench) plant(ctx context.Context, m *mutant) (result, error) {
 	}
 	began := time.Now()
 	for i, args := range [][]string{
-		{"-timeout", "2m", "-run", pattern(m.tests), m.pkg},
-		{"-timeout", "10m", m.pkg, "./" + path.Dir(m.file)},
-		{"-timeout", "10m", "./..."},
+		{"-run", pattern(m.tests), m.pkg},
+		{m.pkg, "./" + path.Dir(m.file)},
+		{"./..."},
 	} {
 		r.by, err = b.test(ctx, dir, append([]string{"-overlay", overlay}, args...))
 		r.took = time.Since(began)
+		if errors.Is(err, errTimedOut) {
+			r.timedOut = true
+			return r, nil
+		}
 		if err != nil {
 			return r, fmt.Errorf("%s: %s: %w", m.at, m.name, err)
 		}
@@ -87,14 +100,13 @@ func (b *bench) plant(ctx context.Context, m *mutant) (result, error) {
 // baseline has the tests that the mutants name pass without any mutant: one
 // that fails anyway would find everything.
 func (b *bench) baseline(ctx context.Context, all []*mutant) error {
-	args := []string{"-timeout", "10m"}
 	var tests []string
 	packages := make(map[string]bool)
 	for _, m := range all {
 		tests = append(tests, m.tests...)
 		packages[m.pkg] = true
 	}
-	args = append(args, "-run", pattern(tests))
+	args := []string{"-run", pattern(tests)}
 	for pkg := range packages {
 		args = append(args, pkg)
 	}
@@ -113,7 +125,7 @@ func (b *bench) baseline(ctx context.Context, all []*mutant) error {
 func (b *bench) test(ctx context.Context, dir string, args []string) (failed string, err error) {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	cmd := exec.CommandContext(running, "go", append([]string{"test", "-json", "-vet=off", "-count=1", "-failfast"}, args...)...)
+	cmd := exec.CommandContext(running, "go", append([]string{"test", "-json", "-vet=off", "-count=1", "-failfast", "-timeout", b.limit.String()}, args...)...)
 	cmd.Dir = b.tree
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir,
 		// Property tests find the same every time, do not spend half a minute on
@@ -131,14 +143,16 @@ func (b *bench) test(ctx context.Context, dir string, args []string) (failed str
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
-	failed, broken := read(out)
-	if failed != "" {
+	failed, broken, late := read(out)
+	if failed != "" || late {
 		stop() // the other tests need not end
 	}
 	err = cmd.Wait()
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
+	case late:
+		return "", errTimedOut
 	case broken != "":
 		return "", fmt.Errorf("it does not compile:\n%s", broken)
 	case failed != "":
@@ -150,13 +164,13 @@ func (b *bench) test(ctx context.Context, dir string, args []string) (failed str
 }
 
 // read reads the output of go test -json up to the first failure, and returns
-// what failed, or what the compiler says.
-func read(out io.Reader) (failed, broken string) {
+// what failed, or what the compiler says, or that the tests ran into the limit.
+func read(out io.Reader) (failed, broken string, late bool) {
 	var said strings.Builder
 	for lines := bufio.NewReader(out); ; {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
-			return "", ""
+			return "", "", false
 		}
 		var e struct{ Action, Package, Test, Output, FailedBuild string }
 		if json.Unmarshal(line, &e) != nil {
@@ -166,11 +180,13 @@ func read(out io.Reader) (failed, broken string) {
 		case e.Action == "build-output":
 			said.WriteString(e.Output)
 		case e.Action == "fail" && e.FailedBuild != "", e.Action == "build-fail":
-			return "", cmp.Or(said.String(), "the compiler does not say why")
+			return "", cmp.Or(said.String(), "the compiler does not say why"), false
+		case e.Action == "output" && strings.Contains(e.Output, "panic: test timed out after "):
+			return "", "", true
 		case e.Action == "fail":
 			_, pkg, _ := strings.Cut(e.Package, "/")
 			test, _, _ := strings.Cut(e.Test, "/") // which subtest is first differs
-			return strings.TrimSpace(pkg + " " + test), ""
+			return strings.TrimSpace(pkg + " " + test), "", false
 		}
 	}
 }

@@ -26,7 +26,10 @@ func render(results []result) string {
 	b.WriteString(preface)
 	for _, r := range results {
 		by := "**none**"
-		if r.by != "" {
+		switch {
+		case r.timedOut:
+			by = "**timed out**"
+		case r.by != "":
 			by = "`" + r.by + "`"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %.0f |\n", r.name, cell(r.bug), cell(r.breaks), by, r.took.Seconds())
