@@ -238,8 +238,11 @@ func TestPaceRestart(t *testing.T) {
 func TestPauseIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
+		var mu sync.Mutex
 		var requests []time.Duration
 		c := clientOver(t, transportFunc(func(req *http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			requests = append(requests, time.Since(start))
 			if len(requests) == 1 {
 				return respond(req, http.StatusTooManyRequests, `{"policyName":"TEN_SECONDLY_ROLLING"}`, "Retry-After", "7"), nil

@@ -33,7 +33,8 @@ func TestKernelTellsPeers(t *testing.T) {
 	if got, want := peerOf(conn), (peer{os.Geteuid(), os.Getpid()}); got != want {
 		t.Errorf("the peer is %v, want %v", got, want)
 	}
-	if err := asSomeoneElse(func() error { return nil }); err != nil {
+	// Where nobody else can be played, or may look into the folder, that was all.
+	if err := asSomeoneElse(func() error { return syscall.Stat(os.TempDir()+"/.", new(syscall.Stat_t)) }); err != nil {
 		return
 	}
 
