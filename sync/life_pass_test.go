@@ -206,6 +206,7 @@ func (l *life) settle() {
 			l.well(ctx, e, Request{Mode: Incremental})
 			time.Sleep(modelSettled)
 		}
+		l.arrived(st)
 		if n, err := st.QuarantineCount(); err != nil || n > l.nameless {
 			l.well(ctx, e, Request{Mode: Retry})
 		}
@@ -253,6 +254,29 @@ func (l *life) settle() {
 		}
 	})
 	l.closely(l.inspect)
+}
+
+// arrived checks what passes bring about by themselves: the newest version of each
+// row that they could read and HubSpot take.
+func (l *life) arrived(st *store.Store) {
+	l.t.Helper()
+	aside := make(map[string]bool)
+	for q, err := range st.Quarantine(l.t.Context()) {
+		if err != nil {
+			l.t.Error(err)
+		}
+		aside[q.TransactionID] = true
+	}
+	records := l.records()
+	for _, tx := range l.thnks.Transactions() {
+		if tx.ID == "" || aside[tx.ID] || l.late(tx) || l.gift(tx.ID).gone {
+			continue
+		}
+		r := records[tx.ID]
+		if is := r.Properties["tracking_url"]; r.ID == "" || version(is) != version(tx.TrackingURL) {
+			l.t.Errorf("transaction %s: two passes brought record %q with %q, want %q", tx.ID, r.ID, is, tx.TrackingURL)
+		}
+	}
 }
 
 // dawns reports whether a row begins to show after a moment and within the hour.
