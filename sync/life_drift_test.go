@@ -354,7 +354,10 @@ func (l *life) shownOf(tx thnksapitest.Transaction, told []store.Event, r hubspo
 	var may []string
 	for _, v := range slices.Backward(l.versions[tx.ID]) {
 		if !unheardOf(v) && !read {
-			may = append(may, shownBy(v, told))
+			for _, at := range slices.Concat(l.stamps[v.TrackingURL], []time.Time{v.UpdatedAt}) { // whichever was read
+				v.UpdatedAt = at
+				may = append(may, shownBy(v, told))
+			}
 			read = l.compared[v.TrackingURL]
 		}
 	}

@@ -79,6 +79,7 @@ func (l *life) touch(id string) {
 		if !at.After(tx.UpdatedAt) {
 			at = tx.UpdatedAt.Add(time.Microsecond)
 		}
+		l.stamps[tx.TrackingURL] = append(l.stamps[tx.TrackingURL], tx.UpdatedAt)
 		tx.UpdatedAt = at
 		l.versions[id][len(l.versions[id])-1].UpdatedAt = at
 	})

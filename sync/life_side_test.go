@@ -14,10 +14,11 @@ import (
 )
 
 // How long a run may take: where its servers are well, which alone takes 3 s at
-// most, and where they are not, which is given up after 5 minutes.
+// most, and where they are not, which is given up after 5 minutes: those of the
+// run, after those of the events worker that has some of its gifts in hand.
 const (
 	inTime  = 30 * time.Second
-	givenUp = 10 * time.Minute
+	givenUp = 11 * time.Minute
 )
 
 // stilling is held by who waits for its bubble to come to rest, which only one

@@ -221,9 +221,10 @@ type life struct {
 	out    lockedBuffer // what the program logged
 	steps  numbered     // of the program's present life
 	noting sync.Mutex
-	odd    *rand.Rand // decides what happens during a pass
-	rowing *rand.Rand // decides what rows are like that are not as usual
-	calm   bool       // nothing happens during a pass
+	odd    *rand.Rand             // decides what happens during a pass
+	rowing *rand.Rand             // decides what rows are like that are not as usual
+	stamps map[string][]time.Time // by marker of a version: those it had before it was touched
+	calm   bool                   // nothing happens during a pass
 
 	versions    map[string][]thnksapitest.Transaction // of each transaction, in order
 	lost        map[string]bool                       // transactions that Thnks has deleted
@@ -278,6 +279,7 @@ func newLife(t testing.TB, scope scope, seed uint64, n int, secrets []string) *l
 		rest: make(stilling, 1), forgot: lostFile{falling: make(map[string]bool), showed: make(map[string]string)}, graves: graveyard{back: make(map[string]bool), rose: make(map[string]bool)},
 		odd:      rand.New(rand.NewPCG(seed, 0x6f6464+uint64(n))),
 		rowing:   rand.New(rand.NewPCG(seed, 0x726f7773+uint64(n))),
+		stamps:   make(map[string][]time.Time),
 		versions: make(map[string][]thnksapitest.Transaction), lost: make(map[string]bool), shown: make(map[string]seen), shows: make(map[string][]time.Time),
 	}
 	w.log = slog.New(slog.NewTextHandler(&l.out, &slog.HandlerOptions{Level: slog.LevelDebug}))
