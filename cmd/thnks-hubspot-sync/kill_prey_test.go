@@ -40,9 +40,9 @@ var preys = []struct {
 	{thnksapitest.Data{Seed: 12, N: 5200, Senders: 1, Ugly: true}, 140},
 }
 
-// kindOf is which of preys the i-th portal is: every fortieth is larger.
+// kindOf is which of preys the i-th portal is: every eightieth is larger.
 func kindOf(i int) int {
-	if i%40 == 1 {
+	if i%80 == 1 {
 		return 1
 	}
 	return 0
