@@ -19,7 +19,7 @@ import (
 func TestSearchBudget(t *testing.T) {
 	n, people, rows := 10_000, 2000, windowRows
 	if raceDetector {
-		n, people, rows = 2000, 400, 1000 // two windows are what it takes
+		n, people, rows = 1000, 200, 500 // two windows are what it takes
 	}
 	for _, percent := range []int{0, 5} {
 		synctest.Test(t, func(t *testing.T) {
