@@ -149,7 +149,6 @@ func (r *run) incremental(ctx context.Context) error {
 		return r.resweep(ctx, due)
 	case r.over(due.Daily, daily):
 		r.mode = Resweep
-		due.Daily = r.started
 		return r.reread(ctx, due)
 	default:
 		return r.changed(ctx, sinceWatermark)
@@ -166,17 +165,16 @@ func (r *run) over(then time.Time, d time.Duration) bool {
 	return since >= d || since < 0
 }
 
-// reread is the daily re-read. Lately sent orphans are looked up along.
+// reread is the daily re-read. However long ago the last one was, what became
+// visible since, up to a day late, is listed. Lately sent orphans are looked up
+// along.
 func (r *run) reread(ctx context.Context, due rereads) error {
 	since := func(s Source, watermark time.Time) time.Time {
 		reach := dailyReach
 		if s.API.Filter() != thnksapi.SinceUpdated {
 			reach = changesWithin
 		}
-		if t := r.started.Add(-reach); t.Before(watermark) {
-			return t
-		}
-		return watermark
+		return slices.MinFunc([]time.Time{watermark, r.started.Add(-reach), due.Daily.Add(daily - dailyReach)}, time.Time.Compare)
 	}
 	if err := r.changed(ctx, since); err != nil {
 		return err
@@ -184,6 +182,7 @@ func (r *run) reread(ctx context.Context, due rereads) error {
 	if err := r.healOrphans(ctx, false); err != nil {
 		return err
 	}
+	due.Daily = r.started
 	return r.remember(metaRereads, due)
 }
 

@@ -18,11 +18,12 @@ import (
 func TestLateRowsAreFound(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		late, within time.Duration
+		late, off, within time.Duration
 	}{
-		{10 * time.Minute, time.Hour},
-		{20 * time.Hour, 25 * time.Hour},
-		{20 * daily, weekly + time.Hour},
+		{10 * time.Minute, 0, time.Hour},
+		{20 * time.Hour, 0, 25 * time.Hour},
+		{20 * time.Hour, 60 * time.Hour, time.Hour}, // the program was off when the re-read was due
+		{20 * daily, 0, weekly + time.Hour},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
@@ -35,6 +36,7 @@ func TestLateRowsAreFound(t *testing.T) {
 			w.thnks.Add(thnksapitest.Transaction{ID: "T-new", Status: "sent", CreatedAt: time.Now().UTC(), UpdatedAt: time.Now().UTC()})
 			w.must(Incremental)
 			w.thnks.Add(thnksapitest.Transaction{ID: "T-late", Status: "sent", CreatedAt: stamp, UpdatedAt: stamp})
+			time.Sleep(tt.off)
 			for waited := time.Duration(0); waited < tt.within; waited += time.Hour {
 				time.Sleep(time.Hour)
 				w.must(Incremental)
