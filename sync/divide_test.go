@@ -16,6 +16,7 @@ import (
 // versions of one gift stay together and in order. No slice is too large, what
 // stays needs no call, and all slices but one make full batches of one kind.
 func TestDivideLosesNothing(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 		r := &run{Engine: &Engine{sliceGifts: rapid.IntRange(1, 6).Draw(t, "slice")}, started: now}

@@ -41,6 +41,7 @@ func journalLinks(s plan.Stored, k plan.Kind) []string { return linkIDs(s.Links,
 // TestMergesAreFollowed: HubSpot makes a third record of two and moves the
 // links; the journal follows, so that nothing is taken for removed or for new.
 func TestMergesAreFollowed(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ann, acme, deal := linked(t, hubspottest.Options{Seed: 41}, daily)
 		w.gift("T-2", "bob@example.com", daily)
@@ -72,6 +73,7 @@ func TestMergesAreFollowed(t *testing.T) {
 
 // TestDeletedContactsMakeOrphans, which the recipient's next contact heals.
 func TestDeletedContactsMakeOrphans(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ann, acme, deal := linked(t, hubspottest.Options{Seed: 42}, daily)
 		w.portal.Archive("contacts", ann)
@@ -94,6 +96,7 @@ func TestDeletedContactsMakeOrphans(t *testing.T) {
 
 // TestWhatPeopleUnlinkedStaysUnlinked, of each kind.
 func TestWhatPeopleUnlinkedStaysUnlinked(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []plan.Kind{plan.Contact, plan.Company, plan.Deal} {
 		synctest.Test(t, func(t *testing.T) {
 			w, ann, acme, deal := linked(t, hubspottest.Options{Seed: 43}, daily)
@@ -113,6 +116,7 @@ func TestWhatPeopleUnlinkedStaysUnlinked(t *testing.T) {
 
 // TestHandMadeLinksAreKept, and once known they are not made again either.
 func TestHandMadeLinksAreKept(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ann, acme, deal := linked(t, hubspottest.Options{Seed: 44}, daily)
 		bob, bobs, bobsDeal := w.person("bob@example.com")
@@ -136,6 +140,7 @@ func TestHandMadeLinksAreKept(t *testing.T) {
 // TestMissingCompaniesAndDealsAreAdded: the company to any gift, deals opened
 // or re-opened since to those sent lately.
 func TestMissingCompaniesAndDealsAreAdded(t *testing.T) {
+	t.Parallel()
 	for _, ago := range []time.Duration{daily, 200 * daily} {
 		synctest.Test(t, func(t *testing.T) {
 			age()
@@ -170,6 +175,7 @@ func TestMissingCompaniesAndDealsAreAdded(t *testing.T) {
 
 // TestArchivedRecordsBecomeTombstones, until people restore them.
 func TestArchivedRecordsBecomeTombstones(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ann, acme, deal := linked(t, hubspottest.Options{Seed: 46}, daily)
 		record := w.record("T-1")
@@ -191,6 +197,7 @@ func TestArchivedRecordsBecomeTombstones(t *testing.T) {
 // TestReassociatingAllCosts three association reads for a thousand gifts, and
 // a read of each hundred records and contacts.
 func TestReassociatingAllCosts(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const n, people = 1000, 200
 		w := newWorld(t, hubspottest.Options{Seed: 47}, thnksapitest.Options{})
@@ -209,6 +216,7 @@ func TestReassociatingAllCosts(t *testing.T) {
 // TestAReassociationMeetsMovedRecords: records that were merged or deleted
 // since are noticed when they are to be linked.
 func TestAReassociationMeetsMovedRecords(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 48}, thnksapitest.Options{})
 		for _, id := range []string{"T-1", "T-2", "T-3"} {

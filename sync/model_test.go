@@ -24,6 +24,7 @@ import (
 // further passes write nothing. THNKS_MODEL_SEEDS is how many portals, and
 // THNKS_MODEL_SEED the only one.
 func TestLinksAgainstAModel(t *testing.T) {
+	t.Parallel()
 	seeds := 4
 	if n, err := strconv.Atoi(os.Getenv("THNKS_MODEL_SEEDS")); err == nil {
 		seeds = n

@@ -26,6 +26,7 @@ func (w *world) sent(id, sender string) {
 // TestOwners: a record is its sender's from the start, or when nobody's; what
 // people decided is left alone.
 func TestOwners(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 61}, thnksapitest.Options{})
 		sam := w.portal.AddOwner("Sam@Example.com", "Sam", "Poe")
@@ -49,6 +50,7 @@ func TestOwners(t *testing.T) {
 // TestRetryOfWhatHasNoRow: what was refused when the journal alone was gone
 // through is tried again with the source's row of today.
 func TestRetryOfWhatHasNoRow(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 63}, thnksapitest.Options{})
 		w.sent("T-1", "kim@example.com")
@@ -72,6 +74,7 @@ func TestRetryOfWhatHasNoRow(t *testing.T) {
 
 // TestOwnersNeedTheirScope and nothing else does.
 func TestOwnersNeedTheirScope(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		scopes := slices.DeleteFunc(hubspottest.DefaultScopes(), func(s string) bool { return s == "crm.objects.owners.read" })
 		w := newWorld(t, hubspottest.Options{Seed: 62, Scopes: scopes}, thnksapitest.Options{})
@@ -89,6 +92,7 @@ func TestOwnersNeedTheirScope(t *testing.T) {
 // TestLimitedAssociations: a pair that HubSpot refuses is noted and not tried
 // again until =all; everything else goes on.
 func TestLimitedAssociations(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		to  string
 		ago time.Duration // that the gifts were sent

@@ -91,6 +91,7 @@ func up(n, size int) int { return (n + size - 1) / size }
 
 // TestReassociatingOrphansThatNoneMatch is the gate for its cost.
 func TestReassociatingOrphansThatNoneMatch(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 21}, thnksapitest.Options{})
 		w.windowRows = 1000
@@ -115,6 +116,7 @@ func TestReassociatingOrphansThatNoneMatch(t *testing.T) {
 // TestReassociateFindsNewContacts: contacts that came after their gifts, found
 // by primary and by secondary address, with company and deals of today.
 func TestReassociateFindsNewContacts(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		age()
 		w := newWorld(t, hubspottest.Options{Seed: 22}, thnksapitest.Options{})
@@ -172,6 +174,7 @@ func TestReassociateFindsNewContacts(t *testing.T) {
 // TestReassociateRespectsHandMadeLinks: people linked an orphan's record to
 // somebody else than the address says; company and deals follow that one.
 func TestReassociateRespectsHandMadeLinks(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []Mode{Reassociate, ReassociateAll, Incremental} {
 		synctest.Test(t, func(t *testing.T) {
 			age()
@@ -215,6 +218,7 @@ func (d doublet) ContactsByEmail(ctx context.Context, addresses, properties []st
 // TestAmbiguousMatchesAreCounted: two contacts have the address, and the older
 // one is taken.
 func TestAmbiguousMatchesAreCounted(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 24}, thnksapitest.Options{})
 		w.gift("T-1", "ann@example.com", daily)
@@ -272,6 +276,7 @@ func TestCrashAtEveryStepOfAReassociation(t *testing.T) {
 // TestReassociationsResume: a run that ended early goes on behind the gifts
 // that it has committed.
 func TestReassociationsResume(t *testing.T) {
+	t.Parallel()
 	for mode, name := range map[Mode]string{Reassociate: reassociateCheckpoint, ReassociateAll: reassociateAllCheckpoint} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, hubspottest.Options{Seed: 25}, thnksapitest.Options{})
@@ -308,6 +313,7 @@ func TestReassociationsResume(t *testing.T) {
 // TestOrphansHealByThemselves: those sent lately within a day, all others
 // within a week, with no one asking.
 func TestOrphansHealByThemselves(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		age()
 		w := newWorld(t, hubspottest.Options{Seed: 26}, thnksapitest.Options{})

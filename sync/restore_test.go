@@ -14,6 +14,7 @@ import (
 // TestRestore creates deleted records again, with message and links; where
 // HubSpot keeps hold of the deleted one it says so.
 func TestRestore(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ann, acme, deal := linked(t, hubspottest.Options{Seed: 51}, daily)
 		w.gift("T-2", "ann@example.com", daily)
@@ -49,6 +50,7 @@ func TestRestore(t *testing.T) {
 }
 
 func TestRestoreWhereHubSpotHoldsTheDeletedRecord(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ann, acme, deal := linked(t, hubspottest.Options{Seed: 52, ArchivedHoldUnique: true}, daily)
 		record := w.record("T-1")
@@ -82,6 +84,7 @@ func TestRestoreWhereHubSpotHoldsTheDeletedRecord(t *testing.T) {
 
 // TestTombstonesSurviveALostJournal: what people deleted stays deleted.
 func TestTombstonesSurviveALostJournal(t *testing.T) {
+	t.Parallel()
 	for _, all := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, hubspottest.Options{Seed: 53}, thnksapitest.Options{})

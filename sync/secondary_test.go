@@ -17,6 +17,7 @@ import (
 // five recipients that no contact has as its primary address, and no other
 // call more than one in which everybody is found.
 func TestSearchBudget(t *testing.T) {
+	t.Parallel()
 	n, people, rows := 10_000, 2000, windowRows
 	if raceDetector {
 		n, people, rows = 1000, 200, 500 // two windows are what it takes
@@ -59,6 +60,7 @@ func TestSearchBudget(t *testing.T) {
 // TestSecondaryAddressesAreLinked in backfills and passes, behind the writes,
 // under both readings of whether a look-up by e-mail sees them.
 func TestSecondaryAddressesAreLinked(t *testing.T) {
+	t.Parallel()
 	for _, seen := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, hubspottest.Options{Seed: 31, SecondaryByEmail: seen}, thnksapitest.Options{})
@@ -93,6 +95,7 @@ func TestSecondaryAddressesAreLinked(t *testing.T) {
 
 // TestDryRunSearchesToo: it plans the links that the run then makes.
 func TestDryRunSearchesToo(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 32}, thnksapitest.Options{})
 		w.windowRows = 50
