@@ -31,10 +31,10 @@ func TestEventsBesideRuns(t *testing.T) {
 		seeds = n
 	}
 	for seed := range uint64(seeds) {
-		synctest.Test(t, func(t *testing.T) { eventsBesideRuns(t, seed) })
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { eventsBesideRuns(t, seed) })
+		})
 	}
 }
 

@@ -34,18 +34,18 @@ func TestLinksAgainstAModel(t *testing.T) {
 		first, seeds = n, 1
 	}
 	for seed := first; seed < first+uint64(seeds); seed++ {
-		synctest.Test(t, func(t *testing.T) {
-			m := newModel(t, seed)
-			for round := 0; round < 5 && !t.Failed(); round++ {
-				m.round()
-			}
-			if t.Failed() {
-				t.Errorf("seed %d; what happened:\n  %s", seed, strings.Join(m.history, "\n  "))
-			}
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := newModel(t, seed)
+				for round := 0; round < 5 && !t.Failed(); round++ {
+					m.round()
+				}
+				if t.Failed() {
+					t.Errorf("seed %d; what happened:\n  %s", seed, strings.Join(m.history, "\n  "))
+				}
+			})
 		})
-		if t.Failed() {
-			return
-		}
 	}
 }
 
