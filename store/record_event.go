@@ -81,7 +81,9 @@ func decodeEvent(key, record []byte) (Event, error) {
 		case eventTransaction:
 			v.TransactionID = d.text()
 		case eventAlias:
-			v.Aliases = append(v.Aliases, d.text())
+			if id := d.text(); id != "" { // as it is never written
+				v.Aliases = append(v.Aliases, id)
+			}
 		case eventStatus:
 			v.Status = plan.Status(d.text())
 		case eventAt:
