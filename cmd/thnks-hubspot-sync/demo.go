@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -42,8 +43,13 @@ signed webhook, some of them doubled, delayed, out of order or lost.`,
 			if transactions < 1 {
 				return usagef("--transactions %d: at least 1", transactions)
 			}
-			// A reader that goes away ends the demo like Ctrl-C, so that it can clean up.
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGPIPE)
+			// A reader or a terminal that goes away ends the demo like Ctrl-C, so that
+			// it can clean up; under nohup the terminal may go.
+			ends := []os.Signal{syscall.SIGPIPE}
+			if !signal.Ignored(syscall.SIGHUP) {
+				ends = append(ends, syscall.SIGHUP)
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), ends...)
 			defer stop()
 			b, err := newSandbox(transactions, time.Now().UTC())
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -70,10 +71,23 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestDemoLives lets the demo live for a pass and ends it with Ctrl-C: that
-// is its regular end, and nothing is left behind.
+// TestDemoLives lets the demo live for a pass and ends it with Ctrl-C, or by
+// closing its terminal: that is its regular end, and nothing is left behind.
 func TestDemoLives(t *testing.T) {
 	t.Parallel()
+	t.Run("Ctrl-C", func(t *testing.T) { t.Parallel(); demoLives(t, os.Interrupt) })
+	t.Run("hangup", func(t *testing.T) {
+		t.Parallel()
+		// Whom nohup started ignores the signal, and so would his children. A
+		// signal that is caught is theirs again.
+		caught := make(chan os.Signal, 1)
+		signal.Notify(caught, syscall.SIGHUP)
+		defer signal.Stop(caught)
+		demoLives(t, syscall.SIGHUP)
+	})
+}
+
+func demoLives(t *testing.T, end os.Signal) {
 	tmp := t.TempDir()
 	cmd := exec.Command("thnks-hubspot-sync", "demo", "--transactions", "50")
 	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
@@ -88,7 +102,7 @@ func TestDemoLives(t *testing.T) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		told = append(told, lines.Text())
 		if strings.Contains(lines.Text(), "; and a pass, ") {
-			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			if err := cmd.Process.Signal(end); err != nil {
 				t.Fatal(err)
 			}
 		}
