@@ -44,7 +44,7 @@ func drawPaced(rt *rapid.T) []*paced {
 	return calls
 }
 
-// run sends the calls through a bucket.
+// runPaced sends the calls through a bucket.
 func runPaced(b *bucket, calls []*paced) {
 	start := time.Now()
 	var wg sync.WaitGroup
