@@ -79,8 +79,8 @@ func TestLifeOfBadLines(t *testing.T) {
 			t.Fatalf("got %+v", rep)
 		}
 		want := map[string]int{
-			"unreadable: line 3: 2 fields, the header has 5":                                          1,
-			"no_id: line 4: the row has no transaction id; without one it cannot be told from others": 1,
+			"unreadable: line 3: 2 fields, the header has 5":                           1,
+			"no_id: line 4: the row has no transaction id, so it cannot be identified": 1,
 			"unreadable: line 5: gift_amount: may be read as two amounts, as its separator may be that of thousands or of decimals: export it with two decimals, or without thousands": 1,
 		}
 		if diff := cmp.Diff(want, w.reasons()); diff != "" {

@@ -19,7 +19,7 @@ import (
 // Config is what a [Client] needs. BaseURL, Key and Dialect must be set.
 type Config struct {
 	BaseURL   string // https, or http to a loopback address
-	Key       string // API key; the client sees what its owner sees
+	Key       string // API key; the client sees what the key's owner sees
 	Dialect   Dialect
 	Zone      Zone              // of times that name none
 	Transport http.RoundTripper // nil: one with this package's time limits
@@ -45,7 +45,7 @@ type Client struct {
 	peer                    atomic.Pointer[Peer]
 }
 
-// New checks the configuration and returns a client. Nothing is sent. Its
+// New checks the configuration and returns a client. It sends nothing. Its
 // error names every wrong setting.
 func New(cfg Config) (*Client, error) {
 	base, err := parseBase(cfg.BaseURL)
@@ -111,7 +111,7 @@ func isLoopback(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// defaultTransport bounds every phase of a call.
+// defaultTransport returns a transport that bounds every phase of a call.
 func defaultTransport() http.RoundTripper {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
@@ -127,11 +127,11 @@ func defaultTransport() http.RoundTripper {
 // Calls returns how many requests the client has made, retries included.
 func (c *Client) Calls() int { return int(c.calls.Load()) }
 
-// Filter says what [Query].Since means under the client's dialect.
+// Filter returns what [Query].Since means under the client's dialect.
 func (c *Client) Filter() SinceKind { return c.dialect.Since.Kind }
 
-// Transaction returns one transaction by id. The error is [ErrNoDetail] where
-// the dialect has no such call, and an [Error] of kind [NotFound] where the
+// Transaction returns one transaction by id. The error is [ErrNoDetail] if
+// the dialect has no such call, and an [Error] of kind [NotFound] if the
 // source has no such transaction.
 func (c *Client) Transaction(ctx context.Context, id string) (*Row, error) {
 	if c.detailPath == "" {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A compiled dialect: its pointers parsed, its settings checked.
+// compiled is a dialect with its pointers parsed and its settings checked.
 type compiled struct {
 	reader              *reader
 	items, next, detail pointer
@@ -31,7 +31,7 @@ func (c *checker) pointer(setting, s string) pointer {
 	return p
 }
 
-// compile checks a dialect. Its error names every wrong setting, as the
+// compile checks a dialect. Its error names every wrong setting as the
 // configuration file spells it.
 func compile(d Dialect, zone Zone) (*compiled, error) {
 	c := &checker{}
@@ -54,7 +54,7 @@ func compile(d Dialect, zone Zone) (*compiled, error) {
 			c.fail("statuses."+word, "%q is none of %s", status, strings.Join(statuses(), ", "))
 		}
 		if other, ok := r.statuses[fold(word)]; ok && other != status {
-			c.fail("statuses."+word, "the same word but for case is %q as well", other)
+			c.fail("statuses."+word, "the same word in another case means %q: keep one of the two", other)
 		}
 		r.statuses[fold(word)] = status
 	}
@@ -63,7 +63,7 @@ func compile(d Dialect, zone Zone) (*compiled, error) {
 	return out, errors.Join(c.errs...)
 }
 
-// requests checks what a request is made of.
+// requests checks the settings of requests.
 func (c *checker) requests(d Dialect) {
 	if !strings.HasPrefix(d.ListPath, "/") {
 		c.fail("list_path", "must begin with a slash")
@@ -75,7 +75,7 @@ func (c *checker) requests(d Dialect) {
 	if d.Auth.Header == "" || strings.ContainsAny(d.Auth.Header, " \t\r\n:") {
 		c.fail("auth.header", "must be the name of an HTTP header")
 	} else if slices.Contains([]string{"Accept", "Host", "User-Agent"}, http.CanonicalHeaderKey(d.Auth.Header)) {
-		c.fail("auth.header", "%s has another use", d.Auth.Header)
+		c.fail("auth.header", "%s has another use: name the header that carries the key", d.Auth.Header)
 	}
 	if !strings.Contains(d.Auth.Template, "{key}") || strings.ContainsAny(d.Auth.Template, "\r\n") {
 		c.fail("auth.template", "must have {key} in it, on one line")
@@ -123,7 +123,7 @@ func (c *checker) requests(d Dialect) {
 	}
 }
 
-// fields compiles where an element holds what.
+// fields compiles where an element has which value.
 func (c *checker) fields(d Dialect) *reader {
 	f := d.Fields
 	recipients := c.pointer("recipients", d.Recipients)
@@ -169,7 +169,7 @@ func (c *checker) field(recipients pointer, name string, places []string) field 
 		for part := range strings.SplitSeq(place, " + ") {
 			p := c.pointer("fields."+name, part)
 			if slices.Contains(p, current) && !pointsAtRecipient(p, recipients) {
-				c.fail("fields."+name, "%q: %q stands for the current recipient, and is right behind dialect.recipients only", part, current)
+				c.fail("fields."+name, "%q: %q means the current recipient and is allowed only directly after dialect.recipients", part, current)
 			}
 			parts = append(parts, p)
 		}
@@ -178,15 +178,15 @@ func (c *checker) field(recipients pointer, name string, places []string) field 
 	return out
 }
 
-// pointsAtRecipient reports whether the pointer's only [current] token is
-// right behind the array of recipients.
+// pointsAtRecipient reports whether the pointer's only [current] token comes
+// directly after the array of recipients.
 func pointsAtRecipient(p, recipients pointer) bool {
 	n := len(recipients)
 	return n > 0 && len(p) > n && slices.Equal(p[:n], recipients) && slices.Index(p, current) == n &&
 		!slices.Contains(p[n+1:], current)
 }
 
-// values checks how values are written.
+// values checks the settings of how values are written.
 func (c *checker) values(d Dialect) {
 	if d.Money.Unit != UnitMajor && d.Money.Unit != UnitMinor {
 		c.fail("money.unit", "%q is none of major, minor", d.Money.Unit)
@@ -208,7 +208,7 @@ func (c *checker) values(d Dialect) {
 	}
 }
 
-// isLayout reports whether a text is a Go layout that tells at least the day.
+// isLayout reports whether a text is a Go layout that names at least the day.
 func isLayout(format string) bool {
 	day := time.Date(2026, time.November, 21, 0, 0, 0, 0, time.UTC)
 	t, err := time.Parse(format, day.Format(format))

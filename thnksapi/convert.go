@@ -9,8 +9,8 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Bounds of what is still an amount of money: longer texts and larger
-// exponents only cost time.
+// Bounds of an amount of money: longer texts and larger exponents only cost
+// time.
 const (
 	maxAmountText     = 40
 	maxAmountExponent = 30
@@ -43,8 +43,8 @@ func (m Money) parse(s, currency string) (decimal.NullDecimal, error) {
 }
 
 // minorExponent returns how many decimal places a currency has by ISO 4217
-// (list one, as maintained by SIX). CLDR's table will not do: it has what
-// people write, which for some currencies is less.
+// (list one, as maintained by SIX). CLDR's table is no substitute: it has the
+// digits in everyday use, which are fewer for some currencies.
 func minorExponent(currency string) (int32, error) {
 	code := strings.ToUpper(strings.TrimSpace(currency))
 	switch code {
@@ -67,9 +67,9 @@ func isCurrency(code string) bool {
 	return len(code) == 3 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-// A Zone tells the time zone of times that name none. It is asked for each of
-// them, since the zone may be learnt only after the client was made. Where it
-// is nil, or returns nil, they are in UTC.
+// A Zone returns the time zone of times that name none. It is called for each
+// of them, because the zone may become known only after the client was made.
+// If it is nil or returns nil, they are in UTC.
 type Zone func() *time.Location
 
 func (z Zone) location() *time.Location {
@@ -81,10 +81,10 @@ func (z Zone) location() *time.Location {
 	return time.UTC
 }
 
-// parseTime reads a time by the first format that fits, in UTC. A text
-// without a zone is in the given one. The empty text is the zero time; so,
-// in effect, is the first of January of the year 1, which some systems write
-// for it.
+// parseTime reads a time by the first format that fits and returns it in UTC.
+// A text without a zone is in the given one. The empty text is the zero time,
+// and so is the first of January of the year 1, which some systems write for
+// it.
 func parseTime(s string, formats []string, zone *time.Location) (time.Time, error) {
 	s = strings.TrimSpace(s)
 	if s == "" {
@@ -118,8 +118,8 @@ func parseFormat(s, format string, zone *time.Location) (time.Time, error) {
 	}
 }
 
-// parseEpoch reads a count of units (in nanoseconds) since 1970, a fraction
-// allowed.
+// parseEpoch reads a count of units (in nanoseconds) since 1970. It may have a
+// fraction.
 func parseEpoch(s string, unit int64) (time.Time, error) {
 	if len(s) > maxAmountText {
 		return time.Time{}, errors.New("no epoch time")

@@ -8,10 +8,9 @@ import (
 	"errors"
 )
 
-// A cursor is what [Page].Next encodes: where the listing goes on, and enough
-// of where it has been to notice that it runs in circles. It holds no
-// transaction data but digests, so that it can be written down and used by
-// another process.
+// A cursor is encoded in [Page].Next: where the listing goes on, and enough of
+// where it has been to notice a circle. Of transactions it holds digests only,
+// so it may be stored and used by another process.
 type cursor struct {
 	Kind   PagingKind `json:"k"`
 	Server string     `json:"c,omitempty"` // cursor paging: the source's own cursor
@@ -21,13 +20,13 @@ type cursor struct {
 	Loop   loop       `json:"o"`
 }
 
-// A loop notices a listing that repeats itself, however long the circle is,
-// by the page whose number is the last power of two (R. P. Brent, An improved
-// Monte Carlo factorization algorithm, 1980).
+// A loop notices a listing that repeats itself, however long the circle. It
+// compares each page with the one whose number is the last power of two
+// (R. P. Brent, An improved Monte Carlo factorization algorithm, 1980).
 type loop struct {
 	Pages  int    `json:"p,omitempty"` // pages read
 	Page   string `json:"m,omitempty"` // digest of the marked page
-	Cursor string `json:"s,omitempty"` // digest of the source's cursor behind it
+	Cursor string `json:"s,omitempty"` // digest of the source's cursor after it
 }
 
 var (
@@ -35,7 +34,7 @@ var (
 	errCursorRepeated = errors.New("the source repeats a cursor: its listing has no end")
 )
 
-// seen notes the page just read and the source's cursor behind it.
+// seen notes the page just read and the source's cursor after it.
 func (l loop) seen(elements []json.RawMessage, server string) (loop, error) {
 	page, next := "", ""
 	if len(elements) > 0 {
@@ -57,7 +56,7 @@ func (l loop) seen(elements []json.RawMessage, server string) (loop, error) {
 	return l, nil
 }
 
-// digest is short and tells two contents apart.
+// digest returns a short hash of contents.
 func digest(parts ...json.RawMessage) string {
 	h := sha256.New()
 	for _, p := range parts {

@@ -13,7 +13,7 @@ import (
 	"thnks-hubspot-sync/thnksapi"
 )
 
-// decode reads an element with a client that talks to nobody.
+// decode reads an element with a client that makes no calls.
 func decode(t testing.TB, change func(*thnksapi.Dialect), element string) []thnksapi.Row {
 	t.Helper()
 	return newClient(t, nil, change).Decode(json.RawMessage(element))
@@ -181,8 +181,8 @@ func TestMinorUnits(t *testing.T) {
 	}
 }
 
-// TestAmountsAreExact: whatever decimal is written, as text or number, in
-// major or minor units, is read.
+// TestAmountsAreExact: any decimal is read exactly, as text or number, in major
+// or minor units.
 func TestAmountsAreExact(t *testing.T) {
 	minor := newClient(t, nil, func(d *thnksapi.Dialect) { d.Money.Unit = thnksapi.UnitMinor })
 	major := newClient(t, nil, nil)
@@ -235,7 +235,7 @@ func TestTimeFormats(t *testing.T) {
 }
 
 // FuzzDecode: any element under any of the dialects gives rows that are a
-// transaction or an error, never both or neither, and no panic.
+// transaction or an error, never both or neither, without a panic.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		`{"id":"T-1","gift":{"name":"Coffee"},"amount":{"value":"7.50","currency":"USD"},"status":"sent","sent_at":"2026-01-02T03:04:05Z"}`,

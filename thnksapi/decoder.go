@@ -5,12 +5,12 @@ import (
 	"errors"
 )
 
-// ErrNoID is in the Err of a row of an export file that names no transaction.
-// A row of the API is read without one, for its caller to refuse.
-var ErrNoID = errors.New("the row has no transaction id; without one it cannot be told from others")
+// ErrNoID is in the Err of a row of an export file that has no transaction id.
+// A row of the API is read without one; its caller refuses it.
+var ErrNoID = errors.New("the row has no transaction id, so it cannot be identified")
 
-// A Decoder reads transactions by a dialect's fields, units and words where
-// they do not come from the API: from an export file, say. It is immutable.
+// A Decoder reads transactions that do not come from the API, such as those of
+// an export file, by a dialect's fields, units and words. It is immutable.
 type Decoder struct{ reader *reader }
 
 // NewDecoder checks the dialect and returns a decoder. Its error names every
@@ -23,8 +23,8 @@ func NewDecoder(d Dialect, zone Zone) (*Decoder, error) {
 	return &Decoder{c.reader}, nil
 }
 
-// Decode reads one element that is taken apart already: objects as
-// map[string]any, texts as string. The row gets raw as it is.
+// Decode reads one element that is decoded already: objects as
+// map[string]any, texts as string. It puts raw into the row unchanged.
 func (d *Decoder) Decode(element map[string]any, raw json.RawMessage) Row {
 	return d.reader.row(raw, element, -1)
 }

@@ -46,7 +46,7 @@ type Stop string
 const (
 	StopCursor Stop = "no_cursor" // the cursor is null, empty or absent; with cursor paging only
 	StopEmpty  Stop = "empty"     // the page has no elements
-	StopShort  Stop = "short"     // the page has fewer elements than asked for: never where the source may cap the size
+	StopShort  Stop = "short"     // the page has fewer elements than asked for; wrong if the source caps the size
 )
 
 // Paging says how a listing is cut into pages and read one after the other.
@@ -79,7 +79,7 @@ const (
 	FormatEpochMilli  = "epoch_ms" // whole milliseconds since 1970
 )
 
-// Since says how a listing is narrowed to what is new.
+// Since says how a listing is narrowed to new and changed transactions.
 type Since struct {
 	Kind    SinceKind     // A8
 	Param   string        // A8: query parameter of the time
@@ -87,9 +87,9 @@ type Since struct {
 	Overlap time.Duration // A10: how much earlier than [Query].Since to ask; 0 is 15 min, or 24 h with FormatDate
 }
 
-// Fields says where an element holds what. Each field is a list of places,
-// of which the first that holds something counts. A place is a pointer, or
-// several joined with " + ", whose texts are then joined with a space.
+// Fields says where an element has which value. Each field is a list of
+// places; the first that has a value counts. A place is a pointer, or several
+// joined with " + ", whose texts are then joined with a space.
 type Fields struct {
 	ID, RequestID                                 []string
 	GiftName, GiftType                            []string
@@ -138,8 +138,8 @@ func statuses() []string {
 	return []string{Scheduled, Sent, Delivered, Opened, Redeemed, Refunded, Expired, Undelivered, Donated}
 }
 
-// DefaultDialect returns the dialect of the assumed API. It is a fresh copy
-// each time, for the caller to change.
+// DefaultDialect returns the dialect of the assumed API. Each call returns a
+// new copy, which the caller may change.
 func DefaultDialect() Dialect {
 	d := Dialect{
 		ListPath:   "/api/v1/transactions",

@@ -24,7 +24,7 @@ const testKey = "key-0123456789"
 // end is the present of generated data.
 var end = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-// A variant is an API that is not as assumed, and the dialect for it.
+// A variant is an API that differs from the assumed one, with its dialect.
 type variant struct {
 	name    string
 	shape   thnksapitest.Shape
@@ -69,7 +69,7 @@ func variants() []variant {
 	}
 }
 
-// flat is the dialect of thnksapitest's Flat shape.
+// flat sets the dialect of thnksapitest's Flat shape.
 func flat(d *thnksapi.Dialect) {
 	d.Fields = thnksapi.Fields{
 		ID: []string{"/transactionId"}, RequestID: []string{"/request~1id"},
@@ -91,7 +91,7 @@ func flat(d *thnksapi.Dialect) {
 	d.TimeFormats = []string{thnksapi.FormatRFC3339, thnksapi.FormatEpochMilli}
 }
 
-// nested is the dialect of thnksapitest's Nested shape.
+// nested sets the dialect of thnksapitest's Nested shape.
 func nested(d *thnksapi.Dialect) {
 	d.Recipients = "/recipients"
 	f := &d.Fields
@@ -107,7 +107,7 @@ func nested(d *thnksapi.Dialect) {
 	f.CreatedAt, f.UpdatedAt = []string{"/recipients/-/created_at"}, []string{"/recipients/-/updated_at"}
 }
 
-// An essence is what every shape of a transaction carries.
+// An essence has the values that every shape of a transaction carries.
 type essence struct {
 	ID, Request, Gift, Type, Amount, Currency, Message string
 	From, FromAddress, To, ToAddress, ToPhone, Status  string
@@ -258,7 +258,7 @@ func TestDialectsAreNeeded(t *testing.T) {
 	}
 }
 
-// missingSince returns the transactions that a listing since a time owes.
+// missingSince returns the transactions that a listing since a time lacks.
 func missingSince(txs []thnksapitest.Transaction, found map[string]essence, since time.Time, kind thnksapi.SinceKind) []string {
 	var missing []string
 	for _, t := range txs {
@@ -329,7 +329,7 @@ func TestFirstPageNumber(t *testing.T) {
 	}
 }
 
-// TestFixedQuery: a query in the list path goes with every page.
+// TestFixedQuery: a query in the list path is sent with every page.
 func TestFixedQuery(t *testing.T) {
 	s := thnksapitest.New(thnksapitest.Options{PageLimit: 10})
 	s.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 7, N: 30, End: end})...)
@@ -345,9 +345,9 @@ func TestFixedQuery(t *testing.T) {
 	}
 }
 
-// TestMissingCursorIsDoubted: a wrong pointer would end every listing after
-// its first page.
-func TestMissingCursorIsDoubted(t *testing.T) {
+// TestMissingCursorWarns: a wrong pointer would end every listing after its
+// first page.
+func TestMissingCursorWarns(t *testing.T) {
 	s := thnksapitest.New(thnksapitest.Options{})
 	s.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 7, N: 50, End: end})...)
 	for size, want := range map[int]bool{20: true, 100: false} {

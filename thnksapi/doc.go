@@ -1,9 +1,14 @@
 // Package thnksapi reads transactions from the Thnks API.
 //
+// A transaction is one gift sent to one recipient: who sent it, who got it,
+// what it was, what it cost, and when it reached which status. This package
+// only reads them. It translates field names, money units and status words and
+// interprets nothing else; package sync decides what to do with them.
+//
 // Thnks publishes one call, which sends a gift (docs.thnks.com/thnks_integrations/overview).
-// How transactions are read is not published, so this package assumes an API
-// and has every assumption as a setting, in a [Dialect]. An account whose API
-// differs needs configuration and no code.
+// It does not publish how transactions are read. This package therefore
+// assumes an API, and every assumption is a setting of a [Dialect]: an account
+// whose API differs needs configuration and no code.
 //
 //	c, err := thnksapi.New(thnksapi.Config{
 //		BaseURL: "https://api.thnks.com",
@@ -34,52 +39,53 @@
 //	A9  Since.Format: in RFC 3339
 //	A10 Since.Overlap: asking from 15 minutes earlier makes up for rows that
 //	    become visible late and for a filter that is exclusive
-//	A11 Items: the elements stand in /transactions
-//	A12 Fields: what an element holds where
+//	A11 Items: the elements are in /transactions
+//	A12 Fields: where an element has which value
 //	A13 Recipients: one element is one transaction to one recipient
 //	A14 Money: amounts are in major units, and name their currency
 //	A15 Statuses: the nine status words, in any case; other words are Unknown
 //	A16 TimeFormats: times are in RFC 3339
 //
-// Three more have no setting, because nothing breaks where they do not hold:
+// Three more have no setting, because nothing breaks if they are wrong:
 //
 //	A17 A listing is oldest change first, and by id within one stamp. Any
 //	    other order costs the estimate of the remaining time.
 //	A18 The Date header is the source's clock. Without it there is none.
-//	A19 The Since parameter may stand beside a cursor; it is the same on
+//	A19 The Since parameter may accompany a cursor; it is the same on
 //	    every page.
 //
 // Times that name no zone are in [Config].Zone.
 //
 // # Recipients
 //
-// Where one element is a request with several recipients (A13), each of them
-// makes a transaction. In the fields' pointers, "-" right behind the pointer
-// of Recipients stands for the recipient being read: with Recipients
-// "/recipients", "/recipients/-/email" is its address. An element without
-// recipients is read as one transaction.
+// If one element is a request with several recipients (A13), each of them
+// makes a transaction. In the fields' pointers, "-" directly after the pointer
+// of Recipients means the recipient being read: with Recipients "/recipients",
+// "/recipients/-/email" is its address. An element without recipients is read
+// as one transaction.
 //
 // # Paging
 //
 // [Page].Next holds all that is needed to go on, in another process as well.
-// A source that repeats a cursor or a page is reported and not followed, and
-// of a link to a next page only the cursor is used, so that no other host is
-// ever called and no redirect followed.
+// A source that repeats a cursor or a page is reported and not followed. Of a
+// link to a next page we use only the cursor: no other host is ever called and
+// no redirect followed.
 //
-// Cursor paging promises what the source's cursor does. Page and offset
-// paging count rows, and a listing shifts while it is read: a transaction
-// that changes leaves its place, and the rows behind it move up. Such a shift
-// by up to one page's rows between two calls loses nothing. With offsets each
-// page begins with the row read last, and where that is not there as it was,
-// the page before is read again; with page numbers the page before is read
-// again every time, at twice the calls. Rows can come twice, and larger
-// shifts are left to the re-reads that the caller makes anyway.
+// Cursor paging is as reliable as the source's cursor. Page and offset paging
+// count rows, and a listing shifts while it is read: a transaction that
+// changes leaves its place, and the rows after it move up. A shift by up to
+// one page of rows between two calls loses nothing. With offsets each page
+// begins with the last row of the page before; if that row is no longer there,
+// the page before is read again. With page numbers the page before is read
+// again every time, at twice the calls. Rows can come twice. Larger shifts are
+// left to the re-reads that the caller makes anyway.
 //
 // # Errors
 //
-// Calls are GETs and are tried up to five times on network failures, 408, 429 and
-// 5xx, after the time that Retry-After asks for or else a random part of
-// 0.5 s, 1 s, 2 s and 4 s. A Retry-After above two minutes ends the call. Every failure is
-// an [Error], whose Kind says what it means; an element that cannot be read
-// is a [Row] with an Err and never fails its page. Neither quotes values.
+// Calls are GETs. They are tried up to five times on network failures, 408,
+// 429 and 5xx. Between tries we wait as long as Retry-After asks, or else a
+// random part of 0.5 s, 1 s, 2 s and 4 s. A Retry-After above two minutes ends
+// the call. Every failure is an [Error], whose Kind says what it means. An
+// element that cannot be read is a [Row] with an Err and never fails its page.
+// Neither quotes values.
 package thnksapi

@@ -19,8 +19,8 @@ const (
 	KeyRefused                 // 401 or 403: the API key is not accepted
 	NotFound                   // 403, 404 or 410 for one transaction: there is none, or none that the key may see
 	Stale                      // the cursor is not accepted any more: begin the listing anew
-	Unexpected                 // an answer that makes no sense under the dialect
-	Circular                   // the listing runs in circles: where it was taken up with a cursor, begin it anew
+	Unexpected                 // the answer does not fit the dialect
+	Circular                   // the listing repeats itself: if it was resumed with a cursor, begin it anew
 )
 
 func (k Kind) String() string {
@@ -43,20 +43,20 @@ func (k Kind) String() string {
 	return fmt.Sprintf("Kind(%d)", int(k))
 }
 
-// An Error is any failure of a call but a done context, which is returned as
-// it is. Its text names the call, the status, what is wrong and what to do;
-// it quotes neither bodies nor the key.
+// An Error is any failure of a call. Only the error of a done context is
+// returned unchanged. Its text names the call, the status, what is wrong and
+// what to do; it quotes neither bodies nor the key.
 type Error struct {
 	Kind    Kind
 	Status  int       // HTTP status, 0 where there was no answer
 	Path    string    // of the call, as the dialect has it, without values
 	Problem string    // what is wrong, and what to do about it
-	Until   time.Time // when the source said to come back; zero when it did not
+	Until   time.Time // when the source asked to be called again; zero if it did not say
 	Err     error     // underlying transport or decoding error, if any
 }
 
-// ErrNoDetail is what [Client.Transaction] returns where the dialect has no
-// detail path.
+// ErrNoDetail is returned by [Client.Transaction] if the dialect has no detail
+// path.
 var ErrNoDetail = errors.New("thnks: the dialect has no call for one transaction (detail_path is empty)")
 
 func (e *Error) Error() string {
@@ -74,13 +74,13 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// statusError makes an error of an answer that is no success. resumed says
-// that the request carried a cursor, one that the source may have forgotten.
+// statusError returns the error for an answer that is no success. resumed
+// means that the request carried a cursor, which the source may have forgotten.
 func statusError(status int, path string, detail, resumed bool) *Error {
 	e := &Error{Kind: Unexpected, Status: status, Path: path}
 	switch {
 	case detail && (status == http.StatusNotFound || status == http.StatusForbidden || status == http.StatusGone):
-		// That the key is good for others, a listing tells.
+		// Whether the key is accepted at all is seen from listings.
 		e.Kind = NotFound
 		e.Problem = "no such transaction, or not one that this key sees"
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
@@ -91,7 +91,7 @@ func statusError(status int, path string, detail, resumed bool) *Error {
 		e.Problem = "too many requests: the next run goes on where this one stopped"
 	case status == http.StatusRequestTimeout || status >= 500:
 		e.Kind = Transient
-		e.Problem = "the source is not well: the next run goes on where this one stopped"
+		e.Problem = "Thnks has a problem: the next run goes on where this one stopped"
 	case status >= 300 && status < 400:
 		e.Problem = "a redirect, which is never followed: check base_url and the dialect's paths"
 	case resumed && (status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusGone || status == http.StatusUnprocessableEntity):

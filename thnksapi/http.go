@@ -15,22 +15,25 @@ import (
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 )
 
-// Bounds of a call. An answer of 500 transactions has some 0.5 MB; the limit
+// Bounds of a call. An answer of 500 transactions has about 0.5 MB; the limit
 // leaves room for very long messages in all of them.
 const (
 	callTimeout = 60 * time.Second // one attempt, body included
 	maxBody     = 32 << 20         // bytes, decompressed
 
-	// maxErrorBody is how much of a refusal is read, only so that its
-	// connection can be used again.
+	// maxErrorBody is how much of a refusal is read. It is read only to make
+	// the connection usable again.
 	maxErrorBody = 64 << 10
 
 	attempts  = 5
-	firstWait = 500 * time.Millisecond // doubled with every attempt; a random part of it is waited
+	firstWait = 500 * time.Millisecond // doubled with every attempt; we wait a random part of it
 	maxWait   = 30 * time.Second
 	patience  = 2 * time.Minute // a longer Retry-After ends the call
-	maxUntil  = 24 * time.Hour  // no Retry-After is believed beyond
+	maxUntil  = 24 * time.Hour  // a longer Retry-After is cut to this
 )
+
+// keyPath is the key of a call's path in log lines.
+const keyPath = "path"
 
 // A call is one GET.
 type call struct {
@@ -39,7 +42,7 @@ type call struct {
 	query   url.Values
 	id      string // replaces {id} in path
 	detail  bool   // asks for one transaction
-	resumed bool   // carries a cursor of the source's
+	resumed bool   // carries one of the source's cursors
 }
 
 // An answer is a success with a JSON body.
@@ -49,7 +52,7 @@ type answer struct {
 	date   time.Time
 }
 
-// get makes a call, again and again as the retry policy allows.
+// get makes a call and repeats it as the retry policy allows.
 func (c *Client) get(ctx context.Context, call call) (*answer, error) {
 	target := c.base + strings.ReplaceAll(call.path, "{id}", escapeID(call.id))
 	u, err := url.Parse(target)
@@ -74,8 +77,8 @@ func (c *Client) get(ctx context.Context, call call) (*answer, error) {
 	return a, err
 }
 
-// escapeID makes an id one path segment. The dot segments would be resolved
-// away on the way.
+// escapeID makes an id one path segment. Servers and proxies would resolve dot
+// segments, so they are escaped as well.
 func escapeID(id string) string {
 	switch id {
 	case ".", "..":
@@ -101,13 +104,13 @@ func (c *Client) attempt(ctx context.Context, target string, call call) (*answer
 		return nil, transportError(call.path, err)
 	}
 	defer resp.Body.Close()
-	c.meet(began, resp)
+	c.notePeer(began, resp)
 	limit := int64(maxBody + 1)
 	if resp.StatusCode != http.StatusOK {
 		limit = maxErrorBody
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
-	c.log.DebugContext(ctx, "thnks call", "path", call.path, "status", resp.StatusCode, "bytes", len(body), "took", time.Since(began))
+	c.log.DebugContext(ctx, "thnks call", keyPath, call.path, "status", resp.StatusCode, "bytes", len(body), "took", time.Since(began))
 	if resp.StatusCode != http.StatusOK {
 		e := statusError(resp.StatusCode, call.path, call.detail, call.resumed)
 		if e.Kind == Limited || e.Kind == Transient {
@@ -135,8 +138,8 @@ func (c *Client) attempt(ctx context.Context, target string, call call) (*answer
 	return a, nil
 }
 
-// transportError wraps a failure below HTTP. The URL that net/http puts
-// around it is taken off: it holds the cursor.
+// transportError wraps a failure below HTTP. It removes the URL that net/http
+// adds, because that holds the cursor.
 func transportError(path string, err error) *Error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
@@ -145,8 +148,8 @@ func transportError(path string, err error) *Error {
 	return &Error{Kind: Transient, Path: path, Problem: "no answer: the next run goes on where this one stopped", Err: err}
 }
 
-// retryAfter reads a Retry-After header, seconds or a date, and returns when
-// to come back; zero when it does not say.
+// retryAfter reads a Retry-After header, seconds or a date, and returns the
+// time of the next try; zero if the header has none.
 func retryAfter(header string) time.Time {
 	now := time.Now()
 	at, err := http.ParseTime(header)
@@ -186,8 +189,8 @@ func worthRetrying(err error) bool {
 	return time.Until(e.Until) <= patience
 }
 
-// wait returns how long to wait after the n-th failed attempt: until the
-// source said, or else a random time below a bound that doubles.
+// wait returns how long to wait after the n-th failed attempt: until the time
+// that the source asked for, or else a random time below a bound that doubles.
 func wait(n int, err error) time.Duration {
 	var e *Error
 	if errors.As(err, &e) && !e.Until.IsZero() {

@@ -17,8 +17,8 @@ import (
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
-// TestFaults: what is tried again, how often, for how long, and what comes of
-// it in the end.
+// TestFaults: which failures are retried, how often, for how long, and with
+// which outcome.
 func TestFaults(t *testing.T) {
 	const forever = 0
 	status := func(code int, count int, header ...string) thnksapitest.Fault {
@@ -95,7 +95,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsToldAndClamped(t *testing.T) {
+func TestRetryAfterIsReturnedAndClamped(t *testing.T) {
 	for header, wait := range map[string]time.Duration{
 		"3600":                          time.Hour,
 		"99999999999":                   24 * time.Hour,
@@ -127,7 +127,8 @@ func TestCancelDuringWait(t *testing.T) {
 	})
 }
 
-// TestCancelDuringCall: a done context is no failure of the source.
+// TestCancelDuringCall: a done context is not reported as a failure of the
+// source.
 func TestCancelDuringCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := thnksapitest.New(thnksapitest.Options{Latency: 10 * time.Second})
@@ -188,14 +189,14 @@ func TestServerClock(t *testing.T) {
 }
 
 func TestTransaction(t *testing.T) {
-	s := thnksapitest.New(thnksapitest.Options{Keys: map[string]string{testKey: "", "other": "nobody@sender.example"}})
+	s := thnksapitest.New(thnksapitest.Options{Keys: map[string]string{testKey: "", "other": "other@sender.example"}})
 	odd := []string{"a/b?c#d", "..", ".", "100% ü", "T-000001"}
 	for i, id := range odd {
 		x := gift(i, end)
 		x.ID = id
 		s.Add(x)
 	}
-	// The emulator's router would resolve the dot segments, were they not escaped.
+	// The emulator's router would resolve dot segments that are not escaped.
 	c := newClient(t, s, nil)
 	for _, id := range odd {
 		row, err := c.Transaction(t.Context(), id)
@@ -264,7 +265,7 @@ func TestSecrets(t *testing.T) {
 				t.Fatalf("%+v: no error", f)
 			}
 			if text := err.Error() + logs.String(); strings.Contains(text, canary) || strings.Contains(text, testKey) {
-				t.Errorf("%+v tells: %s", f, text)
+				t.Errorf("%+v leaks: %s", f, text)
 			}
 			if logs.Len() == 0 && f.Effect == thnksapitest.Respond {
 				t.Error("nothing is logged")
@@ -273,8 +274,8 @@ func TestSecrets(t *testing.T) {
 	})
 }
 
-// TestCursorIsNotTold: an error below HTTP does not repeat the URL.
-func TestCursorIsNotTold(t *testing.T) {
+// TestCursorIsNotLeaked: an error below HTTP does not repeat the URL.
+func TestCursorIsNotLeaked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := thnksapitest.New(thnksapitest.Options{})
 		s.Fault(thnksapitest.Fault{Status: 200, Count: 1, Body: `{"transactions":[],"next_cursor":"canary"}`})
@@ -298,7 +299,7 @@ func TestNotJSONSaysSo(t *testing.T) {
 	}
 }
 
-// TestRealHTTP goes over a socket, with the transport that New makes.
+// TestRealHTTP uses a socket and the transport that New makes.
 func TestRealHTTP(t *testing.T) {
 	s := thnksapitest.New(thnksapitest.Options{PageLimit: 100, Keys: map[string]string{testKey: ""}})
 	txs := thnksapitest.Generate(thnksapitest.Data{Seed: 4, N: 250, End: end})
@@ -317,7 +318,7 @@ func TestRealHTTP(t *testing.T) {
 	}
 }
 
-// page is a source that always answers with one body.
+// page returns a source that always answers with one body.
 func page(body string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
 }

@@ -64,7 +64,7 @@ func TestNewRefuses(t *testing.T) {
 	_, err := thnksapi.New(thnksapi.Config{BaseURL: "https://api.thnks.com", Key: testKey, Dialect: d})
 	for _, setting := range []string{"list_path", "paging.size", "money.unit"} {
 		if err == nil || !strings.Contains(err.Error(), setting) {
-			t.Errorf("%v does not name %s beside the others", err, setting)
+			t.Errorf("%v does not name %s as well", err, setting)
 		}
 	}
 }
@@ -93,7 +93,7 @@ func TestBaseURL(t *testing.T) {
 			t.Errorf("base URL %q: %v", base, err)
 		}
 		if err != nil && strings.Contains(fmt.Sprint(err), "pw") {
-			t.Errorf("%v tells the password", err)
+			t.Errorf("%v leaks the password", err)
 		}
 	}
 }

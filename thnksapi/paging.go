@@ -73,8 +73,8 @@ func (c *Client) byCursor(ctx context.Context, since time.Time, at cursor) (*chu
 	return got, nil
 }
 
-// byPage reads a page by its number, and then the page before it once more:
-// whatever a removal has moved across the border between them is there now.
+// byPage reads a page by its number, and then the page before it once more: it
+// now has the rows that a removal moved across the border between the two.
 func (c *Client) byPage(ctx context.Context, since time.Time, at cursor) (*chunk, error) {
 	l, err := c.list(ctx, since, strconv.Itoa(at.N))
 	if err != nil {
@@ -102,9 +102,8 @@ func (c *Client) byPage(ctx context.Context, since time.Time, at cursor) (*chunk
 	return got, nil
 }
 
-// byOffset reads from one row before the next. Where that row is not the one
-// read last, the listing has moved, and a page's worth of rows before it is
-// read once more.
+// byOffset reads from the last row of the page before. If that row is not
+// there, the listing has moved, and the page before is read once more.
 func (c *Client) byOffset(ctx context.Context, since time.Time, at cursor) (*chunk, error) {
 	from := at.N
 	if at.Last != "" {
@@ -114,11 +113,11 @@ func (c *Client) byOffset(ctx context.Context, since time.Time, at cursor) (*chu
 	if err != nil {
 		return nil, err
 	}
-	fresh, moved := l.elements, []json.RawMessage(nil)
+	unread, moved := l.elements, []json.RawMessage(nil)
 	switch {
 	case at.Last == "":
-	case len(fresh) > 0 && last(fresh[:1]) == at.Last:
-		fresh = fresh[1:]
+	case len(unread) > 0 && last(unread[:1]) == at.Last:
+		unread = unread[1:]
 	default:
 		before, err := c.list(ctx, since, strconv.Itoa(max(0, from-at.Rows)))
 		if err != nil {
@@ -126,11 +125,11 @@ func (c *Client) byOffset(ctx context.Context, since time.Time, at cursor) (*chu
 		}
 		moved = before.elements
 	}
-	got := &chunk{elements: append(moved, fresh...), date: l.date}
-	if len(fresh) == 0 || c.ended(l.elements) {
+	got := &chunk{elements: append(moved, unread...), date: l.date}
+	if len(unread) == 0 || c.ended(l.elements) {
 		return got, nil
 	}
-	if at.Loop, err = at.Loop.seen(fresh, ""); err != nil {
+	if at.Loop, err = at.Loop.seen(unread, ""); err != nil {
 		return nil, err
 	}
 	at.N = from + len(l.elements)
@@ -152,8 +151,8 @@ func (c *Client) ended(elements []json.RawMessage) bool {
 	}
 }
 
-// last identifies the last element by all it says: one that has changed may
-// have left its place, and must not be taken for the one that was there.
+// last identifies the last element by its whole content. An element that has
+// changed may have moved, and must not be mistaken for the one that was there.
 func last(elements []json.RawMessage) string {
 	if len(elements) == 0 {
 		return ""
@@ -161,15 +160,15 @@ func last(elements []json.RawMessage) string {
 	return digest(elements[len(elements)-1])
 }
 
-// A listed is one answer of the list call.
+// listed is one answer of the list call.
 type listed struct {
 	elements []json.RawMessage
 	next     string // the source's next cursor; with cursor paging only
 	date     time.Time
 }
 
-// list makes the list call. position is the value of the paging parameter;
-// the empty one is left out.
+// list makes the list call. position is the value of the paging parameter,
+// which is left out if empty.
 func (c *Client) list(ctx context.Context, since time.Time, position string) (*listed, error) {
 	p := c.dialect.Paging
 	query := url.Values{p.SizeParam: {strconv.Itoa(p.Size)}}
@@ -200,7 +199,7 @@ func (c *Client) list(ctx context.Context, since time.Time, position string) (*l
 	raw, err := a.doc.cut(c.next)
 	if err != nil { // an absent cursor ends the listing, as null does
 		if len(l.elements) == p.Size {
-			c.log.WarnContext(ctx, "a full page names no cursor and is taken for the last: if more is missing, check dialect.paging.pointer", "path", c.listPath)
+			c.log.WarnContext(ctx, "a full page names no cursor and is taken for the last: if more is missing, check dialect.paging.pointer", keyPath, c.listPath)
 		}
 		return l, nil
 	}
@@ -218,9 +217,9 @@ func (c *Client) list(ctx context.Context, since time.Time, position string) (*l
 	return l, nil
 }
 
-// cursorOf returns the cursor that a source's next value means. Where that is
-// a link, only the cursor in it is used: the link itself, and so its host, is
-// never followed.
+// cursorOf returns the cursor in a source's next value. If that is a link, we
+// use only the cursor in it and never follow the link, which may lead to
+// another host.
 func cursorOf(next, param string) (string, error) {
 	absolute := strings.HasPrefix(next, "https://") || strings.HasPrefix(next, "http://")
 	relative := strings.HasPrefix(next, "/") || strings.HasPrefix(next, "?")
@@ -238,7 +237,7 @@ func cursorOf(next, param string) (string, error) {
 	return c, nil
 }
 
-// format writes the time to ask from, the overlap taken off.
+// format writes the time to ask from: the overlap is subtracted.
 func (s Since) format(since time.Time) string {
 	t := since.Add(-s.overlap()).UTC()
 	switch s.Format {

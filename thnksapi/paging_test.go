@@ -18,7 +18,7 @@ import (
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
-// gift is a minimal transaction.
+// gift returns a minimal transaction.
 func gift(n int, at time.Time) thnksapitest.Transaction {
 	return thnksapitest.Transaction{ID: fmt.Sprintf("T-%06d", n), Status: "sent", CreatedAt: at, UpdatedAt: at}
 }
@@ -86,9 +86,8 @@ func TestCursorFindsEverything(t *testing.T) {
 	})
 }
 
-// TestShiftingListing reads by page number and by offset while rows leave
-// their places, up to a page of them between two calls. No row that stays
-// may be missed.
+// TestShiftingListing reads by page number and by offset while rows move, up
+// to a page of them between two calls. No row that stays may be missed.
 func TestShiftingListing(t *testing.T) {
 	for name, shape := range map[string]thnksapitest.Shape{
 		"page":   {Paging: thnksapitest.PagePaging},
@@ -195,8 +194,8 @@ func TestPromisedCalls(t *testing.T) {
 	}
 }
 
-// TestCircles: sources whose listing has no end, by any length of circle,
-// and one that ignores its paging parameter.
+// TestCircles: a listing that repeats itself is noticed for any length of the
+// circle, and if the source ignores its paging parameter.
 func TestCircles(t *testing.T) {
 	for length := range 9 {
 		pages := 0
@@ -241,8 +240,8 @@ func TestCircles(t *testing.T) {
 	}
 }
 
-// TestLastPageRepeats: the rows of an earlier page come in place of the last
-// one's, which would be passed over.
+// TestLastPageRepeats: a last page that repeats an earlier page is noticed,
+// because its own rows would be missed.
 func TestLastPageRepeats(t *testing.T) {
 	s := thnksapitest.New(thnksapitest.Options{PageLimit: 10})
 	s.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 15, End: end})...)
@@ -259,8 +258,8 @@ func wantProblem(t *testing.T, c *thnksapi.Client, kind thnksapi.Kind, problem s
 	}
 }
 
-// TestStaleCursor: cursors of another dialect, or that the source has
-// forgotten.
+// TestStaleCursor: cursors of another dialect, and cursors that the source has
+// forgotten, are stale.
 func TestStaleCursor(t *testing.T) {
 	s := thnksapitest.New(thnksapitest.Options{PageLimit: 5})
 	s.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 20, End: end})...)
@@ -294,7 +293,7 @@ func wantKind(t *testing.T, err error, kind thnksapi.Kind) {
 	}
 }
 
-// TestForeignLink: a link to a next page is used for its cursor alone.
+// TestForeignLink: of a link to a next page only the cursor is used.
 func TestForeignLink(t *testing.T) {
 	s := thnksapitest.New(thnksapitest.Options{PageLimit: 5})
 	txs := thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 20, End: end})

@@ -6,15 +6,14 @@ import (
 	"time"
 )
 
-// A Peer is what the last answer told of the server that gave it, whatever it
-// answered.
+// A Peer describes the server that gave the last answer, successful or not.
 type Peer struct {
 	Sent, Received time.Time            // when the request was begun and the answer had come, by our clock
-	Date           time.Time            // its clock between the two, cut to seconds; zero when it did not say
+	Date           time.Time            // its clock between the two, cut to seconds; zero without a Date header
 	TLS            *tls.ConnectionState // nil on plain HTTP, which does not leave this machine
 }
 
-// Peer returns what the last answer told of the server. It is zero before the
+// Peer describes the server that gave the last answer. It is zero before the
 // first answer.
 func (c *Client) Peer() Peer {
 	if p := c.peer.Load(); p != nil {
@@ -23,8 +22,8 @@ func (c *Client) Peer() Peer {
 	return Peer{}
 }
 
-// meet notes who has answered.
-func (c *Client) meet(sent time.Time, resp *http.Response) {
+// notePeer records which server has answered.
+func (c *Client) notePeer(sent time.Time, resp *http.Response) {
 	p := Peer{Sent: sent, Received: time.Now(), TLS: resp.TLS}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		p.Date = date

@@ -10,7 +10,7 @@ import (
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
-// TestPeer: the last answer tells the server's clock and certificate.
+// TestPeer: the last answer shows the server's clock and certificate.
 func TestPeer(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewTLSServer(thnksapitest.New(thnksapitest.Options{}))

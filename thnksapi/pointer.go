@@ -11,9 +11,9 @@ import (
 // A pointer is a parsed JSON pointer (RFC 6901): the reference tokens.
 type pointer []string
 
-// current is the reference token that stands for the recipient being read.
-// RFC 6901 gives it to the element after an array's last, which can never be
-// read, so it is free here.
+// current is the reference token for the recipient being read. In RFC 6901 it
+// means the element after an array's last, which can never be read, so it is
+// free here.
 const current = "-"
 
 func parsePointer(s string) (pointer, error) {
@@ -35,7 +35,7 @@ func parsePointer(s string) (pointer, error) {
 }
 
 // find follows the pointer through a decoded document. recipient is the
-// index that [current] stands for.
+// index that [current] means.
 func (p pointer) find(doc any, recipient int) (any, bool) {
 	for _, token := range p {
 		switch v := doc.(type) {
@@ -67,11 +67,11 @@ func (p pointer) find(doc any, recipient int) (any, bool) {
 
 var errAbsent = errors.New("absent")
 
-// A document is an answer, taken apart one level deep so that several
-// pointers into it do not cost as many passes over it.
+// A document is an answer decoded one level deep: several pointers into it
+// cost one pass over it.
 type document struct {
 	whole   json.RawMessage
-	members map[string]json.RawMessage // of the outermost object, nil where it is none
+	members map[string]json.RawMessage // of the outermost object, nil if it is no object
 }
 
 // parseDocument checks that a body is JSON.
@@ -104,8 +104,8 @@ func (d document) cut(p pointer) (json.RawMessage, error) {
 	return value, nil
 }
 
-// depthWithin reports whether no value of a document lies deeper than limit
-// arrays and objects. It does not care whether the document is valid.
+// depthWithin reports whether no value of a document is nested in more than
+// limit arrays and objects. The document need not be valid.
 func depthWithin(doc []byte, limit int) bool {
 	depth, inString := 0, false
 	for i := 0; i < len(doc); i++ {

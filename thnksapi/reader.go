@@ -13,8 +13,8 @@ import (
 // maxDepth bounds how deep arrays and objects may nest in an answer.
 const maxDepth = 64
 
-// A field is where one datum may stand: places in order of preference, each
-// one pointer or several whose texts are joined.
+// A field lists where a value may be found: places in order of preference,
+// each of one pointer or of several whose texts are joined.
 type field struct {
 	name   string // as in the configuration, for errors
 	places [][]pointer
@@ -37,9 +37,9 @@ type reader struct {
 	zone                                                Zone
 }
 
-// Decode reads one element of a listing. It gives a row per transaction: more
-// than one where the dialect has elements with several recipients, and never
-// none. A row that cannot be read says why in Err.
+// Decode reads one element of a listing. It returns a row per transaction:
+// more than one if the dialect has elements with several recipients, and never
+// none. A row that cannot be read has the reason in Err.
 func (c *Client) Decode(raw json.RawMessage) []Row {
 	return c.reader.rows(raw)
 }
@@ -78,8 +78,8 @@ func (r *reader) rows(raw json.RawMessage) []Row {
 	return rows
 }
 
-// count returns how many recipients an element names, 0 where it is to be
-// read as one transaction.
+// count returns how many recipients an element names, 0 if it is one
+// transaction.
 func (r *reader) count(doc any) (int, error) {
 	if !r.expands {
 		return 0, nil
@@ -142,7 +142,7 @@ func (r *reader) row(raw json.RawMessage, doc any, recipient int) Row {
 	}
 	t.Amount = amount
 	if len(errs) > 0 {
-		// The map of times has no order; an error must have one.
+		// The map of times has no order; the same row must give the same error.
 		slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 		return Row{ID: t.ID, Raw: raw, Err: errs[0]}
 	}
@@ -159,9 +159,9 @@ func (r *reader) canonical(word string) string {
 
 func fold(word string) string { return strings.ToLower(strings.TrimSpace(word)) }
 
-// text returns the text at the first place that has any, "" when none has.
-// A place that holds an array or an object is passed over, and is an error
-// only when no later place has text.
+// text returns the text at the first place that has any, "" if none has. A
+// place with an array or an object is skipped; it is an error only if no later
+// place has text.
 func (f field) text(doc any, recipient int) (string, error) {
 	var wrong error
 	for _, place := range f.places {
@@ -187,7 +187,7 @@ func (f field) text(doc any, recipient int) (string, error) {
 	return "", wrong
 }
 
-// text returns a scalar as text, losslessly: numbers as they were written.
+// text returns a scalar as text without loss: numbers as they were written.
 func text(v any) (string, error) {
 	switch v := v.(type) {
 	case nil:
@@ -220,8 +220,8 @@ func jsonType(v any) string {
 	}
 }
 
-// decodeNumbers decodes a document and keeps its numbers as they are written,
-// so that ids beyond 2^53 stay exact.
+// decodeNumbers decodes a document and keeps its numbers as they are written:
+// ids beyond 2^53 stay exact.
 func decodeNumbers(raw []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()

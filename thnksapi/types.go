@@ -10,8 +10,8 @@ import (
 // A Query asks for a page of transactions.
 type Query struct {
 	// Since asks for transactions changed (or, by dialect, created) at or
-	// after this time; the client asks from the dialect's overlap earlier.
-	// Zero asks for all.
+	// after this time. The client subtracts the dialect's overlap. Zero asks
+	// for all.
 	Since time.Time
 	// Cursor continues a listing: Page.Next of the page before. Since must be
 	// the same for every page of one listing.
@@ -26,17 +26,16 @@ type Page struct {
 }
 
 // A Row is one element of a listing: a transaction, or the reason why the
-// element could not be read as one. Raw always holds it as received.
+// element could not be read as one. Raw always holds the element as received.
 type Row struct {
 	Transaction *Transaction
-	ID          string // the transaction's, where that can be read and the rest cannot
+	ID          string // the transaction's, if it can be read although the rest cannot
 	Raw         json.RawMessage
 	Err         error // never quotes values; set exactly when Transaction is nil
 }
 
-// A Transaction is one Thnks sent to one recipient, with the dialect's field
-// names, money unit and status words already translated, and nothing else
-// interpreted.
+// A Transaction is one Thnks sent to one recipient. The dialect's field names,
+// money unit and status words are translated; nothing else is interpreted.
 type Transaction struct {
 	ID          string
 	RequestID   string
@@ -48,7 +47,7 @@ type Transaction struct {
 	TrackingURL string
 	Sender      Person
 	Recipient   Person
-	Status      string               // canonical status word of the dialect's map, "unknown" when the map has none
+	Status      string               // canonical status word from the dialect's map, "unknown" if the map has none
 	RawStatus   string               // the source's own word
 	Times       map[string]time.Time // canonical status word → when it was reached
 	CreatedAt   time.Time

@@ -14,31 +14,31 @@ var (
 	errTwoAmounts = errors.New("may be read as two amounts, as its separator may be that of thousands or of decimals: export it with two decimals, or without thousands")
 	errNoAmount   = errors.New("not a decimal number")
 	errWhichMoney = errors.New("a currency symbol, and no currency: add a column with the currency's code, or set dialect.money.default_currency")
-	errTwoMonies  = errors.New("of another currency than the row's")
+	errTwoMonies  = errors.New("in another currency than the row's")
 )
 
 var (
 	grouped     = regexp.MustCompile(`^[1-9]\d{0,2}(?:[ '.,]\d{3})+$`)
 	digits      = regexp.MustCompile(`^\d{1,30}$`)
 	codeBefore  = regexp.MustCompile(`^([A-Z]{3})\s*(-?[\d.,].*)$`)
-	codeBehind  = regexp.MustCompile(`^(.*\d)\s*([A-Z]{3})$`)
+	codeAfter   = regexp.MustCompile(`^(.*\d)\s*([A-Z]{3})$`)
 	apostrophes = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2009", " ", "’", "'")
 )
 
-// symbols are those that stand for one currency, for noticing a
+// symbols maps the symbols of a single currency to its code, to notice a
 // contradiction.
 var symbols = map[rune]string{'€': "EUR", '₹': "INR", '₪': "ILS", '₺': "TRY", '₽': "RUB", '₫': "VND"}
 
-// amount reads an amount of money as people and programs write it, and returns
+// amount reads an amount of money as users and programs write it. It returns
 // it in plain decimal notation, with the currency that the row or the amount
-// itself names. An amount of neither is of the dialect's default.
+// itself names. An amount without either is in the dialect's default currency.
 func amount(text, rowCurrency, defaultCurrency string) (plain, currency string, err error) {
 	s := strings.TrimSpace(apostrophes.Replace(text))
 	currency = strings.ToUpper(strings.TrimSpace(rowCurrency))
 	code := ""
 	if m := codeBefore.FindStringSubmatch(s); m != nil {
 		code, s = m[1], m[2]
-	} else if m := codeBehind.FindStringSubmatch(s); m != nil {
+	} else if m := codeAfter.FindStringSubmatch(s); m != nil {
 		s, code = m[1], m[2]
 	}
 	if code != "" && currency != "" && code != currency {
@@ -57,8 +57,8 @@ func amount(text, rowCurrency, defaultCurrency string) (plain, currency string, 
 	return plain, currency, err
 }
 
-// cutSymbol takes a currency symbol off either end, a minus before it left
-// where it was.
+// cutSymbol removes a currency symbol from either end and keeps a minus before
+// it.
 func cutSymbol(s string) (rest string, symbol rune) {
 	s, minus := strings.CutPrefix(s, "-")
 	runes := []rune(strings.TrimSpace(s))
@@ -75,7 +75,7 @@ func cutSymbol(s string) (rest string, symbol rune) {
 	return rest, symbol
 }
 
-// decimalOf reads a number whose separators leave no doubt.
+// decimalOf reads a number whose separators are unambiguous.
 func decimalOf(s string) (string, error) {
 	s, minus := strings.CutPrefix(s, "-")
 	whole, fraction := s, ""
@@ -111,7 +111,7 @@ func decimalOf(s string) (string, error) {
 	return whole, nil
 }
 
-// separators are the distinct characters of a number that are no digits.
+// separators returns the distinct characters of a number that are no digits.
 func separators(s string) string {
 	found := slices.DeleteFunc([]byte(s), func(c byte) bool { return '0' <= c && c <= '9' })
 	slices.Sort(found)

@@ -10,7 +10,8 @@ import (
 	"thnks-hubspot-sync/thnksapi"
 )
 
-// TestAmounts: what can mean one thing only is read, all else is refused.
+// TestAmounts: an amount that can mean one thing only is read, others are
+// refused.
 func TestAmounts(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ text, row, byDefault, want string }{
@@ -63,8 +64,8 @@ func TestAmounts(t *testing.T) {
 	}
 }
 
-// TestAmountsReadBack: two decimals leave no doubt in either notation, and
-// where a number is read, its digits are the ones that were written.
+// TestAmountsReadBack: two decimals are unambiguous in either notation, and a
+// number that is read has the digits that were written.
 func TestAmountsReadBack(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -17,7 +17,7 @@ type field struct {
 	guess []string // other names that a column may have, the label in HubSpot first
 }
 
-// The fields that are treated apart from the rest.
+// The fields that have rules of their own.
 const (
 	fieldID       = "thnks_transaction_id"
 	fieldAmount   = "gift_amount"
@@ -83,7 +83,7 @@ func pointers() thnksapi.Fields {
 	return f
 }
 
-// fold is a column's name without what people write differently.
+// fold returns a column's name without the differences that do not matter.
 func fold(name string) string {
 	return strings.ToLower(strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || r == '_' || r == '-' || r == '\uFEFF' {
@@ -93,9 +93,9 @@ func fold(name string) string {
 	}, name))
 }
 
-// assign says which column holds which field: the settings first, and what the
-// names suggest for the other fields and columns. A column that a setting
-// names and the header lacks is missing.
+// assign returns which column holds which field: by the settings, and by the
+// columns' names for the other fields and columns. missing are the fields whose
+// setting names a column that the header lacks.
 func assign(header []string, settings map[string]string) (column map[string]int, missing []string, err error) {
 	column = make(map[string]int)
 	taken := make(map[int]string) // field by column
@@ -154,8 +154,8 @@ func displayed(header []string, i int) string {
 	return fmt.Sprintf("%d (%s)", i+1, cmp.Or(legible(header[i]), "?"))
 }
 
-// legible returns a column's name if it looks like one. In a file without a
-// header a row stands in its place, and rows are not for messages.
+// legible returns a column's name if it looks like one. If a file has no
+// header, its first row is read as one, and messages must not quote rows.
 func legible(name string) string {
 	name = strings.TrimSpace(name)
 	if len(name) > 40 || strings.ContainsFunc(name, func(r rune) bool {
@@ -179,8 +179,8 @@ func listed(header []string) string {
 	return strings.Join(names, ", ")
 }
 
-// distinct makes a header's names usable as keys: trimmed, none empty, none
-// twice.
+// distinct makes a header's names usable as keys: trimmed, not empty, each one
+// different.
 func distinct(header []string) []string {
 	names := make([]string, len(header))
 	seen := make(map[string]bool, len(header))

@@ -16,11 +16,11 @@ import (
 // Config says how a portal's export files are read.
 type Config struct {
 	// Columns names the file's column of a field (see [Fields]); case, spaces,
-	// underscores and dashes do not matter. Fields that are absent are sought
+	// underscores and dashes do not matter. Fields without an entry are found
 	// by their label and property name in HubSpot.
 	Columns map[string]string
 	// Dialect has the status words, the forms of times and the default
-	// currency; the rest of it is the API's alone.
+	// currency. Its other settings are for the API only.
 	Dialect thnksapi.Dialect
 	Zone    thnksapi.Zone // of times that name none
 }
@@ -69,19 +69,19 @@ func New(cfg Config) (*Format, error) {
 	return &Format{columns: maps.Clone(cfg.Columns), currency: d.Money.DefaultCurrency, decoder: decoder}, nil
 }
 
-// A rawRow is a row as the quarantine keeps it, so that it can be read again
-// when the settings have changed.
+// A rawRow is a row as the quarantine keeps it: it can be read again after the
+// settings have changed.
 type rawRow struct {
 	// Line is left out of a row that is a transaction: the same row on another
 	// line of the next file has not changed.
 	Line    int               `json:"line,omitempty"`
-	Columns map[string]string `json:"columns,omitempty"` // those that hold something
+	Columns map[string]string `json:"columns,omitempty"` // those with a value
 	Problem string            `json:"problem,omitempty"` // why the line is no record
-	Text    string            `json:"text,omitempty"`    // of such a line, its beginning
+	Text    string            `json:"text,omitempty"`    // the beginning of such a line
 	Near    []string          `json:"near,omitempty"`    // see [Near]; of a row that is no transaction
 }
 
-// A marked row tells itself from the API's.
+// A marked row can be distinguished from the API's rows.
 type marked struct {
 	Row rawRow `json:"export_row"`
 }
@@ -93,14 +93,13 @@ var mark = []byte(`{"export_row":{`)
 // API.
 func Decodes(raw json.RawMessage) bool { return bytes.HasPrefix(raw, mark) }
 
-// Near returns the ids of the transactions by which a row of an export file that
-// is none is found again: its own, where it has one, and that of the last row
-// before it that is one. A file that shows neither of them need not be about
-// the row at all: people export a month at a time.
+// Near returns ids that locate a row that is no transaction: the row's own, if
+// it has one, and that of the last transaction before it. A later file that has
+// neither may not cover the row at all: files often hold a single month.
 func Near(raw json.RawMessage) []string {
 	var m marked
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil // found again by nothing
+		return nil // nothing locates it
 	}
 	return m.Row.Near
 }
@@ -113,7 +112,7 @@ func (r rawRow) marshal() json.RawMessage {
 	return raw
 }
 
-// Decode reads a raw row again, by the settings of today. It gives one row.
+// Decode reads a raw row again, by the current settings. It returns one row.
 func (f *Format) Decode(raw json.RawMessage) []thnksapi.Row {
 	var m marked
 	if err := json.Unmarshal(raw, &m); err != nil || !Decodes(raw) {
@@ -150,7 +149,7 @@ func atLine(n int, err error) error {
 	return fmt.Errorf("line %d: %w", n, err)
 }
 
-// rounded is an id that a spreadsheet took for a number.
+// rounded matches an id that a spreadsheet read as a number and rounded.
 var rounded = regexp.MustCompile(`^\d(?:[.,]\d+)?[Ee]\+?\d+$`)
 
 var errRounded = errors.New("the transaction id was rounded by a spreadsheet: export the file again and do not save it with one")
@@ -185,7 +184,8 @@ func isTime(name string) bool {
 	return strings.HasSuffix(name, "_date") || strings.HasSuffix(name, "_at")
 }
 
-// saysNothing reports whether a number or time is left out in so many words.
+// saysNothing reports whether the text of a number or time means that there is
+// none.
 func saysNothing(v string) bool {
 	switch strings.ToLower(strings.TrimSpace(v)) {
 	case "", "-", "–", "—", "n/a", "null":

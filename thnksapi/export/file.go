@@ -24,12 +24,12 @@ const (
 	pageBytes = 4 << 20
 )
 
-// headBytes is how much of the beginning of a file identifies it, with its
-// size and the time of its last change.
+// headBytes is how much of the beginning of a file identifies it, together
+// with its size and the time of its last change.
 const headBytes = 64 << 10
 
 // A File is an export file as a source of transactions. Its pages must be
-// read one after the other; it holds no more than one.
+// read one after the other; it holds one at a time.
 type File struct {
 	format  *Format
 	f       *os.File
@@ -42,13 +42,13 @@ type File struct {
 	comma  byte
 	header []string       // distinct names
 	column map[string]int // by field
-	first  place          // behind the header
+	first  place          // after the header
 
-	records *records // stands at next
+	records *records // its next record is at next
 	next    place
 }
 
-// A place is where a listing stands.
+// A place is a position in a listing.
 type place struct {
 	File   string `json:"f"`
 	Offset int64  `json:"o"`
@@ -102,7 +102,7 @@ func (f *Format) Open(path string) (_ *File, err error) {
 // Close closes the file.
 func (e *File) Close() error { return e.f.Close() }
 
-// identity tells files apart, and also ways of reading them.
+// identity identifies a file and the settings by which it is read.
 func identity(head []byte, size int64, changed time.Time, columns map[string]string) string {
 	settings, err := json.Marshal(columns)
 	if err != nil {
@@ -124,11 +124,11 @@ func (e *File) from(p place) *records {
 	}
 }
 
-// Transactions returns the next page of at most 500 rows. A cursor that was
-// made for another file, for this one before it was changed, or under other
-// settings is answered by a [thnksapi.Error] of kind Stale: the listing must
-// begin anew. A file that changes while it is read ends the listing with an
-// error, since nobody can tell which of its rows are whole.
+// Transactions returns the next page of at most 500 rows. For a cursor that
+// was made for another file, for an earlier version of this one, or under other
+// settings it returns a [thnksapi.Error] of kind Stale: the listing must begin
+// anew. If the file changes while it is read, the listing ends with an error,
+// because any row may have been cut off.
 func (e *File) Transactions(ctx context.Context, q thnksapi.Query) (*thnksapi.Page, error) {
 	at := e.first
 	if q.Cursor != "" {
@@ -145,7 +145,8 @@ func (e *File) Transactions(ctx context.Context, q thnksapi.Query) (*thnksapi.Pa
 		e.records = nil
 		return nil, fmt.Errorf("export file %s: %w", e.path, err)
 	}
-	// Only now: a file that was cut off under the page has half a row in it.
+	// Checked after the page: if the file was cut off meanwhile, the page has
+	// half a row in it.
 	info, err := e.f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("export file %s: %w", e.path, err)
@@ -157,7 +158,7 @@ func (e *File) Transactions(ctx context.Context, q thnksapi.Query) (*thnksapi.Pa
 	return page, nil
 }
 
-// page reads rows until a page is full, and says where it ends.
+// page reads rows until a page is full, and returns where it ends.
 func (e *File) page(ctx context.Context, at place) (*thnksapi.Page, place, error) {
 	page := &thnksapi.Page{}
 	size := 0
@@ -220,15 +221,15 @@ func (e *File) row(rec record, before string) thnksapi.Row {
 // Decode is [Format.Decode].
 func (e *File) Decode(raw json.RawMessage) []thnksapi.Row { return e.format.Decode(raw) }
 
-// Transaction reports [thnksapi.ErrNoDetail]: a file is read from end to end.
+// Transaction returns [thnksapi.ErrNoDetail]: a file is read from end to end.
 func (e *File) Transaction(context.Context, string) (*thnksapi.Row, error) {
 	return nil, thnksapi.ErrNoDetail
 }
 
-// Filter says that a file lists everything every time.
+// Filter returns [thnksapi.SinceNone]: a file lists everything every time.
 func (e *File) Filter() thnksapi.SinceKind { return thnksapi.SinceNone }
 
-// Calls is 0: reading a file calls nobody.
+// Calls returns 0: reading a file makes no calls.
 func (e *File) Calls() int { return 0 }
 
 func (p place) cursor() string {

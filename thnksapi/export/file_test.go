@@ -66,8 +66,8 @@ func all(t testing.TB, file *File) []thnksapi.Row {
 	}
 }
 
-// told is what a row says, in short.
-func told(row thnksapi.Row) string {
+// summary returns a row in short.
+func summary(row thnksapi.Row) string {
 	if row.Err != nil {
 		return row.Err.Error()
 	}
@@ -75,10 +75,10 @@ func told(row thnksapi.Row) string {
 	return fmt.Sprintf("%s %s %s %s", t.ID, t.GiftName, t.Status, t.Recipient.Email)
 }
 
-func tellAll(rows []thnksapi.Row) []string {
+func summaries(rows []thnksapi.Row) []string {
 	var out []string
 	for _, r := range rows {
-		out = append(out, told(r))
+		out = append(out, summary(r))
 	}
 	return out
 }
@@ -97,7 +97,8 @@ func wide(order binary.AppendByteOrder, text string) string {
 	return string(b)
 }
 
-// TestFilesOfAllKinds: what programs and spreadsheets call CSV.
+// TestFilesOfAllKinds reads the kinds of files that programs and spreadsheets
+// call CSV.
 func TestFilesOfAllKinds(t *testing.T) {
 	t.Parallel()
 	semicolons := strings.ReplaceAll(strings.ReplaceAll(plainFile, ",", ";"), "Tea; green", "Tea, green")
@@ -119,13 +120,13 @@ func TestFilesOfAllKinds(t *testing.T) {
 		"quoted throughout": "\"Transaction ID\",\"Gift Name\",\"Status\",\"Recipient Email\"\n\"T1\",\"Coffee\",\"sent\",\"ann@acme.example\"\n\"T2\",\"Tea, green\",\"redeemed\",\"bob@acme.example\"",
 	} {
 		file := open(t, format(t, nil), write(t, text))
-		if diff := cmp.Diff(plainRows, tellAll(all(t, file))); diff != "" {
+		if diff := cmp.Diff(plainRows, summaries(all(t, file))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }
 
-// TestBadLines: each is reported by its number, and costs no other row.
+// TestBadLines: each bad line is reported by its number and costs no other row.
 func TestBadLines(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 1<<20)
@@ -136,29 +137,29 @@ func TestBadLines(t *testing.T) {
 		{"too few", "T1,Coffee", []string{"line 2: 2 fields, the header has 4"}},
 		{"too many", "T1,Coffee,sent,a@b,c", []string{"line 2: 5 fields, the header has 4"}},
 		{"bare quote", "T1,5\" pizza,sent,", []string{"line 2: a quote in a field that is not quoted"}},
-		{"behind a quote", "T1,\"Tea\" green,sent,", []string{"line 2: text behind a closing quote"}},
+		{"after a quote", "T1,\"Tea\" green,sent,", []string{"line 2: text after a closing quote"}},
 		{"no id", " ,Coffee,sent,", []string{"line 2: " + thnksapi.ErrNoID.Error()}},
 		{"rounded id", "1.23457E+15,Coffee,sent,", []string{"line 2: " + errRounded.Error()}},
 		{"not UTF-8", "T1,Caf\xe9,sent,", []string{"line 2: " + notUnicode}},
 		{"lines in quotes", "T1,\"a\r\nb \"\"c\"\"\",sent,", []string{"T1 a\nb \"c\" sent "}},
 		{"never closed", "T1,\"Tea,sent,", []string{"line 2: a quote that does not end"}},
 		{"never closed before others", "T1,\"Tea,sent,\nT2,Tea,sent,\nT3,x,sent,", []string{"line 2: a quote that does not end", "T2 Tea sent ", "T3 x sent "}},
-		{"closed by the next", "T1,\"Tea,sent,\nT2,\"Tea\",sent,", []string{"line 2: text behind a closing quote", "T2 Tea sent "}},
+		{"closed by the next", "T1,\"Tea,sent,\nT2,\"Tea\",sent,", []string{"line 2: text after a closing quote", "T2 Tea sent "}},
 		{"long line", "T1," + long + ",sent,\nT2,Tea,sent,", []string{"line 2: " + tooLong, "T2 Tea sent "}},
 		{"long record", "T1,\"Tea,sent,\n" + long + "\nT2,Tea,sent,", []string{
 			"line 2: a quote that does not end within 1 MiB", "line 3: 1 fields, the header has 4", "T2 Tea sent ",
 		}},
 	} {
 		file := open(t, format(t, nil), write(t, "Transaction ID,Gift Name,Status,Recipient Email\n"+test.lines+"\nT9,Last,sent,\n"))
-		got := tellAll(all(t, file))
+		got := summaries(all(t, file))
 		if diff := cmp.Diff(append(test.want, "T9 Last sent "), got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 	}
 }
 
-// TestRefusedFiles: refused as a whole, before anything is read, in words that
-// say what to do and quote no row.
+// TestRefusedFiles: a file that cannot be read is refused before any row is
+// read, with a message that says what to do and quotes no row.
 func TestRefusedFiles(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -169,7 +170,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"empty", "", nil, "no header"},
 		{"blank", "\n\n", nil, "no header"},
 		{"only a BOM", "\ufeff", nil, "no header"},
-		{"no id", "Gift Name,Status\nx,y\n", nil, `no column "Transaction ID", without which gifts cannot be told apart: name it in thnks.csv.thnks_transaction_id; the columns are: Gift Name, Status`},
+		{"no id", "Gift Name,Status\nx,y\n", nil, `no column "Transaction ID", which identifies a gift: name it in thnks.csv.thnks_transaction_id; the columns are: Gift Name, Status`},
 		{"no header", "T-17,Coffee,ann@acme.example,+31 6 1234\n", nil, "the columns are: ?, Coffee, ?, ?"},
 		{"two for a field", "Transaction ID,Gift Name,gift_name\n", nil, "columns 2 (Gift Name) and 3 (gift_name) both look like gift_name: say in thnks.csv.gift_name which it is"},
 		{"twice the same", "Transaction ID,Gift Name,Gift Name\n", nil, "both look like gift_name"},
@@ -204,12 +205,12 @@ func TestSettings(t *testing.T) {
 	}
 	f := format(t, map[string]string{"thnks_transaction_id": "order no", "recipient_email": "To", "status": "State"})
 	file := open(t, f, write(t, "Order No,Transaction ID,To,Recipient Email,State\nA1,T1,ann@acme.example,other@acme.example,UNDELIVERABLE\n"))
-	if diff := cmp.Diff([]string{"A1  undelivered ann@acme.example"}, tellAll(all(t, file))); diff != "" {
+	if diff := cmp.Diff([]string{"A1  undelivered ann@acme.example"}, summaries(all(t, file))); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestValues: what a column's text becomes, in the portal's time zone.
+// TestValues: a column's text is read in the portal's time zone.
 func TestValues(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -253,7 +254,8 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestCursors: a listing goes on in another process, and nowhere else.
+// TestCursors: a listing can be resumed in another process, with the same file
+// only.
 func TestCursors(t *testing.T) {
 	t.Parallel()
 	f := format(t, nil)
@@ -271,7 +273,7 @@ func TestCursors(t *testing.T) {
 		}
 	}
 	next, err := open(t, f, path).Transactions(t.Context(), thnksapi.Query{Cursor: page.Next})
-	if err != nil || told(next.Rows[0]) != "T000501 Coffee sent " {
+	if err != nil || summary(next.Rows[0]) != "T000501 Coffee sent " {
 		t.Errorf("resumed at %v, %v", next, err)
 	}
 	stale("other settings", open(t, format(t, map[string]string{"status": "Status"}), path))
@@ -304,8 +306,8 @@ func numbered(n int) string {
 	return b.String()
 }
 
-// TestTruncatedUnderAPage: a file that is cut off while a page of it is read
-// gives no page, although it had its whole length before.
+// TestTruncatedUnderAPage: if a file is cut off while a page is read, there is
+// no page, although the file was whole before.
 func TestTruncatedUnderAPage(t *testing.T) {
 	t.Parallel()
 	path := write(t, numbered(100))
@@ -320,7 +322,7 @@ func TestTruncatedUnderAPage(t *testing.T) {
 	}
 }
 
-// A cutting context does something when it is asked whether it has ended.
+// A cutting context calls cut whenever its error is read.
 type cutting struct {
 	context.Context
 	cut func()
@@ -331,7 +333,7 @@ func (c cutting) Err() error {
 	return c.Context.Err()
 }
 
-// TestDecode reads what the quarantine keeps: the same rows, now or by other
+// TestDecode reads rows as the quarantine keeps them, by the same and by other
 // settings.
 func TestDecode(t *testing.T) {
 	t.Parallel()
@@ -339,22 +341,22 @@ func TestDecode(t *testing.T) {
 	text := plainFile + "T3,x\n,Coffee,sent,,\n\"T4,\xff\",,,,\n"
 	rows := all(t, open(t, f, write(t, text)))
 	if len(rows) != 5 {
-		t.Fatal(tellAll(rows))
+		t.Fatal(summaries(rows))
 	}
 	for _, row := range rows {
 		if !Decodes(row.Raw) {
-			t.Errorf("%s is not known for a row of a file", row.Raw)
+			t.Errorf("%s is not recognised as a row of a file", row.Raw)
 		}
 		again := f.Decode(row.Raw)
-		if len(again) != 1 || told(again[0]) != told(row) || string(again[0].Raw) != string(row.Raw) {
-			t.Errorf("read again: %s, was %s", tellAll(again), told(row))
+		if len(again) != 1 || summary(again[0]) != summary(row) || string(again[0].Raw) != string(row.Raw) {
+			t.Errorf("read again: %s, was %s", summaries(again), summary(row))
 		}
 	}
 	if strings.Contains(string(rows[0].Raw), "line") {
 		t.Errorf("%s changes with the line it stands on", rows[0].Raw)
 	}
 	again := format(t, map[string]string{"gift_name": "Notes"}).Decode(rows[0].Raw)
-	if got := told(again[0]); got != "T1 x sent ann@acme.example" {
+	if got := summary(again[0]); got != "T1 x sent ann@acme.example" {
 		t.Errorf("by other settings: %s", got)
 	}
 	for _, raw := range []string{`{"id":"T1"}`, `{"export_row":{`, ``, `[]`, `{"export_row":null}`} {
@@ -364,8 +366,8 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// TestAnyCutGivesTheSameRows: a listing that is taken up again behind any page
-// gives the rows that one in one go gives.
+// TestAnyCutGivesTheSameRows: a listing that is resumed after any page gives
+// the same rows as one that is read in one go.
 func TestAnyCutGivesTheSameRows(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -396,7 +398,7 @@ func TestAnyCutGivesTheSameRows(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, row := range page.Rows {
-					out = append(out, told(row)+string(row.Raw))
+					out = append(out, summary(row)+string(row.Raw))
 				}
 				if q.Cursor = page.Next; q.Cursor == "" {
 					return out

@@ -13,7 +13,7 @@ import (
 func unreadable(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("export file %s: there is no such file, or none that this process sees: a service has its own /tmp and no home directories, so copy the file into the state directory: %w", path, err)
+		return fmt.Errorf("export file %s: there is no such file, or this process cannot see it: a service has its own /tmp and no home directories, so copy the file into the state directory: %w", path, err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("export file %s: this process may not read it: copy it into the state directory and give it to the owner of that: %w", path, err)
 	default:
@@ -21,7 +21,7 @@ func unreadable(path string, err error) error {
 	}
 }
 
-// binaryFile refuses what is no text, in whatever form spreadsheets keep it.
+// binaryFile refuses files that are no text, such as workbooks.
 func binaryFile(head []byte, wide bool) error {
 	if strings.HasPrefix(string(head), "PK\x03\x04") {
 		return errors.New("a workbook or archive, not a text file: save it as \"CSV UTF-8\"")
@@ -34,7 +34,7 @@ func binaryFile(head []byte, wide bool) error {
 
 var errNoHeader = errors.New("no header: the first line must name the columns")
 
-// readHeader finds out the delimiter and the columns.
+// readHeader reads the delimiter and the columns.
 func (e *File) readHeader() error {
 	before := e.first // where the header begins
 	first, err := e.from(before).line()
@@ -58,7 +58,7 @@ func (e *File) readHeader() error {
 	case rec.problem != "":
 		return fmt.Errorf("line %d, which must be the header: %s", rec.line, rec.problem)
 	case rec.line != before.Line+1:
-		return errNoHeader // the delimiter was sought in an empty line
+		return errNoHeader // the delimiter was taken from an empty line
 	}
 	e.first = place{Offset: rec.end, Line: rec.line + rec.lines - 1}
 	e.header = distinct(rec.fields)
@@ -70,7 +70,7 @@ func (e *File) readHeader() error {
 		return fmt.Errorf("no column %q, as thnks.csv.%s says; the columns are: %s", e.format.columns[missing[0]], missing[0], listed(rec.fields))
 	}
 	if _, ok := e.column[fieldID]; !ok {
-		return fmt.Errorf("no column \"Transaction ID\", without which gifts cannot be told apart: name it in thnks.csv.%s; the columns are: %s", fieldID, listed(rec.fields))
+		return fmt.Errorf("no column \"Transaction ID\", which identifies a gift: name it in thnks.csv.%s; the columns are: %s", fieldID, listed(rec.fields))
 	}
 	return nil
 }

@@ -18,9 +18,9 @@ const maxRecord = 1 << 20
 // A line is one line of the file.
 type line struct {
 	text    string // in UTF-8, without the line's end; cut where the line is too long
-	problem string // why the text is not what the file says, "" if it is
+	problem string // why the text could not be read whole, "" if it could
 	number  int    // from 1
-	end     int64  // offset of what follows the line and its end
+	end     int64  // offset of the next line
 }
 
 // The problems of lines.
@@ -37,8 +37,8 @@ type lines struct {
 	offset int64            // of the next
 }
 
-// byteOrder tells the encoding by the byte order mark that a file begins with,
-// and the mark's length.
+// byteOrder returns the encoding, by the byte order mark that a file begins
+// with, and the mark's length.
 func byteOrder(head []byte) (order binary.ByteOrder, mark int64) {
 	switch {
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
@@ -51,10 +51,10 @@ func byteOrder(head []byte) (order binary.ByteOrder, mark int64) {
 	return nil, 0
 }
 
-// next returns the next line, and io.EOF behind the last.
+// next returns the next line, and io.EOF after the last.
 func (l *lines) next() (line, error) {
 	if _, err := l.src.Peek(1); err != nil {
-		return line{}, err // io.EOF, where it is the end
+		return line{}, err // io.EOF at the end
 	}
 	read := l.bytes
 	if l.order != nil {
@@ -107,7 +107,7 @@ func (l *lines) bytes() (text, problem string, err error) {
 	return string(buf), problem, nil
 }
 
-// endBytes passes a line's end: LF, CRLF or CR.
+// endBytes reads a line's end: LF, CRLF or CR.
 func (l *lines) endBytes() error {
 	c, err := l.src.ReadByte()
 	if err != nil {
@@ -178,8 +178,8 @@ func (l *lines) units() (text, problem string, err error) {
 	return string(runes), problem, nil
 }
 
-// peekUnit returns the next unit of UTF-16; io.ErrUnexpectedEOF where half of
-// one is left.
+// peekUnit returns the next unit of UTF-16; io.ErrUnexpectedEOF if half of one
+// is left.
 func (l *lines) peekUnit() (uint16, error) {
 	two, err := l.src.Peek(2)
 	switch {
@@ -195,7 +195,7 @@ func (l *lines) peekUnit() (uint16, error) {
 // maxShown bounds what is kept of a line that is no record, in bytes.
 const maxShown = 2 << 10
 
-// shown is what is kept of such a line, for a person to look at.
+// shown returns what is kept of such a line for users to look at.
 func shown(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), maxShown)], "\uFFFD")
 }

@@ -18,23 +18,23 @@ type record struct {
 	end     int64  // offset of what follows
 }
 
-// records reads a file record by record. A line that is none is given up
-// alone: the lines that seemed to belong to its record are read again.
+// records reads a file record by record. If a line is no record, only that
+// line is set aside: the lines that seemed to belong to its record are read
+// again.
 //
-// That is linear all the same. Within quotes a line with an odd number of them
-// ends either the record or the attempt, and only such a line can begin a
-// record of several lines: so no line is looked at more than twice.
+// This is linear. Within quotes a line with an odd number of them ends either
+// the record or the attempt, and only such a line can begin a record of several
+// lines. No line is therefore read more than twice.
 type records struct {
 	lines *lines
 	ahead []line // read from lines
 	at    int    // the next of them to be used
 	comma byte
 	width int // fields of a record; 0: any number
-	blank int // lines passed over that hold nothing
+	blank int // skipped lines without a value
 }
 
-// next returns the next record that holds anything, and io.EOF behind the
-// last.
+// next returns the next record with any value, and io.EOF after the last.
 func (r *records) next() (record, error) {
 	for {
 		r.drop()
@@ -66,7 +66,7 @@ func (r *records) line() (line, error) {
 	return r.ahead[r.at-1], nil
 }
 
-// drop forgets the lines that are done with, once they are the half.
+// drop removes the used lines once they are half of all lines held.
 func (r *records) drop() {
 	if 2*r.at >= len(r.ahead) {
 		n := copy(r.ahead, r.ahead[r.at:])
@@ -80,9 +80,9 @@ func (r *records) from(first line) (record, error) {
 	if first.problem == "" && strings.TrimSpace(first.text) == "" {
 		return record{lines: 1}, nil
 	}
-	behind := r.at
+	after := r.at
 	bad := func(problem string) (record, error) {
-		r.at = behind
+		r.at = after
 		return record{problem: problem, text: shown(first.text), line: first.number, lines: 1, end: first.end}, nil
 	}
 	p := parser{comma: r.comma}
@@ -98,7 +98,7 @@ func (r *records) from(first line) (record, error) {
 		case !open && r.width > 0 && len(p.fields) != r.width:
 			return bad(fmt.Sprintf("%d fields, the header has %d", len(p.fields), r.width))
 		case !open:
-			return record{fields: p.fields, line: first.number, lines: 1 + r.at - behind, end: l.end}, nil
+			return record{fields: p.fields, line: first.number, lines: 1 + r.at - after, end: l.end}, nil
 		}
 		if size += len(l.text) + 1; size > maxRecord {
 			return bad("a quote that does not end within 1 MiB")
@@ -112,7 +112,7 @@ func (r *records) from(first line) (record, error) {
 	}
 }
 
-// A parser takes records apart by RFC 4180, a line at a time.
+// A parser splits records into fields by RFC 4180, a line at a time.
 type parser struct {
 	comma  byte
 	fields []string
@@ -120,8 +120,8 @@ type parser struct {
 	inside bool            // within quotes
 }
 
-// feed reads a line. The record goes on in the next where it ends within
-// quotes.
+// feed reads a line. If it ends within quotes, the record is open: it goes on
+// in the next line.
 func (p *parser) feed(s string) (open bool, problem string) {
 	for {
 		switch {
@@ -144,7 +144,7 @@ func (p *parser) feed(s string) (open bool, problem string) {
 				return false, ""
 			}
 			if s[0] != p.comma {
-				return false, "text behind a closing quote"
+				return false, "text after a closing quote"
 			}
 			s = s[1:]
 		case strings.HasPrefix(s, `"`):
@@ -164,10 +164,10 @@ func (p *parser) feed(s string) (open bool, problem string) {
 	}
 }
 
-// delimiters are what may separate fields, the likelier first.
+// delimiters may separate fields, the likeliest first.
 const delimiters = ",;\t|"
 
-// delimiter is the one that a header has most of outside quotes.
+// delimiter returns the one that a header has most of outside quotes.
 func delimiter(header string) byte {
 	var counts [128]int
 	quoted := false

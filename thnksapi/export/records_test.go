@@ -37,7 +37,7 @@ func drain(t testing.TB, r *records) []record {
 	}
 }
 
-// countLines counts lines by their ends, in another way than the reader.
+// countLines counts lines by their ends, in a different way than the reader.
 func countLines(text string) int {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	n := strings.Count(text, "\n")
@@ -47,9 +47,9 @@ func countLines(text string) int {
 	return n
 }
 
-// FuzzRecords: whatever the bytes, reading ends, accounts for every line, goes
-// strictly forward, and where the standard library's reader finds no fault
-// both read the same.
+// FuzzRecords: for any bytes, reading ends, accounts for every line and goes
+// strictly forward. If the standard library's reader finds no fault, both read
+// the same.
 func FuzzRecords(f *testing.F) {
 	for _, s := range []string{"a,b\n", "\"a\nb\",c\r\nd,e", "\"x\ny,z\n\"\"\"", "\"\n\"\n\",\"\n", "a\rb\r\n\r", "\"a\"b,c\n"} {
 		f.Add(s, 2)
@@ -73,7 +73,7 @@ func FuzzRecords(f *testing.F) {
 			t.Fatalf("%d lines accounted for, the text has %d", sum, want)
 		}
 		if strings.Contains(strings.ReplaceAll(text, "\r\n", "\n"), "\r") {
-			return // no end of a line to the standard library
+			return // the standard library does not end lines at CR
 		}
 		std := csv.NewReader(strings.NewReader(text))
 		std.FieldsPerRecord = width
@@ -160,8 +160,8 @@ func FuzzAssign(f *testing.F) {
 	})
 }
 
-// TestStrayQuotesCostLinearTime: every attempt at a record of many lines ends
-// at the next line with a quote, so that none is read over and over.
+// TestStrayQuotesCostLinearTime: every attempt at a record of several lines
+// ends at the next line with a quote, so no line is read over and over.
 func TestStrayQuotesCostLinearTime(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{"\"x\n", "\"\n", "\",\"\n", "a,\"\n", "\"\",\"\n", "\"\"\"\n"} {
@@ -185,7 +185,7 @@ func TestStrayQuotesCostLinearTime(t *testing.T) {
 	}
 }
 
-// repeated is a reader of n copies of a text.
+// repeated reads n copies of a text.
 type repeated struct {
 	text string
 	n    int
@@ -224,7 +224,7 @@ func generate(tb testing.TB, n int) string {
 	return path
 }
 
-// peak reads a file and returns the largest live heap behind any page.
+// peak reads a file and returns the largest live heap after any page.
 func peak(tb testing.TB, path string, every int) (rows int, heap uint64) {
 	tb.Helper()
 	file := open(tb, format(tb, nil), path)
@@ -246,8 +246,8 @@ func peak(tb testing.TB, path string, every int) (rows int, heap uint64) {
 	}
 }
 
-// TestMemoryIsFlat: ten times the file takes no more memory. It is not
-// parallel, as others' memory would be counted along.
+// TestMemoryIsFlat: a file ten times the size takes no more memory. The test is
+// not parallel, because the memory of other tests would be counted as well.
 func TestMemoryIsFlat(t *testing.T) {
 	small, large := generate(t, 1_000), generate(t, 10_000)
 	_, before := peak(t, small, 1)

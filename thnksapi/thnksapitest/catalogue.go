@@ -50,7 +50,7 @@ func messages() []string {
 		"Happy anniversary, %s! Here is to many more years together.",
 		"Thanks for the introduction, %s. This one is on me.",
 		"A small pick-me-up for a long week, %s.",
-		"Dear %s, it was a pleasure to meet you at the conference.",
+		"Hello %s, it was a pleasure to meet you at the conference.",
 		"Good luck with the move, %s!",
 		"Thank you for the kind review, %s.",
 		"Sorry again for the mix-up, %s. I hope this makes the afternoon better.",

@@ -20,7 +20,7 @@ const (
 	maxLog = 5_000
 )
 
-// An Outcome is what became of a delivery.
+// An Outcome is the state of a delivery.
 type Outcome string
 
 // The outcomes.
@@ -31,7 +31,7 @@ const (
 	Failed       Outcome = "failed"       // all tries are used up
 )
 
-// A Delivery is an event on its way, or where its way ended.
+// A Delivery is an event that is being delivered, or the outcome of that.
 type Delivery struct {
 	Number   int    // in the order in which the events came, from 1
 	ID       string // of the message: of every try, and of a repeat as well
@@ -57,7 +57,7 @@ type Attempt struct {
 type Sender struct {
 	hook   Webhook
 	client *http.Client
-	own    bool          // the client's connections are ours to close
+	own    bool          // we made the client and close its connections
 	wake   chan struct{} // something was queued
 	done   chan struct{} // closed when nothing is posted any more
 
@@ -98,8 +98,8 @@ func newSender(w Webhook) *Sender {
 	return d
 }
 
-// Send posts an event that no transaction caused, with the same luck as any
-// other. What the subscription knows is filled in where it is empty.
+// Send posts an event that no transaction caused, with the same faults as any
+// other. Empty fields that the subscription knows are filled in.
 func (d *Sender) Send(e Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -107,7 +107,7 @@ func (d *Sender) Send(e Event) {
 }
 
 // send plans the deliveries of an event. Each event takes the same number of
-// draws, so that one share can be changed and the others decide as before.
+// draws, so changing one share leaves the others' decisions as they were.
 func (d *Sender) send(e Event) {
 	drop := d.rng.Float64() < d.hook.Drops
 	double := d.rng.Float64() < d.hook.Duplicates
@@ -120,7 +120,7 @@ func (d *Sender) send(e Event) {
 	e.Target = cmp.Or(e.Target, d.hook.URL)
 	e.CompanyID = cmp.Or(e.CompanyID, d.hook.CompanyID)
 	x := &Delivery{Event: e, Body: e.Body(d.hook.Generation), Outcome: Queued}
-	// The time in the body keeps ids of different processes apart.
+	// The time in the body makes ids of different processes differ.
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", d.planned, x.Body))
 	x.ID = fmt.Sprintf("msg_%x", sum[:12])
 	if drop {
@@ -143,7 +143,7 @@ func (d *Sender) send(e Event) {
 	}
 }
 
-// hold is how late a repeat or a latecomer may be.
+// hold returns how late a repeat or a reordered event may be.
 func (d *Sender) hold() time.Duration { return max(d.hook.MaxDelay, leastHold) }
 
 func (d *Sender) upTo(most time.Duration) time.Duration {
@@ -195,8 +195,8 @@ func (d *Sender) forget() {
 	})
 }
 
-// next takes the delivery that is due. When there is none it says how long
-// until there is one, or 0 when nothing waits.
+// next takes the delivery that is due. If there is none it returns how long
+// until there is one, or 0 if nothing waits.
 func (d *Sender) next() (*Delivery, time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -212,8 +212,8 @@ func (d *Sender) next() (*Delivery, time.Duration) {
 	return x, 0
 }
 
-// tried notes how a try went. One that was broken off counts for nothing: its
-// delivery stays queued.
+// tried notes the result of a try. A try that was broken off does not count:
+// its delivery stays queued.
 func (d *Sender) tried(x *Delivery, status int, err error, brokenOff bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -243,15 +243,15 @@ func (d *Sender) finish(x *Delivery, o Outcome) {
 	}
 }
 
-// close gives the connections back.
+// close closes idle connections.
 func (d *Sender) close() {
 	if d.own {
 		d.client.CloseIdleConnections()
 	}
 }
 
-// Deliveries returns the log, by number: all that is queued, and at least the
-// last 5,000 that are finished. Bodies are shared and must not be changed.
+// Deliveries returns the log, by number: all queued deliveries, and at least
+// the last 5,000 finished ones. Bodies are shared and must not be changed.
 func (d *Sender) Deliveries() []Delivery {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -264,7 +264,7 @@ func (d *Sender) Deliveries() []Delivery {
 	return all
 }
 
-// Outcomes counts all deliveries there have been.
+// Outcomes counts all deliveries so far.
 func (d *Sender) Outcomes() map[Outcome]int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

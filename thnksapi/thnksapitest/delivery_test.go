@@ -15,8 +15,8 @@ import (
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
-// TestShares: of many events each fault hits its share, everything that is
-// not dropped is acknowledged in the end, and it all happens again the same.
+// TestShares: each fault affects its share of many events, every event that is
+// not dropped is acknowledged in the end, and the same seed repeats it exactly.
 func TestShares(t *testing.T) {
 	const n = 1000
 	once := func(t *testing.T) []post {
@@ -112,7 +112,7 @@ func arrivals(t *testing.T, reorder float64, delay time.Duration) (numbers []int
 	return numbers, late
 }
 
-// overtaken counts the events that came after a later one.
+// overtaken counts the events that arrived after a later one.
 func overtaken(numbers []int) int {
 	n, last := 0, -1
 	for _, i := range numbers {
@@ -139,14 +139,15 @@ func TestDelayAndOrder(t *testing.T) {
 	}
 }
 
-// TestRetry: whatever is not 2xx within 10 s is tried again, as scheduled.
+// TestRetry: a try that is not answered 2xx within 10 s is repeated as
+// scheduled.
 func TestRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEndpoint(t)
 		e.answer = func(w http.ResponseWriter, r *http.Request, n int) {
 			switch n {
 			case 0:
-				time.Sleep(9 * time.Second) // late, and in time
+				time.Sleep(9 * time.Second) // slow, but in time
 				w.WriteHeader(http.StatusInternalServerError)
 			case 1:
 				http.Redirect(w, r, "/elsewhere", http.StatusFound)
@@ -190,8 +191,8 @@ func TestRetry(t *testing.T) {
 	})
 }
 
-// TestGivesUp: a schedule that is used up ends the delivery, and the next
-// event has a chance of its own.
+// TestGivesUp: the delivery ends with its schedule, and the next event is tried
+// by a schedule of its own.
 func TestGivesUp(t *testing.T) {
 	for name, c := range map[string]struct {
 		retry []time.Duration
@@ -231,7 +232,7 @@ func TestGivesUp(t *testing.T) {
 	}
 }
 
-// TestBounds: what a sender holds is bounded, whoever does not answer.
+// TestBounds: a sender's memory is bounded, even if the endpoint never answers.
 func TestBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const queue, log = 10_000, 5_000

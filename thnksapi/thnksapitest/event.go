@@ -33,7 +33,7 @@ func Kinds() []Kind {
 	}
 }
 
-// A Generation is an age of the event catalogue. Both are met.
+// A Generation is a version of the event catalogue. Both are in use.
 type Generation int
 
 // The generations.
@@ -43,7 +43,7 @@ const (
 	Current Generation = iota
 	// Older bodies have no metadata. Their notifications have names without
 	// "-sent" and carry the gift's link and channel, but not the company. An
-	// opening is told twice, as unwrapped and as opened.
+	// opening makes two events, unwrapped and opened.
 	Older
 )
 
@@ -66,7 +66,7 @@ func parcelWalk() []string {
 type Event struct {
 	Kind Kind
 	// ID is webhookData.id. It belongs to the subscription, as the vendor's
-	// samples suggest, so it does not tell events apart.
+	// samples suggest, so it does not identify an event.
 	ID        string
 	Target    string // webhookData.target; absent when empty, as in the newest samples
 	CompanyID string // absent when empty, as in the newest samples
@@ -83,7 +83,7 @@ type Event struct {
 }
 
 // NewEvent returns an event of any kind about a transaction, as it would be
-// sent at a time. A status that has no word in events is written as it is.
+// sent at a time. A status that has no word in events is written unchanged.
 func NewEvent(kind Kind, t Transaction, at time.Time) Event {
 	e := Event{Kind: kind, GiftID: t.ID, Link: t.TrackingURL, Metadata: metadata(t), At: at}
 	switch kind {
@@ -106,9 +106,9 @@ func NewEvent(kind Kind, t Transaction, at time.Time) Event {
 	return e
 }
 
-// Events returns what Thnks sends when a transaction has come to its status.
-// Refunds, donations, failed deliveries and schedules are not told: only the
-// API shows them.
+// Events returns the events that Thnks sends when a transaction has reached its
+// status. Refunds, donations, failed deliveries and schedules have none: only
+// the API shows them.
 func Events(t Transaction, g Generation) []Event {
 	at := t.UpdatedAt
 	if reached := t.Times.of(t.Status); reached != nil && !reached.IsZero() {
@@ -126,7 +126,7 @@ func Events(t Transaction, g Generation) []Event {
 	return events
 }
 
-// statusWords returns the words that tell of a status, in order.
+// statusWords returns the words of a status in events, in order.
 func statusWords(status string, g Generation) []string {
 	switch status {
 	case sent:
@@ -145,7 +145,7 @@ func statusWords(status string, g Generation) []string {
 	}
 }
 
-// metadata is what a company would attach to its gifts.
+// metadata returns metadata that a company might attach to its gifts.
 func metadata(t Transaction) map[string]string {
 	m := make(map[string]string)
 	if t.RequestID != "" {

@@ -10,7 +10,7 @@ import (
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
-// wine is a transaction to tell of.
+// wine returns a transaction.
 func wine(status string) thnksapitest.Transaction {
 	return thnksapitest.Transaction{
 		ID: "T-000017", RequestID: "700017", Gift: thnksapitest.Gift{Name: "Glass of Wine", Type: "Happy Hour"},
@@ -94,34 +94,34 @@ func parse(t *testing.T, text string) any {
 	return v
 }
 
-// TestEvents: what each status is told as, and when it was reached.
+// TestEvents: each status has its events, dated by when it was reached.
 func TestEvents(t *testing.T) {
-	type told struct {
+	type notice struct {
 		Kind   thnksapitest.Kind
 		Status string
 	}
-	status := func(word string) told { return told{thnksapitest.StatusChanged, word} }
+	status := func(word string) notice { return notice{thnksapitest.StatusChanged, word} }
 	for _, c := range []struct {
 		status         string
-		current, older []told
+		current, older []notice
 	}{
 		{"scheduled", nil, nil},
-		{"sent", []told{status("unopened")}, []told{status("unopened")}},
-		{"delivered", []told{{thnksapitest.InitialSent, ""}}, []told{{thnksapitest.InitialSent, ""}}},
-		{"opened", []told{status("opened")}, []told{status("unwrapped"), status("opened")}},
-		{"redeemed", []told{status("claimed")}, []told{status("claimed")}},
-		{"expired", []told{status("expired")}, []told{status("expired")}},
+		{"sent", []notice{status("unopened")}, []notice{status("unopened")}},
+		{"delivered", []notice{{thnksapitest.InitialSent, ""}}, []notice{{thnksapitest.InitialSent, ""}}},
+		{"opened", []notice{status("opened")}, []notice{status("unwrapped"), status("opened")}},
+		{"redeemed", []notice{status("claimed")}, []notice{status("claimed")}},
+		{"expired", []notice{status("expired")}, []notice{status("expired")}},
 		{"refunded", nil, nil},
 		{"undelivered", nil, nil},
 		{"donated", nil, nil},
 		{"on_hold", nil, nil},
 	} {
-		for g, want := range map[thnksapitest.Generation][]told{thnksapitest.Current: c.current, thnksapitest.Older: c.older} {
-			var got []told
+		for g, want := range map[thnksapitest.Generation][]notice{thnksapitest.Current: c.current, thnksapitest.Older: c.older} {
+			var got []notice
 			for _, e := range thnksapitest.Events(wine(c.status), g) {
-				got = append(got, told{e.Kind, e.Status})
+				got = append(got, notice{e.Kind, e.Status})
 				if !e.At.Equal(end) || e.GiftID != "T-000017" {
-					t.Errorf("%s is told of %s at %v", c.status, e.GiftID, e.At)
+					t.Errorf("an event of %s is about %s at %v", c.status, e.GiftID, e.At)
 				}
 			}
 			if diff := cmp.Diff(want, got); diff != "" {

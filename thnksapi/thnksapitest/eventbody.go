@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// wireEvent is an event as it is posted.
+// wireEvent is an event in its posted form.
 type wireEvent struct {
 	Webhook wireWebhook    `json:"webhookData"`
 	Data    map[string]any `json:"eventData"`
@@ -61,7 +61,7 @@ func (e Event) Body(g Generation) []byte {
 	return encode(wireEvent{wireWebhook{e.ID, name, e.Target, wireTime(e.At)}, data})
 }
 
-// notification reports whether the event tells of a mail to the recipient.
+// notification reports whether the event is about a mail to the recipient.
 func (k Kind) notification() bool { return strings.HasPrefix(string(k), "gift-notification-") }
 
 func wireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// An Effect is what goes wrong.
+// An Effect is a way of failing.
 type Effect int
 
 // The effects.
 const (
-	Respond     Effect = iota // answer Status with Body, without doing anything
-	ResetBefore               // the connection breaks before anything is done
-	ResetAfter                // the connection breaks after it is done and before the answer
-	Truncate                  // half of the answer's body comes
-	RepeatPage                // the first page's rows come in place of those asked for
+	Respond     Effect = iota // answer Status with Body; the request has no effect
+	ResetBefore               // the connection breaks before the request is processed
+	ResetAfter                // the connection breaks after the request is processed, before the answer
+	Truncate                  // only half of the answer's body is sent
+	RepeatPage                // the first page's rows replace those of the requested page
 	CursorLoop                // the next cursor is the one just used
 	ForeignLink               // the next cursor is a link to Body, with the real cursor in it
-	SlowOnly                  // nothing goes wrong after Delay
+	SlowOnly                  // the answer is right, after Delay
 )
 
-// A Fault is a rule by which requests fail. Of several rules the first that
-// applies counts.
+// A Fault is a rule by which requests fail. If several rules apply, the first
+// one counts.
 type Fault struct {
-	Path       string // requests whose path ends so; "" is all
+	Path       string // end of the path of the requests; "" is all
 	After      int    // requests to let through first
 	Count      int    // how many requests fail then; 0 is all
 	Delay      time.Duration
@@ -52,7 +52,7 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
-// Struck is the number of requests that rules have hit since the last
+// Struck returns the number of requests that failed by a rule since the last
 // ClearFaults.
 func (s *Server) Struck() int {
 	s.mu.Lock()
@@ -64,7 +64,7 @@ func (s *Server) Struck() int {
 	return n
 }
 
-// fault returns the rule that a request meets.
+// fault returns the rule that applies to a request.
 func (s *Server) fault(req *http.Request) *Fault {
 	for _, f := range s.faults {
 		if !strings.HasSuffix(req.URL.Path, f.Path) {
@@ -80,7 +80,7 @@ func (s *Server) fault(req *http.Request) *Fault {
 	return nil
 }
 
-// serve answers a request as the rule says. answer does it without fault.
+// serve answers a request by the rule. answer does it without a fault.
 func (f *Fault) serve(w http.ResponseWriter, req *http.Request, answer http.HandlerFunc) {
 	switch f.Effect {
 	case Respond:

@@ -20,8 +20,7 @@ type Data struct {
 	Senders    int       // default 8
 	Start, End time.Time // first creation, and the present; default two years before End, and time.Now
 	// Ugly makes every fourth transaction awkward in one way or another. A
-	// few of those have no id, and some no address that could be one of
-	// Recipients.
+	// few of those have no id, and some no valid address.
 	Ugly bool
 	// Late makes one transaction in fifty visible only so long after End.
 	Late time.Duration
@@ -66,8 +65,8 @@ func Stream(d Data) iter.Seq[Transaction] {
 	}
 }
 
-// Addresses returns the distinct addresses that transactions of d go to, in
-// lower case.
+// Addresses returns the distinct addresses to which transactions of d are sent,
+// in lower case.
 func (d Data) Addresses() []string {
 	d = d.withDefaults()
 	addresses := make([]string, min(d.N, d.Recipients))
@@ -78,7 +77,7 @@ func (d Data) Addresses() []string {
 }
 
 // Recipients returns the distinct addresses among transactions, in lower case
-// and in the order of their first appearance. What is no address is left out.
+// and in the order of their first appearance. Invalid addresses are left out.
 func Recipients(txs []Transaction) []string {
 	var addresses []string
 	seen := make(map[string]bool)
@@ -92,7 +91,7 @@ func Recipients(txs []Transaction) []string {
 	return addresses
 }
 
-// plainAddress tells the generator's good addresses from its bad ones.
+// plainAddress reports whether an address is one of the generator's good ones.
 func plainAddress(a string) bool {
 	local, domain, ok := strings.Cut(a, "@")
 	return ok && local != "" && strings.HasSuffix(domain, ".example") && !strings.ContainsAny(a, " \t\n,;<>\"()") &&
@@ -199,11 +198,11 @@ func (g *generator) currency() string {
 	}
 }
 
-// recipient picks who gets the i-th transaction: someone new as often as it
-// takes for everyone to have had one in the end.
+// recipient picks the recipient of the i-th transaction: a new one as often as
+// needed for all of them to have had one in the end.
 func (g *generator) recipient(i int) Person {
-	fresh := g.Recipients - len(g.people)
-	g.first = fresh > 0 && (len(g.people) == 0 || g.rng.IntN(g.N-i) < fresh)
+	left := g.Recipients - len(g.people)
+	g.first = left > 0 && (len(g.people) == 0 || g.rng.IntN(g.N-i) < left)
 	if g.first {
 		g.people = append(g.people, recipientAt(g.Seed, len(g.people)))
 		return g.people[len(g.people)-1]
@@ -212,7 +211,7 @@ func (g *generator) recipient(i int) Person {
 }
 
 // recipientAt returns the i-th recipient of a seed. All have different
-// addresses, under a name that the domain name system reserves (RFC 2606).
+// addresses, in a top-level domain that is reserved for examples (RFC 2606).
 func recipientAt(seed uint64, i int) Person {
 	f := gofakeit.NewFaker(rand.NewPCG(seed, 1<<32+uint64(i)), false)
 	company := gofakeit.NewFaker(rand.NewPCG(seed, 2<<32+uint64(i/7)), false)

@@ -40,8 +40,8 @@ func TestGenerateIsDeterministic(t *testing.T) {
 	}
 }
 
-// TestRecipients: exactly as many distinct addresses as asked for, ugly or
-// not, and none that is not announced.
+// TestRecipients: there are exactly as many distinct addresses as requested,
+// ugly or not, and all of them are in Addresses.
 func TestRecipients(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := thnksapitest.Data{
@@ -109,7 +109,7 @@ func times(x thnksapitest.Times) []time.Time {
 	return []time.Time{x.Scheduled, x.Sent, x.Delivered, x.Undelivered, x.Opened, x.Redeemed, x.Donated, x.Expired, x.Refunded}
 }
 
-// TestUgly: each kind of awkwardness is there.
+// TestUgly: each kind of awkward transaction is generated.
 func TestUgly(t *testing.T) {
 	txs := thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 2000, Recipients: 300, End: end, Ugly: true, Late: time.Hour})
 	has := func(what string, is func(thnksapitest.Transaction) bool) {

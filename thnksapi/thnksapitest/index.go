@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A row is a stored transaction. seq tells rows without an id apart.
+// A row is a stored transaction. seq distinguishes rows without an id.
 type row struct {
 	Transaction
 	seq int
@@ -25,19 +25,20 @@ func (k key) compare(other key) int {
 	return cmp.Or(k.stamp.Compare(other.stamp), cmp.Compare(k.id, other.id), cmp.Compare(k.seq, other.seq))
 }
 
-// maxBlock bounds a block of the index: insertion moves at most so many
-// pointers.
+// maxBlock bounds a block of the index, and with it the pointers that an
+// insertion moves.
 const maxBlock = 1024
 
-// An index keeps rows in the order of their keys, in sorted blocks, so that
-// a million rows can be added, moved and read from anywhere quickly.
+// An index keeps rows in the order of their keys, in sorted blocks: a million
+// rows can be added, moved and read from any place quickly.
 type index struct {
 	keyOf  func(*row) key
 	blocks [][]*row // none is empty
 	len    int
 }
 
-// seek returns where the first row with a key not below k stands, or would.
+// seek returns the position of the first row with a key not below k, or the
+// position where it would be inserted.
 func (x *index) seek(k key) (block, i int) {
 	block = sort.Search(len(x.blocks), func(b int) bool {
 		rows := x.blocks[b]
@@ -66,8 +67,8 @@ func (x *index) insert(r *row) {
 		x.blocks[b] = rows
 		return
 	}
-	// At the end most rows are appended in order: split there so that blocks
-	// stay full.
+	// Most rows are appended in order: splitting the last block at its end
+	// keeps blocks full.
 	cut := len(rows) / 2
 	if b == len(x.blocks)-1 {
 		cut = len(rows) - 1

@@ -14,10 +14,9 @@ type step struct {
 
 const day = 24 * time.Hour
 
-// live lets a transaction that was just created live until end, by the rules
-// of Thnks' help centre: delivered at once; unopened for 30 days it expires
-// and is paid back in the next monthly run; opened, it can be redeemed for a
-// year.
+// live plays the life of a new transaction until end, by the rules of Thnks'
+// help centre: it is delivered at once; unopened for 30 days it expires and is
+// refunded in the next monthly run; opened, it can be redeemed for a year.
 func live(t *Transaction, rng *rand.Rand, end time.Time) {
 	t.UpdatedAt = t.CreatedAt
 	at := t.CreatedAt
@@ -26,7 +25,7 @@ func live(t *Transaction, rng *rand.Rand, end time.Time) {
 		t.Times.Scheduled = at.Add(between(rng, time.Hour, 45*day))
 		at = t.Times.Scheduled
 	} else {
-		t.Status = sent // which is the first step of its fate
+		t.Status = sent // the first step of its fate
 	}
 	for _, next := range fate(rng, at) {
 		if next.at.After(end) {
@@ -36,7 +35,7 @@ func live(t *Transaction, rng *rand.Rand, end time.Time) {
 	}
 }
 
-// fate draws what happens to a gift that is sent at a time.
+// fate draws the steps of a gift that is sent at a time.
 func fate(rng *rand.Rand, at time.Time) []step {
 	life := []step{{sent, at}}
 	then := func(status string, after time.Duration) {
@@ -70,10 +69,10 @@ func between(rng *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(rng.Int64N(int64(most-least)))
 }
 
-// Tick lets a moment pass: up to three new gifts, and up to five of the
-// latest thousand transactions go one step on. It returns the ids of both.
-// Subscribers also hear of parcels and thank-you notes of gifts redeemed
-// before.
+// Tick plays a moment: it adds up to three gifts and moves up to five of the
+// latest thousand transactions one step on. It returns the ids of both.
+// Subscribers also receive events about parcels and thank-you notes of gifts
+// redeemed before.
 func (s *Server) Tick(rng *rand.Rand) (added, changed []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,12 +104,12 @@ func (s *Server) Tick(rng *rand.Rand) (added, changed []string) {
 		added = append(added, t.ID)
 	}
 	for _, d := range s.senders {
-		d.turn(at)
+		d.stepWalks(at)
 	}
 	return added, changed
 }
 
-// next draws a status that may follow another, "" when none does.
+// next draws a status that may follow another, "" if none does.
 func next(status string, rng *rand.Rand) string {
 	switch status {
 	case scheduled:

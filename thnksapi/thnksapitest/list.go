@@ -36,8 +36,8 @@ func (s *Server) list(w http.ResponseWriter, req *http.Request) {
 	write(w, http.StatusOK, body)
 }
 
-// page returns the body of a page. It is encoded before anyone can change the
-// rows, and sent afterwards, so that a slow reader holds nobody up.
+// page returns the body of a page. The body is encoded under the lock and sent
+// afterwards, so a slow reader does not block others.
 func (s *Server) page(req *http.Request, sel selection, size int) ([]byte, error) {
 	query := req.URL.Query()
 	s.mu.Lock()
@@ -64,7 +64,7 @@ func (s *Server) page(req *http.Request, sel selection, size int) ([]byte, error
 	}
 }
 
-// A selection is what a request may see, from a place on.
+// A selection is the part of the listing that a request may see.
 type selection struct {
 	sender string
 	now    time.Time
@@ -91,7 +91,7 @@ func (s *Server) keyset(sel selection, size int) ([]*row, bool) {
 }
 
 func (s *Server) nextCursor(req *http.Request, last key) string {
-	last.seq++ // just behind the page's last row
+	last.seq++ // just after the page's last row
 	c := formatCursor(last)
 	if !s.opts.Shape.Links {
 		return c
@@ -236,8 +236,8 @@ func parseCursor(c string) (key, error) {
 	return key{stamp, parts[2], seq}, nil
 }
 
-// changeBody decodes a listing, lets change at it and encodes it again. What
-// is no listing stays as it is.
+// changeBody decodes a listing, changes it and encodes it again. A body that
+// is no listing is returned unchanged.
 func changeBody(body []byte, change func(map[string]json.RawMessage)) []byte {
 	var page map[string]json.RawMessage
 	if json.Unmarshal(body, &page) != nil || page["transactions"] == nil {

@@ -71,7 +71,7 @@ func (s *Server) accept(item item, from Person, body giftRequest) any {
 	return map[string]any{"gift_request_id": json.Number(request), "transactions": created}
 }
 
-// problem says what is wrong with a request, "" when nothing is.
+// problem returns what is wrong with a request, "" if nothing is.
 func (r giftRequest) problem() string {
 	if len(r.Recipients) == 0 {
 		return "recipients must not be empty"
@@ -90,7 +90,7 @@ func (r giftRequest) problem() string {
 	return ""
 }
 
-// requestBase keeps the numbers of gift requests apart from those of
+// requestBase separates the numbers of gift requests from those of
 // transactions.
 const requestBase = 700_000
 
@@ -119,7 +119,7 @@ func (i item) transaction(id string) Transaction {
 	}
 }
 
-// monthly is the day on which Thnks pays unopened gifts back.
+// monthly is the day of the month on which Thnks refunds unopened gifts.
 const monthly = 10
 
 // nextRefund returns the next refund run after a time.

@@ -31,8 +31,8 @@ const (
 	NoFilter                    // none; in the order of creation
 )
 
-// A Shape is how the API differs from the assumed one. The zero Shape does
-// not.
+// A Shape says how the API differs from the assumed one. The zero Shape does
+// not differ.
 type Shape struct {
 	Paging       Paging
 	Filter       Filter
@@ -42,13 +42,13 @@ type Shape struct {
 	Prefix       string // before every path, such as /gifting/v3
 	Links        bool   // next_cursor is a relative link to the next page
 	Bare         bool   // a listing is a bare array; with page or offset paging
-	Wrapped      bool   // a single transaction stands in {"data": …}
+	Wrapped      bool   // a single transaction is in {"data": …}
 	Flat         bool   // transactions are flat, their names camelCase, their states STATE_…, their times epoch milliseconds
 	Nested       bool   // an element is a gift request with those of its recipients that are neighbours; with cursor paging
 	MinorUnits   bool   // amounts are integers: cents, yen, fils
 }
 
-// Options set a [Server] up.
+// Options configure a [Server].
 type Options struct {
 	// Keys are the API keys it accepts, each with the e-mail address of the
 	// sender whose transactions it sees; "" sees all. Nil accepts any key.
@@ -106,8 +106,8 @@ func (s *Server) keyOf(r *row) key {
 	return key{stamp, r.ID, r.seq}
 }
 
-// Add stores transactions as they are, stamps included. One whose id is
-// already there replaces it; those without an id are all kept.
+// Add stores transactions unchanged, stamps included. A transaction replaces
+// an earlier one with its id; those without an id are all kept.
 func (s *Server) Add(txs ...Transaction) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,9 +133,8 @@ func (s *Server) add(t Transaction) {
 }
 
 // Update changes a transaction and stamps it as updated now, unless change
-// moves UpdatedAt itself. It reports whether there is such a transaction. The
-// id cannot be changed. A change that leaves the stamp as it is can be made
-// with [Server.Add].
+// sets UpdatedAt itself. It reports whether there is such a transaction. The
+// id cannot be changed. Use [Server.Add] for a change that keeps the stamp.
 func (s *Server) Update(id string, change func(*Transaction)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,13 +159,13 @@ func (s *Server) update(r *row, change func(*Transaction)) {
 	}
 }
 
-// Reach moves a transaction to a status now and reports whether there is such
-// a transaction.
+// Reach gives a transaction a status now and reports whether there is such a
+// transaction.
 func (s *Server) Reach(id, status string) bool {
 	return s.Update(id, func(t *Transaction) { t.reach(status, now()) })
 }
 
-// now is the time as the API shows it, to the microsecond.
+// now returns the time as the API shows it, to the microsecond.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // Delete removes a transaction and reports whether it was there.
@@ -181,7 +180,7 @@ func (s *Server) Delete(id string) bool {
 	return ok
 }
 
-// Transactions returns a copy of everything there is, visible or not, in the
+// Transactions returns a copy of all transactions, visible or not, in the
 // listing's order.
 func (s *Server) Transactions() []Transaction {
 	s.mu.Lock()
@@ -225,7 +224,7 @@ func (s *Server) Len() int {
 	return s.rows.len
 }
 
-// Requests returns how many requests have come in, refused ones included.
+// Requests returns how many requests were received, refused ones included.
 func (s *Server) Requests() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -250,7 +249,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// answer is the API without faults and limits.
+// answer serves the API without faults and limits.
 func (s *Server) answer(w http.ResponseWriter, req *http.Request) {
 	if _, ok := s.sender(req); !ok {
 		refuse(w, http.StatusUnauthorized, "unauthorized", "unknown API key")
@@ -259,8 +258,8 @@ func (s *Server) answer(w http.ResponseWriter, req *http.Request) {
 	s.mux.ServeHTTP(w, req)
 }
 
-// arrive counts a request, and says which fault it meets and whether it comes
-// too soon.
+// arrive counts a request, and returns the fault that applies to it and whether
+// it exceeds the rate limit.
 func (s *Server) arrive(req *http.Request) (*Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -275,7 +274,7 @@ func (s *Server) arrive(req *http.Request) (*Fault, bool) {
 	return nil, s.opts.RateLimit > 0 && s.inWindow > s.opts.RateLimit
 }
 
-// pause waits, and reports whether the request is still wanted then.
+// pause waits, and reports whether the request is still open then.
 func pause(req *http.Request, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -323,5 +322,5 @@ func encode(v any) []byte {
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // whoever asked may be gone
+	_, _ = w.Write(body) // the client may be gone
 }

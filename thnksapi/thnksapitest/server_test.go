@@ -306,7 +306,7 @@ func TestFaultCounts(t *testing.T) {
 		status, _, _ := call(s, "POST", "/api/v1/gift_requests", "k", body)
 		statuses = append(statuses, status)
 	}
-	// The second rule has seen the first request and those of the first rule not.
+	// The second rule counts the first request, but not those of the first rule.
 	if want := []int{200, 0, 0, 0, 200}; !slices.Equal(statuses, want) {
 		t.Errorf("%v, want %v", statuses, want)
 	}

@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// A Scheme is how an event proves where it comes from. The vendor's own is
-// not published; these are the usual ones.
+// A Scheme says how an event proves its origin. The vendor's own is not
+// published; these are the usual ones.
 type Scheme interface {
-	// Sign returns the headers that prove it, for the message of that id
-	// posted at that time.
+	// Sign returns the headers that prove it, for a message with this id that
+	// is posted at this time.
 	Sign(id string, body []byte, at time.Time) http.Header
 }
 
 // Standard signs as the Standard Webhooks specification says
 // (github.com/standard-webhooks/standard-webhooks).
 type Standard struct {
-	Secrets [][]byte // all of them sign, as in the days when one is replaced
+	Secrets [][]byte // all of them sign, as while one is being replaced
 }
 
 // Sign implements [Scheme].

@@ -2,8 +2,8 @@ package thnksapitest
 
 import "time"
 
-// A Transaction is one gift to one recipient, as the emulated Thnks knows it.
-// Empty fields are null or absent on the wire.
+// A Transaction is one gift to one recipient in the emulated Thnks. Empty
+// fields are null or absent on the wire.
 type Transaction struct {
 	ID        string
 	RequestID string // of the gift request that caused it; one can have many recipients
@@ -22,7 +22,7 @@ type Transaction struct {
 	UpdatedAt     time.Time
 
 	// VisibleAfter is when the API begins to show the transaction, with its
-	// stamps as they are. Zero is at once.
+	// stamps unchanged. Zero is at once.
 	VisibleAfter time.Time
 }
 
@@ -46,7 +46,7 @@ func (p Person) Name() string {
 	return p.FirstName + " " + p.LastName
 }
 
-// Times is when each status was reached; zero for those that were not.
+// Times says when each status was reached; zero for those that were not.
 type Times struct {
 	Scheduled, Sent, Delivered, Opened, Redeemed, Refunded, Expired, Undelivered, Donated time.Time
 }
@@ -64,7 +64,7 @@ const (
 	donated     = "donated"
 )
 
-// reach moves a transaction to a status.
+// reach gives a transaction a status.
 func (t *Transaction) reach(status string, at time.Time) {
 	t.Status = status
 	t.UpdatedAt = at
@@ -73,7 +73,7 @@ func (t *Transaction) reach(status string, at time.Time) {
 	}
 }
 
-// of returns where the time of a status stands, nil for an unknown one.
+// of returns the field for the time of a status, nil for an unknown one.
 func (t *Times) of(status string) *time.Time {
 	switch status {
 	case scheduled:

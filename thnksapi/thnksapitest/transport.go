@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// Transport returns a RoundTripper that hands requests to a handler in the
-// caller's own goroutine, with no socket between them.
+// Transport returns a RoundTripper that passes requests to a handler in the
+// caller's own goroutine, without a socket.
 func Transport(h http.Handler) http.RoundTripper { return transport{h} }
 
 type transport struct{ handler http.Handler }
@@ -73,7 +73,7 @@ func (w *recorder) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
-// response is what was recorded; end is how its body ends.
+// response returns the recorded response; end is the error that ends its body.
 func (w *recorder) response(req *http.Request, end error) *http.Response {
 	w.WriteHeader(http.StatusOK)
 	return &http.Response{

@@ -8,12 +8,12 @@ import (
 // A wart makes a transaction awkward.
 type wart func(*generator, *Transaction)
 
-// longEvery is how many rounds of warts pass between two long messages, so
-// that a million transactions stay within memory.
+// longEvery is how many rounds of warts lie between two long messages, so that
+// a million transactions fit into memory.
 const longEvery = 200
 
-// uglify gives every fourth transaction the next wart in turn, and a good
-// part of all of them the same stamp.
+// uglify gives every fourth transaction the next wart in turn, and many of
+// them the same stamp.
 func (g *generator) uglify(t *Transaction, i int) {
 	if n := g.N / 3; i >= n && i < n+min(g.N/4, 700) && !t.UpdatedAt.After(g.massed) {
 		t.UpdatedAt = g.massed
@@ -30,8 +30,8 @@ func (g *generator) uglify(t *Transaction, i int) {
 	g.warts[turn](g, t)
 }
 
-// warts returns what is awkward, in turn. The first one's place is at times
-// taken by the long message.
+// warts returns the ways of being awkward, in turn. The long message sometimes
+// replaces the first one.
 func warts() []wart {
 	all := []wart{
 		message("Gern geschehen – danke für alles! 🎁✨"),
@@ -51,7 +51,7 @@ func warts() []wart {
 		badEmail("not-an-address"),
 		badEmail("two@signs@somewhere.example"),
 		badEmail("jane doe@spaced.example"),
-		badEmail("@nobody.example"),
+		badEmail("@nolocalpart.example"),
 		badEmail("dots..twice@somewhere.example"),
 		badEmail("(comment)list@a.example,b@b.example"),
 		money("1250", "JPY"), money("30000", "KRW"),
@@ -107,8 +107,8 @@ func badEmail(address string) wart {
 	return func(g *generator, t *Transaction) { g.readdress(t, address) }
 }
 
-// readdress changes a recipient's address, unless the transaction is the one
-// by which the recipient counts.
+// readdress changes a recipient's address, unless the transaction is the first
+// of its recipient, which must be addressed.
 func (g *generator) readdress(t *Transaction, address string) bool {
 	if g.first {
 		return false
@@ -131,7 +131,7 @@ func status(word string) wart {
 	return func(_ *generator, t *Transaction) { t.Status = word }
 }
 
-// reached puts a transaction into a status, whatever became of it before.
+// reached gives a transaction a status and removes its earlier times.
 func reached(s string) wart {
 	return func(_ *generator, t *Transaction) {
 		at := t.UpdatedAt

@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// A walk is what is still to be told of a gift that was redeemed: how its
-// parcel travels, and the recipient's thanks.
+// A walk holds the events that are still to be sent about a redeemed gift: the
+// progress of its parcel, and the recipient's thanks.
 type walk struct {
 	left []Event
 }
 
-// saw tells of a transaction that has come to a status.
-func (d *Sender) saw(t Transaction) {
+// notify sends the events of a transaction that has reached a status.
+func (d *Sender) notify(t Transaction) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, e := range Events(t, d.hook.Generation) {
 		d.send(e)
 	}
 	if t.Status == redeemed {
-		d.setOut(t)
+		d.startWalk(t)
 	}
 }
 
-// setOut begins the walk of a redeemed gift. Every second recipient of a
+// startWalk begins the walk of a redeemed gift. Every second recipient of a
 // parcel writes back, and every fourth of another gift.
-func (d *Sender) setOut(t Transaction) {
+func (d *Sender) startWalk(t Transaction) {
 	w := &walk{}
 	thanks := 4
 	if t.Gift.shipped() {
@@ -46,8 +46,8 @@ func (d *Sender) setOut(t Transaction) {
 	}
 }
 
-// turn lets every second walk go one step on.
-func (d *Sender) turn(at time.Time) {
+// stepWalks moves every second walk one step on.
+func (d *Sender) stepWalks(at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.walks = slices.DeleteFunc(d.walks, func(w *walk) bool {

@@ -9,26 +9,27 @@ import (
 	"time"
 )
 
-// A Webhook is an endpoint that Thnks posts events to, and how well it does.
-// The zero shares and delay post every event once, at once and in order.
+// A Webhook is an endpoint that Thnks posts events to, and how reliably it
+// does. With zero shares and delay every event is posted once, at once and in
+// order.
 type Webhook struct {
 	URL        string
 	Scheme     Scheme // required
 	CompanyID  string // of every event; "" leaves it out
 	Generation Generation
 
-	// Seed decides what becomes of each event. The same events in the same
-	// order have the same fate.
+	// Seed decides the fate of each event. The same events in the same order
+	// have the same fate.
 	Seed uint64
 	// Drops is the share of events that are never posted, Duplicates of those
 	// that are posted once more under the same id, and Reorder of those that
 	// are held back while later ones pass; each 0 to 1. A repeat and an event
 	// held back come up to MaxDelay later, or up to a minute if that is more.
 	Drops, Duplicates, Reorder float64
-	// MaxDelay is how long an event may wait. Those behind it wait with it.
+	// MaxDelay is how long an event may wait. Later ones wait with it.
 	MaxDelay time.Duration
 	// Retry is how long to wait after each try that was not answered 2xx
-	// within 10 s. When it is used up the event has failed. Nil is the
+	// within 10 s. After the last one the event has failed. Nil is the
 	// schedule of Svix, eight tries in 27 hours; empty is one try.
 	Retry []time.Duration
 	// Client posts. Redirects are not followed. Default is one with
@@ -42,17 +43,18 @@ const (
 	maxAnswerRead = 64 << 10
 )
 
-// svixRetry is what a widely used sender of webhooks does (docs.svix.com/retries).
+// svixRetry returns the schedule of a widely used sender of webhooks
+// (docs.svix.com/retries).
 func svixRetry() []time.Duration {
 	return []time.Duration{
 		5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour,
 	}
 }
 
-// Subscribe begins to post an event for each status that a transaction comes
-// to from now on, by [Server.Update], [Server.Reach], [Server.Tick] or a gift
+// Subscribe begins to post an event for each status that a transaction reaches
+// from now on, by [Server.Update], [Server.Reach], [Server.Tick] or a gift
 // request, but not by [Server.Add]. A transaction that the API does not show
-// yet is told of as well. One goroutine posts, one event at a time; it ends
+// yet has events as well. One goroutine posts, one event at a time; it ends
 // with the context. There can be several subscriptions.
 func (s *Server) Subscribe(ctx context.Context, w Webhook) *Sender {
 	d := newSender(w)
@@ -67,17 +69,17 @@ func (s *Server) Subscribe(ctx context.Context, w Webhook) *Sender {
 	return d
 }
 
-// unsubscribe forgets a sender that has ended.
+// unsubscribe removes a sender that has ended.
 func (s *Server) unsubscribe(d *Sender) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.senders = slices.DeleteFunc(s.senders, func(x *Sender) bool { return x == d })
 }
 
-// announce tells the subscribers of a transaction that has come to a status.
+// announce notifies the subscribers of a transaction that has reached a status.
 func (s *Server) announce(t Transaction) {
 	for _, d := range s.senders {
-		d.saw(t)
+		d.notify(t)
 	}
 }
 
@@ -103,7 +105,7 @@ func (d *Sender) run(ctx context.Context) {
 	}
 }
 
-// post makes one try and returns the status that it was answered.
+// post makes one try and returns the status of the answer.
 func (d *Sender) post(ctx context.Context, id string, body []byte) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()

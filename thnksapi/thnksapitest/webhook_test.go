@@ -57,7 +57,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// hook is a webhook that posts to the endpoint, without faults.
+// hook returns a webhook that posts to the endpoint, without faults.
 func (e *endpoint) hook() thnksapitest.Webhook {
 	return thnksapitest.Webhook{
 		URL: "https://sync.test/hook", Scheme: e.scheme, CompanyID: "co_1", Seed: 7,
@@ -83,14 +83,14 @@ func settle(t *testing.T, d *thnksapitest.Sender) {
 	}
 }
 
-// opening is the n-th of many events of different gifts.
+// opening returns the n-th of many events about different gifts.
 func opening(n int) thnksapitest.Event {
 	return thnksapitest.NewEvent(thnksapitest.StatusChanged, gift(n, time.Now()), time.Now())
 }
 
-// TestTold: every way of changing a status is told to every subscriber, in
-// order, and nothing else is.
-func TestTold(t *testing.T) {
+// TestSubscribers: every way of changing a status is posted to every
+// subscriber, in order, and nothing else is.
+func TestSubscribers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := thnksapitest.New(thnksapitest.Options{})
 		s.Add(gift(1, time.Now()))
@@ -109,7 +109,7 @@ func TestTold(t *testing.T) {
 		status, _, _ := call(s, http.MethodPost, "/api/v1/gift_requests", "k",
 			`{"gift_id": 5659, "recipients": [{"email": "a@b.example", "message": "m", "gift_redeem_type": "email"}]}`)
 		if status != http.StatusOK || s.Reach("T-000099", "opened") {
-			t.Fatal("the server does not do as it is told")
+			t.Fatal("the server refused a gift request, or changed an unknown transaction")
 		}
 		late := gift(4, time.Now())
 		late.VisibleAfter = time.Now().Add(time.Hour)
@@ -193,14 +193,14 @@ func TestEnds(t *testing.T) {
 		}
 		s.Reach("T-000001", "opened")
 		if n := len(d.Deliveries()); n != 2 {
-			t.Errorf("a sender that has ended still hears: %d deliveries", n)
+			t.Errorf("a sender that has ended still receives events: %d deliveries", n)
 		}
 	})
 }
 
-// TestTickTells: through many ticks the events say exactly what became of the
-// transactions; parcels go their way in order, and some recipients write.
-func TestTickTells(t *testing.T) {
+// TestTickPostsEvents: through many ticks the events match the transactions'
+// statuses, parcels progress in order, and some recipients write a note.
+func TestTickPostsEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := thnksapitest.New(thnksapitest.Options{})
 		e := newEndpoint(t)
@@ -216,7 +216,7 @@ func TestTickTells(t *testing.T) {
 			added, changed := s.Tick(rng)
 			for _, id := range slices.Concat(added, changed) {
 				x, _ := s.Transaction(id)
-				if word, told := words[x.Status]; told {
+				if word, ok := words[x.Status]; ok {
 					want[id+" "+word]++
 				}
 			}

@@ -108,7 +108,7 @@ func (s Shape) amountOf(t *Transaction) wireAmount {
 	return a
 }
 
-// minorUnits converts for the currencies that the generator uses.
+// minorUnits converts amounts of the currencies that the generator uses.
 func minorUnits(amount, currency string) string {
 	places := int32(2)
 	switch currency {
@@ -192,7 +192,7 @@ func (s Shape) recipient(t *Transaction) wireRecipient {
 	}
 }
 
-// add puts a transaction of the same request beside the others.
+// add adds a transaction of the same request to the others.
 func (r *wireRequest) add(s Shape, t *Transaction) bool {
 	if t.RequestID == "" || t.RequestID != r.RequestID {
 		return false
