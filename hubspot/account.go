@@ -16,7 +16,7 @@ type Account struct {
 	Type     string // STANDARD, DEVELOPER_TEST, SANDBOX, APP_DEVELOPER
 }
 
-// Account reads the portal's account details. Any token may.
+// Account reads the portal's account details. It needs no particular scope.
 //
 // D/api-reference/latest/account/account-information/guide
 func (c *Client) Account(ctx context.Context) (*Account, error) {
@@ -37,10 +37,10 @@ func (c *Client) Account(ctx context.Context) (*Account, error) {
 	return &Account{ID: string(w.PortalID), TimeZone: w.TimeZone, Currency: w.Currency, UIDomain: w.UIDomain, Type: w.Type}, nil
 }
 
-// Scopes lists the scopes that a static token (a service key's, a static-auth
-// app's) was granted. HubSpot does not document the call and may not know
-// every kind of token; an [*Error] of kind [Refused], [NotFound], [Forbidden],
-// [Unauthorised] or [Unexpected] says no more than that.
+// Scopes lists the scopes of a static token (a service key's or a static-auth
+// app's). HubSpot does not document the call and may not support every kind of
+// token: an [*Error] of kind [Refused], [NotFound], [Forbidden], [Unauthorised]
+// or [Unexpected] means only that the scopes are unknown.
 //
 // Seen in use: POST /oauth/v2/private-apps/get/access-token-info.
 func (c *Client) Scopes(ctx context.Context) ([]string, error) {
@@ -64,7 +64,7 @@ func (c *Client) Scopes(ctx context.Context) ([]string, error) {
 	return w.Scopes, nil
 }
 
-// A Pipeline is a sequence of stages that records of an object type go through.
+// A Pipeline is a sequence of stages for the records of an object type.
 type Pipeline struct {
 	ID     string  `json:"id"`
 	Label  string  `json:"label"`
@@ -75,12 +75,12 @@ type Pipeline struct {
 type Stage struct {
 	ID     string
 	Label  string
-	Closed bool // records in it are won, lost or done
+	Closed bool // its records are won, lost or done
 }
 
-// UnmarshalJSON reads the stage as HubSpot prints it. Whether it is closed
-// stands in its metadata, as text. Where older portals do not say, a deal's
-// probability of 0 or 1 does.
+// UnmarshalJSON reads the stage as HubSpot prints it. Its metadata says as text
+// whether it is closed. In older portals that is missing; then a probability of
+// 0 or 1 means closed.
 func (s *Stage) UnmarshalJSON(b []byte) error {
 	var w struct {
 		ID       string `json:"id"`

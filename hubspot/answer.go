@@ -15,7 +15,7 @@ import (
 const (
 	maxBody    = 8 << 20 // of an answer, decompressed
 	maxDepth   = 64      // of nested lists and objects in an answer
-	maxMessage = 1 << 10 // of what is kept of an error's message
+	maxMessage = 1 << 10 // of an error's message
 )
 
 const (
@@ -23,14 +23,14 @@ const (
 	statusMigrating = 477               // HubSpot's own
 )
 
-// The policies of a rate limit that make a difference to us.
+// The policies of a rate limit that we treat differently.
 const (
 	policyDaily       = "DAILY"
 	policySecondly    = "SECONDLY"
 	policyTenSecondly = "TEN_SECONDLY_ROLLING"
 )
 
-// kindOf returns what a status that is no success means.
+// kindOf returns the kind of a status other than a success.
 func kindOf(status int, policy string) Kind {
 	switch {
 	case status == http.StatusTooManyRequests && policy == policyDaily:
@@ -61,12 +61,12 @@ type errorBody struct {
 	ErrorType     text `json:"errorType"`
 }
 
-// answerError returns the error of an answer that is no success. Bodies that
-// are not JSON, such as a gateway's HTML page, are not looked at.
+// answerError returns the error of an answer other than a success. Bodies that
+// are not JSON, such as a gateway's HTML page, are ignored.
 func answerError(call *Call, h http.Header, body []byte) *Error {
 	var b errorBody
 	if isJSON(h, body) {
-		// Fields of an odd type are left empty: the status decides.
+		// Fields of an unexpected type stay empty: the status decides.
 		_ = json.Unmarshal(body, &b)
 	}
 	e := b.err(call)
@@ -84,8 +84,8 @@ func answerError(call *Call, h http.Header, body []byte) *Error {
 	return e
 }
 
-// policy returns the policy of a 429: the first field that speaks of one
-// decides, and where none does it is the general limit.
+// policy returns the policy of a 429: that of the first field that names one,
+// else the general limit.
 func (b *errorBody) policy() string {
 	for _, field := range []text{b.PolicyName, b.ErrorType, b.Category, b.Message} {
 		s := strings.ToUpper(string(field))
@@ -104,7 +104,7 @@ func (b *errorBody) policy() string {
 	return policyTenSecondly
 }
 
-// isJSON says whether the body is to be read as JSON.
+// isJSON reports whether the body may be read as JSON.
 func isJSON(h http.Header, body []byte) bool {
 	if media, _, _ := mime.ParseMediaType(h.Get("Content-Type")); media != "" && !strings.HasSuffix(media, "json") {
 		return false
@@ -120,7 +120,7 @@ func decode(body []byte, out any) error {
 	return json.Unmarshal(body, out)
 }
 
-// tooDeep says whether the JSON text nests lists and objects beyond maxDepth.
+// tooDeep reports whether the JSON text nests lists and objects beyond maxDepth.
 func tooDeep(body []byte) bool {
 	depth, quoted := 0, false
 	for i := 0; i < len(body); i++ {
@@ -144,7 +144,7 @@ func tooDeep(body []byte) bool {
 // errTooLarge is the error of a body beyond maxBody.
 var errTooLarge = errors.New("the answer is larger than 8 MiB")
 
-// readBody reads a body to its end, as far as its size is bearable.
+// readBody reads a body of at most maxBody bytes.
 func readBody(r io.Reader) ([]byte, error) {
 	var b bytes.Buffer
 	if _, err := b.ReadFrom(io.LimitReader(r, maxBody+1)); err != nil {

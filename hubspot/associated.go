@@ -35,7 +35,7 @@ func (c *Client) Associated(ctx context.Context, fromType, toType string, ids []
 	}
 	err := r.run(ctx)
 	all := make([]RelatedOutcome, len(ids))
-	for i, o := range r.out.spread(of, err) {
+	for i, o := range r.out.perInput(of, err) {
 		if all[i].Err = o.Err; o.Err == nil {
 			all[i].Found = r.related(of[i])
 		}
@@ -49,7 +49,7 @@ type relations struct {
 	path  string
 	ids   []string
 	after []string                       // where the next page of an input begins
-	seen  []map[string]bool              // cursors that an input has had
+	seen  []map[string]bool              // cursors that an input has used
 	found []map[string][]AssociationType // by the other record's id
 	out   outcomes
 }
@@ -78,7 +78,7 @@ type wireRelations struct {
 
 // send reads a page of each input.
 func (r *relations) send(ctx context.Context, in []int) (*refusal, error) {
-	if in = r.out.nameless(r.ids, in); len(in) == 0 {
+	if in = r.out.refuseUnnamed(r.ids, in); len(in) == 0 {
 		return nil, nil
 	}
 	a, call, err := r.request(ctx, in)
@@ -89,18 +89,18 @@ func (r *relations) send(ctx context.Context, in []int) (*refusal, error) {
 		return nil, unexpected(call)
 	}
 	by := named(in, func(i int) string { return r.ids[i] })
-	open := make(map[int]bool) // inputs that have a further page
-	spoken := make(map[int]bool)
+	open := make(map[int]bool) // inputs that have another page
+	mentioned := make(map[int]bool)
 	for k := range a.Results {
 		if i, ok := by.byID[string(a.Results[k].From.ID)]; ok {
-			spoken[i] = true
+			mentioned[i] = true
 			if open[i], err = r.add(i, &a.Results[k], call); err != nil {
 				return nil, err
 			}
 		}
 	}
 	stray := by.match(a.Errors, call, func(i int, e *Error) {
-		spoken[i] = true
+		mentioned[i] = true
 		if !none(e) {
 			r.out[i] = Outcome{Err: e, Call: call}
 		}
@@ -108,7 +108,7 @@ func (r *relations) send(ctx context.Context, in []int) (*refusal, error) {
 	var rest []int // inputs that the stray error may be about
 	for _, i := range in {
 		switch {
-		case !spoken[i] && stray != nil && !none(stray):
+		case !mentioned[i] && stray != nil && !none(stray):
 			rest = append(rest, i)
 		case !open[i] && r.out[i].Err == nil:
 			r.out[i].Call = call
@@ -123,7 +123,7 @@ func (r *relations) send(ctx context.Context, in []int) (*refusal, error) {
 // noAssociations is the subcategory of errors about records that have none.
 const noAssociations = "crm.associations.NO_ASSOCIATIONS_FOUND"
 
-// none says whether the error means that a record has no associations.
+// none reports whether the error means that a record has no associations.
 func none(e *Error) bool { return e.SubCategory == noAssociations || e.Kind == NotFound }
 
 // request makes one batch read.
@@ -143,8 +143,8 @@ func (r *relations) request(ctx context.Context, in []int) (*answer[wireRelation
 	return &a, call, err
 }
 
-// add takes in a page and says whether there is a further one. A cursor that
-// comes again would be followed for ever.
+// add stores a page and reports whether there is another one. A cursor that
+// repeats is an error, because following it would never end.
 func (r *relations) add(i int, page *wireRelations, call *Call) (more bool, err error) {
 	if r.found[i] == nil {
 		r.found[i] = make(map[string][]AssociationType, len(page.To))

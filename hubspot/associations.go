@@ -12,7 +12,7 @@ func associationPath(fromType, toType string, rest ...string) string {
 	return path("/crm/associations/{version}", append([]string{fromType, toType}, rest...)...)
 }
 
-// A LabelledType is an association type with the label that people see, ""
+// A LabelledType is an association type with the label that HubSpot shows, ""
 // for the unlabelled one. Labels are display text and change; match on the
 // type.
 type LabelledType struct {
@@ -50,8 +50,8 @@ func (w wireType) associationType() AssociationType {
 }
 
 // Associate makes associations. Pairs that name the same records are sent as
-// one, with all their types. An association that exists already is made again
-// without harm. On success an outcome has neither Object nor Err.
+// one, with all their types. Making an association that exists already is
+// harmless. On success an outcome has neither Object nor Err.
 //
 // The error is not nil when the call ended early; then every outcome that was
 // not decided holds it.
@@ -82,7 +82,7 @@ func (c *Client) Associate(ctx context.Context, fromType, toType string, in []Pa
 		}
 	}
 	err := batch{size: AssociationWriteSize, send: a.send, refuse: a.out.refuse}.run(ctx, indexes(keys))
-	return a.out.spread(of, err), err
+	return a.out.perInput(of, err), err
 }
 
 // pairKey names an association of two records in a request.
@@ -121,10 +121,10 @@ func (w wirePair) key() string {
 	return pairKey(string(cmp.Or(w.FromObjectID, w.From.ID)), string(cmp.Or(w.ToObjectID, w.To.ID)))
 }
 
-// send makes a batch of associations. Pairs that the answer passes over are
+// send makes a batch of associations. Pairs that the answer does not mention are
 // sent again.
 func (a *association) send(ctx context.Context, in []int) (*refusal, error) {
-	in = a.out.nameless(a.keys, in)
+	in = a.out.refuseUnnamed(a.keys, in)
 	var call *Call
 	for range maxRounds {
 		if len(in) == 0 {
@@ -166,8 +166,8 @@ func (a *association) request(ctx context.Context, in []int, out *answer[wirePai
 	})
 }
 
-// decide takes in what an answer says of the pairs, and returns an error in it
-// that is about none of them by name.
+// decide stores what an answer says about the pairs. It returns an error of the
+// answer that names none of them.
 func (a *association) decide(in []int, got *answer[wirePair], call *Call) (stray *Error) {
 	by := named(in, func(i int) string { return a.keys[i] })
 	for _, w := range got.Results {

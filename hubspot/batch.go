@@ -20,42 +20,41 @@ const (
 	AssociationWriteSize = 2000 // [Client.Associate]
 )
 
-// inFlight is how many requests of one call are under way at a time. HubSpot
-// answers within about 150 ms and allows some 10 requests a second, so that
-// few suffice to use up the rate.
+// inFlight is how many requests of one call run at a time. HubSpot answers within
+// about 150 ms and allows about 10 requests a second, so a few are enough to use
+// the whole rate.
 const inFlight = 6
 
-// A batch knows how to decide some inputs, named by their index, with one
-// request. The operations differ in send and refuse only; cutting, running
-// side by side and isolating culprits is the same for all.
+// A batch decides inputs, named by their index, with one request for many. The
+// operations differ only in send and refuse. Cutting into requests, running them
+// concurrently and isolating culprits is the same for all.
 type batch struct {
 	size int // inputs per request
 
 	// send makes one request for the inputs and decides those that the answer
-	// speaks of. It returns a refusal when HubSpot said no without saying to
-	// which of them, and an error when the call as a whole must end.
+	// mentions. It returns a refusal if HubSpot refused without naming an
+	// input, and an error if the whole call must end.
 	send func(ctx context.Context, in []int) (*refusal, error)
 
-	// refuse decides the one input that a refusal turned out to be about.
+	// refuse decides the one input that caused a refusal.
 	refuse func(i int, no *refusal)
 }
 
-// A refusal is HubSpot's no to the inputs of a request as a whole.
+// A refusal says that HubSpot refused the inputs of a request together.
 type refusal struct {
 	in   []int
 	err  *Error
 	call *Call
 }
 
-// run decides the inputs. After the first error no further request is
-// begun, but those under way are finished, so that no answer to a write is
-// thrown away. Inputs that were not reached stay undecided. A panic becomes the
-// caller's, who may be able to live on.
+// run decides the inputs. After the first error it starts no further request but
+// waits for those in flight, so that no answer to a write is lost. Inputs that
+// were not reached stay undecided. A panic is re-raised in the caller.
 func (b batch) run(ctx context.Context, in []int) error {
 	var (
-		g    errgroup.Group
-		stop atomic.Bool
-		fell atomic.Pointer[string]
+		g        errgroup.Group
+		stop     atomic.Bool
+		panicked atomic.Pointer[string]
 	)
 	g.SetLimit(inFlight)
 	for in := range slices.Chunk(in, b.size) {
@@ -64,7 +63,7 @@ func (b batch) run(ctx context.Context, in []int) error {
 				if v := recover(); v != nil {
 					stop.Store(true)
 					text := fmt.Sprintf("%v\n\n%s", v, debug.Stack())
-					fell.Store(&text)
+					panicked.Store(&text)
 				}
 			}()
 			if stop.Load() {
@@ -81,7 +80,7 @@ func (b batch) run(ctx context.Context, in []int) error {
 		})
 	}
 	err := g.Wait()
-	if text := fell.Load(); text != nil {
+	if text := panicked.Load(); text != nil {
 		panic(*text)
 	}
 	return err
@@ -113,11 +112,11 @@ func distinct(keys []string) (unique []string, of []int) {
 	return unique, of
 }
 
-// outcomes are the outcomes of the distinct inputs of one call. Every index
-// belongs to one request at a time, so that no lock is needed.
+// outcomes are the outcomes of the distinct inputs of one call. They need no
+// lock, because each index belongs to one request at a time.
 type outcomes []Outcome
 
-// undecided returns those of the inputs that no answer has spoken of.
+// undecided returns the inputs that no answer has mentioned.
 func (o outcomes) undecided(in []int) []int {
 	var open []int
 	for _, i := range in {
@@ -137,9 +136,9 @@ func (o outcomes) refuse(i int, no *refusal) {
 	o[i] = Outcome{Err: no.err, Call: no.call}
 }
 
-// nameless refuses the input that has no id or key, with which HubSpot would
-// refuse all others, and returns the rest.
-func (o outcomes) nameless(ids []string, in []int) (rest []int) {
+// refuseUnnamed refuses inputs without id or key, and returns the rest: HubSpot
+// would reject the whole batch because of them.
+func (o outcomes) refuseUnnamed(ids []string, in []int) (rest []int) {
 	for _, i := range in {
 		if ids[i] == "" {
 			o[i] = Outcome{Err: &Error{Kind: Refused, Message: "the record has no id or key to name it by"}}
@@ -150,9 +149,9 @@ func (o outcomes) nameless(ids []string, in []int) (rest []int) {
 	return rest
 }
 
-// spread gives every input of the caller the outcome of its distinct input,
-// and what was not decided the error that ended the call.
-func (o outcomes) spread(of []int, err error) []Outcome {
+// perInput returns one outcome for every input of the caller: that of its
+// distinct input, or the error that ended the call if there is none.
+func (o outcomes) perInput(of []int, err error) []Outcome {
 	all := make([]Outcome, len(of))
 	for i, u := range of {
 		all[i] = o[u]

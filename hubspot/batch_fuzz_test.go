@@ -19,9 +19,9 @@ const (
 	fuzzAddress = "ann@example.com" // personal data
 )
 
-// A stranger is a HubSpot that answers the first request, and all further
-// writes, in one way, and what is looked up in between in another.
-type stranger struct {
+// An anyServer answers the first request and all further writes in one way, and
+// the look-ups in between in another.
+type anyServer struct {
 	status int
 	header http.Header
 	body   string
@@ -31,7 +31,7 @@ type stranger struct {
 	answered []string // bodies of the successes
 }
 
-func (s *stranger) client(t *testing.T) *Client {
+func (s *anyServer) client(t *testing.T) *Client {
 	c, err := New(Config{
 		Token:     oauth2.StaticTokenSource(&oauth2.Token{AccessToken: fuzzToken}),
 		Transport: s,
@@ -42,7 +42,7 @@ func (s *stranger) client(t *testing.T) *Client {
 	return c
 }
 
-func (s *stranger) RoundTrip(req *http.Request) (*http.Response, error) {
+func (s *anyServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	res := &http.Response{StatusCode: s.status, Header: s.header, Request: req}
 	text := s.body
 	if s.asked && (req.Method != http.MethodPost || strings.HasSuffix(req.URL.Path, "/read")) {
@@ -72,7 +72,7 @@ type said struct {
 }
 
 // records returns the records that were answered.
-func (s *stranger) records() (all []*Object, traces []string) {
+func (s *anyServer) records() (all []*Object, traces []string) {
 	for _, body := range s.answered {
 		var one said
 		_ = json.Unmarshal([]byte(body), &one)
@@ -83,9 +83,9 @@ func (s *stranger) records() (all []*Object, traces []string) {
 	return all, traces
 }
 
-// told reports whether an answer told of a record by its id, and by its key
-// unless that is "". One whose key is not told may have the input's trace id.
-func (s *stranger) told(id, key, trace string) bool {
+// mentioned reports whether an answer mentioned a record by its id, and by its
+// key unless that is "". A record without key may have the input's trace id.
+func (s *anyServer) mentioned(id, key, trace string) bool {
 	all, traces := s.records()
 	for i, o := range all {
 		value := o.Properties[keyProperty]
@@ -96,9 +96,8 @@ func (s *stranger) told(id, key, trace string) bool {
 	return false
 }
 
-// associated reports whether an answer told of the association in so many
-// words, in either form.
-func (s *stranger) associated(from, to string) bool {
+// associated reports whether an answer mentioned the association, in either form.
+func (s *anyServer) associated(from, to string) bool {
 	for _, body := range s.answered {
 		var a struct {
 			Results []struct {
@@ -116,9 +115,8 @@ func (s *stranger) associated(from, to string) bool {
 	return false
 }
 
-// related reports whether an answer told that one record is associated with
-// another.
-func (s *stranger) related(from, to string) bool {
+// related reports whether an answer associated one record with another.
+func (s *anyServer) related(from, to string) bool {
 	for _, body := range s.answered {
 		var a answer[wireRelations]
 		_ = json.Unmarshal([]byte(body), &a)
@@ -144,12 +142,12 @@ const (
 	fuzzCalls
 )
 
-// FuzzBatch has a stranger answer the client's batch calls. Whatever it says,
-// every input has one outcome, no outcome tells of a record that no answer told
-// of, and nothing private is in a text.
+// FuzzBatch answers the client's batch calls at random. Whatever the answers say,
+// every input has one outcome, no outcome has a record that no answer mentioned,
+// and no text has personal data.
 func FuzzBatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, call uint8, status uint16, header, body, then string) {
-		s := &stranger{status: statusOf(status), header: headerOf(header), body: body, then: then}
+		s := &anyServer{status: statusOf(status), header: headerOf(header), body: body, then: then}
 		synctest.Test(t, func(t *testing.T) {
 			switch c := s.client(t); call % fuzzCalls {
 			case fuzzCreate:
@@ -160,7 +158,7 @@ func FuzzBatch(f *testing.F) {
 				in[1].Links = link("101")
 				in = append(in, in[0])
 				out, err := c.Create(t.Context(), "2-1", keyProperty, in)
-				s.check(t, out, err, len(in), func(i int, o *Object) bool { return s.told(o.ID, in[i].Properties[keyProperty], trace(i%3)) })
+				s.check(t, out, err, len(in), func(i int, o *Object) bool { return s.mentioned(o.ID, in[i].Properties[keyProperty], trace(i%3)) })
 			case fuzzUpdate:
 				in := []Patch{{ID: "101", Key: keyProperty, Value: "T-0"}, {ID: "102"}, {ID: "101", Key: keyProperty, Value: "T-0"}}
 				for i := range in {
@@ -169,19 +167,19 @@ func FuzzBatch(f *testing.F) {
 				out, err := c.Update(t.Context(), "2-1", in)
 				s.check(t, out, err, len(in), func(i int, o *Object) bool {
 					if o.ID == in[i].ID {
-						return s.told(o.ID, "", "")
+						return s.mentioned(o.ID, "", "")
 					}
-					return s.told(o.ID, in[i].Value, "") // merged
+					return s.mentioned(o.ID, in[i].Value, "") // merged
 				})
 			case fuzzRead:
 				ids := []string{"101", "102", "101"}
 				out, err := c.Read(t.Context(), "contacts", ids, []string{"email"})
-				s.check(t, out, err, len(ids), func(i int, o *Object) bool { return o.ID == ids[i] && s.told(o.ID, "", "") })
+				s.check(t, out, err, len(ids), func(i int, o *Object) bool { return o.ID == ids[i] && s.mentioned(o.ID, "", "") })
 			case fuzzReadByKey:
 				keys := []string{"T-0", "T-1", "T-0"}
 				out, err := c.ReadByKey(t.Context(), "2-1", keyProperty, keys, nil, true)
 				s.check(t, out, err, len(keys), func(i int, o *Object) bool {
-					return o.Properties[keyProperty] == keys[i] && s.told(o.ID, keys[i], "")
+					return o.Properties[keyProperty] == keys[i] && s.mentioned(o.ID, keys[i], "")
 				})
 			case fuzzAssociate:
 				types := []AssociationType{{Category: "USER_DEFINED", ID: 37}}
@@ -190,7 +188,7 @@ func FuzzBatch(f *testing.F) {
 				s.checkEnd(t, err)
 				for i, o := range out {
 					if o.Err == nil && (o.Object != nil || o.Call == nil || !s.associated(in[i].FromID, in[i].ToID)) {
-						t.Errorf("pair %d: %+v, which nobody told", i, o)
+						t.Errorf("pair %d: %+v, which no answer mentioned", i, o)
 					}
 					s.checkText(t, o.Err)
 				}
@@ -207,7 +205,7 @@ func FuzzBatch(f *testing.F) {
 					}
 					for _, r := range o.Found {
 						if !s.related(ids[i], r.ToID) {
-							t.Errorf("record %d: associated with %q, which nobody told", i, r.ToID)
+							t.Errorf("record %d: associated with %q, which no answer mentioned", i, r.ToID)
 						}
 					}
 					s.checkText(t, o.Err)
@@ -220,9 +218,9 @@ func FuzzBatch(f *testing.F) {
 	})
 }
 
-// check looks at the outcomes of n inputs; true reports whether an answer told
-// of the record as that of the input.
-func (s *stranger) check(t *testing.T, out []Outcome, err error, n int, true func(i int, o *Object) bool) {
+// check checks the outcomes of n inputs; true reports whether an answer mentioned
+// the record as that of the input.
+func (s *anyServer) check(t *testing.T, out []Outcome, err error, n int, true func(i int, o *Object) bool) {
 	s.checkEnd(t, err)
 	if len(out) != n {
 		t.Fatalf("%d outcomes of %d inputs", len(out), n)
@@ -233,27 +231,27 @@ func (s *stranger) check(t *testing.T, out []Outcome, err error, n int, true fun
 			t.Errorf("input %d: object %v, error %v", i, o.Object, o.Err)
 		}
 		if o.Object != nil && (o.Object.ID == "" || o.Call == nil || !true(i, o.Object)) {
-			t.Errorf("input %d: %+v, which nobody told; status %d, answers %q", i, o.Object, s.status, s.answered)
+			t.Errorf("input %d: %+v, which no answer mentioned; status %d, answers %q", i, o.Object, s.status, s.answered)
 		}
 		if e, ok := AsError(o.Err); ok && e.Kind == Archived {
-			if len(e.IDs) != 1 || e.IDs[0] == "" || !s.told(e.IDs[0], "", "") {
-				t.Errorf("input %d: held by the archived record %q, which nobody told", i, e.IDs)
+			if len(e.IDs) != 1 || e.IDs[0] == "" || !s.mentioned(e.IDs[0], "", "") {
+				t.Errorf("input %d: held by the archived record %q, which no answer mentioned", i, e.IDs)
 			}
 		}
 	}
 }
 
 // checkEnd looks at the error of a call.
-func (s *stranger) checkEnd(t *testing.T, err error) {
+func (s *anyServer) checkEnd(t *testing.T, err error) {
 	if _, ok := AsError(err); err != nil && !ok {
 		t.Errorf("the call ended with %v", err)
 	}
 	s.checkText(t, err)
 }
 
-// checkText looks for what a text must not tell. The token stands in it only
-// where the stranger sent it, as the name of something.
-func (s *stranger) checkText(t *testing.T, err error) {
+// checkText looks for what a text must not say. It may contain the token only if
+// the server sent it as the name of something.
+func (s *anyServer) checkText(t *testing.T, err error) {
 	if err == nil {
 		return
 	}
@@ -266,7 +264,7 @@ func (s *stranger) checkText(t *testing.T, err error) {
 	}
 }
 
-func (s *stranger) sent(text string) bool {
+func (s *anyServer) sent(text string) bool {
 	for _, values := range s.header {
 		if slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, text) }) {
 			return true

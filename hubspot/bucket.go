@@ -7,38 +7,39 @@ import (
 	"time"
 )
 
-// A bucket paces the calls of one class. It promises two things: in any window
-// of one interval HubSpot never sees more than the limit, and no call waits
-// while it might be sent.
+// A bucket paces the calls of one class. It guarantees two things: HubSpot never
+// sees more calls than the limit in any window of one interval, and no call
+// waits while it could be sent.
 //
 // A call occupies a slot from its start until one interval after its answer
-// was received. HubSpot counted it at some moment between start and answer,
-// which only HubSpot knows; a slot is therefore used again no earlier than an
-// interval after the call that had it was counted, whatever the latency.
-// Waiting calls are served in order of arrival, at the very moment a slot
-// becomes free. See [Urgent] for calls that come first, and for which the others
-// are spread. A nil bucket paces nothing.
+// was received. HubSpot counts the call at some moment in between, which we do
+// not know. Keeping the slot this long means that it is reused no earlier than
+// one interval after that moment, whatever the latency.
+//
+// Waiting calls are served in order of arrival, as soon as a slot is free. See
+// [Urgent] for calls that go first and make the others keep a distance. A nil
+// bucket paces nothing.
 type bucket struct {
-	learns bool // whether headers set limit and interval and tell of foreign calls
-	most   int  // calls in 10 s at most, 0 for no cap
+	learns bool // whether headers set limit and interval and show other apps' calls
+	most   int  // cap on calls in 10 s, 0 for none
 
 	mu       sync.Mutex
 	limit    int
-	spare    int // further calls that the limit has room for, for urgent ones alone
+	spare    int // further calls that HubSpot allows, for urgent ones only
 	interval time.Duration
 
 	begun    int         // slots ever taken
 	inFlight int         // slots whose call has no answer yet
 	answered []time.Time // answers younger than the interval, oldest first
-	foreign  []sighting  // most calls by others, see sight
+	foreign  []sighting  // calls by other apps, see sight
 
 	pausedUntil  time.Time
 	stoppedUntil time.Time
 	stopped      error // what acquire returns before stoppedUntil
 
-	urgentAt   time.Time   // when an urgent call came last
+	urgentAt   time.Time   // when the last urgent call arrived
 	urgent     []time.Time // when those of one interval got their slots, oldest first
-	ordinaryAt time.Time   // when another last got its slot
+	ordinaryAt time.Time   // when the last ordinary call got its slot
 
 	queue []*waiter   // urgent ones first
 	timer *time.Timer // serves the queue when a slot or a pause expires
@@ -107,8 +108,8 @@ func (b *bucket) acquire(ctx context.Context) (slot, error) {
 	return slot{}, ctx.Err()
 }
 
-// release says that the call's answer, or the news that none will come, has
-// just been received. Learned is what its headers tell of the limit.
+// release gives back the slot of a call that was just answered, or failed
+// without an answer. Learned is what the answer's headers say about the limit.
 func (b *bucket) release(s slot, learned allowance) {
 	if b == nil {
 		return
@@ -125,15 +126,15 @@ func (b *bucket) release(s slot, learned allowance) {
 			b.interval = learned.interval
 		}
 		// HubSpot counted our call between its start and now. At that moment
-		// at most these calls of ours were in its window: those that had a
-		// slot at the start, and those begun since.
+		// its window held at most these calls of ours: those that had a slot
+		// at the start, and those begun since.
 		ours := s.occupied + b.begun - s.begun
 		b.sight(learned.used-ours, now)
 	}
 	b.serve()
 }
 
-// discard gives back the slot of a call that was not made after all.
+// discard gives back the slot of a call that was not made.
 func (b *bucket) discard() {
 	if b == nil {
 		return
@@ -144,9 +145,9 @@ func (b *bucket) discard() {
 	b.serve()
 }
 
-// sight notes how many calls by others HubSpot counts. The most seen within
-// the last interval is what others are taken to use; the notes that can no
-// longer become that are dropped, so that the first is always the greatest.
+// sight records how many calls by other apps HubSpot counts. We assume that
+// they use the most seen within the last interval. Entries that can no longer
+// become the maximum are dropped, so the first is always the greatest.
 func (b *bucket) sight(calls int, now time.Time) {
 	for len(b.foreign) > 0 && b.foreign[len(b.foreign)-1].calls <= calls {
 		b.foreign = b.foreign[:len(b.foreign)-1]
@@ -194,8 +195,8 @@ func (b *bucket) wake() {
 	b.serve()
 }
 
-// serve grants what may be granted now, and sets the timer for the rest. It
-// must run, with mu held, whenever anything has changed.
+// serve grants the slots that are free now and sets the timer for the next
+// one. It must be called, with mu held, after every change.
 func (b *bucket) serve() {
 	now := time.Now()
 	b.expire(now)
@@ -228,7 +229,7 @@ func (b *bucket) serve() {
 	}
 }
 
-// expire forgets what left the window.
+// expire drops the entries that have left the window.
 func (b *bucket) expire(now time.Time) {
 	for len(b.urgent) > 0 && now.Sub(b.urgent[0]) >= b.interval {
 		b.urgent = b.urgent[1:]
@@ -243,8 +244,8 @@ func (b *bucket) expire(now time.Time) {
 
 func (b *bucket) occupied() int { return b.inFlight + len(b.answered) }
 
-// allowed returns how many slots may be occupied once w has one: the limit less
-// what others use. One always may, so that we notice when they stop.
+// allowed returns how many slots may be occupied once w has one: the limit minus
+// what other apps use. It is at least one, so that we notice when they stop.
 func (b *bucket) allowed(w *waiter) int {
 	n := b.limit
 	if w.urgent {
@@ -259,8 +260,8 @@ func (b *bucket) allowed(w *waiter) int {
 	return max(n, 1)
 }
 
-// awaitSlot sets the timer for the next moment at which time alone frees a
-// slot. Without one, all slots are in flight, and a release will serve.
+// awaitSlot sets the timer for the next slot that expires. If none will, all
+// slots are in flight and the next release serves the queue.
 func (b *bucket) awaitSlot(now time.Time) {
 	var next time.Time
 	if len(b.answered) > 0 {

@@ -292,7 +292,7 @@ func TestBucketCancelled(t *testing.T) {
 }
 
 // TestBucketCancelledAsItIsServed has a slot become free at the very moment
-// the waiting call's time is up: whoever wins, no slot may be lost.
+// the waiting call's time is up: in either order, no slot may be lost.
 func TestBucketCancelledAsItIsServed(t *testing.T) {
 	won := map[bool]int{}
 	for range 200 {

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// What a [Config] that leaves them empty means.
+// The defaults of an empty [Config].
 const (
 	defaultBaseURL = "https://api.hubapi.com"
 	defaultVersion = "2026-09"
@@ -23,31 +23,32 @@ const (
 
 // A Config says how to reach one portal. Only Token is required.
 type Config struct {
-	// BaseURL is where the API is, https://api.hubapi.com when empty. Plain
-	// http is for loopback hosts only, since every request carries the token.
+	// BaseURL is the address of the API, https://api.hubapi.com when empty.
+	// Plain http is allowed for loopback hosts only, because every request
+	// carries the token.
 	BaseURL string
 
 	// Version is the date version in the paths, 2026-09 when empty.
 	Version string
 
-	// Token gives the access token of each request. After a 401 it is asked
-	// once more, in case the token was replaced meanwhile.
+	// Token returns the access token of each request. After a 401 the client
+	// asks once more, in case the token was replaced meanwhile.
 	Token oauth2.TokenSource
 
-	// RequestsPer10s caps the calls in any 10 seconds, associations and
-	// searches not counted. 0 means 95 % of what HubSpot's headers allow.
+	// RequestsPer10s caps the calls in any 10 seconds, not counting associations
+	// and searches. 0 means 95 % of what HubSpot's headers allow.
 	RequestsPer10s int
 
 	// TimeZone returns the portal's time zone, in which the daily limit ends
-	// at midnight. UTC when it is nil or returns nil.
+	// at midnight. Nil, or a nil result, means UTC.
 	TimeZone func() *time.Location
 
 	// Transport makes the requests. Nil means one with bounded times and at
 	// most 8 connections.
 	Transport http.RoundTripper
 
-	// Logger hears of retries (debug) and of limits that stop all calls
-	// (warn). Nil means silence.
+	// Logger receives retries (debug) and limits that stop all calls (warn).
+	// Nil discards them.
 	Logger *slog.Logger
 }
 
@@ -67,7 +68,7 @@ type Client struct {
 	mu          sync.Mutex
 	calls       map[Class]int
 	parkedUntil time.Time
-	dailyReset  time.Time // when the last daily limit was to end
+	dailyReset  time.Time // when the last daily limit was due to end
 	peer        Peer
 }
 
@@ -105,8 +106,8 @@ func New(cfg Config) (*Client, error) {
 		timeZone: cfg.TimeZone,
 		http: &http.Client{
 			Transport: transport,
-			// The API does not redirect. Following one could carry the token
-			// or a record to a stranger.
+			// The API does not redirect. Following a redirect could send the
+			// token or a record to another host.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		log:          log,
@@ -127,7 +128,7 @@ func parseBaseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		// The address is not quoted: a password may stand in it.
+		// The address is not quoted, because it may contain a password.
 		return nil, fmt.Errorf("hubspot: the base URL is not a plain address such as %s", defaultBaseURL)
 	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
 		u.Path = strings.TrimSuffix(u.Path, "/")
@@ -141,9 +142,9 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// newTransport returns a transport on which nothing waits for ever. It stays
-// with HTTP/1.1: at 11 requests a second several plain connections serve well,
-// and a single one that died silently would hold up everything.
+// newTransport returns a transport with bounded waits. It uses HTTP/1.1: several
+// plain connections are enough for 11 requests a second, while one shared HTTP/2
+// connection that dies silently would block every call.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -171,7 +172,7 @@ func (c *Client) count(class Class) {
 	c.calls[class]++
 }
 
-// Close closes idle connections. Calls under way are not disturbed.
+// Close closes idle connections. Calls in flight are not disturbed.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // bucket returns the bucket that paces the class, nil for classes that are not

@@ -59,8 +59,8 @@ func TestRequestAddress(t *testing.T) {
 		{"https://proxy.example/hubspot/", "/crm/x", "https://proxy.example/hubspot/crm/x?limit=1"},
 		{"https://proxy.example/a%2Fb", "/crm/c%2Fd", "https://proxy.example/a%2Fb/crm/c%2Fd?limit=1"},
 		// No path leads to another host.
-		{"", "//stranger.example/x", "https://api.hubapi.com//stranger.example/x?limit=1"},
-		{"", "/@stranger.example/x?a#b", "https://api.hubapi.com/@stranger.example/x%3Fa%23b?limit=1"},
+		{"", "//other.example/x", "https://api.hubapi.com//other.example/x?limit=1"},
+		{"", "/@other.example/x?a#b", "https://api.hubapi.com/@other.example/x%3Fa%23b?limit=1"},
 	} {
 		var got string
 		c := clientOver(t, transportFunc(func(req *http.Request) (*http.Response, error) {
@@ -72,7 +72,7 @@ func TestRequestAddress(t *testing.T) {
 			t.Errorf("%s: got %s, want %s (%v)", tt.path, got, tt.want, err)
 		}
 	}
-	for _, path := range []string{"https://stranger.example/", "x", "", "/%zz"} {
+	for _, path := range []string{"https://other.example/", "x", "", "/%zz"} {
 		c := clientOver(t, transportFunc(func(*http.Request) (*http.Response, error) { panic("sent") }))
 		if _, err := c.do(t.Context(), request{class: Other, method: http.MethodGet, path: path}); err == nil {
 			t.Errorf("%q was accepted", path)
@@ -84,7 +84,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	var hosts []string
 	c := clientOver(t, transportFunc(func(req *http.Request) (*http.Response, error) {
 		hosts = append(hosts, req.URL.Host)
-		return respond(req, http.StatusTemporaryRedirect, "", "Location", "https://stranger.example/"), nil
+		return respond(req, http.StatusTemporaryRedirect, "", "Location", "https://other.example/"), nil
 	}))
 	call, err := c.do(t.Context(), request{class: Other, method: http.MethodGet, path: "/x"})
 	if e, ok := AsError(err); !ok || e.Kind != Unexpected || call.Status != 307 {
@@ -244,8 +244,8 @@ func TestLimitedCallsWait(t *testing.T) {
 	}
 }
 
-// TestSecretsStaySecret has every failure happen and searches what is said
-// about it for the token and a record's values.
+// TestSecretsStaySecret searches the errors and log lines of every failure for the
+// token and a record's values.
 func TestSecretsStaySecret(t *testing.T) {
 	const token, address, note = "pat-na1-canary", "canary@example.com", "canary note"
 	leak := fmt.Sprintf(`{"status":"error","category":%q,"message":%q,"correlationId":%q,"policyName":%q,

@@ -25,9 +25,9 @@ type ContactsOutcome struct {
 
 // ContactsByEmail returns, for each address, the contacts whose email or an
 // element of whose hs_additional_emails it is. The addresses must be lower case,
-// as HubSpot keeps them. HubSpot does not say whether it looks at the additional
-// ones: a contact known by such may be missed, but none is returned for an
-// address that it does not have.
+// as HubSpot stores them. HubSpot does not document whether it looks at the
+// additional ones, so a contact may be missed by such an address. None is
+// returned for an address that it does not have.
 //
 // The error is not nil when the call ended early; then every address that was
 // not looked up holds it.
@@ -39,7 +39,7 @@ func (c *Client) ContactsByEmail(ctx context.Context, addresses, properties []st
 	out := make(outcomes, len(unique))
 	found := contactIndex{byID: make(map[string]*Object)}
 	send := func(ctx context.Context, in []int) (*refusal, error) {
-		if in = out.nameless(unique, in); len(in) == 0 {
+		if in = out.refuseUnnamed(unique, in); len(in) == 0 {
 			return nil, nil
 		}
 		a, call, err := c.postRead(ctx, r, pick(unique, in))
@@ -53,8 +53,8 @@ func (c *Client) ContactsByEmail(ctx context.Context, addresses, properties []st
 				out.refuse(i, &refusal{err: e, call: call})
 			}
 		})
-		// Who was found is seen when all answers are in; until then every
-		// address is open that no error is about.
+		// The contacts are matched when all answers have arrived. Until then
+		// every address without an error stays open.
 		rest := out.undecided(in)
 		if stray != nil && stray.Kind != NotFound && len(rest) > 0 {
 			return &refusal{in: rest, err: stray, call: call}, nil
@@ -66,7 +66,7 @@ func (c *Client) ContactsByEmail(ctx context.Context, addresses, properties []st
 	}
 	err := batch{size: BatchSize, send: send, refuse: out.refuse}.run(ctx, indexes(unique))
 
-	return join(addresses, found.by(addressesOf), out.spread(of, err)), err
+	return join(addresses, found.by(addressesOf), out.perInput(of, err)), err
 }
 
 // join gives every address the contacts found for it, or else its error.
@@ -92,9 +92,9 @@ func withAddresses(properties []string) []string {
 	return properties
 }
 
-// A contactIndex gathers the contacts of all answers of a call. They are joined
-// with the addresses only at the end, so that it does not matter which request
-// a contact came with.
+// A contactIndex collects the contacts of all answers of a call. They are matched
+// to the addresses only at the end, so it does not matter which request returned
+// a contact.
 type contactIndex struct {
 	mu   sync.Mutex
 	byID map[string]*Object
@@ -127,16 +127,16 @@ func (x *contactIndex) by(of func(*Object) []string) map[string][]Object {
 
 // addressesOf returns the contact's addresses, each once.
 func addressesOf(o *Object) []string {
-	return asKept(append(strings.Split(o.Properties[additionalProperty], ";"), o.Properties[emailProperty]))
+	return asStored(append(strings.Split(o.Properties[additionalProperty], ";"), o.Properties[emailProperty]))
 }
 
 // additionalOf returns the contact's addresses besides its primary one.
 func additionalOf(o *Object) []string {
-	return asKept(strings.Split(o.Properties[additionalProperty], ";"))
+	return asStored(strings.Split(o.Properties[additionalProperty], ";"))
 }
 
-// asKept returns the addresses as HubSpot keeps them, each once.
-func asKept(all []string) []string {
+// asStored returns the addresses as HubSpot stores them, each once.
+func asStored(all []string) []string {
 	for i, a := range all {
 		all[i] = strings.ToLower(strings.TrimSpace(a))
 	}

@@ -107,7 +107,7 @@ func TestContactsByEmail(t *testing.T) {
 				kind = in[i][0]
 				fmt.Sscanf(in[i][1:], "%d@", &who)
 			}
-			// Found by secondary only if HubSpot looks there or the contact
+			// Found by an additional address only if HubSpot looks there or the contact
 			// was read for its primary address as well.
 			primary := fmt.Sprintf("p%d@example.com", who)
 			found := who < n && (kind == 'p' || p.secondary || !p.bad(primary))

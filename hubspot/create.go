@@ -8,25 +8,25 @@ import (
 	"slices"
 )
 
-// Archived is the kind of a refused create whose unique property is held by a
-// record that people deleted: Error.IDs has its id. HubSpot keeps it restorable
+// Archived is the kind of a refused create if a deleted record holds the value of
+// the unique property: Error.IDs has its id. HubSpot can restore such a record
 // for about 90 days.
 const Archived Kind = Unexpected + 1
 
-// maxRounds is how often the same create is sent while its answers get lost.
+// maxRounds is how often the same create is sent if its answers are lost.
 const maxRounds = 3
 
-// Create creates records. Key names a unique property that every input has: it
-// tells the records apart in the answers, and makes it safe to ask again when
-// an answer got lost, since HubSpot refuses a second record with the same value.
+// Create creates records. Key names a unique property that every input has. It
+// identifies the records in the answers, and makes it safe to repeat a create
+// whose answer was lost: HubSpot refuses a second record with the same value.
 // Of inputs with the same key the last is sent, and all get its outcome.
 //
-// A refused input is looked up by its key before the outcome is told:
-//   - a record that has it is the outcome, with Existed set;
-//   - an archived one makes it an error of kind [Archived];
-//   - else the input is tried once more without its links, if it has any. When
-//     that passes, the outcome has Unlinked set;
-//   - else the refusal stands, with kind [Refused].
+// A refused input is looked up by its key:
+//   - if a record has it, that is the outcome, with Existed set;
+//   - if an archived record has it, the outcome is an error of kind [Archived];
+//   - else the input is sent once more without its links, if it has any. If that
+//     succeeds, the outcome has Unlinked set;
+//   - else the outcome is the refusal, with kind [Refused].
 //
 // The error is not nil when the call ended early; then every outcome that was
 // not decided holds it.
@@ -58,7 +58,7 @@ func (c *Client) Create(ctx context.Context, objectType, key string, in []NewObj
 	cr.properties = slices.Sorted(maps.Keys(properties))
 
 	err := cr.run(ctx)
-	return cr.out.spread(of, err), err
+	return cr.out.perInput(of, err), err
 }
 
 // A creation is one call of Create. Inputs are named by their index.
@@ -71,18 +71,19 @@ type creation struct {
 	properties []string // to read of records that exist already
 	out        outcomes
 
-	// refusals of inputs that may yet turn out to exist, or pass unlinked.
+	// refusals of inputs that may still turn out to exist, or to be accepted
+	// without links.
 	refusals []*refusal
 
-	// sought are inputs that were looked up because their batch was refused.
+	// sought marks inputs that were looked up because their batch was refused.
 	sought []bool
 }
 
-// run creates the inputs, and then settles what was refused.
+// run creates the inputs and then resolves the refused ones.
 func (cr *creation) run(ctx context.Context) error {
 	err := cr.batch(cr.send).run(ctx, indexes(cr.keys))
 	if err == nil {
-		err = cr.settle(ctx)
+		err = cr.resolveRefused(ctx)
 	}
 	if _, ok := errors.AsType[*Systematic](err); err != nil && !ok {
 		return err
@@ -103,11 +104,11 @@ func (cr *creation) batch(send func(context.Context, []int) (*refusal, error)) b
 	}
 }
 
-// send creates a batch. One that is refused as a whole is first looked up,
-// before it is taken apart: after a crash it is mostly records that exist
-// already, for which HubSpot may refuse everything.
+// send creates a batch. If HubSpot refuses it as a whole, its records are looked
+// up before the batch is bisected: after a crash most of them exist already,
+// which may be the reason.
 func (cr *creation) send(ctx context.Context, in []int) (*refusal, error) {
-	in = cr.out.nameless(cr.keys, in)
+	in = cr.out.refuseUnnamed(cr.keys, in)
 	no, err := cr.post(ctx, in, true)
 	if err != nil || no == nil || len(no.in) == 1 || cr.sought[no.in[0]] {
 		return no, err
@@ -125,14 +126,13 @@ func (cr *creation) send(ctx context.Context, in []int) (*refusal, error) {
 	return cr.post(ctx, missing, true)
 }
 
-// post creates a batch. Inputs of which nothing was heard, since the answer
-// got lost or passes over them, are looked up, and the missing ones are sent
-// again, maxRounds times in all, with the waits and out of the budget of every
-// repeated call.
+// post creates a batch. If the answer is lost or does not mention some inputs,
+// they are looked up and the missing ones are sent again, at most maxRounds times
+// in all. These repetitions wait and pay from the retry budget like any other.
 func (cr *creation) post(ctx context.Context, in []int, linked bool) (*refusal, error) {
 	var (
-		last  *refusal // why the inputs left were not heard of
-		heard bool     // whether an answer spoke of any input
+		last      *refusal // why the remaining inputs are undecided
+		mentioned bool     // whether an answer mentioned any input
 	)
 	for round := range maxRounds {
 		if len(in) == 0 {
@@ -146,7 +146,7 @@ func (cr *creation) post(ctx context.Context, in []int, linked bool) (*refusal, 
 		if err == nil {
 			stray = cr.decide(in, a, call, linked)
 			last = &refusal{err: unexpected(call), call: call}
-			heard = heard || !a.empty()
+			mentioned = mentioned || !a.empty()
 		} else if e, ok := errors.AsType[*Error](err); ok && e.Lost {
 			last = &refusal{err: e, call: call}
 		} else {
@@ -164,7 +164,7 @@ func (cr *creation) post(ctx context.Context, in []int, linked bool) (*refusal, 
 		return nil, nil
 	case last.err.Lost:
 		return nil, last.as(Transient)
-	case !heard:
+	case !mentioned:
 		return nil, last.err
 	}
 	for _, i := range in {
@@ -173,7 +173,7 @@ func (cr *creation) post(ctx context.Context, in []int, linked bool) (*refusal, 
 	return nil, nil
 }
 
-// open returns those of the inputs of which nothing was heard yet.
+// open returns the inputs that no answer has mentioned yet.
 func (cr *creation) open(in []int) []int {
 	return slices.DeleteFunc(cr.out.undecided(in), func(i int) bool { return cr.refusals[i] != nil })
 }
@@ -200,8 +200,8 @@ func (cr *creation) request(ctx context.Context, in []int, linked bool) (*answer
 	return &a, call, err
 }
 
-// decide takes in what an answer says of the inputs, and returns an error in
-// it that is about none of them by name.
+// decide stores what an answer says about the inputs. It returns an error of
+// the answer that names none of them.
 func (cr *creation) decide(in []int, a *answer[wireObject], call *Call, linked bool) (stray *Error) {
 	by := named(in, func(i int) string { return cr.keys[i] })
 	for k := range a.Results {

@@ -90,8 +90,8 @@ func (s *scenario) check(t rapid.TB, out []Outcome) {
 	}
 }
 
-// Whatever HubSpot does, every input has one outcome, it tells the truth about
-// the portal, and nothing is made twice.
+// Whatever HubSpot does, every input has one outcome, the outcome is true of the
+// portal, and nothing is created twice.
 func TestCreateAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScenario(rt)

@@ -77,8 +77,8 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-// A record that is refused by item costs the others nothing, and is looked up
-// with all others refused in the call.
+// A record that is refused by item does not affect the others. All refused
+// records of the call are looked up together.
 func TestCreateRefusedItems(t *testing.T) {
 	p := newFakePortal()
 	p.bad = hasKey("T-7", "T-150")
@@ -111,7 +111,7 @@ func TestCreateRefusedItems(t *testing.T) {
 	}
 }
 
-// Where HubSpot refuses whole batches, a culprit costs at most 2·log2(100)+1
+// If HubSpot refuses whole batches, a culprit costs at most 2·log2(100)+1
 // further calls, look-ups and the attempt without links included.
 func TestCreateRefusedWhole(t *testing.T) {
 	for _, culprit := range []int{0, 42, 99} {
@@ -138,7 +138,7 @@ func TestCreateRefusedWhole(t *testing.T) {
 	}
 }
 
-// After a crash a batch may be refused whole for records that exist already.
+// After a crash a whole batch may be refused because of records that exist already.
 func TestCreateReplay(t *testing.T) {
 	p := newFakePortal()
 	p.whole = true
@@ -243,8 +243,7 @@ func TestCreateLost(t *testing.T) {
 	}
 }
 
-// A lost create is sent again out of the budget of all repeated calls, and after
-// a wait.
+// To repeat a lost create costs retry budget and waits.
 func TestLostCreatePays(t *testing.T) {
 	for tokens, want := range map[int]int{retryTokens: 3, retryCost: 2, 0: 1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -281,11 +280,11 @@ func firstCreates(n int, f fault) func(string, int) fault {
 	}
 }
 
-// An input that the answer passes over is looked up; one that was not made is
-// sent again, and at last refused by itself.
+// An input that the answer does not mention is looked up. If it does not exist, it
+// is sent again, and finally refused by itself.
 func TestCreatePassedOver(t *testing.T) {
 	p := newFakePortal()
-	p.silent, p.deaf = hasKey("T-1"), hasKey("T-2")
+	p.silent, p.ignored = hasKey("T-1"), hasKey("T-2")
 	out, err := create(t, p, gifts(5))
 	if err != nil {
 		t.Fatal(err)
@@ -322,7 +321,7 @@ func TestCreateSameKey(t *testing.T) {
 	p := newFakePortal()
 	in := gifts(3)
 	in[2] = NewObject{Properties: map[string]string{keyProperty: "T-0", "gift_name": "Tea"}}
-	in = append(in, NewObject{Properties: map[string]string{"gift_name": "Nameless"}})
+	in = append(in, NewObject{Properties: map[string]string{"gift_name": "Without key"}})
 	out, err := create(t, p, in)
 	if err != nil {
 		t.Fatal(err)
@@ -335,8 +334,8 @@ func TestCreateSameKey(t *testing.T) {
 	}
 }
 
-// When the token dies on the way, what was done is told and the rest holds the
-// error; a refusal that could not be looked up is not told as one.
+// If the token is revoked on the way, finished inputs keep their outcome and the
+// rest have the error; a refusal that could not be looked up is not an outcome.
 func TestCreateEndsEarly(t *testing.T) {
 	p := newFakePortal()
 	p.bad = hasKey("T-3")

@@ -18,7 +18,7 @@ type Kind int
 
 // The kinds, from harmless to fatal.
 const (
-	Refused      Kind = iota + 1 // 400, 409, 207 item: this input will never be accepted as it is
+	Refused      Kind = iota + 1 // 400, 409, 207 item: this input is never accepted unchanged
 	NotFound                     // 404, or an id that a batch answer reports as unknown
 	Transient                    // network, 423, 5xx: retries are used up, a later run may succeed
 	Limited                      // 429 that outlasted its retries
@@ -26,7 +26,7 @@ const (
 	Migrating                    // 477: the account is moving data centre; parked until Until
 	Unauthorised                 // 401: the token is not accepted
 	Forbidden                    // 403: a scope, permission or product tier is missing
-	Unexpected                   // an answer that makes no sense: malformed, oversized, empty
+	Unexpected                   // an answer that we cannot use: malformed, oversized, empty
 )
 
 // String returns the kind in lower case.
@@ -80,13 +80,13 @@ type Error struct {
 	Details       []Detail
 	IDs           []string      // context.ids of a 207 item
 	TraceIDs      []string      // context.objectWriteTraceId of a 207 item
-	RetryAfter    time.Duration // what HubSpot asked to wait, at most 24 h; 0 when it did not say
+	RetryAfter    time.Duration // how long HubSpot asked to wait, at most 24 h; 0 if it did not
 	Until         time.Time     // when Daily and Migrating end
 	Method, Path  string
 	Err           error // underlying transport error, if any; its text may quote what was received
 
-	// Lost says that the request must not be repeated blindly: it may have
-	// taken effect, but the answer that would tell is missing or unreadable.
+	// Lost says that the request must not simply be repeated: it may have
+	// taken effect, but its answer is missing or unreadable.
 	Lost bool
 }
 
@@ -126,7 +126,7 @@ func (e *Error) remedy() string {
 	}
 	switch e.Kind {
 	case Refused:
-		return "HubSpot does not accept this input; correct it, or the property or rule in HubSpot that stands against it"
+		return "HubSpot does not accept this input; correct it, or the property or rule in HubSpot that forbids it"
 	case NotFound:
 		return "this portal has no such record or object; it may have been deleted or merged"
 	case Transient:
@@ -135,9 +135,9 @@ func (e *Error) remedy() string {
 		}
 		return "HubSpot could not be reached or did not finish; check the connection, run again later"
 	case Limited:
-		return "the rate limit stayed used up; let other apps of this portal call less, or lower requests_per_10s"
+		return "the rate limit stayed exhausted; let other apps of this portal call less, or lower requests_per_10s"
 	case Daily:
-		return "the portal's calls of today are used up; nothing is sent until " + e.Until.Format(time.RFC3339)
+		return "the portal's calls for today are used up; nothing is sent until " + e.Until.Format(time.RFC3339)
 	case Migrating:
 		return "HubSpot is moving the account to another data centre; nothing is sent until " + e.Until.Format(time.RFC3339)
 	case Unauthorised:
@@ -148,16 +148,16 @@ func (e *Error) remedy() string {
 		}
 		return "a scope, a permission or the product tier is missing; compare the app's scopes and the portal's subscription"
 	case Archived:
-		return "a deleted record holds this unique value; restore it in HubSpot, or wait until HubSpot has forgotten it"
+		return "a deleted record holds this unique value; restore it in HubSpot, or wait until HubSpot has purged it"
 	case Unexpected:
 		if e.Status/100 == 3 {
 			return "redirects are not followed; set base_url to the address of the API itself"
 		}
 	}
-	return "the answer makes no sense; check that base_url is HubSpot's API, and report it with its correlation id otherwise"
+	return "the answer is unusable; check that base_url is HubSpot's API; if it is, report this with the correlation id"
 }
 
-// scopes lists the scopes that HubSpot misses.
+// scopes lists the scopes that the token lacks.
 func (e *Error) scopes() string {
 	var names []string
 	for _, d := range e.Details {
@@ -170,8 +170,8 @@ func (e *Error) scopes() string {
 	return strings.Join(names, ", ")
 }
 
-// constant returns s if it can be the name of something in HubSpot's API or an
-// id of its making, and "" if it could be anything else, which is not quoted.
+// constant returns s if it looks like a name of HubSpot's API or an id that it
+// generated. Anything else might be personal data, so the result is "".
 func constant(s string) string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	if len(s) > 100 || strings.Trim(s, letters+"0123456789-_.") != "" {
@@ -180,8 +180,8 @@ func constant(s string) string {
 	return s
 }
 
-// cause says in our words why no answer came. The texts of transport errors
-// are not used: some quote what the other side sent.
+// cause says in our words why no answer came. It never uses the texts of
+// transport errors, because some quote what the other side sent.
 func cause(err error) string {
 	var (
 		dns     *net.DNSError

@@ -122,11 +122,11 @@ func TestErrorText(t *testing.T) {
 	}{
 		{
 			&Error{Kind: Refused, Status: 400, Category: "VALIDATION_ERROR", CorrelationID: "c-1", Message: "ann@example.com", Method: "POST", Path: "/x"},
-			"hubspot: POST /x: 400 VALIDATION_ERROR (correlation c-1): HubSpot does not accept this input; correct it, or the property or rule in HubSpot that stands against it",
+			"hubspot: POST /x: 400 VALIDATION_ERROR (correlation c-1): HubSpot does not accept this input; correct it, or the property or rule in HubSpot that forbids it",
 		},
 		{
 			&Error{Kind: Refused, Status: 400, Category: "Ann said no", CorrelationID: "\x1b[2J", Method: "POST", Path: "/x"},
-			"hubspot: POST /x: 400: HubSpot does not accept this input; correct it, or the property or rule in HubSpot that stands against it",
+			"hubspot: POST /x: 400: HubSpot does not accept this input; correct it, or the property or rule in HubSpot that forbids it",
 		},
 		{
 			&Error{Kind: Transient, Err: refusedDial, Method: "GET", Path: "/x"},
@@ -142,7 +142,7 @@ func TestErrorText(t *testing.T) {
 		},
 		{
 			&Error{Kind: Daily, Status: 429, Until: until, Method: "GET", Path: "/x"},
-			"hubspot: GET /x: 429: the portal's calls of today are used up; nothing is sent until 2026-11-22T00:00:00Z",
+			"hubspot: GET /x: 429: the portal's calls for today are used up; nothing is sent until 2026-11-22T00:00:00Z",
 		},
 		{
 			&Error{Kind: Forbidden, Status: 403, Details: []Detail{{Scopes: []string{"crm.a", "crm.b", "<b>"}}}, Method: "GET", Path: "/x"},
@@ -152,7 +152,7 @@ func TestErrorText(t *testing.T) {
 			&Error{Kind: Unexpected, Status: 302, Method: "GET", Path: "/x"},
 			"hubspot: GET /x: 302: redirects are not followed; set base_url to the address of the API itself",
 		},
-		{&Error{Kind: Refused}, "hubspot: HubSpot does not accept this input; correct it, or the property or rule in HubSpot that stands against it"},
+		{&Error{Kind: Refused}, "hubspot: HubSpot does not accept this input; correct it, or the property or rule in HubSpot that forbids it"},
 	} {
 		if got := tt.err.Error(); got != tt.want {
 			t.Errorf("got  %s\nwant %s", got, tt.want)
@@ -235,7 +235,7 @@ func TestTooDeep(t *testing.T) {
 	}
 }
 
-// FuzzAnswer decodes what a stranger might send as an answer.
+// FuzzAnswer decodes arbitrary answers.
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range []string{`{}`, `{"results":[{"id":1}],"errors":[{"context":{"ids":["1"]}}]}`, `{"errors":[1]}`, "[[[", `"`, "\ufeff{}"} {
 		f.Add(429, seed)

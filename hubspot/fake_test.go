@@ -40,7 +40,7 @@ type fakePortal struct {
 	badRead   func(id string) bool                 // ids to refuse in reads
 	badLink   func(to string) bool                 // links to refuse
 	silent    func(properties map[string]any) bool // writes to make but leave out of the answer
-	deaf      func(properties map[string]any) bool // writes neither to make nor to mention
+	ignored   func(properties map[string]any) bool // writes neither to make nor to mention
 	vague     bool                                 // item errors name no input
 	fault     func(op string, n int) fault         // of the n-th request of an operation
 
@@ -269,7 +269,7 @@ func (p *fakePortal) write(w http.ResponseWriter, in []fakeInput, one func(fakeI
 	}
 	results, errs := []any{}, []any(nil)
 	for _, i := range in {
-		if p.deaf != nil && p.deaf(i.Properties) {
+		if p.ignored != nil && p.ignored(i.Properties) {
 			continue
 		}
 		id, category := one(i)

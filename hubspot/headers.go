@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// An allowance is what the headers of an answer tell of the general limit.
-// Zero fields are not told.
+// An allowance is what the headers of an answer say about the general limit.
+// Zero fields are unknown.
 type allowance struct {
 	max      int // calls allowed per interval
-	used     int // calls that HubSpot counts in the present interval, anybody's
+	used     int // calls that HubSpot counts in the current interval, by any app
 	interval time.Duration
 }
 
-// parseAllowance reads the X-HubSpot-RateLimit headers. What cannot be meant
-// seriously counts as not told. The deprecated -Secondly headers are not read.
+// parseAllowance reads the X-HubSpot-RateLimit headers. Implausible values count
+// as unknown. The deprecated -Secondly headers are not read.
 //
 // D/developer-tooling/platform/usage-guidelines
 func parseAllowance(h http.Header) allowance {
@@ -44,15 +44,15 @@ func parseAllowance(h http.Header) allowance {
 const maxRetryAfter = 24 * time.Hour
 
 // parseRetryAfter returns how long a Retry-After header asks to wait, from 0
-// to maxRetryAfter. It takes seconds and HTTP dates; anything else is 0, as is
-// a header that is missing or lies in the past.
+// to maxRetryAfter. It accepts seconds and HTTP dates; anything else is 0, as is
+// a header that is missing or in the past.
 func parseRetryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if at, err := http.ParseTime(value); err == nil {
 		return min(max(at.Sub(now), 0), maxRetryAfter)
 	}
-	// On overflow the number is the greatest or least there is, and stays one
-	// to clamp.
+	// On overflow ParseInt returns the greatest or least int64, which is
+	// clamped below.
 	seconds, err := strconv.ParseInt(value, 10, 64)
 	if err != nil && seconds == 0 {
 		return 0

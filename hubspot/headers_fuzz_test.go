@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// FuzzHeaders has a stranger answer two calls with any status, and with any
-// headers that pace calls. No header makes an allowance that is absurd, and
-// none makes a call wait longer than it says.
+// FuzzHeaders answers two calls with any status and any headers that pace calls.
+// No header leads to an absurd allowance, and none makes a call wait longer than
+// it says.
 func FuzzHeaders(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status uint16, limit, remaining, interval, retryAfter, body string) {
 		h := http.Header{}
@@ -26,7 +26,7 @@ func FuzzHeaders(f *testing.F) {
 			a.interval != 0 && (a.interval < time.Second || a.interval > time.Minute) {
 			t.Errorf("%v allows %+v", h, a)
 		}
-		s := &stranger{status: statusOf(status), header: h, body: body}
+		s := &anyServer{status: statusOf(status), header: h, body: body}
 		synctest.Test(t, func(t *testing.T) {
 			c := s.client(t)
 			for range 2 {

@@ -7,12 +7,12 @@ import (
 )
 
 // maxCulprits is how many inputs of one batch may be refused one by one
-// before the fault is sought elsewhere.
+// before we assume that the records are not the cause.
 const maxCulprits = 5
 
-// A Systematic error ends a call in which HubSpot refused so many inputs of
-// one batch that the fault lies not in single records but in what they have in
-// common, such as a property's definition or an admin's validation rule.
+// A Systematic error ends a call in which HubSpot refused so many inputs of one
+// batch that the cause is not single records but something they share, such as a
+// property's definition or an admin's validation rule.
 type Systematic struct {
 	Refusal *Error // the last one
 	Refused int    // inputs of the batch found refused, each by itself, before giving up
@@ -27,10 +27,10 @@ func (e *Systematic) Error() string {
 // Unwrap returns the refusal.
 func (e *Systematic) Unwrap() error { return e.Refusal }
 
-// isolate sends the inputs as one batch. As long as HubSpot refuses it as a
-// whole, it narrows the refusal down to one input, refuses that one, and sends
-// what has not been sent since as one batch again. A culprit among 100 costs at
-// most nine further requests: seven halvings, one for the culprit alone, one
+// isolate sends the inputs as one batch. If HubSpot refuses it as a whole, isolate
+// narrows the refusal down to one input, refuses that one, and sends the inputs
+// that were not sent meanwhile as one batch again. One culprit among 100 costs at
+// most nine further requests: seven halvings, one for the culprit alone and one
 // for the rest.
 func (b batch) isolate(ctx context.Context, in []int) error {
 	for culprits := 0; len(in) > 0; {
@@ -56,10 +56,10 @@ func (b batch) isolate(ctx context.Context, in []int) error {
 	return nil
 }
 
-// narrow halves the inputs of a refusal until one is left, which it sends
-// alone to learn its own refusal. The culprit is nil when every part passed:
-// the inputs were refused for being together. Unsent are the parts that were
-// laid aside on the way.
+// narrow halves the inputs of a refusal until one is left, and sends that one
+// alone to learn its own refusal. The culprit is nil if every part was accepted:
+// then only the combination was refused. Unsent are the inputs that were not
+// sent on the way.
 func (b batch) narrow(ctx context.Context, no *refusal) (culprit *refusal, unsent []int, err error) {
 	for len(no.in) > 1 {
 		half := len(no.in) / 2

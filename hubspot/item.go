@@ -3,7 +3,7 @@ package hubspot
 import "slices"
 
 // An itemError is an entry of a batch answer's errors: it says what is wrong
-// with the inputs that its context names, which may be many or none.
+// with the inputs that its context names; these may be many or none.
 //
 // Shape: D/api-reference/error-handling, multi-status errors.
 type itemError struct {
@@ -45,7 +45,7 @@ func (w *itemError) err(call *Call) *Error {
 	return e
 }
 
-// unexpected is the error of an answer that makes no sense.
+// unexpected is the error of an answer that we cannot use.
 func unexpected(call *Call) *Error {
 	return &Error{
 		Kind:          Unexpected,
@@ -56,7 +56,7 @@ func unexpected(call *Call) *Error {
 	}
 }
 
-// names finds a request's inputs by what an answer calls them.
+// names finds a request's inputs by the ids in its answer.
 type names struct {
 	byID    map[string]int // record id or value of the unique property
 	byTrace map[string]int
@@ -95,8 +95,8 @@ func (n names) about(e *itemError) []int {
 	return slices.Compact(about)
 }
 
-// ids returns what the error calls its inputs: record ids or values of the
-// unique property, or an association's two ends.
+// ids returns the ids by which the error names its inputs: record ids, values of
+// the unique property, or both ends of an association.
 func (w *itemError) ids() []string {
 	ids := slices.Clone(w.Context["ids"])
 	from, to := w.Context["fromObjectId"], w.Context["toObjectId"]
@@ -121,8 +121,8 @@ func named(in []int, id func(i int) string) names {
 	return n
 }
 
-// find returns the input that a result is about. A result that has an id or
-// key of its own is nobody else's, whatever its trace id.
+// find returns the input that a result is about. If the result has an id or
+// key, that decides, whatever its trace id.
 func (n names) find(id, trace string) (i int, ok bool) {
 	if id == "" {
 		i, ok = n.byTrace[trace]

@@ -106,7 +106,7 @@ func (c *Client) List(ctx context.Context, objectType, after string, limit int, 
 	if err != nil {
 		return nil, err
 	}
-	// A page that leads to itself would be listed for ever.
+	// Following a page that leads to itself would never end.
 	page := &Page{After: string(out.Paging.Next.After)}
 	if out.Results == nil || page.After != "" && page.After == after {
 		return nil, unexpected(call)
@@ -117,7 +117,7 @@ func (c *Client) List(ctx context.Context, objectType, after string, limit int, 
 	return page, nil
 }
 
-// unpaged reads a listing that HubSpot gives as a whole.
+// unpaged reads a listing that HubSpot returns in one answer.
 func unpaged[R any](ctx context.Context, c *Client, class Class, path string, query url.Values) ([]R, error) {
 	var out struct {
 		Results []R `json:"results"`

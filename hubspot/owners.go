@@ -10,11 +10,11 @@ import (
 // ownersPage is how many owners a page of their listing may hold.
 const ownersPage = 500
 
-// An Owner is a user of the portal whom records can belong to.
+// An Owner is a user of the portal who can own records.
 type Owner struct {
 	ID       string // value of a record's hubspot_owner_id
-	Email    string // may be empty, and differ in case from what was entered
-	Archived bool   // the user is gone; nothing new is given to them
+	Email    string // may be empty, or in another case than it was entered
+	Archived bool   // the user was removed and owns no new records
 }
 
 // Owners lists the portal's active owners. Without the scope

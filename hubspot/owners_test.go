@@ -28,8 +28,8 @@ func TestOwners(t *testing.T) {
 	}
 }
 
-// A listing that does not get on, or that is none, is an error and no listing
-// without end.
+// A listing that does not advance, or has no results, is an error and does not
+// continue for ever.
 func TestOwnersUnexpected(t *testing.T) {
 	for _, body := range []map[string]any{
 		{"status": "COMPLETE"},

@@ -122,8 +122,8 @@ func flood(t *testing.T, c *Client, class Class, n, workers int, warmUp time.Dur
 	return int(after.Load()), time.Since(start) - warmUp
 }
 
-// TestPace is the promise of the README: never a 429 by our own doing, and at
-// least 97 % of the target rate.
+// TestPace checks what the README says: our own calls never cause a 429, and reach
+// at least 97 % of the target rate.
 func TestPace(t *testing.T) {
 	const interval = 10 * time.Second
 	for _, tt := range []struct {
@@ -179,8 +179,8 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// TestPaceBesideAnotherApp shares the limit with an app that uses half of it.
-func TestPaceBesideAnotherApp(t *testing.T) {
+// TestPaceWithAnotherApp shares the limit with an app that uses half of it.
+func TestPaceWithAnotherApp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const theirs = 55
 		p := &rollingPortal{
@@ -206,7 +206,7 @@ func TestPaceBesideAnotherApp(t *testing.T) {
 		const n = 10_000
 		calls, took := flood(t, c, Objects, n, 6, 0)
 		rate, target := float64(calls)/took.Seconds(), 4.9
-		t.Logf("%d calls beside another app: %d refused, %.3f calls/s = %.1f %% of what it leaves", n, p.refused, rate, 100*rate/target)
+		t.Logf("%d calls alongside another app: %d refused, %.3f calls/s = %.1f %% of what it leaves", n, p.refused, rate, 100*rate/target)
 		if p.refused > n/100 {
 			t.Errorf("%d of %d calls met a 429", p.refused, n)
 		}

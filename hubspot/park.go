@@ -7,15 +7,15 @@ const (
 	// data centres when HubSpot does not say.
 	migrationWait = time.Hour
 
-	// A daily limit that is still used up within lateReset after it was to end
-	// has not ended yet: clocks differ, and HubSpot need not be punctual. It is
-	// asked again every lateResetWait instead of a day later.
+	// If a daily limit is still exhausted within lateReset after it should have
+	// ended, it has only not ended yet: clocks differ. We then try again every
+	// lateResetWait instead of a day later.
 	lateReset     = 15 * time.Minute
 	lateResetWait = 5 * time.Minute
 )
 
-// park ends all calls until a limit is over that waiting a little does not
-// cure. It sets e.Until.
+// park stops all calls until a limit ends that outlasts any retry. It sets
+// e.Until.
 func (c *Client) park(class Class, e *Error) {
 	zone := time.UTC
 	if c.timeZone != nil {
@@ -33,7 +33,7 @@ func (c *Client) park(class Class, e *Error) {
 	default:
 		e.Until = now.Add(migrationWait)
 	}
-	news := !now.Before(c.parkedUntil) // else calls that were under way hear the same
+	first := !now.Before(c.parkedUntil) // calls in flight may report the same limit
 	if e.Until.After(c.parkedUntil) {
 		c.parkedUntil = e.Until
 	}
@@ -43,13 +43,13 @@ func (c *Client) park(class Class, e *Error) {
 	for _, b := range []*bucket{c.objects, c.associations, c.search} {
 		b.stop(&parked, e.Until)
 	}
-	if news {
+	if first {
 		c.log.Warn("HubSpot calls parked", keyReason, e.Kind.String(), keyUntil, e.Until,
 			keyClass, string(class), keyCorrelation, e.CorrelationID)
 	}
 }
 
-// dailyEnd returns when the daily limit, found used up now, ends. It is called
+// dailyEnd returns when the daily limit, found exhausted now, ends. It is called
 // with mu held.
 func (c *Client) dailyEnd(now time.Time, zone *time.Location) time.Time {
 	if since := now.Sub(c.dailyReset); since >= 0 && since < lateReset {
@@ -59,8 +59,8 @@ func (c *Client) dailyEnd(now time.Time, zone *time.Location) time.Time {
 	return c.dailyReset
 }
 
-// nextMidnight returns when the next day begins in the zone. Where clocks go
-// forward at midnight, that is at one o'clock.
+// nextMidnight returns when the next day begins in the zone. If clocks go forward
+// at midnight, that is at one o'clock.
 func nextMidnight(now time.Time, zone *time.Location) time.Time {
 	year, month, day := now.In(zone).Date()
 	noon := time.Date(year, month, day+1, 12, 0, 0, 0, zone)

@@ -6,24 +6,23 @@ import (
 	"time"
 )
 
-// A Peer is what the last answer told of the server that gave it, whatever it
-// answered.
+// A Peer describes the server that sent the last answer, whatever its status.
 type Peer struct {
-	Sent, Received time.Time            // when the request was begun and the answer had come, by our clock
-	Date           time.Time            // its clock between the two, cut to seconds; zero when it did not say
-	TLS            *tls.ConnectionState // nil on plain HTTP, which does not leave this machine
+	Sent, Received time.Time            // when the request started and the answer arrived, by our clock
+	Date           time.Time            // the server's clock between the two, truncated to seconds; zero if it sent none
+	TLS            *tls.ConnectionState // nil on plain HTTP, which is for loopback only
 }
 
-// Peer returns what the last answer told of the server. It is zero before the
-// first answer.
+// Peer describes the server by its last answer. It is zero before the first
+// answer.
 func (c *Client) Peer() Peer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.peer
 }
 
-// meet notes who has answered.
-func (c *Client) meet(sent time.Time, res *http.Response) {
+// recordPeer stores which server has answered.
+func (c *Client) recordPeer(sent time.Time, res *http.Response) {
 	p := Peer{Sent: sent, Received: time.Now(), TLS: res.TLS}
 	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
 		p.Date = date

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// TestPeer: every answer tells the server's clock and how it proved who it is,
-// a refusal too.
+// TestPeer: every answer, also a refusal, shows the server's clock and how the
+// server identified itself.
 func TestPeer(t *testing.T) {
 	t.Parallel()
 	date := "Sun, 01 Mar 2026 12:00:00 GMT"

@@ -16,8 +16,8 @@ import (
 
 const keyProperty = "thnks_transaction_id"
 
-// switches are the readings of HubSpot's behaviour that the client must be
-// right under.
+// switches are the interpretations of HubSpot's behaviour that the client must
+// handle.
 var switches = map[string]hubspottest.Options{
 	"as documented": {Seed: 1},
 	"the other way": {

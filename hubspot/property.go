@@ -48,8 +48,8 @@ func (c *Client) Properties(ctx context.Context, objectType string) ([]Property,
 	return unpaged[Property](ctx, c, Other, propertiesPath(objectType), nil)
 }
 
-// ArchivedProperties lists the properties that were deleted and that HubSpot
-// still keeps: one created anew under its name comes back as it was.
+// ArchivedProperties lists the deleted properties that HubSpot still keeps. To
+// create one of these names restores the old property, whatever the request says.
 //
 // D/api-reference/latest/crm/properties/guide
 func (c *Client) ArchivedProperties(ctx context.Context, objectType string) ([]Property, error) {
@@ -57,9 +57,9 @@ func (c *Client) ArchivedProperties(ctx context.Context, objectType string) ([]P
 }
 
 // CreateProperties defines properties and returns an error for each input, nil
-// when the property is there now. One that existed before is no error, whatever
-// its definition: list the properties afterwards to see it. An archived
-// property of the name is restored as it was.
+// when the property exists afterwards. One that existed before is no error,
+// whatever its definition: list the properties afterwards to see it. An archived
+// property of the name is restored with its old definition.
 //
 // The error is not nil when the call ended early; then every input that was
 // not decided holds it.
@@ -82,8 +82,9 @@ func (c *Client) CreateProperties(ctx context.Context, objectType string, in []P
 	return errs, err
 }
 
-// createProperties defines a batch of properties. What the answer passes over
-// is defined singly, to learn its own refusal: properties have no trace ids.
+// createProperties defines a batch of properties. Those that the answer does not
+// mention are defined one by one, to learn why each was refused: properties have
+// no trace ids.
 func (c *Client) createProperties(ctx context.Context, objectType string, in []Property, chunk []int, errs []error, done []bool) error {
 	var a answer[Property]
 	call, err := c.do(ctx, request{
@@ -116,7 +117,7 @@ func (c *Client) createProperties(ctx context.Context, objectType string, in []P
 	return nil
 }
 
-// exists says whether a create was refused because the thing is there.
+// exists reports whether a create was refused because the thing exists.
 func exists(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Status == http.StatusConflict && e.Category == "OBJECT_ALREADY_EXISTS"
@@ -138,7 +139,7 @@ func (c *Client) UpdateProperty(ctx context.Context, objectType, name string, p 
 	return err
 }
 
-// A PropertyGroup is a heading under which people see properties.
+// A PropertyGroup is a heading under which HubSpot shows properties.
 type PropertyGroup struct {
 	Name  string `json:"name"`
 	Label string `json:"label"`

@@ -42,7 +42,7 @@ func (c *Client) read(ctx context.Context, r objectRead, values []string) ([]Out
 	values, of := distinct(values)
 	out := make(outcomes, len(values))
 	send := func(ctx context.Context, in []int) (*refusal, error) {
-		if in = out.nameless(values, in); len(in) == 0 {
+		if in = out.refuseUnnamed(values, in); len(in) == 0 {
 			return nil, nil
 		}
 		a, call, err := c.postRead(ctx, r, pick(values, in))
@@ -53,7 +53,7 @@ func (c *Client) read(ctx context.Context, r objectRead, values []string) ([]Out
 		for k := range a.Results {
 			o := a.Results[k].object()
 			if o.ID == "" {
-				return nil, unexpected(call) // and no proof that a record is missing
+				return nil, unexpected(call) // it does not prove that a record is missing
 			}
 			if i, ok := by.find(r.name(o), ""); ok {
 				out[i] = Outcome{Object: o, Call: call}
@@ -74,7 +74,7 @@ func (c *Client) read(ctx context.Context, r objectRead, values []string) ([]Out
 		return nil, nil
 	}
 	err := batch{size: BatchSize, send: send, refuse: out.refuse}.run(ctx, indexes(values))
-	return out.spread(of, err), err
+	return out.perInput(of, err), err
 }
 
 // name returns what the record is called in a request.
@@ -85,16 +85,15 @@ func (r objectRead) name(o *Object) string {
 	return o.Properties[r.key]
 }
 
-// missing is the error of an input that an answer passes over in silence.
+// missing is the error of an input that an answer does not mention.
 func (r objectRead) missing(call *Call) *Error {
 	e := unexpected(call)
 	e.Kind, e.Category = NotFound, objectNotFound
 	return e
 }
 
-// postRead makes one batch read. HubSpot answers for missing records with an
-// error; an answer that mentions nothing at all is therefore not believed
-// until it comes twice.
+// postRead makes one batch read. HubSpot reports missing records with an error,
+// so an answer that mentions nothing at all is believed only if it comes twice.
 func (c *Client) postRead(ctx context.Context, r objectRead, values []string) (*answer[wireObject], *Call, error) {
 	body := batchRequest[ref]{IDProperty: r.key, Properties: r.properties}
 	for _, v := range values {

@@ -18,7 +18,7 @@ import (
 // wait for the rate bucket is not counted.
 const attemptTimeout = time.Minute
 
-// The keys of the log lines.
+// The keys of our log lines.
 const (
 	keyClass       = "class"
 	keyPath        = "path"
@@ -38,8 +38,8 @@ type request struct {
 	in     any // body, nil for none
 	out    any // where to decode the body of a success; nil to ignore it
 
-	// once forbids to repeat the request after HubSpot may have received it.
-	// A failure that leaves this open comes back with Lost set.
+	// once forbids repeating the request once HubSpot may have received it.
+	// The error then has Lost set.
 	once bool
 }
 
@@ -51,13 +51,13 @@ type message struct {
 	token string // the last one sent
 }
 
-// do makes the call: it waits for the rate bucket, sends, and repeats what may
-// be repeated. The error is an [*Error]. The [Call] is the last request that
-// was sent, nil if none was.
+// do makes the call: it waits for the rate bucket, sends the request and retries
+// it if that is allowed. The error is an [*Error]. The [Call] is the last request
+// that was sent, nil if none was.
 //
-// The loop is written out rather than taken from a retry library, because what
-// those return when the context ends during a try is the context's error, even
-// if the try got its answer: the news of a write would be lost.
+// We do not use a retry library: if the context ends during a try, those return
+// the context's error even if the try got its answer, and the outcome of a write
+// would be lost.
 func (c *Client) do(ctx context.Context, r request) (*Call, error) {
 	m, err := c.message(r)
 	if err != nil {
@@ -92,15 +92,15 @@ func (c *Client) do(ctx context.Context, r request) (*Call, error) {
 		}
 		c.log.Debug("HubSpot call repeated", keyClass, string(r.class), keyPath, m.path, keyStatus, e.Status,
 			keyWait, wait, keyCorrelation, e.CorrelationID)
-		waits := e.Kind == Limited && c.bucket(r.class) != nil // for its turn
+		waits := e.Kind == Limited && c.bucket(r.class) != nil // in the bucket
 		if !waits && sleep(ctx, wait) != nil {
 			return sent, e
 		}
 	}
 }
 
-// again waits until a call that was lost may be made once more. It reports false
-// where the budget for that is used up, or the context has ended.
+// again waits until a call whose answer was lost may be made once more. It
+// reports false if the retry budget is used up or the context has ended.
 func (c *Client) again(ctx context.Context, e *Error, retry int) bool {
 	return c.retries.pay(e) && sleep(ctx, retryWait(e, retry, rand.Float64())) == nil
 }
@@ -113,8 +113,8 @@ func (c *Client) message(r request) (*message, error) {
 	if err != nil || !strings.HasPrefix(path, "/") {
 		return nil, &Error{Kind: Refused, Method: r.method, Path: m.path, Err: errors.New("hubspot: malformed path")}
 	}
-	// Everything but path and query is the base URL's, so that no path or
-	// cursor can lead the token elsewhere.
+	// Everything but path and query comes from the base URL, so no path or
+	// cursor can send the token to another host.
 	u := *c.base
 	u.Path, u.RawPath = c.base.Path+path, c.base.EscapedPath()+m.path
 	u.RawQuery = r.query.Encode()
@@ -157,7 +157,7 @@ func (c *Client) attempt(ctx context.Context, m *message) (*Call, *Error) {
 		return call, m.noAnswer(call, err)
 	}
 	defer res.Body.Close()
-	c.meet(call.At, res)
+	c.recordPeer(call.At, res)
 	b.release(s, parseAllowance(res.Header))
 	call.Status = res.StatusCode
 	call.CorrelationID = constant(res.Header.Get("X-HubSpot-Correlation-Id"))
@@ -182,13 +182,13 @@ func (m *message) httpRequest(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
-// unsent turns the reason why nothing was sent into the message's error.
+// unsent is the error of a message that was not sent, for this reason.
 func (m *message) unsent(err error) *Error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return &Error{Kind: Transient, Method: m.method, Path: m.path, Err: err}
 	}
-	own := *e // others wait with the same error
+	own := *e // other calls share the same error
 	own.Method, own.Path = m.method, m.path
 	return &own
 }
@@ -196,7 +196,7 @@ func (m *message) unsent(err error) *Error {
 // noAnswer is the error of a request whose answer did not come.
 func (m *message) noAnswer(call *Call, err error) *Error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err // its text would hold the whole address
+		err = wrapped.Err // its text would contain the whole address
 	}
 	e := m.failed(call, Transient)
 	e.Err = err
@@ -204,7 +204,7 @@ func (m *message) noAnswer(call *Call, err error) *Error {
 	return e
 }
 
-// neverSent says whether the request certainly did not leave this machine.
+// neverSent reports whether the request certainly did not leave this machine.
 func neverSent(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "dial"
@@ -246,14 +246,14 @@ func (m *message) failed(call *Call, kind Kind) *Error {
 	return e
 }
 
-// renewed says whether the token source has another token than the refused one.
+// renewed reports whether the token source has another token than the refused one.
 func (c *Client) renewed(refused string) bool {
 	token, err := c.token.Token()
 	return err == nil && token.AccessToken != refused
 }
 
-// tokenError turns the failure of a token source into an error of ours: a
-// network failure passes, a refusal does not.
+// tokenError converts the failure of a token source into an [*Error]: a network
+// failure is transient, anything else a refusal.
 func tokenError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e

@@ -15,17 +15,17 @@ const (
 	backoff  = 500 * time.Millisecond // upper bound of the first wait, doubled with each try
 )
 
-// repeatable says whether a try that failed so may be followed by another.
+// repeatable reports whether a try that failed with e may be repeated.
 func repeatable(e *Error) bool {
 	return (e.Kind == Transient || e.Kind == Limited) && !e.Lost
 }
 
-// retryWait returns how long to wait after the try that failed so; retry is 0
+// retryWait returns how long to wait after a try that failed with e; retry is 0
 // for the first. Jitter is a random number from [0, 1).
 //
-// Server and network failures get full jitter under a bound that doubles. A
-// locked account (423) is locked for two seconds. A used-up limit lasts for its
-// window, whatever the number of the try.
+// Server and network failures get full jitter under a bound that doubles with
+// each try. A locked account (423) stays locked for two seconds. An exhausted
+// limit lasts for its window, whatever the number of the try.
 //
 // D/api-reference/error-handling
 func retryWait(e *Error, retry int, jitter float64) time.Duration {
@@ -50,8 +50,8 @@ func retryWait(e *Error, retry int, jitter float64) time.Duration {
 	return min(least+time.Duration(jitter*float64(spread)), maxWait)
 }
 
-// What a retry budget holds and what is paid from it. The figures are those of
-// the AWS SDK for Go v2, whose retries are bounded the same way.
+// The size of a retry budget and its prices. The figures are those of the AWS SDK
+// for Go v2, which bounds its retries the same way.
 const (
 	retryTokens      = 500
 	retryCost        = 5
@@ -68,7 +68,7 @@ type retryBudget struct {
 
 func newRetryBudget() *retryBudget { return &retryBudget{tokens: retryTokens} }
 
-// pay takes the price of a retry after e, and says whether there was enough.
+// pay takes the price of a retry after e and reports whether the budget had it.
 func (b *retryBudget) pay(e *Error) bool {
 	price := retryCost
 	if timedOut(e.Err) {
@@ -83,20 +83,20 @@ func (b *retryBudget) pay(e *Error) bool {
 	return true
 }
 
-// refund is for every call that succeeds.
+// refund puts a token back. Every successful call does.
 func (b *retryBudget) refund() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tokens = min(b.tokens+successRefund, retryTokens)
 }
 
-// timedOut says whether a network failure was a matter of time.
+// timedOut reports whether a network failure was a timeout.
 func timedOut(err error) bool {
 	n, ok := errors.AsType[net.Error](err)
 	return ok && n.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
-// sleep waits for d, or for the context to end.
+// sleep waits for d or until the context ends.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -117,7 +117,7 @@ func TestDoRetries(t *testing.T) {
 		{name: "408", answers: []transportFunc{status(408)}, sent: 1, kind: Refused},
 		{name: "409", answers: []transportFunc{status(409)}, sent: 1, kind: Refused},
 		{name: "414", answers: []transportFunc{status(414)}, sent: 1, kind: Refused},
-		{name: "redirect", answers: []transportFunc{status(302, "Location", "https://stranger.example/")}, sent: 1, kind: Unexpected},
+		{name: "redirect", answers: []transportFunc{status(302, "Location", "https://other.example/")}, sent: 1, kind: Unexpected},
 		{name: "423 then fine", answers: []transportFunc{status(423), fine}, sent: 2, least: 2 * time.Second, most: 3 * time.Second},
 		{name: "423 once", answers: []transportFunc{status(423), fine}, once: true, sent: 2, least: 2 * time.Second, most: 3 * time.Second},
 		{name: "423 for ever", answers: []transportFunc{status(423)}, sent: 5, kind: Transient, least: 8 * time.Second, most: 16 * time.Second},

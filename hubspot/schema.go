@@ -9,7 +9,7 @@ import (
 
 const schemasPath = "/crm-object-schemas/{version}/schemas"
 
-// Labels are what people call the records of an object type.
+// Labels are the names that HubSpot shows for the records of an object type.
 type Labels struct {
 	Singular string `json:"singular"`
 	Plural   string `json:"plural"`
@@ -70,7 +70,7 @@ func (c *Client) Schemas(ctx context.Context) ([]Schema, error) {
 
 // A NewSchema is a custom object to define.
 type NewSchema struct {
-	Name                       string     `json:"name"` // letters, digits and underscores; never to be changed
+	Name                       string     `json:"name"` // letters, digits and underscores; cannot be changed later
 	Labels                     Labels     `json:"labels"`
 	Description                string     `json:"description,omitempty"`
 	PrimaryDisplayProperty     string     `json:"primaryDisplayProperty"`
@@ -82,13 +82,13 @@ type NewSchema struct {
 	AllowsSensitiveProperties  bool       `json:"allowsSensitiveProperties"` // whether properties may be marked as sensitive data
 }
 
-// CreateSchema defines a custom object. If one of that name exists HubSpot
-// returns it unchanged, whoever made it: compare the answer with what was
-// asked for.
+// CreateSchema defines a custom object. If one of that name exists, HubSpot
+// returns it unchanged, even if another app made it: compare the answer with the
+// request.
 //
 // D/api-reference/latest/crm/objects/schemas/guide
 func (c *Client) CreateSchema(ctx context.Context, s NewSchema) (*Schema, error) {
-	// HubSpot wants these as lists, empty or not; nil would go out as null.
+	// HubSpot wants lists here, even empty ones; nil would be sent as null.
 	for _, list := range []*[]string{&s.SecondaryDisplayProperties, &s.SearchableProperties, &s.RequiredProperties, &s.AssociatedObjects} {
 		if *list == nil {
 			*list = []string{}
@@ -119,7 +119,7 @@ func (c *Client) CreateAssociationDefinition(ctx context.Context, objectType, to
 			To   string `json:"toObjectTypeId"`
 			Name string `json:"name"`
 		}{objectType, toTypeID, name},
-		once: true, // HubSpot does not say what a second one of the same name does
+		once: true, // HubSpot does not document what a second one of the same name does
 	})
 	return err
 }

@@ -197,8 +197,7 @@ func TestDefinitions(t *testing.T) {
 	}
 }
 
-// A batch of properties tells each input's own fate, in whatever way HubSpot
-// refuses.
+// A batch of properties has one result per input, however HubSpot refuses.
 func TestCreateProperties(t *testing.T) {
 	for _, whole := range []bool{false, true} {
 		made := map[string]bool{"there": true}

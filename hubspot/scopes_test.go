@@ -26,7 +26,7 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-// TestScopesUnknown: kinds of token that HubSpot does not tell the scopes of.
+// TestScopesUnknown: kinds of token whose scopes HubSpot does not reveal.
 func TestScopesUnknown(t *testing.T) {
 	t.Parallel()
 	for status, kind := range map[int]Kind{400: Refused, 401: Unauthorised, 404: NotFound, 200: Unexpected} {

@@ -17,12 +17,12 @@ const (
 
 // ContactsByAdditionalEmail returns, for each address, the contacts that have it
 // among their hs_additional_emails. The addresses must be lower case, as HubSpot
-// keeps them. Where it is the primary address of a contact, that is not found:
-// ask [Client.ContactsByEmail] first. A search shows changes late, by some
-// seconds as a rule.
+// stores them. A contact whose primary address it is, is not found: ask
+// [Client.ContactsByEmail] first. A search usually shows changes some seconds
+// late.
 //
-// It costs a search for [SearchSize] addresses and one for every 200 results
-// beyond the first. The error is not nil when the call ended early; then every
+// It costs one search for every [SearchSize] addresses and one for every further
+// 200 results. The error is not nil when the call ended early; then every
 // address that was not looked up holds it.
 //
 // D/api-reference/latest/crm/search-the-crm
@@ -33,7 +33,7 @@ func (c *Client) ContactsByAdditionalEmail(ctx context.Context, addresses, prope
 	found := contactIndex{byID: make(map[string]*Object)}
 	var send func(ctx context.Context, in []int) (*refusal, error)
 	send = func(ctx context.Context, in []int) (*refusal, error) {
-		if in = out.nameless(unique, in); len(in) == 0 {
+		if in = out.refuseUnnamed(unique, in); len(in) == 0 {
 			return nil, nil
 		}
 		s := additionalSearch(pick(unique, in), properties)
@@ -50,11 +50,11 @@ func (c *Client) ContactsByAdditionalEmail(ctx context.Context, addresses, prope
 		return nil, nil
 	}
 	err := batch{size: SearchSize, send: send, refuse: out.refuse}.run(ctx, indexes(unique))
-	return join(addresses, found.by(additionalOf), out.spread(of, err)), err
+	return join(addresses, found.by(additionalOf), out.perInput(of, err)), err
 }
 
-// inHalves sends inputs that are too long to be searched for together. One
-// that is too long by itself is refused.
+// inHalves sends inputs in two requests that are too long for one. A single input
+// that is too long is refused.
 func (o outcomes) inHalves(ctx context.Context, in []int, send func(context.Context, []int) (*refusal, error)) (*refusal, error) {
 	if len(in) == 1 {
 		o[in[0]] = Outcome{Err: &Error{Kind: Refused, Message: "the address is too long to be searched for"}}
@@ -63,7 +63,7 @@ func (o outcomes) inHalves(ctx context.Context, in []int, send func(context.Cont
 	half := len(in) / 2
 	if no, err := send(ctx, in[:half]); no != nil || err != nil {
 		if no != nil {
-			// The other half was not sent: it is part of what was refused.
+			// The other half was not sent, so it counts as refused, too.
 			no.in = in
 		}
 		return no, err
@@ -89,8 +89,8 @@ type filter struct {
 	Value        string `json:"value"`
 }
 
-// additionalSearch looks for contacts by any of the addresses. The operator
-// compares words, and so finds more than is meant.
+// additionalSearch searches contacts by any of the addresses. The operator
+// compares words, so it may find other contacts as well.
 func additionalSearch(addresses, properties []string) search {
 	s := search{Properties: properties, Limit: searchPage}
 	for _, a := range addresses {
@@ -101,7 +101,7 @@ func additionalSearch(addresses, properties []string) search {
 	return s
 }
 
-// tooLong says whether HubSpot would refuse the search for its length, once it
+// tooLong reports whether HubSpot would refuse the search for its length, once it
 // carries a cursor.
 func (s search) tooLong() bool {
 	s.After = "10000"
@@ -109,7 +109,7 @@ func (s search) tooLong() bool {
 	return err != nil || len(body) > searchBytes
 }
 
-// searchAll hands all pages of a search's results to add.
+// searchAll passes all pages of a search's results to add.
 func (c *Client) searchAll(ctx context.Context, objectType string, s search, add func([]wireObject)) (*Call, error) {
 	for {
 		var out struct {

@@ -66,7 +66,7 @@ func (p *fakeSearch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var hits []any
 	for _, c := range p.contacts {
-		// Words anywhere in the value: more than is meant.
+		// Words anywhere in the value: this also finds other contacts.
 		if !slices.ContainsFunc(asked, func(a string) bool { return strings.Contains(strings.ToLower(c["hs_additional_emails"].(string)), a) }) {
 			continue
 		}
@@ -108,7 +108,7 @@ func TestContactsByAdditionalEmail(t *testing.T) {
 				"hs_additional_emails": fmt.Sprintf("q%d@example.com; S%d@Example.com", i, i),
 			})
 		}
-		// Everybody's address stands within another contact's.
+		// Every address is part of another contact's.
 		p.contacts = append(p.contacts, map[string]any{"id": 1, "email": "s0@example.com", "hs_additional_emails": "as0@example.com;bs1@example.com"})
 		var in []string
 		for i := range n + 2 {
@@ -152,8 +152,8 @@ func TestContactsByAdditionalEmail(t *testing.T) {
 	})
 }
 
-// Addresses that are too long together are searched for apart; one too long
-// for any search is refused without a call.
+// Addresses too long for one search are searched separately; one too long for any
+// search is refused without a call.
 func TestContactsByAdditionalEmailLength(t *testing.T) {
 	synctest.Test(t, searchesLongAddresses)
 }

@@ -36,31 +36,29 @@ type Patch struct {
 	ID         string
 	Properties map[string]string // "" clears
 
-	// Key and Value name the unique property by which the record is known to
-	// be the one that is meant; "" for none. They are looked at where the
-	// record was merged into another: if that one has another value, it stands
-	// for something else and stays as it is.
+	// Key and Value are the unique property that identifies the record; "" for
+	// none. If the record was merged into another with a different value, that
+	// one stands for something else and is not changed.
 	Key, Value string
 }
 
-// An Outcome is what became of one input of a batch call. Exactly one of
-// Object and Err is set, except for [Client.Associate], where success leaves
-// both nil.
+// An Outcome is the result of one input of a batch call. Exactly one of Object
+// and Err is set, except for [Client.Associate], where success leaves both nil.
 type Outcome struct {
 	Object *Object
-	// Existed says that a create found the record already there (a lost
-	// answer, or an earlier run), with its present properties in Object.
-	// Nothing is known about its links.
+	// Existed says that the record to create existed already (a lost answer,
+	// or an earlier run). Object has its current properties. Nothing is known
+	// about its links.
 	Existed bool
-	// Unlinked says that the record was created without the links it was to
-	// be created with, since HubSpot refused it with them. They are still to
-	// be made; [Client.Associate] says what is wrong with each.
+	// Unlinked says that the record was created without its links, because
+	// HubSpot refused it with them. Make them with [Client.Associate], which
+	// reports what is wrong with each.
 	Unlinked bool
 	// Err is an [*Error] for an input that HubSpot refused or does not know,
 	// or the error that ended the call before this input was tried.
 	Err error
 	// Call is the request that decided the outcome; inputs of one batch share
-	// it. Nil when the input was never sent.
+	// it. It is nil if the input was never sent.
 	Call *Call
 }
 

@@ -10,11 +10,10 @@ import (
 // Update changes records by id. Patches of the same record are sent as one, in
 // which the later value of a property wins.
 //
-// A record that the answer passes over, as HubSpot does with one that was
-// merged into another, is read and changed singly; its outcome is the record
-// that it has become, with the new ID. One that is gone has the outcome
-// [NotFound], and so has one that was merged into a record with another value
-// of the patch's key.
+// HubSpot's answer does not mention records that were merged into another. Such a
+// record is read and changed by itself; its outcome is the merged record, with
+// the new ID. A deleted record has the outcome [NotFound], and so has one that
+// was merged into a record with another value of the patch's key.
 //
 // The error is not nil when the call ended early; then every outcome that was
 // not decided holds it.
@@ -42,7 +41,7 @@ func (c *Client) Update(ctx context.Context, objectType string, in []Patch) ([]O
 		u.keys[k] = Patch{Key: in[i].Key, Value: in[i].Value}
 	}
 	err := batch{size: BatchSize, send: u.send, refuse: u.out.refuse}.run(ctx, indexes(ids))
-	return u.out.spread(of, err), err
+	return u.out.perInput(of, err), err
 }
 
 // An update is one call of Update. Inputs are named by their index.
@@ -51,13 +50,13 @@ type update struct {
 	objectType string
 	ids        []string
 	properties []map[string]string
-	keys       []Patch // of which only the key counts
+	keys       []Patch // only Key and Value are used
 	out        outcomes
 }
 
 // send changes a batch.
 func (u *update) send(ctx context.Context, in []int) (*refusal, error) {
-	if in = u.out.nameless(u.ids, in); len(in) == 0 {
+	if in = u.out.refuseUnnamed(u.ids, in); len(in) == 0 {
 		return nil, nil
 	}
 	a, call, err := u.request(ctx, in)
@@ -75,8 +74,8 @@ func (u *update) send(ctx context.Context, in []int) (*refusal, error) {
 			u.out[i] = Outcome{Object: o, Call: call}
 		}
 	}
-	// What is reported as missing is not believed before it was read singly:
-	// a mistake would be taken for a record that people deleted.
+	// A record reported as missing is read by itself before we believe it: an
+	// error here would look as if users had deleted the record.
 	stray := by.match(a.Errors, call, func(i int, e *Error) {
 		if !u.out[i].decided() && e.Kind != NotFound {
 			u.out[i] = Outcome{Err: e, Call: call}
@@ -115,9 +114,9 @@ func (u *update) request(ctx context.Context, in []int) (*answer[wireObject], *C
 	return &a, call, err
 }
 
-// single finds out what has become of a record, and changes that. Silent is
-// the error of an answer that mentioned none of several records: it ends the
-// call unless the record explains it by having been merged or deleted.
+// single reads one record and changes the record that it resolves to. Silent is
+// the error of an answer that mentioned none of several records. It ends the call
+// unless this record was merged or deleted, which explains the answer.
 func (u *update) single(ctx context.Context, i int, silent *Error) error {
 	var ask []string
 	key := u.keys[i]

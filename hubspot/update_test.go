@@ -83,8 +83,8 @@ func TestUpdateMergedAndGone(t *testing.T) {
 	}
 }
 
-// A batch of merged records alone gets an empty answer, which is all right. An
-// empty answer about records that are there is not.
+// HubSpot's answer to a batch of merged records is empty, which is fine. An empty
+// answer about existing records is not.
 func TestUpdateEmptyAnswer(t *testing.T) {
 	p, ids := filled(2)
 	p.merged[ids[0]] = ids[1]
@@ -108,10 +108,10 @@ func TestUpdateEmptyAnswer(t *testing.T) {
 	}
 }
 
-// A record that the answer forgets is written singly.
+// A record that the answer does not mention is written by itself.
 func TestUpdatePassedOver(t *testing.T) {
 	p, ids := filled(10)
-	p.deaf = func(props map[string]any) bool { return props["of"] == ids[7] }
+	p.ignored = func(props map[string]any) bool { return props["of"] == ids[7] }
 	out, err := updateAll(t, p, patches(ids))
 	if err != nil || out[7].Err != nil || p.records[ids[7]]["status"] != "sent" {
 		t.Errorf("outcome %+v, error %v, record %v", out[7], err, p.records[ids[7]])
@@ -166,13 +166,13 @@ func TestUpdateAgainstModel(t *testing.T) {
 		fate, mute := make(map[string]string), false
 		for _, id := range rapid.SliceOfNDistinct(rapid.SampledFrom(ids[:n]), 0, min(n, maxCulprits), rapid.ID[string]).Draw(rt, "odd") {
 			// Several that the answer does not mention might make it empty; see above.
-			fates := []string{"bad", "gone", "merged", "silent", "deaf"}
+			fates := []string{"bad", "gone", "merged", "silent", "ignored"}
 			if mute {
 				fates = fates[:2]
 			}
 			fate[id] = rapid.SampledFrom(fates).Draw(rt, "fate of "+id)
 			switch fate[id] {
-			case "silent", "deaf":
+			case "silent", "ignored":
 				mute = true
 			case "merged":
 				mute = true
@@ -185,7 +185,7 @@ func TestUpdateAgainstModel(t *testing.T) {
 		is := func(f string) func(map[string]any) bool {
 			return func(props map[string]any) bool { return fate[props["of"].(string)] == f }
 		}
-		p.bad, p.silent, p.deaf = is("bad"), is("silent"), is("deaf")
+		p.bad, p.silent, p.ignored = is("bad"), is("silent"), is("ignored")
 
 		in := patches(ids[:n])
 		in = append(in, in[0])
@@ -224,8 +224,8 @@ func TestUpdateAgainstModel(t *testing.T) {
 	})
 }
 
-// A record that was merged into another one's is not written onto that: the
-// patch's key says whose it is.
+// An update does not follow a merge into the record of another gift: the patch's
+// key identifies the gift.
 func TestUpdateMergedIntoAnothers(t *testing.T) {
 	p, ids := filled(4)
 	key := func(id string) string { return p.records[id][keyProperty].(string) }

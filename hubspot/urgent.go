@@ -8,23 +8,22 @@ import (
 // urgentKey is the key of a context whose calls are urgent.
 type urgentKey struct{}
 
-// Urgent returns a context whose calls come before the client's other calls:
-// they are the next that the rate lets through. As long as there have been some
-// within a minute, other calls are spread evenly over what these leave of the
-// window, so that an urgent one need not wait for it to slide past a burst of
-// them; together they still use the whole rate. Where that was not foreseen,
-// urgent calls may use the last 5 % of the general limit, which others leave
-// alone; a cap leaves no such rest.
+// Urgent returns a context whose calls go before the client's other calls. For
+// a minute after an urgent call the others are spread evenly over the rest of the
+// window, so that the next urgent call does not wait for a burst of them to leave
+// it. Together they still use the whole rate. Urgent calls may also use the last
+// 5 % of the general limit, which other calls leave free; with a cap there is no
+// such reserve.
 func Urgent(ctx context.Context) context.Context {
 	return context.WithValue(ctx, urgentKey{}, true)
 }
 
 func isUrgent(ctx context.Context) bool { return ctx.Value(urgentKey{}) != nil }
 
-// spreadFor is for how long after an urgent call others are spread.
+// spreadFor is how long after an urgent call other calls are spread.
 const spreadFor = time.Minute
 
-// enqueue puts a waiter into the queue: behind those as urgent.
+// enqueue puts a waiter into the queue, behind those that are as urgent.
 func (b *bucket) enqueue(w *waiter) {
 	i := len(b.queue)
 	if w.urgent {
@@ -37,9 +36,9 @@ func (b *bucket) enqueue(w *waiter) {
 	b.queue[i] = w
 }
 
-// spread returns until when a call has to wait so that urgent ones find room,
-// and the zero time where it need not. A few calls make no burst that anybody
-// would have to wait for long.
+// spread returns until when a call must wait to leave room for urgent ones, and
+// the zero time if it need not. Below 5 % of the limit it need not, because so
+// few calls delay an urgent one only briefly.
 func (b *bucket) spread(w *waiter, now time.Time) time.Time {
 	all := b.allowed(w)
 	if w.urgent || b.urgentAt.IsZero() || now.Sub(b.urgentAt) >= spreadFor || b.occupied() < all/20 {

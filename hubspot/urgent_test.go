@@ -59,12 +59,11 @@ func TestUrgentNeverOverLimit(t *testing.T) {
 	})
 }
 
-// TestUrgentBesideMany: beside six callers who never stop, the first urgent
-// call goes at once and later ones hardly wait, and the six together lose no
-// more than the urgent ones take. Where nothing is left alone for urgent calls,
-// as under a cap, that is so when the first window has passed, whatever burst
-// the six began with.
-func TestUrgentBesideMany(t *testing.T) {
+// TestUrgentAmongMany: while six callers call without pause, the first urgent call
+// is sent at once and later ones hardly wait, and the six together lose only the
+// calls that the urgent ones take. Under a cap, where nothing is reserved for
+// urgent calls, this holds once the first window has passed.
+func TestUrgentAmongMany(t *testing.T) {
 	const interval = 10 * time.Second
 	for _, tt := range []struct {
 		spare int
@@ -122,7 +121,7 @@ func urgentBesideMany(t *testing.T, interval time.Duration, spare int, round tim
 	took := time.Since(began)
 	room := int(took/(interval+round)) * limit
 	if n := int(made.Load() - before); n+100 < room*97/100 {
-		t.Errorf("%d calls beside the urgent ones in %v; there was room for %d", n, took, room-100)
+		t.Errorf("%d calls apart from the urgent ones in %v; there was room for %d", n, took, room-100)
 	}
 	cancel()
 	many.Wait()

@@ -17,7 +17,7 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	case '"':
 		return json.Unmarshal(b, (*string)(t))
 	case '{', '[':
-		return fmt.Errorf("hubspot: %c where a text, number or boolean is due", b[0])
+		return fmt.Errorf("hubspot: %c where a text, number or boolean is expected", b[0])
 	}
 	if bytes.Equal(b, []byte("null")) {
 		b = nil
@@ -46,8 +46,8 @@ func (n *number) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// An instant is an ISO 8601 time. What is no time is zero: no decision hangs
-// on these, so an odd one must not cost the record.
+// An instant is an ISO 8601 time. Anything else decodes as the zero time: no
+// decision depends on these, so a malformed one must not lose the record.
 type instant struct{ time.Time }
 
 func (t *instant) UnmarshalJSON(b []byte) error {
@@ -104,22 +104,22 @@ func (w *wireObject) object() *Object {
 	return o
 }
 
-// A paging says where a listing goes on. Its link is not read: only the
-// cursor is used, on our own host.
+// A paging says where a listing continues. We use only the cursor, on the
+// configured host, and never the link.
 type paging struct {
 	Next struct {
 		After text `json:"after"`
 	} `json:"next"`
 }
 
-// An answer is what the batch endpoints return. Status 200, 201 and 207 do not
-// tell apart what the two lists say.
+// An answer is what the batch endpoints return. The two lists decide, whether
+// the status is 200, 201 or 207.
 type answer[R any] struct {
 	Results []R         `json:"results"` // nil when missing
 	Errors  []itemError `json:"errors"`
 }
 
-// empty says whether the answer speaks of no input at all.
+// empty reports whether the answer mentions no input at all.
 func (a *answer[R]) empty() bool { return len(a.Results) == 0 && len(a.Errors) == 0 }
 
 // A ref names a record in a batch request.

@@ -19,8 +19,8 @@ type wireLink struct {
 	Types []AssociationType `json:"types"`
 }
 
-// wireLinks names every record to link once, with all its types: HubSpot
-// refuses an input that names one twice.
+// wireLinks lists every linked record once, with all its types: HubSpot refuses
+// an input that names one twice.
 func wireLinks(links []NewLink) []wireLink {
 	var w []wireLink
 	for _, l := range links {
@@ -36,7 +36,7 @@ func wireLinks(links []NewLink) []wireLink {
 	return w
 }
 
-// trace returns the objectWriteTraceId of an input. Unique ids on all inputs
-// are what makes HubSpot refuse bad inputs singly, with status 207, instead of
-// the whole batch.
+// trace returns the objectWriteTraceId of an input. Only if all inputs have
+// unique ids does HubSpot refuse bad inputs one by one, with status 207, instead
+// of the whole batch.
 func trace(i int) string { return strconv.Itoa(i) }

@@ -159,7 +159,7 @@ func (c *call) recordUsage() answer {
 	})
 }
 
-// tokenInfo tells a static token's portal and scopes.
+// tokenInfo describes a static token: its portal and scopes.
 func (c *call) tokenInfo() answer {
 	var in struct{ TokenKey string }
 	if r := c.decode(&in); r != nil {

@@ -157,7 +157,7 @@ func TestLabelsAndDefaults(t *testing.T) {
 		t.Errorf("%s", r.text)
 	}
 	if got := c.portal.Links("deals", deal)["contacts"]; len(got) != 1 || len(got[0].Types) != 2 || got[0].Types[0] != 3 {
-		t.Errorf("a labelled association = %v, want the unlabelled type 3 beside it", got)
+		t.Errorf("a labelled association = %v, want the unlabelled type 3 as well", got)
 	}
 	// PUT replaces the labels, DELETE removes everything.
 	c.must(201, "PUT "+path, `[{"associationCategory":"HUBSPOT_DEFINED","associationTypeId":4}]`)
@@ -208,8 +208,8 @@ func TestArchiveDropsAssociations(t *testing.T) {
 	}
 }
 
-// TestAssociateNobody: a pair that lacks a record is no pair, and refuses all.
-func TestAssociateNobody(t *testing.T) {
+// TestAssociateUnknownRecord: a pair that lacks a record is no pair, and refuses all.
+func TestAssociateUnknownRecord(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
 	contact, deal := c.portal.AddContact("", nil), c.portal.AddDeal(nil)
 	whole := `{"from":{"id":"` + contact + `"},"to":{"id":"` + deal + `"}}`

@@ -32,8 +32,8 @@ func duplicates(ids []string) *refusal {
 	return nil
 }
 
-// batchRead answers ids or unique values. What is missing is one error for
-// all; what was merged away is silently absent.
+// batchRead reads records by id or unique value. All missing ones are reported in
+// one error; merged ones are silently absent.
 func (c *call) batchRead(t *objectType) answer {
 	var in struct {
 		IDProperty string `json:"idProperty"`
@@ -100,7 +100,7 @@ func (c *call) finder(t *objectType, property string, archived bool, verb string
 }
 
 // batchWrite is create, update and upsert. Partial success needs a trace id
-// of its own on every input; otherwise the first refusal is everybody's.
+// of its own on every input; otherwise the first refusal refuses all.
 // https://developers.hubspot.com/docs/api-reference/error-handling
 func (c *call) batchWrite(t *objectType, verb string) answer {
 	var in struct{ Inputs []writeInput }
@@ -129,7 +129,7 @@ func (c *call) batchWrite(t *objectType, verb string) answer {
 	for _, input := range in.Inputs {
 		s, r := c.stageInput(t, verb, input, taken)
 		switch {
-		case r == nil && s == nil: // merged away: dropped without a word
+		case r == nil && s == nil: // merged: silently dropped
 		case r == nil:
 			todo = append(todo, s)
 		case !partial || r.status == http.StatusConflict && verb == "upsert":
@@ -186,7 +186,7 @@ func (c *call) stageInput(t *objectType, verb string, input writeInput, taken cl
 		input.Associations = nil // an upsert takes none
 		return c.stage(t, nil, input, taken, true)
 	case verb == "upsert" && t.name == "contacts":
-		return nil, nil // without idProperty nothing happens, and nobody says so
+		return nil, nil // without idProperty HubSpot ignores it without an error
 	}
 	r = notFound("Could not update some %s objects, they may be deleted or not exist. Check that ids are valid.", t.upper)
 	r.Context = map[string][]string{"ids": {string(input.ID)}}
@@ -221,7 +221,7 @@ func ownTraces(in []writeInput) bool {
 	return true
 }
 
-// batchArchive archives what it finds; what is gone already is no error.
+// batchArchive archives the records that exist; a missing one is no error.
 func (c *call) batchArchive(t *objectType) answer {
 	var in struct{ Inputs []struct{ ID value } }
 	if r := c.decode(&in); r != nil {

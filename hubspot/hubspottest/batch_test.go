@@ -124,7 +124,7 @@ func TestContactConflict(t *testing.T) {
 	}
 }
 
-// Missing ids are one error, merged ones vanish, order is nobody's.
+// Missing ids are one error, merged ones vanish, the order is random.
 func TestBatchRead(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{Seed: 9})
 	var inputs []string
@@ -157,7 +157,7 @@ func TestBatchRead(t *testing.T) {
 		t.Error("an unknown property was answered")
 	}
 	if _, ok := props["firstname"]; ok {
-		t.Error("a property nobody asked for was answered")
+		t.Error("the answer has a property that the request did not name")
 	}
 }
 

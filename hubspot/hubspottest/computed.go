@@ -6,8 +6,7 @@ import (
 )
 
 // HubSpot computes some properties from others "in moments". Until then reads
-// show the old value, and the stage or the association that it follows from
-// already the new one.
+// show the old value, although they show the new stage or association already.
 
 type shownKey struct {
 	rec *record
@@ -19,8 +18,8 @@ type shownValue struct {
 	until time.Time
 }
 
-// companyChanges is to be called before a link is added or removed: it may be
-// the one to a contact's primary company.
+// companyChanges must be called before a link is added or removed, because it may
+// be the one to a contact's primary company.
 func (p *Portal) companyChanges(a *record, l link) {
 	contacts := p.byName["contacts"]
 	switch {
@@ -31,17 +30,17 @@ func (p *Portal) companyChanges(a *record, l link) {
 	}
 }
 
-// stageChanges is to be called before values are set: a deal's stage may be
-// among them.
+// stageChanges must be called before values are set, because a deal's stage may
+// be among them.
 func (p *Portal) stageChanges(t *objectType, r *record, changes []slotValue, now time.Time) {
 	if slices.ContainsFunc(changes, func(c slotValue) bool { return t.slots[c.slot].stage && r.values.get(c.slot) != c.value }) {
 		p.keepShowing(t, r, now)
 	}
 }
 
-// keepShowing notes what reads show of the record's computed properties, for
-// as long as their computation takes. Several changes in that time are
-// computed together, after the last.
+// keepShowing stores the computed properties that reads show until the
+// computation is done. Several changes in that time are computed together, after
+// the last.
 func (p *Portal) keepShowing(t *objectType, r *record, now time.Time) {
 	if p.opt.ComputedLag <= 0 {
 		return
@@ -53,7 +52,7 @@ func (p *Portal) keepShowing(t *objectType, r *record, now time.Time) {
 	}
 }
 
-// stillShown is the old value of a property whose computation is under way.
+// stillShown is the old value of a property whose computation is not done.
 func (p *Portal) stillShown(r *record, pr *property) (old string, ok bool) {
 	if !pr.lags || len(p.shown) == 0 {
 		return "", false

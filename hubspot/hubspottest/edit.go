@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// The methods here do what people do in HubSpot's pages. They check nothing
-// but that names exist, and panic when one does not: the mistake is in the
-// calling program.
+// The methods here do what users do on HubSpot's pages. They check only that
+// names exist, and panic if one does not, because that is a bug of the caller.
 
 // AddContact adds a contact; email may be "". An address that is taken
 // already panics.

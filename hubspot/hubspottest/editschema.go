@@ -2,9 +2,9 @@ package hubspottest
 
 import "time"
 
-// AddForeignSchema adds a custom object that somebody else made under this
-// name, with these properties of theirs or else a few of the vendor's, and
-// returns its type id. The first property is required and the one displayed.
+// AddForeignSchema adds a custom object that another app made under this name,
+// with these properties or a few default ones, and returns its type id. The
+// first property is required and is the displayed one.
 func (p *Portal) AddForeignSchema(name string, properties ...Property) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,7 +57,7 @@ func (p *Portal) RetypeProperty(objectType, name, typ, fieldType string) {
 }
 
 // UndefineAssociation removes the association types between two object types,
-// as somebody else's app may.
+// as another app may.
 func (p *Portal) UndefineAssociation(from, to string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -37,8 +37,8 @@ func (c *call) projection(t *objectType, asked []string) []*property {
 	return sortProperties(show)
 }
 
-// written is the projection of a write's answer: what was written, and what
-// nobody asked for.
+// written is the projection of a write's answer: the written properties and a few
+// unrequested ones.
 func (c *call) written(t *objectType, s *staged) []*property {
 	show := []*property{t.properties["hs_object_id"], t.createdDate, t.modifiedDate, t.properties["hubspot_owner_id"]}
 	for _, ch := range s.changes {
@@ -126,8 +126,8 @@ func appendJSON(b []byte, v any) []byte {
 	return append(b, j...)
 }
 
-// batchJSON is the envelope of a batch answer: 207 as soon as there are
-// errors, in an order that nobody may rely on.
+// batchJSON is the envelope of a batch answer: 207 if there are errors, results
+// in random order.
 func (c *call) batchJSON(status int, results []any, errs []*refusal) answer {
 	encoded := make([][]byte, len(results))
 	for i, r := range results {

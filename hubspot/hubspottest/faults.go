@@ -12,8 +12,8 @@ import (
 // A FaultKind says what goes wrong.
 type FaultKind int
 
-// The kinds of fault. A kind that changes an answer applies the effect first
-// by its nature.
+// The kinds of fault. A kind that changes an answer always applies the effect
+// first.
 const (
 	RespondStatus FaultKind = iota // answer Status, with the body HubSpot or its edge would send
 	ResetConn                      // break the connection without an answer
@@ -30,11 +30,11 @@ type Fault struct {
 	Method       string // "" matches any
 	PathContains string // "" matches any
 	Class        string // "" matches any; see [ClassObjects] and its like
-	After        int    // matching calls to leave alone first
+	After        int    // matching calls that pass first
 	Count        int    // calls to strike; 0 means one, negative means every one
 
 	Kind        FaultKind
-	AfterEffect bool // do what the request asks for, then fail
+	AfterEffect bool // apply the request, then fail
 	Status      int  // of RespondStatus: 401, 403, 423, 429, 477, 500, 502–504, 521–526, …
 	HTML        bool // the body is the HTML page of a proxy
 	Body        string
@@ -164,7 +164,7 @@ func reset(w http.ResponseWriter) {
 		if tcp, ok := conn.(interface{ SetLinger(int) error }); ok {
 			_ = tcp.SetLinger(0) // without it the close is merely orderly
 		}
-		_ = conn.Close() // it is meant to break
+		_ = conn.Close() // breaking it is the purpose
 		return
 	}
 	panic(http.ErrAbortHandler)

@@ -47,7 +47,7 @@ func (c *call) matches(t *objectType, v view, in searchBodyIn) bool {
 	return false
 }
 
-// mentions looks for the words of a query in what is searchable.
+// mentions looks for the words of a query in the searchable properties.
 func (c *call) mentions(t *objectType, v view, query string) bool {
 	names := t.face.searchable
 	if !t.custom {
@@ -61,9 +61,8 @@ func (c *call) mentions(t *objectType, v view, query string) bool {
 	return false
 }
 
-// holds compares as search does: regardless of case, except in enumerations;
-// the values of IN and NOT_IN are taken as they are against the lower-cased
-// text.
+// holds compares as search does: case-insensitively, except in enumerations. The
+// values of IN and NOT_IN are compared unchanged with the lower-cased text.
 func (f *filter) holds(have string) bool {
 	pr := f.property
 	if have == "" {

@@ -229,7 +229,7 @@ func TestForeignClientBites(t *testing.T) {
 		}
 		maps.Copy(rw.Header(), rec.Header())
 		rw.WriteHeader(rec.Code)
-		_, _ = io.WriteString(rw, body) // the client would tell of what is missing
+		_, _ = io.WriteString(rw, body) // the client would report missing bytes
 	}), w, "operations", "refusals")
 	for _, s := range spoils {
 		if !slices.ContainsFunc(v.Problems, func(p string) bool { return strings.Contains(p, s.problem) }) {

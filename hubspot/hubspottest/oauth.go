@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// codeLife is how long a code can be redeemed. HubSpot says no more than that
-// it is short; this is the most that RFC 6749 (4.1.2) advises.
+// codeLife is how long a code can be redeemed. HubSpot says only that it is
+// short; this is the maximum that RFC 6749 (4.1.2) recommends.
 const codeLife = 10 * time.Minute
 
-// Who installed the app, and what a static token says it is, too.
+// The user who installed the app; token info of static tokens names it, too.
 const (
 	installerID = 1
 	appID       = 1
@@ -20,24 +20,24 @@ const (
 	hubDomain   = "hub.example.com"
 )
 
-// An App is the OAuth app that the portal knows. Its access tokens are
-// accepted beside the static token and have the same scopes.
+// An App is the OAuth app that the portal knows. The portal accepts its access
+// tokens as well as the static token; both have the same scopes.
 type App struct {
 	ClientID, ClientSecret string
 	RedirectURI            string        // what a code must be redeemed with
 	TokenLife              time.Duration // of access tokens; 30 minutes when zero
 }
 
-// grants are what the app holds: each code, and each access token, with the
-// time it ends at.
+// grants are the app's codes and access tokens, with the time each expires, and
+// its refresh tokens.
 type grants struct {
 	codes, access map[string]time.Time
-	refresh       map[string]bool // those that are alive
+	refresh       map[string]bool // valid ones
 }
 
-// Install does what an administrator does who installs the app, and returns
-// the code that HubSpot's page hands to the redirect URI: to be redeemed once,
-// within ten minutes.
+// Install installs the app as an administrator would, and returns the code that
+// HubSpot's page passes to the redirect URI. It can be redeemed once, within ten
+// minutes.
 func (p *Portal) Install() (code string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -46,7 +46,7 @@ func (p *Portal) Install() (code string) {
 	return code
 }
 
-// secret makes up a code or a token.
+// secret generates a code or a token.
 func (p *Portal) secret(prefix string) string {
 	return fmt.Sprintf("%s%08x-%016x-%016x", prefix, p.rng.Uint32(), p.rng.Uint64(), p.rng.Uint64())
 }
@@ -66,8 +66,8 @@ func (p *Portal) authenticate(c *call) *refusal {
 	return r
 }
 
-// oauth answers /oauth: v1 until 2027-02-16, its successors, and of v2 what
-// it offers to static tokens.
+// oauth answers /oauth: v1 (until 2027-02-16), its successors, and the v2 call
+// for static tokens.
 // https://developers.hubspot.com/docs/api-reference/latest/authentication/manage-oauth-tokens
 func (c *call) oauth() answer {
 	if c.version == "v2" {
@@ -97,7 +97,7 @@ func (c *call) oauth() answer {
 	return c.noRoute()
 }
 
-// badGrant is an OAuth refusal: RFC 6749's fields beside HubSpot's own.
+// badGrant is an OAuth refusal: RFC 6749's fields and HubSpot's own.
 // https://developers.hubspot.com/changelog/new-oauth-v3-api-endpoints-and-standardized-error-responses
 func (c *call) badGrant(code, status, message string) answer {
 	return c.json(http.StatusBadRequest, map[string]string{"error": code, "error_description": message, "status": status, "message": message})
@@ -162,8 +162,8 @@ func (c *call) issueToken(form url.Values) answer {
 	return c.json(http.StatusOK, out)
 }
 
-// grant tells of a live token, nil of any other. The signed access token,
-// which is for HubSpot's own use, is left out.
+// grant describes a valid token; it is nil for any other. It omits the signed
+// access token, which is for HubSpot's own use.
 func (c *call) grant(token string) map[string]any {
 	info := map[string]any{
 		"token": token, "user": installer, "hub_domain": hubDomain, "scopes": sortedKeys(c.p.scopes),
@@ -181,7 +181,7 @@ func (c *call) grant(token string) map[string]any {
 	return nil
 }
 
-// introspect tells of a token; a dead one is no error.
+// introspect describes a token; an invalid one is no error.
 func (c *call) introspect(form url.Values) answer {
 	info := c.grant(form.Get("token"))
 	if info == nil {

@@ -38,7 +38,7 @@ func TestPaths(t *testing.T) {
 	c.must(400, "GET /crm/associations/2026-09/gift/contacts/labels", "")
 	c.must(404, "GET /crm-object-schemas/2026-09/schemas/gift", "")
 	c.must(414, "GET /crm/objects/2026-09/contacts?properties="+strings.Repeat("x,", 4096), "")
-	// A wrong version is told before the token is looked at.
+	// A wrong version is refused before the token is checked.
 	c.token = "stolen"
 	c.must(404, "GET /crm/objects/2025-09/contacts", "")
 	c.must(401, "GET /crm/objects/2026-09/contacts", "").wantJSON(`{"status":"error","category":"INVALID_AUTHENTICATION","correlationId":"*",

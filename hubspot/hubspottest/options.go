@@ -33,8 +33,8 @@ const (
 )
 
 // Options describe a portal. The zero value is an Enterprise portal without
-// enforced limits that behaves as HubSpot documents it; every switch turns on
-// the other reading of something HubSpot leaves open.
+// enforced limits that behaves as HubSpot documents it. Every switch selects the
+// other interpretation of something that HubSpot leaves open.
 type Options struct {
 	ID       int64    // portal id; 62515 when zero
 	Seed     uint64   // type ids, association type ids, record ids and shuffles follow from it
@@ -49,7 +49,7 @@ type Options struct {
 
 	SearchLag   time.Duration // how long a write stays invisible to search
 	PropertyLag time.Duration // how long a new property stays unknown to every other call
-	SchemaLag   time.Duration // how long a new schema is missing from the list, and a changed one keeps its old face
+	SchemaLag   time.Duration // how long a new schema is missing from the list, and a changed one keeps its old definition
 	ComputedLag time.Duration // how long associatedcompanyid and hs_is_closed keep their old value after a change
 	ClockSkew   time.Duration // how far the Date header is ahead of the true time
 

@@ -128,7 +128,7 @@ func TestMergeOfCompaniesAndCustomRecords(t *testing.T) {
 	if r.len("results") != 1 || r.str("results", 0, "properties", "key") != "T-1" || fmt.Sprint(r.at("errors", 0, "context", "ids")) != "[T-2]" {
 		t.Errorf("%s", r.text)
 	}
-	// Associations of an old id, as a batch asks for them, are nobody's.
+	// In a batch, an old id has no associations.
 	if r := c.must(200, "POST /crm/associations/2026-09/p62515_gift/companies/batch/read", `{"inputs":[{"id":"`+gifts[0]+`"}]}`); r.len("results") != 0 {
 		t.Errorf("%s", r.text)
 	}

@@ -12,8 +12,8 @@ import (
 // contactsPerCompany is how many contacts [Portal.Populate] gives a company.
 const contactsPerCompany = 4
 
-// A Population describes whom a portal knows of a list of addresses. Shares
-// run from 0 to 1.
+// A Population says how many of a list of addresses the portal knows. Shares are
+// between 0 and 1.
 type Population struct {
 	Matched     float64 // share of the addresses that belong to a contact
 	Secondary   float64 // share of those that the contact has as an additional address only
@@ -29,8 +29,8 @@ type Populated struct {
 }
 
 // Populate adds contacts for a share of the addresses, with companies and
-// deals. Addresses are lower-cased; empty and invalid ones, doubles and those
-// of existing contacts are passed over.
+// deals. Addresses are lower-cased; empty and invalid ones, duplicates and those
+// of existing contacts are skipped.
 func (p *Portal) Populate(emails []string, pop Population) Populated {
 	g := &populator{p: p, pop: pop, rng: rand.New(rand.NewPCG(pop.Seed, 1)), fake: gofakeit.New(pop.Seed + 1)}
 	for _, e := range emails {

@@ -1,10 +1,12 @@
-// Package hubspottest emulates one HubSpot portal in memory, as strictly as
-// the real one answers: its limits, its 207 rules, its refusals in prose, its
-// shuffled results, its lags, and faults on demand.
+// Package hubspottest emulates one HubSpot portal in memory: its data model, its
+// rate limits, its partial successes (207) and error texts, results in random
+// order, delayed visibility, and faults on demand. Tests, the sandbox and the demo
+// use it instead of HubSpot; the shipped program contains it, so it imports
+// neither testing nor the client.
 //
-// A [Portal] is an [http.Handler]. Serve it on a listener, or reach it without
-// sockets through [Transport], also inside a testing/synctest bubble: the
-// package reads time through the time package only.
+// A [Portal] is an [http.Handler]. Serve it on a listener, or call it without
+// sockets through [Transport]. That also works inside a testing/synctest bubble,
+// because the package takes all time from the time package.
 //
 //	p := hubspottest.New(hubspottest.Options{Seed: 1})
 //	contact := p.AddContact("ada@example.com", nil)
@@ -13,12 +15,11 @@
 // It serves the date-versioned paths (2026-03, 2026-09) and the v1, v3 and v4
 // paths of the same operations: objects, associations, schemas, properties,
 // deal pipelines, owners, account information, limits tracking and OAuth
-// tokens. What a person does in HubSpot's own pages (install, edit, merge,
-// archive, add a rule) is a method of Portal, and so is looking at what the
-// portal holds.
+// tokens. Portal has methods for what users do on HubSpot's own pages (install,
+// edit, merge, archive, add a rule) and for inspecting its records.
 //
-// Shapes and rules follow https://developers.hubspot.com/docs. Where those
-// pages leave something open, [Options] has a switch.
+// Shapes and rules follow https://developers.hubspot.com/docs. If those pages
+// leave something open, [Options] has a switch for it.
 package hubspottest
 
 import (
@@ -117,7 +118,7 @@ type answer struct {
 	body   []byte
 	header map[string]string
 	html   bool
-	lie    bool // a fault made it other than HubSpot's
+	lie    bool // a fault changed it from HubSpot's own answer
 }
 
 // ServeHTTP answers one API request.
@@ -179,12 +180,12 @@ func (p *Portal) write(w http.ResponseWriter, c *call, a answer) {
 	p.mu.Unlock()
 	c.seen(a)
 	c.writeHeader(w, a)
-	_, _ = w.Write(a.body) // the caller has gone; there is nobody to tell
+	_, _ = w.Write(a.body) // fails only if the caller has gone
 }
 
 func (c *call) writeHeader(w http.ResponseWriter, a answer) {
 	maps.Copy(w.Header(), c.header(a))
-	w.Header()["Content-Type"] = nil // or net/http's server guesses one, blind to lower case
+	w.Header()["Content-Type"] = nil // else net/http's server adds one, because it misses the lower-case name
 	w.WriteHeader(a.status)
 }
 

@@ -75,8 +75,8 @@ func (c *call) refuse(r *refusal) answer {
 	return c.json(r.status, r)
 }
 
-// item makes a refusal an entry of a batch answer. Value errors keep only
-// their message there, as recorded.
+// item turns a refusal into an entry of a batch answer. There, value errors have
+// only their message, as seen in recordings.
 func (r *refusal) item(key string, values ...string) *refusal {
 	i := *r
 	i.Status = "error"

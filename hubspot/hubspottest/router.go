@@ -33,7 +33,7 @@ type call struct {
 	correlation string
 	rateHeader  [][2]string
 	body        []byte
-	unread      error // why the body is not whole
+	unread      error // why the body is incomplete
 
 	version string
 	area    string   // "objects", "associations", "schemas", …

@@ -54,8 +54,8 @@ func (c *call) wants(name string, otherwise bool) bool {
 	return otherwise
 }
 
-// listSchemas leaves out what is asked for by flag on dated versions, and
-// whatever is younger than the schema lag.
+// listSchemas omits schemas younger than the schema lag and, on dated versions,
+// the parts that the request has no flag for.
 func (c *call) listSchemas() answer {
 	full := legacyVersion.MatchString(c.version)
 	withProperties := c.wants("includePropertyDefinitions", full)
@@ -81,8 +81,8 @@ func (c *call) createSchema() answer {
 	return c.json(http.StatusCreated, c.p.wireSchema(t, t.face, true, true, c.now))
 }
 
-// readSchemas answers with a plain list, as HubSpot's models have it. What
-// becomes of a name that nobody has is not documented; it is left out.
+// readSchemas answers with a plain list, as HubSpot's models define it. Unknown
+// names are undocumented; they are omitted.
 func (c *call) readSchemas() answer {
 	var in struct {
 		Inputs                        []string

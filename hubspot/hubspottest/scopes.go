@@ -90,8 +90,7 @@ func (p *Portal) need(custom bool, scopes ...string) *refusal {
 	return nil
 }
 
-// scopeName is the object's part of a scope. What is not known counts as
-// custom.
+// scopeName is the object's part of a scope. Unknown types count as custom.
 func (p *Portal) scopeName(objectType string) string {
 	if t := p.byName[objectType]; t != nil && !t.custom {
 		return t.name

@@ -123,7 +123,7 @@ func (w *responseWriter) serve(h http.Handler, r *http.Request) {
 		cause := recover()
 		if cause == nil {
 			w.WriteHeader(http.StatusOK)
-			// An answer that ends with the caller's patience is cut short, not whole.
+			// If the caller's context has ended, the answer is incomplete.
 			_ = w.body.CloseWithError(r.Context().Err()) // only ever nil
 			return
 		}

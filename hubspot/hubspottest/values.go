@@ -16,8 +16,7 @@ import (
 // maxText is the length of a text value in characters.
 const maxText = 65_536
 
-// A value is a property value in a request: a string, or what HubSpot
-// tolerates in its place.
+// A value is a property value in a request: a string, number or boolean.
 type value string
 
 // UnmarshalJSON takes strings, numbers and booleans; null clears like "".
@@ -41,12 +40,12 @@ func (v *value) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// A problem is why one value is refused.
+// A problem says why a value is refused.
 type problem struct {
 	name, message, code string
 }
 
-// A warning tells that a value was changed instead of refused.
+// A warning reports that a value was changed instead of refused.
 // https://developers.hubspot.com/docs/api-reference/latest/crm/using-object-apis
 type warning struct {
 	Category string            `json:"category"`
@@ -103,8 +102,8 @@ func (u LengthUnit) count(s string) int {
 	return utf8.RuneCountInString(s)
 }
 
-// checkOption compares with regard to case. The message of a refusal repeats
-// every option, as HubSpot's does.
+// checkOption compares case-sensitively. Like HubSpot's, the message of a refusal
+// repeats every option.
 func (pr *property) checkOption(raw string) (string, *warning, *problem) {
 	values := []string{raw}
 	if pr.FieldType == "checkbox" {
@@ -127,8 +126,8 @@ func (pr *property) checkOption(raw string) (string, *warning, *problem) {
 	return raw, nil, nil
 }
 
-// checkDate takes ISO 8601 and milliseconds since the epoch. From 2026-09 on
-// what is odd is changed and reported, before it is refused.
+// checkDate accepts ISO 8601 and milliseconds since the epoch. From 2026-09 on,
+// unusual dates are normalised and reported instead of refused.
 func (c *call) checkDate(pr *property, raw string) (string, *warning, *problem) {
 	at, odd, ok := parseDate(raw)
 	day := pr.Type == "date"
@@ -194,8 +193,8 @@ func plausibleEmail(s string) bool {
 		!strings.HasPrefix(local, ".") && !strings.HasSuffix(local, ".")
 }
 
-// notValid is the refusal of a record for its values: JSON inside the
-// message, and beside it in errors.
+// notValid refuses a record because of its values: as JSON inside the message,
+// and again in errors.
 func (c *call) notValid(problems []problem) *refusal {
 	type entry struct {
 		IsValid   bool   `json:"isValid"`

@@ -37,7 +37,7 @@ func TestValues(t *testing.T) {
 		{"2026-09", "sent_at", `"yesterday"`, "INVALID_DATE"},
 		{"2026-09", "day", `"2026-11-01"`, "2026-11-01"},
 		{"2026-09", "day", `"1793491200000"`, "2026-11-01"},
-		// What is odd is normalised on 2026-09 only.
+		// Unusual dates are normalised on 2026-09 only.
 		{"2026-09", "sent_at", `"1793527200"`, "2026-11-01T10:00:00.000Z"},
 		{"2026-03", "sent_at", `"1793527200"`, "INVALID_DATE"},
 		{"2026-09", "day", `"1793527200000"`, "2026-11-01"},

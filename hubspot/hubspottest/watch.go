@@ -10,21 +10,21 @@ type Exchange struct {
 	Header  http.Header   // of the answer
 	Answer  []byte
 
-	// Lie says that a [Fault] made the answer other than any that HubSpot
-	// sends: cut short, empty, in HTML, made up, leading elsewhere, or none.
+	// Lie says that a [Fault] replaced HubSpot's answer: it is truncated, empty,
+	// HTML, invented, a redirect, or missing.
 	Lie bool
 }
 
-// Watch has see called with every exchange from now on, before its answer is
-// sent. Exchanges overlap, and so do the calls of see. A request that breaks
-// off, as when its sender is killed, is no exchange.
+// Watch calls see for every exchange from now on, before its answer is sent.
+// Exchanges overlap, and so do the calls of see. A request that breaks off, as
+// when its sender is killed, is no exchange.
 func (p *Portal) Watch(see func(Exchange)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.watch = see
 }
 
-// seen hands the exchange to who watches.
+// seen passes the exchange to the watcher.
 func (c *call) seen(a answer) {
 	c.p.mu.Lock()
 	see := c.p.watch

@@ -1,26 +1,25 @@
-// Package contract holds every exchange of a test with the emulated HubSpot
-// against openapi.yaml, which says what HubSpot's public documentation says of
-// the operations that we call. It is for tests only.
+// Package contract checks every exchange of a test with the emulated HubSpot
+// against openapi.yaml, which describes the operations that we call as HubSpot's
+// public documentation does. It is for tests only.
 //
 //	portal := contract.New(t, hubspottest.Options{Seed: 1})
 //
-// The document is strict: neither a request nor an answer may have a field
-// that it does not know, nor one field twice. So the client cannot send what
-// nobody documents, and the emulator cannot please the client with what HubSpot
-// never said.
+// The document is strict: neither a request nor an answer may have an unknown
+// field, or a field twice. So the client cannot send undocumented fields, and the
+// emulator cannot answer with fields that HubSpot does not document.
 //
-// Whoever makes the portal decides what is judged:
+// The constructor of the portal decides what is checked:
 //
-//   - [New]: every request, and every answer but those that a
-//     [hubspottest.Fault] made wrong on purpose. An operation that the document
-//     does not have fails the test.
-//   - [Probed], for tests of the emulator and for HubSpot's own client: less,
-//     as is said there.
-//   - [Requests], for a HubSpot that a test makes up: every request.
-//   - hubspottest.New: nothing. The sandbox and the demonstration use it.
+//   - [New]: every request, and every answer except those that a
+//     [hubspottest.Fault] falsified. An operation that the document does not have
+//     fails the test.
+//   - [Probed], for tests of the emulator and for HubSpot's own client: less, see
+//     there.
+//   - [Requests], for a test's own HubSpot: every request.
+//   - hubspottest.New: nothing. The sandbox and the demo use it.
 //
-// Of a request's headers, authorisation and content type are looked at; of an
-// answer's, all.
+// It checks the authorisation and content type of requests, and all headers of
+// answers.
 package contract
 
 import (
@@ -46,15 +45,15 @@ func New(t testing.TB, o hubspottest.Options) *hubspottest.Portal {
 	return p
 }
 
-// Probed is [New] for tests of the emulator itself, which also send what no
-// client of ours should. Judged are:
+// Probed is [New] for tests of the emulator itself, which also send requests that
+// our client must not. It checks:
 //
 //   - the answer to every operation of the document, and the request unless
 //     the portal refused it;
 //   - the answer alone to such an operation on a path of v3 or v4, where
 //     HubSpot's own client calls it.
 //
-// What the document does not have is let through, such as upserts, merges,
+// Operations that the document does not have pass, such as upserts, merges,
 // deletions, and the tokens of OAuth.
 func Probed(t testing.TB, o hubspottest.Options) *hubspottest.Portal {
 	p := hubspottest.New(o)
@@ -62,8 +61,8 @@ func Probed(t testing.TB, o hubspottest.Options) *hubspottest.Portal {
 	return p
 }
 
-// Requests returns a transport that holds the requests alone against the
-// document, for tests whose HubSpot is made up and answers what it likes.
+// Requests returns a transport that checks the requests only, for tests with a
+// HubSpot of their own.
 func Requests(t testing.TB, next http.RoundTripper) http.RoundTripper {
 	return &requests{newCourt(t), next}
 }
@@ -112,7 +111,7 @@ func newCourt(t testing.TB) *court {
 	return c
 }
 
-// watch holds both sides of a portal's exchanges to the contract.
+// watch checks both sides of a portal's exchanges.
 func (c *court) watch(p *hubspottest.Portal) {
 	p.Watch(func(x hubspottest.Exchange) {
 		v := c.judge(x)
@@ -145,7 +144,7 @@ func (c *court) judge(x hubspottest.Exchange) verdict {
 	return v
 }
 
-// note remembers what is wrong with one side of an exchange.
+// note records the problem of one side of an exchange.
 func (c *court) note(x hubspottest.Exchange, side string, wrong []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -157,7 +156,7 @@ func (c *court) note(x hubspottest.Exchange, side string, wrong []string) {
 	}
 }
 
-// report says what broke the contract, "" for nothing.
+// report lists the violations, "" for none.
 func (c *court) report() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -177,7 +177,7 @@ func TestOperations(t *testing.T) {
 		}
 		var methods []string
 		for m := range reflect.TypeOf(c).Methods() {
-			if !slices.Contains([]string{"Calls", "Close", "Peer"}, m.Name) { // these call nobody
+			if !slices.Contains([]string{"Calls", "Close", "Peer"}, m.Name) { // these make no call
 				methods = append(methods, m.Name)
 			}
 		}
@@ -271,7 +271,7 @@ func TestViolations(t *testing.T) {
 		{"an hour of one digit", replace(`"updatedAt":"2026-11-01T10:`, `"updatedAt":"2026-11-01T1:`), "", "body /results/0/updatedAt"},
 		{"comma for point", replace(`"updatedAt":"2026-11-01T10:00:00.`, `"updatedAt":"2026-11-01T10:00:00,`), "", "body /results/0/updatedAt"},
 		{"asked twice", replace(`"id":"T-1"`, `"id":"T-1","id":"T-1"`), `body: the name "id" twice in one object`, ""},
-		{"told twice", replace(`"key":"T-\u0031"`, `"key":"T-1","k\u0065y":"T-1"`), "", `body: the name "key" twice in one object`},
+		{"named twice", replace(`"key":"T-\u0031"`, `"key":"T-1","k\u0065y":"T-1"`), "", `body: the name "key" twice in one object`},
 		{"errors without 207", replace(`"status":"COMPLETE"`, `"status":"COMPLETE","numErrors":1`), "", `property "numErrors" is unsupported`},
 		{"207 without errors", func(x *hubspottest.Exchange) { x.Status = http.StatusMultiStatus }, "", `property "errors" is missing`},
 		{"a record of lists", replace(`"note":null`, `"note":[]`), "", "body /results/0/properties/note"},
@@ -303,7 +303,7 @@ func TestWhoFails(t *testing.T) {
 		batch = "/crm/objects/2026-09/contacts/batch/read"
 		good  = `{"inputs":[{"id":"1"}]}`
 		empty = `{"inputs":[]}`                     // refused
-		extra = `{"inputs":[{"id":"1"}],"limit":5}` // accepted, though nobody documents it
+		extra = `{"inputs":[{"id":"1"}],"limit":5}` // accepted, though undocumented
 	)
 	for _, tt := range []struct {
 		path, body           string
@@ -449,8 +449,8 @@ func FuzzQuick(f *testing.F) {
 	})
 }
 
-// TestBrokenRequest kills a sender in the middle of its request: nobody has
-// said anything wrong.
+// TestBrokenRequest kills a sender in the middle of its request, which is no
+// violation.
 func TestBrokenRequest(t *testing.T) {
 	r := &recorder{TB: t}
 	p := New(r, hubspottest.Options{})

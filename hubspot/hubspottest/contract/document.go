@@ -29,7 +29,7 @@ type operation struct {
 	answers  map[string]*answer // by status, "5XX" among them
 }
 
-// An answer is what the document says of one status.
+// An answer describes the answers of one status.
 type answer struct {
 	headers  map[string]*openapi3.Schema // by canonical name
 	required []string                    // headers
@@ -62,7 +62,7 @@ func newAnswer(r *openapi3.Response) *answer {
 	return a
 }
 
-// answer finds what the document says of a status, nil for nothing.
+// answer returns the answer of a status, nil if the document has none.
 func (op *operation) answer(status int) *answer {
 	if a := op.answers[strconv.Itoa(status)]; a != nil {
 		return a
@@ -122,8 +122,8 @@ var operations = sync.OnceValues(func() ([]*operation, error) {
 	return all, nil
 })
 
-// version is the parameter that decides which document a path belongs to: this
-// one says nothing of other versions.
+// version is the parameter for the date version: this document describes only
+// one.
 const version = "{version}"
 
 // find returns the operation that a request is for, and the values of the

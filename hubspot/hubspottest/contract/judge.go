@@ -18,13 +18,13 @@ import (
 
 const mediaType = "application/json"
 
-// A verdict is what is wrong with the two sides of an exchange.
+// A verdict lists the problems of both sides of an exchange.
 type verdict struct {
 	operation       string // "" for one that the document does not have
 	request, answer []string
 }
 
-// judge holds an exchange against the document.
+// judge checks an exchange against the document.
 func judge(all []*operation, x hubspottest.Exchange) verdict {
 	op, values := find(all, x.Request)
 	if op == nil {
@@ -105,8 +105,8 @@ func isJSON(contentType string) bool {
 	return err == nil && media == mediaType
 }
 
-// judgeText holds a parameter or header, which is text on the wire, against
-// its schema.
+// judgeText checks a parameter or header, which is text on the wire, against its
+// schema.
 func judgeText(what string, schema *openapi3.Schema, s string) []string {
 	var v any = s
 	switch {
@@ -131,7 +131,7 @@ func judgeText(what string, schema *openapi3.Schema, s string) []string {
 	return visit(what, schema, v)
 }
 
-// judge holds a body against its schema.
+// judge checks a body against its schema.
 func (b *body) judge(text []byte) []string {
 	if b.quick.accepts(text) {
 		return nil
@@ -151,12 +151,12 @@ func (b *body) judge(text []byte) []string {
 	return bad
 }
 
-// repeated finds a name that stands twice in one object of a JSON text.
-// Decoders differ in which of the values they take, and decoding hides it.
+// repeated finds a name that occurs twice in one object of a JSON text. Decoders
+// differ in which value they use, and decoding hides the repetition.
 func repeated(text []byte) (name string, twice bool) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	var names []map[string]bool // of the objects that are open; nil for a list
-	due := false                // whether a name comes next, if anything does
+	due := false                // whether a name comes next
 	for {
 		token, err := d.Token()
 		if err != nil {
@@ -188,7 +188,7 @@ func repeated(text []byte) (name string, twice bool) {
 // text pass.
 var uuidFormat = openapi3.NewRegexpFormatValidator(uuid.String())
 
-// visit returns what is wrong with a value, by JSON pointer.
+// visit returns the problem of a value, by JSON pointer.
 func visit(what string, schema *openapi3.Schema, v any) []string {
 	err := schema.VisitJSON(v, openapi3.MultiErrors(), openapi3.EnableFormatValidation(), openapi3.WithStringFormatValidator("uuid", uuidFormat))
 	if err == nil {

@@ -11,11 +11,11 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// A quick is a schema made ready to read JSON as it comes over the wire. The
-// suite exchanges gigabytes, nearly all of it in order, and decoding them for
-// kin-openapi would be most of the work. So a quick says yes, or that it does
-// not know: then kin-openapi decides, and says what is wrong. It must never
-// say yes where kin-openapi says no.
+// A quick is a schema prepared to check JSON without decoding it. The suite
+// exchanges gigabytes, nearly all of it valid, and decoding it for kin-openapi
+// would be most of the work. A quick either accepts or is unsure; if it is unsure,
+// kin-openapi decides and describes the problem. It must never accept what
+// kin-openapi refuses.
 type quick struct {
 	unsure   bool // the schema has something that a quick does not read
 	nullable bool
@@ -100,8 +100,8 @@ func (q *quick) prepareObject(s *openapi3.Schema) {
 	}
 }
 
-// accepts reports that the body is one JSON value that the schema allows; not
-// that it is none.
+// accepts reports whether the body is certainly one JSON value that the schema
+// allows. False means unsure.
 func (q *quick) accepts(body []byte) bool {
 	r := &reading{b: body}
 	if !r.value(q) {
@@ -124,7 +124,7 @@ func (r *reading) space() {
 	}
 }
 
-// next takes c, if it is what comes next.
+// next consumes c, if it comes next.
 func (r *reading) next(c byte) bool {
 	r.space()
 	if r.at < len(r.b) && r.b[r.at] == c {
@@ -142,7 +142,7 @@ func (r *reading) word(w string) bool {
 	return false
 }
 
-// value takes the next value, if the schema allows it.
+// value consumes the next value, if the schema allows it.
 func (r *reading) value(q *quick) bool {
 	r.space()
 	if q.unsure {
@@ -174,8 +174,8 @@ func (r *reading) value(q *quick) bool {
 	return false
 }
 
-// text takes a string and returns what stands between its quotes. One with
-// escapes is taken too, if it is in order, and returned as it would be read.
+// text consumes a string and returns the content of its quotes, with escapes
+// decoded.
 func (r *reading) text() ([]byte, bool) {
 	if !r.next('"') {
 		return nil, false
@@ -209,7 +209,7 @@ func (q *quick) allows(text []byte) bool {
 	case q.enum != nil && !slices.Contains(q.enum, string(text)), q.pattern != nil && !q.pattern.Match(text):
 		return false
 	case q.format == "date-time":
-		// Parse alone takes an hour of one digit, and a comma for the point.
+		// Parse alone accepts an hour of one digit, and a comma for the point.
 		_, err := time.Parse(time.RFC3339, string(text))
 		return err == nil && text[len("2006-01-02T15")] == ':' && bytes.IndexByte(text, ',') < 0
 	case q.format == "uuid":
@@ -220,7 +220,7 @@ func (q *quick) allows(text []byte) bool {
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
-// integer takes a whole number without an exponent.
+// integer consumes an integer without an exponent.
 func (r *reading) integer(q *quick) bool {
 	start := r.at
 	for r.at < len(r.b) && bytes.IndexByte([]byte("-0123456789.eE+"), r.b[r.at]) >= 0 {
@@ -260,7 +260,7 @@ func (r *reading) object(q *quick) bool {
 	for more := !r.next('}'); more; n++ {
 		name, ok := r.text()
 		if !ok || !r.next(':') || slices.ContainsFunc(r.names[outer:], func(n []byte) bool { return bytes.Equal(n, name) }) {
-			return false // one that stands there twice, too
+			return false // also if it occurs twice
 		}
 		r.names = append(r.names, name)
 		f := q.fields[string(name)]

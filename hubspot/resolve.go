@@ -4,10 +4,10 @@ import (
 	"context"
 )
 
-// settle finds out, for all refused inputs together, which of them exist
-// already, and tries the others without their links: whether HubSpot refused a
-// record for its links it does not say.
-func (cr *creation) settle(ctx context.Context) error {
+// resolveRefused looks up all refused inputs together and sends those that do not
+// exist once more without their links: HubSpot does not say whether it refused a
+// record because of its links.
+func (cr *creation) resolveRefused(ctx context.Context) error {
 	var in []int
 	for i, no := range cr.refusals {
 		if no != nil && !cr.out[i].decided() {
@@ -30,8 +30,8 @@ func (cr *creation) settle(ctx context.Context) error {
 	}).run(ctx, again)
 }
 
-// explain looks refused inputs up, first among the live records and then among
-// the archived ones, and returns those that are neither.
+// explain looks up refused inputs, first among the live records and then among
+// the archived ones, and returns those that are in neither.
 func (cr *creation) explain(ctx context.Context, in []int, why func(i int) *refusal) (missing []int, err error) {
 	in, err = cr.lookUp(ctx, in)
 	if err != nil {
@@ -54,7 +54,7 @@ func (cr *creation) explain(ctx context.Context, in []int, why func(i int) *refu
 	return missing, nil
 }
 
-// lookUp decides the inputs whose records exist, and returns the others.
+// lookUp decides the inputs whose records exist and returns the others.
 func (cr *creation) lookUp(ctx context.Context, in []int) (missing []int, err error) {
 	found, err := cr.byKey(ctx, in, false)
 	if err != nil {
