@@ -13,9 +13,9 @@ const (
 	dirMode  = 0o700
 )
 
-// checkAccess refuses a state file that others may read, in a directory that
-// others may read, and one that belongs to somebody else. It fails with
-// [fs.ErrNotExist] where there is no file.
+// checkAccess refuses a state file or directory that other users may read or
+// that belongs to another user. It fails with [fs.ErrNotExist] if there is no
+// file.
 func checkAccess(path string) error {
 	dir, err := os.Stat(filepath.Dir(path))
 	if err != nil {
@@ -34,10 +34,10 @@ func checkAccess(path string) error {
 	return checkOwn(path, file, fileMode)
 }
 
-// openFile is how bbolt opens the file: it creates nothing, so that a file
-// that was removed meanwhile is missed and not made anew without its schema.
-// The opened file is noted in *opened, so that it can be closed when bbolt
-// panics on it.
+// openFile returns the function with which bbolt opens the file. It creates
+// nothing: a file that was removed meanwhile is an error, not a new file without
+// our schema. It stores the file in *opened, so that we can close it if bbolt
+// panics.
 func openFile(opened **os.File) func(string, int, fs.FileMode) (*os.File, error) {
 	return func(name string, flag int, mode fs.FileMode) (*os.File, error) {
 		f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
@@ -49,9 +49,9 @@ func openFile(opened **os.File) func(string, int, fs.FileMode) (*os.File, error)
 	}
 }
 
-// CheckDir refuses a state directory that belongs to somebody else or is open
-// to others, with an [*AccessError] that says what to do. One that does not
-// exist yet is in order: [Open] makes it.
+// CheckDir refuses a state directory that belongs to another user or is open to
+// others, with an [*AccessError] that says what to do. A directory that does not
+// exist yet is fine: [Open] makes it.
 func CheckDir(dir string) error {
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -26,14 +26,14 @@ func checkOwn(path string, info fs.FileInfo, mode fs.FileMode) error {
 	if wide := info.Mode().Perm() &^ mode; wide != 0 {
 		return &AccessError{
 			Path:    path,
-			Problem: fmt.Sprintf("has mode %04o, which lets others in", info.Mode().Perm()),
+			Problem: fmt.Sprintf("has mode %04o, which gives other users access", info.Mode().Perm()),
 			Remedy:  fmt.Sprintf("chmod %o %s", mode, path),
 		}
 	}
 	return nil
 }
 
-// commandLine is how a shell is told the arguments.
+// commandLine returns the arguments as a line for a shell.
 func commandLine(args []string) string {
 	quoted := make([]string, len(args))
 	for i, a := range args {
@@ -45,7 +45,7 @@ func commandLine(args []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// plainChars mean themselves to every shell.
+// plainChars need no quotes in any shell.
 const plainChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+"
 
 // userName is the name of a user id, or the id in the form that sudo takes.
@@ -73,8 +73,8 @@ func release(f *os.File) error {
 	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }
 
-// isDiskFull reports whether a write failed for want of room: no space, over
-// quota, over the process's file size limit.
+// isDiskFull reports whether a write failed because there is no room: no space,
+// over quota, over the process's file size limit.
 func isDiskFull(errno syscall.Errno) bool {
 	return errno == syscall.ENOSPC || errno == syscall.EDQUOT || errno == syscall.EFBIG
 }

@@ -17,7 +17,7 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// latencies are how long each of many things took.
+// latencies are the durations of many calls.
 type latencies []time.Duration
 
 func (l latencies) report(b *testing.B) {
@@ -29,8 +29,8 @@ func (l latencies) report(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // which says nothing here
 }
 
-// together lets callers share b.N calls of f, each waiting for one before it
-// makes the next, and reports how long they took.
+// together makes b.N calls of f from several callers, each of which waits for
+// one call before it makes the next, and reports how long they took.
 func together(b *testing.B, callers int, f func(n int) error) {
 	took := make(latencies, b.N)
 	var next atomic.Int64
@@ -53,8 +53,8 @@ func together(b *testing.B, callers int, f func(n int) error) {
 	took.report(b)
 }
 
-// inSteps calls f for b.N events, step at a time, and reports how long each
-// event took. It is what together could reach at best with as many callers.
+// inSteps calls f for b.N events in steps and reports how long each event took.
+// It is the best that together could reach with as many callers.
 func inSteps(b *testing.B, step int, f func(from, to int) error) {
 	took := make(latencies, 0, b.N)
 	b.ResetTimer()
@@ -72,11 +72,10 @@ func inSteps(b *testing.B, step int, f func(from, to int) error) {
 	took.report(b)
 }
 
-// BenchmarkReceive measures durable acknowledgements by callers who each wait
-// for theirs: alone; while a backfill commits 500 gifts after the other; and
-// beside that what this disk can do for the same events when they come all
-// together: a bare bbolt file with the same entries, and a plain file with the
-// same bytes and an fsync.
+// BenchmarkReceive measures durable acknowledgements: alone, and while a backfill
+// commits 500 gifts at a time. For comparison it measures what this disk can do
+// if the same events come together: a bare bbolt file with the same entries, and
+// a plain file with the same bytes and an fsync.
 func BenchmarkReceive(b *testing.B) {
 	for _, callers := range []int{1, 16, 64, 256} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {

@@ -33,7 +33,7 @@ func fileSize(tb testing.TB, path string) int64 {
 }
 
 // BenchmarkCommit measures one commit of 500 new gifts into a file that
-// already holds some, and the bytes of file that a gift takes.
+// already holds some, and the bytes of file per gift.
 func BenchmarkCommit(b *testing.B) {
 	for _, have := range []int{0, 100_000} {
 		b.Run(fmt.Sprintf("have=%d", have), func(b *testing.B) {

@@ -26,8 +26,8 @@ func (s *Store) Check(ctx context.Context) error {
 	})
 }
 
-// checkStructure goes through the pages. A commit would change under its hands
-// both the newest meta page and bbolt's list of free pages.
+// checkStructure checks the pages. It keeps commits away, which would change the
+// newest meta page and bbolt's list of free pages meanwhile.
 func (s *Store) checkStructure() error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -35,16 +35,15 @@ func (s *Store) checkStructure() error {
 	if err != nil {
 		return err
 	}
-	// First, because bbolt's own check works in a goroutine where a fault
-	// cannot be caught.
+	// We inspect first: bbolt's own check runs in a goroutine, where we cannot
+	// catch a fault.
 	if _, err := inspect(s.file, info.Size(), true); err != nil {
 		return err
 	}
 	return s.db.View(checkPages)
 }
 
-// checkPages runs bbolt's own check and waits for its end, as it uses tx until
-// then.
+// checkPages runs bbolt's own check to its end, because it uses tx until then.
 func checkPages(tx *bbolt.Tx) error {
 	var first error
 	for err := range tx.Check() {
@@ -55,8 +54,8 @@ func checkPages(tx *bbolt.Tx) error {
 	return first
 }
 
-// checkContents decodes every value. Every gift must have its index entries;
-// as there must be no more entries than that, none can be stray.
+// checkContents decodes every value. Every gift must have its index entries. If
+// the number of entries is right as well, none is stray.
 func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 	b, err := openBuckets(tx)
 	if err != nil {

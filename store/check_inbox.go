@@ -2,8 +2,8 @@ package store
 
 import "bytes"
 
-// An inboxChecker compares events with their bodies and indexes. Every event
-// must have its entries; as there must be no more than that, none can be stray.
+// An inboxChecker compares events with their bodies and indexes. Every event must
+// have its entries. If the number of entries is right as well, none is stray.
 type inboxChecker struct {
 	*buckets
 	secret  []byte
@@ -61,7 +61,7 @@ func (c *inboxChecker) seen(key, value []byte) error {
 	return nil
 }
 
-// complete compares how many entries the indexes have with how many they should.
+// complete compares the actual with the expected numbers of index entries.
 func (c *inboxChecker) complete(bodies, due, waiting int) error {
 	switch {
 	case bodies != c.bodies:

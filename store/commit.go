@@ -10,10 +10,10 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// Commit makes all effects of c durable together. When it returns an error,
-// none of them is in the file, unless the error says that this is unknown.
-// A [*FullError] leaves the store usable. Callers keep it to about 500 gifts,
-// as it holds up every other commit.
+// Commit makes all effects of c durable together. If it returns an error, none of
+// them is in the file, unless the error says that this is unknown. A
+// [*FullError] leaves the store usable. Callers limit a commit to about 500
+// gifts, because every other commit waits for it.
 //
 // The message of a gift is kept as its digest. A quarantined record keeps the
 // First of its first commit and counts its Attempts. Healed keys and removed
@@ -23,7 +23,7 @@ func (s *Store) Commit(c Commit) error {
 	values := make([][]byte, len(c.Gifts))
 	for i, g := range c.Gifts {
 		if err := validID(g.Gift.ID); err != nil {
-			return fmt.Errorf("journal: a gift with an %w: it belongs into the quarantine", err)
+			return fmt.Errorf("journal: a gift with an %w: it belongs in the quarantine", err)
 		}
 		if err := validID(g.ObjectID); err != nil {
 			return fmt.Errorf("journal: gift %s has a record with an %w", g.Gift.ID, err)
@@ -68,8 +68,8 @@ func newWriter(tx *bbolt.Tx, secret []byte) (*writer, error) {
 		return nil, err
 	}
 	b.audit.FillPercent = 1    // only ever appended to
-	b.object.FillPercent = 0.9 // HubSpot counts upwards, by and large
-	b.inbox.FillPercent = 0.9  // appended to, and then a little is added to each
+	b.object.FillPercent = 0.9 // HubSpot's ids mostly count up
+	b.inbox.FillPercent = 0.9  // appended to; each event grows a little later
 	b.body.FillPercent = 1
 	w := &writer{buckets: b, secret: secret}
 	w.counts, err = readCounts(b.meta)
@@ -82,8 +82,8 @@ func newWriter(tx *bbolt.Tx, secret []byte) (*writer, error) {
 	return w, err
 }
 
-// fillPercent is how full bbolt may leave a page that it splits. Behind ids
-// that come in order nothing is inserted later; where they come in any order,
+// fillPercent returns how full bbolt may leave a page that it splits. If ids come
+// in order, nothing is inserted before them later. If they come in any order,
 // full pages would be split again and again.
 func fillPercent(b *bbolt.Bucket, gifts []plan.Stored) float64 {
 	last, _ := b.Cursor().Last()
@@ -175,7 +175,7 @@ func (w *writer) putRest(c Commit) error {
 		}
 	}
 	for i := range c.Events {
-		if err := w.liveOn(&c.Events[i]); err != nil {
+		if err := w.updateEvent(&c.Events[i]); err != nil {
 			return err
 		}
 	}

@@ -84,7 +84,7 @@ func collect[T any](t rapid.TB, seq iter.Seq2[T, error]) []T {
 	return all
 }
 
-// must is for calls that return a value and an error.
+// must returns v and fails the test on an error.
 func must[T any](t rapid.TB) func(T, error) T {
 	return func(v T, err error) T {
 		t.Helper()
@@ -193,7 +193,7 @@ func (m *model) compare(t testing.TB, s *Store) {
 	}
 }
 
-// anyCommit draws commits over a handful of keys, so that they meet often.
+// anyCommit draws commits over few keys, so that they collide often.
 func anyCommit() *rapid.Generator[Commit] {
 	id := rapid.SampledFrom([]string{"1", "10", "2", "T-1", "T-2", "é"})
 	when := anyTime()
@@ -243,8 +243,8 @@ func TestCommitMatchesModel(t *testing.T) {
 	})
 }
 
-// TestRefusedCommitLeavesNothing: a commit that cannot be kept whole is not
-// kept in part.
+// TestRefusedCommitLeavesNothing: if part of a commit is refused, nothing of it is
+// kept.
 func TestRefusedCommitLeavesNothing(t *testing.T) {
 	good := plan.Stored{ObjectID: "1", Gift: plan.Gift{ID: "T-1"}}
 	long := string(make([]byte, maxIDLen+1))
@@ -268,8 +268,8 @@ func TestRefusedCommitLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestCommitWhileReading ranges over all gifts and commits from within: readers
-// hold up no writer.
+// TestCommitWhileReading commits while it ranges over all gifts: readers do not
+// block writers.
 func TestCommitWhileReading(t *testing.T) {
 	s := openAt(t, statePath(t))
 	fill(t, s, 2*scanStep+10)
@@ -310,8 +310,8 @@ func TestScanStops(t *testing.T) {
 	}
 }
 
-// TestUnchangedGiftWritesNothing: a gift that is put again as it was takes no
-// page of the file.
+// TestUnchangedGiftWritesNothing: committing an unchanged gift again writes no
+// page of its bucket.
 func TestUnchangedGiftWritesNothing(t *testing.T) {
 	s := openAt(t, statePath(t))
 	g := plan.Stored{ObjectID: "1", Gift: plan.Gift{ID: "T-1", Message: "Hi", UpdatedAt: time.Unix(5, 0)}}
@@ -354,8 +354,8 @@ func TestReadsAreCopies(t *testing.T) {
 	if _, ok, err := s.ByObject("9"); ok || err != nil {
 		t.Errorf("ByObject of nothing: %v, %v", ok, err)
 	}
-	if ids, err := s.ByEmail("nobody@one.example"); len(ids) != 0 || err != nil {
-		t.Errorf("ByEmail of nobody: %v, %v", ids, err)
+	if ids, err := s.ByEmail("unknown@one.example"); len(ids) != 0 || err != nil {
+		t.Errorf("ByEmail of an unknown address: %v, %v", ids, err)
 	}
 	if _, ok, err := s.Checkpoint("none"); ok || err != nil {
 		t.Errorf("Checkpoint of nothing: %v, %v", ok, err)

@@ -16,8 +16,8 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// The test binary plays other processes too: with these variables set it does
-// what they say and exits.
+// The test binary also acts as other processes: with these variables set it runs
+// the named child and exits.
 const (
 	envChild = "STORE_TEST_CHILD" // what to do
 	envPath  = "STORE_TEST_PATH"  // state file
@@ -34,13 +34,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// children are the parts that the test binary can play.
+// children are the processes that the test binary can act as.
 var children = map[string]func(path string) error{
 	"commit": commitForEver,
 	"hold":   holdFile,
 }
 
-// child prepares the test binary to play a part on a state file.
+// child prepares the test binary to run as a child on a state file.
 func child(t *testing.T, part, path string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -50,8 +50,8 @@ func child(t *testing.T, part, path string) *exec.Cmd {
 }
 
 // commitForEver makes numbered commits and prints the number of each when it is
-// acknowledged. Each one writes a gift of its own, moves one that all share,
-// and leaves its mark everywhere else.
+// acknowledged. Each one writes a gift of its own, changes one that all share,
+// and changes every other bucket.
 func commitForEver(path string) error {
 	s, err := Open(path, Options{Create: true})
 	if err != nil {
@@ -88,7 +88,7 @@ func numbered(n int) Commit {
 	}
 }
 
-// holds reports how the store is unsound or differs from the model.
+// holds returns how the store is damaged or differs from the model.
 func holds(s *Store, m *model) error {
 	if err := s.Check(context.Background()); err != nil {
 		return err
@@ -100,9 +100,9 @@ func holds(s *Store, m *model) error {
 	return err
 }
 
-// killSeed is what the moments of the kills are drawn from: THNKS_KILL_SEED, or
-// else another one every time. It has the same moments drawn again; how far a
-// real process has come by then differs.
+// killSeed is the seed of the moments of the kills: THNKS_KILL_SEED, or a new one
+// every time. With one seed the same moments are drawn, but a real process may
+// have come further by then.
 func killSeed(t *testing.T) uint64 {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
@@ -117,7 +117,7 @@ func killSeed(t *testing.T) uint64 {
 }
 
 // TestKill kills a process in the middle of its commits, again and again, and
-// looks for every commit that it acknowledged. See killSeed.
+// checks every commit that it acknowledged. See killSeed.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	path := statePath(t)
@@ -221,16 +221,16 @@ func TestLocked(t *testing.T) {
 		t.Errorf("message: %v", err)
 	}
 
-	// The holder's word may be missing or unreadable.
+	// The holder's file may be missing or unreadable.
 	if err := os.WriteFile(holderPath(path), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err = Open(path, Options{LockWait: 100 * time.Millisecond})
 	if !errors.As(err, &held) || held.PID != 0 || !strings.Contains(err.Error(), "another process") {
-		t.Errorf("Open of a file held by somebody silent: %v", err)
+		t.Errorf("Open of a file held by an unknown process: %v", err)
 	}
 
-	// It waits for the holder's end.
+	// It waits until the holder exits.
 	opened := make(chan error, 1)
 	go func() {
 		s, err := Open(path, Options{LockWait: 30 * time.Second})

@@ -19,9 +19,9 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// sample makes a closed state file with every kind of record and trees of
-// several levels, and returns its bytes and what it held after each of its two
-// last commits.
+// sample makes a closed state file with every kind of record and trees of several
+// levels. It returns its bytes and its contents after each of the last two
+// commits.
 func sample(t *testing.T) (raw []byte, states [][sha256.Size]byte) {
 	t.Helper()
 	path := statePath(t)
@@ -49,8 +49,8 @@ func sample(t *testing.T) (raw []byte, states [][sha256.Size]byte) {
 	return raw, states[len(states)-2:]
 }
 
-// verdict opens a file that may be damaged and reads everything in it. It
-// returns an error unless all of that is sound.
+// verdict opens a file that may be damaged and reads everything in it. It returns
+// an error unless all of it is sound.
 func verdict(path string) (*model, error) {
 	s, err := Open(path, Options{LockWait: time.Second})
 	if err != nil {
@@ -131,8 +131,8 @@ func overwrite(t *testing.T, path string, raw []byte) {
 	}
 }
 
-// judge puts a damaged file in place and demands that the damage is either
-// reported or without effect.
+// judge puts a damaged file in place and checks that the damage is reported or
+// has no effect.
 func judge(t *testing.T, what string, path string, raw []byte, states [][sha256.Size]byte) (detected bool) {
 	t.Helper()
 	overwrite(t, path, raw)
@@ -160,7 +160,7 @@ func privateDir(t *testing.T) string {
 }
 
 // TestBitFlips flips bits in every page: in every field of its header and first
-// element, and here and there in the rest.
+// element, and at random places in the rest.
 func TestBitFlips(t *testing.T) {
 	t.Parallel()
 	raw, states := sample(t)
@@ -184,7 +184,7 @@ func TestBitFlips(t *testing.T) {
 	t.Logf("%d flips, %d detected, the others without effect", flips, detected)
 }
 
-// TestZeroedPages loses one page after the other.
+// TestZeroedPages overwrites one page after the other.
 func TestZeroedPages(t *testing.T) {
 	t.Parallel()
 	raw, states := sample(t)
@@ -214,9 +214,8 @@ func TestTruncation(t *testing.T) {
 	}
 }
 
-// TestCycle makes a branch page its own child, which sends bbolt round in a
-// circle until the stack overflows and the process dies: it must not get to
-// see the file.
+// TestCycle makes a branch page its own child. bbolt would recurse until the stack
+// overflows and the process dies, so it must not read the file.
 func TestCycle(t *testing.T) {
 	raw, _ := sample(t)
 	path := filepath.Join(privateDir(t), "acme.db")
@@ -244,8 +243,8 @@ func TestCycle(t *testing.T) {
 	}
 }
 
-// TestDamageWhileOpen truncates a file under an open store: the fault becomes
-// an error, the store stops for good, and still closes.
+// TestDamageWhileOpen truncates a file under an open store: the fault becomes an
+// error, the store refuses all work, and can still be closed.
 func TestDamageWhileOpen(t *testing.T) {
 	path := statePath(t)
 	s, err := Open(path, Options{Create: true})
@@ -271,14 +270,14 @@ func TestDamageWhileOpen(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Size() != int64(2*os.Getpagesize()) {
 		t.Errorf("the damaged file was touched: %v, %v", info, err)
 	}
-	// The lock is given back: the file is judged, not waited for.
+	// The lock is released: opening does not wait for it.
 	if _, err := Open(path, Options{LockWait: 100 * time.Millisecond}); !errors.As(err, &corrupt) {
 		t.Errorf("opening it again: %v", err)
 	}
 }
 
-// TestCheckFindsContradictions breaks one promise of the schema at a time,
-// with checksums that are right.
+// TestCheckFindsContradictions breaks one rule of the schema at a time, with
+// correct checksums.
 func TestCheckFindsContradictions(t *testing.T) {
 	b := func(tx *bbolt.Tx, name string) *bbolt.Bucket { return tx.Bucket([]byte(name)) }
 	id := []byte("T-1")

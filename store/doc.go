@@ -1,16 +1,16 @@
-// Package store keeps what must survive of one portal: the journal of gifts
-// that HubSpot holds, the inbox of webhook events, checkpoints, the quarantine
-// and the audit. It is one bbolt file per portal, laid out as schema.go says.
+// Package store keeps the state of one portal: the journal of gifts that HubSpot
+// holds, the inbox of webhook events, checkpoints, the quarantine and the audit.
+// It is one bbolt file per portal; schema.go describes its layout.
 //
 //	s, err := store.Open("/var/lib/thnks-hubspot-sync/acme.db", store.Options{Create: true})
 //	...
 //	defer s.Close()
 //	have, err := s.Gifts(ids)
 //	...
-//	err = s.Commit(store.Commit{Gifts: changed, Checkpoints: moved})
+//	err = s.Commit(store.Commit{Gifts: changed, Checkpoints: checkpoints})
 //
-// A webhook event is received before it is acknowledged, and worked off later.
-// What it changed and what became of it are one commit:
+// A webhook event is stored before it is acknowledged and processed later. The
+// gifts that it changed and its new state are one commit:
 //
 //	_, err := s.Receive(ctx, event)
 //	...
@@ -19,12 +19,18 @@
 //	err = s.Commit(store.Commit{Gifts: changed, Events: due})
 //
 // A [Store] may be used by many goroutines. [Store.Commit] and [Store.Receive]
-// return nil only when their effects are on disk; they get there all together
-// or not at all. One process holds the file at a time, readers included.
+// return nil only after all their effects are on disk; otherwise none is. One
+// process holds the file at a time, and other processes cannot read it
+// meanwhile.
 //
-// The file holds nothing that HubSpot and Thnks could not tell again, but for
-// the audit, and events that are not worked off yet, of which Thnks tells all
-// but the notes. So a damaged one is never repaired and never deleted: every
-// function that meets damage returns a [*CorruptError] that says how to
-// rebuild it, and the store refuses all work from then on.
+// Everything in the file can be rebuilt from HubSpot and Thnks, except the
+// audit, unprocessed events and thank-you notes. So we never repair and never
+// delete a damaged file: every function that finds damage returns a
+// [*CorruptError] that says how to rebuild the file, and the store refuses all
+// work from then on.
+//
+// Where to look: open.go opens and creates the file, upgrade.go converts older
+// formats, inspect.go checks the pages before bbolt reads them, commit.go and
+// index.go write, read.go and scan.go read, receive.go and inbox.go hold events,
+// check.go proves a file sound. The record*.go files are the encodings.
 package store

@@ -2,9 +2,9 @@ package store
 
 import "testing"
 
-// No test can cut the power in the midst of a commit, and the death of the
-// process alone loses nothing that was written. So the switches are looked at
-// that would make commits faster and not durable.
+// No test can cut the power during a commit, and killing the process alone loses
+// nothing that was written. So we check the switches that would make commits
+// faster but not durable.
 func TestCommitsAreDurable(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, statePath(t))

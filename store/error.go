@@ -21,8 +21,8 @@ func (e *CorruptError) Error() string {
 // A LockedError says that another process holds the state file.
 type LockedError struct {
 	Path  string
-	PID   int       // of the holder; 0 when it left no word
-	Since time.Time // when the holder opened the file; zero when it left no word
+	PID   int       // of the holder; 0 if it is not known
+	Since time.Time // when the holder opened the file; zero if it is not known
 }
 
 func (e *LockedError) Error() string {
@@ -43,8 +43,8 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("state file %s has format %d and this release reads up to %d: install the newer release again, or move the file aside and run `sync --backfill`", e.Path, e.Format, e.Readable)
 }
 
-// An AccessError says that the state file or its directory is open to others,
-// or is not ours.
+// An AccessError says that the state file or its directory is open to other
+// users, or belongs to another user.
 type AccessError struct {
 	Path    string
 	Problem string
@@ -55,8 +55,8 @@ func (e *AccessError) Error() string {
 	return fmt.Sprintf("state path %s %s: run `%s`", e.Path, e.Problem, e.Remedy)
 }
 
-// A FullError says that a commit found no room. Nothing of it was kept; the
-// store can go on, and the same commit succeeds once there is room.
+// A FullError says that there was no room for a commit. Nothing of it was kept.
+// The store stays usable, and the same commit succeeds once there is room.
 type FullError struct {
 	Path  string
 	Limit int64 // [Options.MaxSize] in bytes when that was reached, 0 when the disk is full
@@ -75,10 +75,10 @@ func (e *FullError) Unwrap() error { return e.Err }
 // ErrClosed is returned by every method of a closed store.
 var ErrClosed = errors.New("state file is closed")
 
-// guard calls f, which works on the file, and turns damage into a
-// [*CorruptError], however it shows. On damaged pages bbolt panics or follows
-// a page number out of the mapping; after a truncation by others, reading the
-// mapping faults.
+// guard calls f, which works on the file, and turns every sign of damage into a
+// [*CorruptError]: on damaged pages bbolt panics or follows a page number out of
+// the mapping, and after a truncation by another process, reading the mapping
+// faults.
 func guard(path string, f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

@@ -12,9 +12,9 @@ import (
 // An Event is one delivery of a webhook that was verified, and acknowledged
 // once [Store.Receive] had kept it.
 //
-// Its first part says what the sender said. That never changes, but for the
-// transaction and the reason, which may be found out later. Its second part is
-// its life in the inbox, which [Store.Receive] begins and a [Commit] changes.
+// Its first part is what the sender said. Only TransactionID and Reason may
+// change later, when more is known. Its second part is its state in the inbox,
+// which [Store.Receive] sets and a [Commit] changes.
 type Event struct {
 	Dialect       string      // of the endpoint: gift-events, …
 	Key           string      // the same for every delivery of the same event of a dialect
@@ -23,9 +23,9 @@ type Event struct {
 	Aliases       []string    // further ids under which the transaction may be found
 	Status        plan.Status // that the event claims; "" when it claims none
 	At            time.Time   // when that was reached
-	Signed        bool        // false where anybody who knows a token could have said it
+	Signed        bool        // false if only a token authenticates the sender
 	ParcelStatus  string
-	ParcelAt      time.Time // since when the parcel is there
+	ParcelAt      time.Time // since when the parcel has this status
 	ThankYouNote  string
 	Effect        Effect
 	Reason        string // why the content is unknown, or why the event could not be applied
@@ -36,23 +36,23 @@ type Event struct {
 	Size        int    // of the body, bytes
 	State       EventState
 	DuplicateOf uint64    // the event that this one repeats; it may have expired
-	Attempts    int       // how often it was worked on in vain
+	Attempts    int       // how often processing it failed
 	NextTry     time.Time // zero for at once
-	DoneAt      time.Time // when it came to its end; zero while pending or waiting
+	DoneAt      time.Time // when it reached its final state; zero while pending or waiting
 }
 
-// An Effect is what an event is good for.
+// An Effect is what an event changes.
 type Effect string
 
 // The effects of events.
 const (
 	EffectClaim   Effect = "claim"   // it claims a status
-	EffectDetail  Effect = "detail"  // it tells something else about a gift
-	EffectListed  Effect = "listed"  // none: it is kept to be listed
-	EffectUnknown Effect = "unknown" // nobody knows: its content is strange
+	EffectDetail  Effect = "detail"  // it says something else about a gift
+	EffectListed  Effect = "listed"  // none: it is only listed
+	EffectUnknown Effect = "unknown" // we do not understand its content
 )
 
-// start is the state that an event of this effect begins with.
+// start returns the first state of an event of this effect.
 func (e Effect) start() EventState {
 	switch e {
 	case EffectClaim, EffectDetail:
@@ -65,15 +65,15 @@ func (e Effect) start() EventState {
 	return ""
 }
 
-// An EventState says where an event stands.
+// An EventState is the state of an event in the inbox.
 type EventState string
 
 // The states of events. In the file they are numbers: the list below.
 const (
-	EventPending   EventState = "pending"   // to be worked off, from NextTry on
-	EventWaiting   EventState = "waiting"   // for its transaction to appear; with a NextTry also to be worked on from then on
-	EventApplied   EventState = "applied"   // what it says stands in the journal
-	EventListed    EventState = "listed"    // kept to be listed
+	EventPending   EventState = "pending"   // to be processed, from NextTry on
+	EventWaiting   EventState = "waiting"   // for its transaction to appear; if NextTry is set, also to be processed from then on
+	EventApplied   EventState = "applied"   // what it says is in the journal
+	EventListed    EventState = "listed"    // only listed
 	EventDuplicate EventState = "duplicate" // a repeat, which changes nothing
 	EventRefused   EventState = "refused"   // in quarantine, for its Reason
 )
@@ -82,15 +82,15 @@ const (
 // added to.
 var eventStates = []EventState{"", EventPending, EventWaiting, EventApplied, EventListed, EventDuplicate, EventRefused}
 
-// queued reports whether an event of this state is still to be worked off.
+// queued reports whether an event of this state is still to be processed.
 func (s EventState) queued() bool { return s == EventPending || s == EventWaiting }
 
-// eventRetention is how long a repeat is known as one, and how long an event is
-// kept after its end.
+// eventRetention is how long a repeat is recognised, and how long an event is kept
+// after it reached its final state.
 const eventRetention = 30 * 24 * time.Hour
 
-// expired reports whether an event may go: it came to its end, and it and its
-// end are old. By then its key is old too.
+// expired reports whether an event may be removed: it has its final state, and
+// both were long ago, its receipt and that state. By then its key is old, too.
 func (e *Event) expired(now time.Time) bool {
 	last := e.ReceivedAt
 	if e.DoneAt.After(last) {
@@ -99,16 +99,16 @@ func (e *Event) expired(now time.Time) bool {
 	return !e.State.queued() && now.Sub(last) >= eventRetention
 }
 
-// ids are the ids under which the event's transaction may appear, without those
-// that no gift can have.
+// ids returns the ids under which the event's transaction may appear, without
+// those that no gift can have.
 func (e *Event) ids() []string {
 	ids := slices.DeleteFunc(append([]string{e.TransactionID}, e.Aliases...), func(id string) bool { return validID(id) != nil })
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
 
-// validate reports what a caller of Receive left out. Nothing in it depends on
-// what a sender may write.
+// validate reports what a caller of Receive has left out. It does not depend on
+// anything that a sender controls.
 func (e *Event) validate() error {
 	switch {
 	case e.Dialect == "" || e.Key == "":
@@ -121,7 +121,7 @@ func (e *Event) validate() error {
 	return nil
 }
 
-// repeat is what is kept of an event that repeats another: nothing personal,
+// repeat returns what is kept of an event that repeats another: no personal data
 // and no body.
 func (e *Event) repeat(of uint64) Event {
 	return Event{

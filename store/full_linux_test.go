@@ -13,8 +13,8 @@ import (
 
 func init() { children["fill disk"] = fillDisk }
 
-// unmountable is what systems answer that let nobody mount: by want of rights,
-// by a filter of system calls, by a limit of none, or for not having the call.
+// unmountable are the errors of systems on which we cannot mount: missing rights,
+// a filter of system calls, a limit of zero, or no such call.
 var unmountable = []syscall.Errno{syscall.EPERM, syscall.EACCES, syscall.EINVAL, syscall.ENOSYS, syscall.ENOSPC}
 
 // TestDiskFull runs fillDisk on a small disk of its own.
@@ -40,8 +40,8 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// fillDisk fills a disk with commits until there is no room, makes some, and
-// goes on with the same store.
+// fillDisk fills a disk with commits until there is no room, frees some, and
+// continues with the same store.
 func fillDisk(path string) error {
 	dir := filepath.Dir(path)
 	if err := os.Mkdir(dir, dirMode); err != nil {

@@ -15,8 +15,8 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// equal compares as the journal promises: amounts by value, times by instant,
-// nothing as nil.
+// equal compares as the journal does: amounts by value, times by instant, empty
+// as nil.
 var equal = cmp.Options{
 	cmp.Comparer(decimal.Decimal.Equal),
 	cmpopts.EquateEmpty(),
@@ -27,8 +27,7 @@ func statePath(tb testing.TB) string {
 	return filepath.Join(tb.TempDir(), "state", "acme.db")
 }
 
-// openAt opens the file and sees to it that it is sound at the end of the
-// test.
+// openAt opens the file and checks at the end of the test that it is sound.
 func openAt(tb testing.TB, path string) *Store {
 	tb.Helper()
 	s, err := Open(path, Options{Create: true})
@@ -51,8 +50,8 @@ func commit(tb testing.TB, s *Store, c Commit) {
 	}
 }
 
-// typicalGift is a gift as most are: an amount, a message, two people, five
-// times, a contact, a company and a deal.
+// typicalGift is a typical gift: an amount, a message, sender and recipient, four
+// dates, a contact, a company and a deal.
 func typicalGift(r *rand.Rand, n int) plan.Stored {
 	sent := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Minute)
 	id := fmt.Sprintf("T-%d", 1_000_000+n)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A queueSize says how much is still to be worked off.
+// A queueSize says how much is still to be processed.
 type queueSize struct {
 	Events int
 	Bytes  int64 // of their bodies
@@ -22,19 +22,20 @@ func (c counts) queue() queueSize {
 	return queueSize{c.Events[EventPending] + c.Events[EventWaiting], c.Queued}
 }
 
-// seenKey is the index key of what makes two deliveries the same event. Without
-// the file's key nobody can make two events that have the same.
+// seenKey is the index key by which two deliveries are the same event. A sender
+// who does not have the file's key cannot make two events with the same index
+// key.
 func seenKey(secret []byte, e *Event) []byte {
 	return mac(secret, e.Dialect+"\x00"+e.Key)
 }
 
-// dueSecond is the second from which on something is due. All that is due at
-// once comes first, whatever the clock says.
+// dueSecond is the second from which on something is due. Events that are due at
+// once come first, whatever the clock says.
 func dueSecond(t time.Time) uint64 {
 	return uint64(max(0, t.Unix()))
 }
 
-// dueKey is the event's entry among those to be worked off, nil for none.
+// dueKey is the event's entry in the index of due events, nil for none.
 func dueKey(e *Event) []byte {
 	if e.State == EventPending || e.State == EventWaiting && !e.NextTry.IsZero() {
 		return dueFrom(e.NextTry, e.Seq)
@@ -42,13 +43,13 @@ func dueKey(e *Event) []byte {
 	return nil
 }
 
-// dueFrom is the entry of what is due then and has that number, and where those
-// that follow it begin.
+// dueFrom is the index entry of event seq that is due at t. Entries of later
+// events follow it.
 func dueFrom(t time.Time, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, dueSecond(t)), seq)
 }
 
-// waitingKeys are the event's entries among those that wait for a transaction.
+// waitingKeys are the event's entries in the index of waiting events.
 func waitingKeys(e *Event) [][]byte {
 	if e.State != EventWaiting {
 		return nil
@@ -186,8 +187,8 @@ func (w *writer) countEvent(e *Event, by int) {
 	}
 }
 
-// liveOn gives an event the life that a commit has for it.
-func (w *writer) liveOn(e *Event) error {
+// updateEvent applies a commit's new state to an event.
+func (w *writer) updateEvent(e *Event) error {
 	old, err := w.event(e.Seq)
 	switch {
 	case err != nil:
@@ -205,14 +206,13 @@ func (w *writer) liveOn(e *Event) error {
 	return w.putEvent(old, &now)
 }
 
-// stepOf is how many events one commit of Replay or Expire changes, so that
-// Receive never waits long for one.
+// stepOf is how many events one commit of Replay or Expire changes. It is small,
+// so that Receive never waits long.
 const stepOf = 500
 
-// Replay makes events pending again, whatever became of them, and returns how
-// many. Repeats are passed over. It commits 500 at a time: with an error, those
-// of earlier steps stay pending. Errors: a number that no event has,
-// [ErrInboxFull].
+// Replay makes events pending again, whatever their state, and returns how many.
+// It skips repeats. It commits 500 at a time: after an error, those of earlier
+// steps stay pending. Errors: a number that no event has, [ErrInboxFull].
 func (s *Store) Replay(ctx context.Context, seqs []uint64) (n int, err error) {
 	for step := range slices.Chunk(seqs, stepOf) {
 		if err := ctx.Err(); err != nil {
@@ -256,11 +256,11 @@ func (w *writer) replay(seqs []uint64) (n int, err error) {
 	return n, nil
 }
 
-// Expire removes events that came to their end at least 30 days before now,
-// with their keys and bodies, and returns how many. Those that are pending or
-// waiting stay however old they are. It reads all events and removes them 500
-// a commit: once a day is often enough. On disk, what is removed goes when its
-// page is used again.
+// Expire removes events that reached their final state at least 30 days before
+// now, with their keys and bodies, and returns how many. Pending and waiting
+// events stay, however old they are. It reads all events and removes 500 per
+// commit; once a day is often enough. On disk, removed data is overwritten when
+// its page is used again.
 func (s *Store) Expire(ctx context.Context, now time.Time) (n int, err error) {
 	step := make([]uint64, 0, stepOf)
 	for e, err := range s.Events(ctx, EventFilter{}) {
@@ -306,7 +306,7 @@ func (s *Store) removeEvents(seqs []uint64, now time.Time) (n int, err error) {
 	return n, err
 }
 
-// removeEvent removes an event, and its key if it was not received again since.
+// removeEvent removes an event, and its key unless it was received again since.
 func (w *writer) removeEvent(e *Event) error {
 	if err := w.dropEntries(e); err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 // hookTime is when the tests' first events arrive.
 var hookTime = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
-// claim is an event as most are.
+// claim is a typical event.
 func claim(n int) Event {
 	id := fmt.Sprintf("T-%d", n)
 	return Event{
@@ -94,7 +94,7 @@ func (m *inboxModel) receive(e Event) (Receipt, bool) {
 	return Receipt{e.Seq, of}, true
 }
 
-func (m *inboxModel) live(e Event) {
+func (m *inboxModel) update(e Event) {
 	was := m.events[e.Seq]
 	e.Body, e.Size = was.Body, was.Size
 	m.events[e.Seq] = e
@@ -135,7 +135,7 @@ func (m *inboxModel) where(f func(Event) bool) (events []Event) {
 	return events
 }
 
-// list returns the model's events that a filter means.
+// list returns the model's events that match a filter.
 func (m *inboxModel) list(f EventFilter) []Event {
 	events := m.where(func(e Event) bool {
 		return (f.State == "" || f.State == e.State) && e.Seq > f.After && !e.ReceivedAt.Before(f.Since) &&
@@ -212,7 +212,7 @@ func (m *inboxModel) compare(t rapid.TB, s *Store, now time.Time, some EventFilt
 	}
 }
 
-// anyEvent draws events over a handful of keys and ids, so that they meet.
+// anyEvent draws events over few keys and ids, so that they collide often.
 func anyEvent() *rapid.Generator[Event] {
 	text, id := anyText(), rapid.SampledFrom([]string{"", "T-1", "T-2", "T-3", "T\x00"})
 	return rapid.Custom(func(t *rapid.T) Event {
@@ -235,8 +235,8 @@ func anyEvent() *rapid.Generator[Event] {
 	})
 }
 
-// TestInboxMatchesModel does at random what daemon and admin do to an inbox,
-// on a clock that jumps, and compares it with a model after every step.
+// TestInboxMatchesModel makes random calls as daemon and admin do, with a clock
+// that jumps, and compares the inbox with a model after every call.
 func TestInboxMatchesModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -273,7 +273,7 @@ func TestInboxMatchesModel(t *testing.T) {
 					rt.Fatalf("Receive = %v, %v; want %v", got, err, want)
 				}
 			},
-			"live": func() {
+			"update": func() {
 				var c Commit
 				for _, seq := range some() {
 					e := m.events[seq]
@@ -289,7 +289,7 @@ func TestInboxMatchesModel(t *testing.T) {
 					if !e.State.queued() {
 						e.DoneAt = now
 					}
-					m.live(e)
+					m.update(e)
 					e.Body, e.Kind, e.Key, e.Size = nil, "not taken", "not taken", 99
 					c.Events = append(c.Events, e)
 				}

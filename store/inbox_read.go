@@ -10,10 +10,10 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// DueEvents returns up to limit events that are to be worked on now: the
-// pending ones that were never tried, oldest first, then those whose NextTry
-// has come, waiting ones among them, in the order of that. It begins behind
-// after, which an earlier call returned, or with the zero Event at the front.
+// DueEvents returns up to limit events that are to be processed now: pending ones
+// that were never tried, oldest first, then those whose NextTry has come
+// (including waiting ones), in the order of NextTry. It begins behind after,
+// which an earlier call returned, or at the front if after is zero.
 func (s *Store) DueEvents(now time.Time, after Event, limit int) ([]Event, error) {
 	var due []Event
 	err := s.view(func(tx *bbolt.Tx) error {
@@ -43,8 +43,8 @@ func (s *Store) DueEvents(now time.Time, after Event, limit int) ([]Event, error
 	return due, nil
 }
 
-// NextDue returns when the first of the events is to be worked on that are not
-// yet, within a second; zero where there is none.
+// NextDue returns when the next event becomes due that is not due yet, to within
+// a second; zero if there is none.
 func (s *Store) NextDue(now time.Time) (next time.Time, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		b, err := openBuckets(tx)
@@ -73,9 +73,9 @@ func (s *Store) NextDue(now time.Time) (next time.Time, err error) {
 const waitingStep = 500
 
 // WaitingFor returns the events that wait for the transactions, by id, oldest
-// first; an event that has several of the ids is there under each. More than
-// 500 for one id are more than one commit should hold: the next come with the
-// next call, when those wait no longer.
+// first. An event with several of the ids is listed under each. It returns at
+// most 500 for one id, because one commit should not hold more; the next call
+// returns the next ones, once these no longer wait.
 func (s *Store) WaitingFor(ids []string) (map[string][]Event, error) {
 	found := make(map[string][]Event)
 	err := s.view(func(tx *bbolt.Tx) error {
@@ -112,7 +112,7 @@ func (s *Store) WaitingFor(ids []string) (map[string][]Event, error) {
 	return found, nil
 }
 
-// An EventFilter says which events are meant. The zero filter means all.
+// An EventFilter selects events. The zero filter selects all.
 type EventFilter struct {
 	State         EventState // "" for any
 	TransactionID string     // that the event has, or may have; "" for any
@@ -121,14 +121,14 @@ type EventFilter struct {
 	Limit         int        // how many at most; 0 for all
 }
 
-func (f *EventFilter) means(e *Event) bool {
+func (f *EventFilter) matches(e *Event) bool {
 	return (f.State == "" || e.State == f.State) &&
 		(f.TransactionID == "" || e.TransactionID == f.TransactionID || slices.Contains(e.Aliases, f.TransactionID)) &&
 		!e.ReceivedAt.Before(f.Since)
 }
 
-// Events yields the events that a filter means, oldest first. Like the
-// journal's listings it holds no transaction while the caller has the turn.
+// Events yields the events that match f, oldest first. Like the journal's
+// listings it holds no transaction while the loop's body runs.
 func (s *Store) Events(ctx context.Context, f EventFilter) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		left := f.Limit
@@ -137,7 +137,7 @@ func (s *Store) Events(ctx context.Context, f EventFilter) iter.Seq2[Event, erro
 				yield(Event{}, err)
 				return
 			}
-			if !f.means(&e) {
+			if !f.matches(&e) {
 				continue
 			}
 			if !yield(e, nil) {
@@ -169,8 +169,9 @@ func (s *Store) EventCounts() (byState map[EventState]int, queued int64, err err
 	return c.Events, c.Queued, err
 }
 
-// InboxLoad returns which share of what may be queued is queued, of events or
-// of bytes, whichever is more. Near 1, [Store.Receive] refuses new events.
+// InboxLoad returns how full the queue is, as a share of [Options.InboxEvents] or
+// [Options.InboxBytes], whichever is more. Near 1, [Store.Receive] refuses new
+// events.
 func (s *Store) InboxLoad() (float64, error) {
 	c, err := s.counts()
 	q := c.queue()

@@ -11,8 +11,8 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// TestReceiveAllOrNothing: a call for whose events there is no room leaves none
-// of them, and repeats need no room.
+// TestReceiveAllOrNothing: if there is no room for all events of a call, none is
+// kept. Repeats need no room.
 func TestReceiveAllOrNothing(t *testing.T) {
 	path := statePath(t)
 	openAt(t, path).Close()
@@ -39,12 +39,12 @@ func TestReceiveAllOrNothing(t *testing.T) {
 			t.Errorf("%+v was accepted", bad)
 		}
 	}
-	// Once there is room, it goes on.
+	// Once there is room, events are accepted again.
 	e := claim(1)
 	e.Seq, e.State, e.DoneAt = 1, EventApplied, hookTime
 	commit(t, s, Commit{Events: []Event{e}})
 	receive(t, s, claim(4))
-	// A commit may overfill the queue; what adds nothing to it still has room.
+	// A commit may overfill the queue; events that add nothing to it still fit.
 	commit(t, s, Commit{Events: []Event{{Seq: 1, State: EventPending}}})
 	receive(t, s, claim(1), listed)
 	if err := s.Check(t.Context()); err != nil {
@@ -52,7 +52,7 @@ func TestReceiveAllOrNothing(t *testing.T) {
 	}
 }
 
-// TestInboxBytes: the bodies that wait to be worked off are bounded too.
+// TestInboxBytes: the size of the bodies that wait to be processed is bounded.
 func TestInboxBytes(t *testing.T) {
 	path := statePath(t)
 	openAt(t, path).Close()
@@ -72,8 +72,8 @@ func TestInboxBytes(t *testing.T) {
 	}
 }
 
-// TestEventsGoWithGifts: a commit of which one event cannot be kept leaves the
-// gifts alone as well.
+// TestEventsGoWithGifts: if one event of a commit is refused, its gifts are not
+// kept either.
 func TestEventsGoWithGifts(t *testing.T) {
 	s := openAt(t, statePath(t))
 	receive(t, s, claim(1), claim(1))
@@ -104,7 +104,7 @@ func TestEventsGoWithGifts(t *testing.T) {
 	}
 }
 
-// TestManyEvents works on more of them than one step holds.
+// TestManyEvents processes more events than one step holds.
 func TestManyEvents(t *testing.T) {
 	s := openAt(t, statePath(t))
 	const n = stepOf + 100
@@ -172,7 +172,7 @@ func TestRepeatKeepsNothingPersonal(t *testing.T) {
 	}
 }
 
-// TestThirtyDays walks over the edges of what is remembered for 30 days.
+// TestThirtyDays checks the boundaries of the retention of 30 days.
 func TestThirtyDays(t *testing.T) {
 	s := openAt(t, statePath(t))
 	at := func(d time.Duration) Event {
@@ -204,7 +204,7 @@ func TestThirtyDays(t *testing.T) {
 	if got := receive(t, s, at(2*month-1)); got[0].DuplicateOf != 3 {
 		t.Errorf("%+v; want a repeat of 3", got[0])
 	}
-	// What comes to its end late is kept for people to see; its key has passed on.
+	// An event that was applied late is still listed; its key now names a later one.
 	done(3, hookTime.Add(5*month))
 	if got := receive(t, s, at(2*month)); got[0].DuplicateOf != 0 {
 		t.Errorf("%+v; want a new event", got[0])

@@ -7,7 +7,7 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// entries are what the indexes hold of a gift; "" stands for no entry.
+// entries are a gift's index entries; "" is no entry.
 type entries struct {
 	object    string
 	person    string // canonical address of the recipient
@@ -20,7 +20,7 @@ func entriesOf(g plan.Stored) entries {
 	if email, ok := plan.CanonicalEmail(g.Gift.Recipient.Email); ok {
 		e.person = email
 	}
-	if g.Deleted.IsZero() { // a deleted record neither has nor lacks links
+	if g.Deleted.IsZero() { // a deleted record has no links and needs none
 		e.orphan = g.Orphan
 		e.ambiguous = g.Ambiguous && g.Orphan == ""
 	}
@@ -97,8 +97,7 @@ func (w *writer) dropObject(record, id string) error {
 	return put(w.object, []byte(record), bytes.Join(ids, nul))
 }
 
-// objectIDs returns the sorted ids of the transactions that a record stands
-// for: none, one, or several.
+// objectIDs returns the sorted ids of the transactions that share a record.
 func (w *writer) objectIDs(record string) ([][]byte, error) {
 	have, err := get(w.object, []byte(record))
 	if have == nil || err != nil {

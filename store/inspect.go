@@ -8,8 +8,8 @@ import (
 )
 
 // bbolt trusts its pages: a wrong page number makes it panic, fault, or recurse
-// until the stack overflows, which nothing can catch. inspect therefore reads
-// the file's structure before bbolt does, with ordinary reads. The page layout
+// until the stack overflows, which cannot be caught. So inspect reads the file's
+// structure before bbolt does, with ordinary reads. The page layout
 // is that of go.etcd.io/bbolt/internal/common (page.go, meta.go, inode.go):
 // native byte order, a 16-byte page header, then elements of 16 bytes whose
 // keys and values follow at an offset from the element.
@@ -38,7 +38,7 @@ type inspector struct {
 	seen     []uint64
 }
 
-// A boltMeta is the part of a meta page that the walk starts from.
+// A boltMeta is the part of a meta page that the walk needs.
 type boltMeta struct {
 	pageSize                   uint32
 	root, freelist, high, txid uint64
@@ -114,7 +114,7 @@ type page struct {
 	data  []byte // header included
 }
 
-// read reads a page with its overflow and takes note that it was seen.
+// read reads a page with its overflow and marks it as used.
 func (in *inspector) read(id uint64) (*page, error) {
 	if err := in.mark(id); err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (in *inspector) read(id uint64) (*page, error) {
 	return p, err
 }
 
-// mark takes note that a page is in use, which may happen to each page once.
+// mark marks a page as used. Each page may be used once.
 func (in *inspector) mark(id uint64) error {
 	if id < 2 || id >= in.high {
 		return damaged("page %d is out of range", id)

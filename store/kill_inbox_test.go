@@ -17,10 +17,10 @@ import (
 
 func init() { children["receive"] = receiveForEver }
 
-// receiveForEver lets 16 senders deliver events of their own, and prints the
-// number of each and of its record when it is acknowledged. Meanwhile gifts are
-// committed with events that they bring to their end, others are made to wait,
-// and listed ones, which are old, expire.
+// receiveForEver has 16 senders deliver events of their own, and prints the number
+// of each event and of its record when it is acknowledged. Meanwhile gifts are
+// committed with events that become applied or waiting, and old listed events
+// expire.
 func receiveForEver(path string) error {
 	s, err := Open(path, Options{Create: true})
 	if err != nil {
@@ -70,8 +70,8 @@ func receiveForEver(path string) error {
 	return <-failed
 }
 
-// TestKillInbox kills a process that receives events, again and again, and
-// looks for every event that it acknowledged. THNKS_INBOX_KILLS makes it longer;
+// TestKillInbox kills a process that receives events, again and again, and checks
+// every event that it acknowledged. THNKS_INBOX_KILLS makes it longer;
 // see killSeed.
 func TestKillInbox(t *testing.T) {
 	t.Parallel()

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A holder is what the process that has the state file open says about itself
-// in a file beside it. The lock itself is bbolt's, on the state file; this is
-// only read when that is taken, so a word left behind by a crash does no harm.
+// A holder describes the process that has the state file open, in a file next to
+// it. The lock itself is bbolt's, on the state file. The description is only
+// read if the lock is taken, so one left behind by a crash does no harm.
 type holder struct {
 	PID   int       `json:"pid"`
 	Since time.Time `json:"since"`
@@ -16,8 +16,8 @@ type holder struct {
 
 func holderPath(path string) string { return path + ".lock" }
 
-// sayHolder leaves word that this process holds the file.
-func sayHolder(path string) error {
+// writeHolder records that this process holds the file.
+func writeHolder(path string) error {
 	b, err := json.Marshal(holder{PID: os.Getpid(), Since: time.Now().UTC().Truncate(time.Second)})
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func sayHolder(path string) error {
 	return os.WriteFile(holderPath(path), b, fileMode)
 }
 
-// locked names the holder of the file as far as it left word.
+// locked returns the error for a locked file, with its holder if that is known.
 func locked(path string) *LockedError {
 	var h holder
 	b, err := os.ReadFile(holderPath(path))

@@ -30,10 +30,10 @@ type Options struct {
 	// waiting, and the bytes of their bodies. Default 1,000,000 and 1 GiB.
 	InboxEvents int
 	InboxBytes  int64
-	// Create makes the file, and a directory of mode 0700 for it, where there
-	// is none.
+	// Create makes the file, and a directory of mode 0700 for it, if there is
+	// none.
 	Create bool
-	// Logger hears of unusual things on opening. Default: nobody.
+	// Logger gets warnings on opening. Default: none are logged.
 	Logger *slog.Logger
 }
 
@@ -90,9 +90,9 @@ func Open(path string, o Options) (*Store, error) {
 	return open(path, o)
 }
 
-// create makes a new state file. It is complete before it gets its name, as
-// bbolt may leave an unreadable one when power fails in its first moments, and
-// a name that is taken meanwhile is left to who took it.
+// create makes a new state file. The file is complete before it gets its name: if
+// power fails while bbolt writes a new file, that may be unreadable. If another
+// process has made the file meanwhile, that file is used.
 func create(path string) error {
 	dir, base := filepath.Split(path)
 	if dir == "" {
@@ -136,14 +136,14 @@ func initialise(tx *bbolt.Tx) error {
 	)
 }
 
-// preview inspects the file while a shared lock keeps writers away, before
-// bbolt reads any page but the two meta pages.
+// preview inspects the file under a shared lock, which keeps writers away, before
+// bbolt reads any pages except the two meta pages.
 func preview(path string, o Options) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
-	if info.Size() == 0 { // which bbolt would fill
+	if info.Size() == 0 { // bbolt would initialise it
 		return &CorruptError{Path: path, Detail: "it is empty"}
 	}
 	db, file, err := openBolt(path, o, true)
@@ -163,8 +163,8 @@ func preview(path string, o Options) error {
 	})
 }
 
-// openBolt opens the file with bbolt. A bbolt that panics on it leaves no
-// handle to close, and so must not keep the file open.
+// openBolt opens the file with bbolt. If bbolt panics, there is no handle to
+// close, so the file is closed here.
 func openBolt(path string, o Options, readOnly bool) (*bbolt.DB, *os.File, error) {
 	var db *bbolt.DB
 	var file *os.File
@@ -182,7 +182,7 @@ func openBolt(path string, o Options, readOnly bool) (*bbolt.DB, *os.File, error
 		return db, file, nil
 	}
 	if file != nil {
-		_ = release(file) // fails where bbolt has closed it, as it does unless it panicked
+		_ = release(file) // fails if bbolt has closed it already, as it does unless it panicked
 	}
 	var corrupt *CorruptError
 	var denied *AccessError
@@ -193,7 +193,7 @@ func openBolt(path string, o Options, readOnly bool) (*bbolt.DB, *os.File, error
 	case errors.As(err, &corrupt), errors.As(err, &denied):
 	case errors.As(err, &errno):
 		err = fmt.Errorf("opening state file %s: %w", path, err)
-	default: // the system is content, so it is the contents
+	default: // no error of the system, so the contents are wrong
 		err = &CorruptError{Path: path, Detail: err.Error()}
 	}
 	return nil, nil, err
@@ -218,8 +218,8 @@ func open(path string, o Options) (*Store, error) {
 	if err := s.view(s.readHead); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if err := sayHolder(path); err != nil {
-		o.Logger.Warn("cannot leave word who holds the state file; another command will not be able to name this process", "path", path, "error", err)
+	if err := writeHolder(path); err != nil {
+		o.Logger.Warn("cannot record which process holds the state file; another command cannot name this process", "path", path, "error", err)
 	}
 	return s, nil
 }

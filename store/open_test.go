@@ -31,14 +31,14 @@ func TestOpenCreatesOnlyWhenAsked(t *testing.T) {
 	s.Close()
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(entries) != 1 {
-		t.Errorf("left behind beside the file: %v, %v", entries, err)
+		t.Errorf("left behind next to the file: %v, %v", entries, err)
 	}
 	for p, want := range map[string]fs.FileMode{path: 0o600, filepath.Dir(path): 0o700} {
 		if info, err := os.Stat(p); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: mode %v, %v", p, info.Mode(), err)
 		}
 	}
-	// A file that is there is left alone, also where it was not a moment ago.
+	// An existing file is left alone, even if it was made a moment ago.
 	if err := create(path); err != nil {
 		t.Errorf("creating it again: %v", err)
 	}
@@ -48,8 +48,8 @@ func TestOpenCreatesOnlyWhenAsked(t *testing.T) {
 	}
 }
 
-// TestCreateTogether lets several make the file at once: one file comes of it,
-// and each of them gets to work on it.
+// TestCreateTogether has several processes make the file at once: there is one
+// file, and each of them can use it.
 func TestCreateTogether(t *testing.T) {
 	path := statePath(t)
 	var wg sync.WaitGroup
@@ -104,8 +104,8 @@ func TestAccess(t *testing.T) {
 	chmod(filepath.Dir(path), 0o700)
 	openAt(t, path).Close()
 
-	// Root alone can give a file away, and not where its user namespace has
-	// nobody else; modes are no obstacle to it.
+	// Only root can give a file to another user, and only if its user namespace
+	// has one; modes do not stop root.
 	switch err := os.Chown(path, 12345, -1); {
 	case err == nil:
 		refused("another's file", "sudo -u '#12345' ")
@@ -216,8 +216,8 @@ func TestFull(t *testing.T) {
 	}
 	m.compare(t, s)
 
-	// The store goes on as far as there is room, and the rest once there is
-	// more.
+	// The store stays usable: small commits fit, larger ones once there is more
+	// room.
 	small := Commit{Healed: []string{"q" + strconv.Itoa(len(m.audit))}}
 	commit(t, s, small)
 	m.commit(small)
@@ -229,7 +229,7 @@ func TestFull(t *testing.T) {
 	m.compare(t, s)
 }
 
-// TestCommitFailed decides about failures that cannot be made to happen here.
+// TestCommitFailed covers failures that a test cannot cause.
 func TestCommitFailed(t *testing.T) {
 	open := func(t *testing.T) (s *Store, last int) {
 		s = openAt(t, statePath(t))
@@ -272,8 +272,8 @@ func TestCommitFailed(t *testing.T) {
 	}
 }
 
-// TestAddressesStandOnce looks for personal data in the raw file: each once,
-// the message never.
+// TestAddressesStandOnce searches the raw file for personal data: each value is
+// there once, the message never.
 func TestAddressesStandOnce(t *testing.T) {
 	path := statePath(t)
 	s := openAt(t, path)

@@ -23,7 +23,7 @@ func (s *Store) find(bucket string, key []byte, found func(value []byte) error) 
 	return ok && err == nil, err
 }
 
-// Gift returns what the journal holds of a transaction.
+// Gift returns the journal's entry of a transaction.
 func (s *Store) Gift(id string) (plan.Stored, bool, error) {
 	var g plan.Stored
 	ok, err := s.find(bucketGift, []byte(id), func(value []byte) (err error) {
@@ -33,8 +33,8 @@ func (s *Store) Gift(id string) (plan.Stored, bool, error) {
 	return g, ok, err
 }
 
-// Gifts returns what the journal holds of the transactions, by id. Those that
-// it does not know are absent.
+// Gifts returns the journal's entries of the transactions, by id. Unknown ones are
+// absent.
 func (s *Store) Gifts(ids []string) (map[string]plan.Stored, error) {
 	return lookUp(s, bucketGift, ids, func(key, value []byte) (plan.Stored, error) {
 		return decodeGift(string(key), value)
@@ -80,7 +80,7 @@ func (s *Store) QuarantineCount() (int, error) {
 }
 
 // OrphanCounts returns how many records in HubSpot lack a contact link, by
-// reason, without reading them. Records that people deleted do not count.
+// reason, without reading them. Records that users deleted do not count.
 func (s *Store) OrphanCounts() (map[plan.Orphan]int, error) {
 	c, err := s.counts()
 	if c.Orphans == nil {
@@ -96,8 +96,8 @@ func (s *Store) AmbiguousCount() (int, error) {
 	return c.Ambiguous, err
 }
 
-// Missed returns which of the canonical addresses were searched in vain after
-// a time (see [Commit.Missed]).
+// Missed returns which of the canonical addresses were searched without success
+// after a time (see [Commit.Missed]).
 func (s *Store) Missed(addresses []string, since time.Time) (map[string]bool, error) {
 	missed := make(map[string]bool)
 	err := s.view(func(tx *bbolt.Tx) error {
@@ -134,9 +134,8 @@ func (s *Store) counts() (c counts, err error) {
 	return c, err
 }
 
-// ByObject returns the transaction that a HubSpot record stands for. Where
-// people merged records, so that it stands for several, that is the one with
-// the smallest id.
+// ByObject returns the transaction of a HubSpot record. If users merged records,
+// so that one has several transactions, it returns the smallest id.
 func (s *Store) ByObject(objectID string) (id string, ok bool, err error) {
 	ok, err = s.find(bucketObject, []byte(objectID), func(value []byte) error {
 		first, _, _ := bytes.Cut(value, nul)
@@ -173,8 +172,8 @@ func (s *Store) Checkpoint(name string) (cp Checkpoint, ok bool, err error) {
 	return cp, ok, err
 }
 
-// Meta returns what was committed under a name of [Commit.Meta], and nil when
-// there is nothing.
+// Meta returns what was committed under a name of [Commit.Meta], nil if there is
+// nothing.
 func (s *Store) Meta(name string) (value []byte, err error) {
 	_, err = s.find(bucketMeta, []byte(prefixRun+name), func(v []byte) error {
 		value = append([]byte{}, v...)

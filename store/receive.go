@@ -8,29 +8,29 @@ import (
 	"time"
 )
 
-// ErrInboxFull is returned by [Store.Receive] and [Store.Replay] when more
-// events would be queued than [Options] allow. Nothing was kept of the call;
-// the same call succeeds once events were worked off.
-var ErrInboxFull = errors.New("the inbox is full: too many events wait to be worked off; run `check` to see what holds them up")
+// ErrInboxFull is returned by [Store.Receive] and [Store.Replay] if more events
+// would be queued than [Options] allow. Nothing of the call was kept. The same
+// call succeeds once events have been processed.
+var ErrInboxFull = errors.New("the inbox is full: too many events wait to be processed; run `check` to see why")
 
-// A Receipt says what became of an event that was received.
+// A Receipt is the outcome of receiving one event.
 type Receipt struct {
 	Seq         uint64
 	DuplicateOf uint64 // the event that it repeats; 0 when it is new
 }
 
-// Receive keeps events and returns one receipt for each of them, in order, when
-// they are on disk: all of them or, with an error, none. An event whose key was
-// received less than 30 days before is a repeat, which is kept without what may
-// be personal in it and changes nothing. Others are pending, or at their end at
-// once where their effect says that nothing is to be done with them.
+// Receive stores events and returns one receipt for each, in order, once all of
+// them are on disk. After an error none is. An event whose key was received less
+// than 30 days before is a repeat: it is kept without personal data and changes
+// nothing. Other events are pending, or have their final state at once if their
+// effect says that there is nothing to do.
 //
-// Many goroutines may call it: calls that come together share one commit, for
-// which they wait. When ctx ends before that, its error is returned and the
-// events may have been kept all the same: if the sender repeats them, they are
-// repeats. The caller must not change a Body afterwards, and bounds its size.
+// Many goroutines may call it: concurrent calls share one commit. If ctx ends
+// before the commit, Receive returns its error, but the events may have been
+// kept; if the sender sends them again, these are repeats. The caller must not
+// change a Body afterwards and limits its size.
 //
-// Errors: [ErrInboxFull]; [*FullError], after which the store goes on.
+// Errors: [ErrInboxFull]; [*FullError], after which the store stays usable.
 func (s *Store) Receive(ctx context.Context, events ...Event) ([]Receipt, error) {
 	for i := range events {
 		if err := events[i].validate(); err != nil {
@@ -45,7 +45,7 @@ func (s *Store) Receive(ctx context.Context, events ...Event) ([]Receipt, error)
 		a.bytes += len(events[i].Body)
 	}
 	if s.intake.add(a) {
-		go s.takeIn()
+		go s.commitArrivals()
 	}
 	select {
 	case <-a.done:
@@ -62,8 +62,8 @@ const (
 	intakeBytes  = 4 << 20
 )
 
-// gathering is how long a commit waits for calls that are likely to come.
-const gathering = time.Millisecond
+// gatherWait is how long a commit waits for calls that are likely to come.
+const gatherWait = time.Millisecond
 
 // An arrival is one call of Receive.
 type arrival struct {
@@ -71,23 +71,23 @@ type arrival struct {
 	bytes    int // of all bodies
 	receipts []Receipt
 	err      error
-	done     chan struct{} // closed when receipts and err stand
+	done     chan struct{} // closed once receipts and err are set
 }
 
-// An intake is the queue of arrivals. While there are any, one goroutine
-// commits them, a batch at a time; those that come during a commit make up the
-// next. (bbolt's own DB.Batch waits for a fixed time even when nobody else
-// comes, and runs the calls again one by one when one of them fails.)
+// An intake is the queue of arrivals. While there are any, one goroutine commits
+// them batch by batch; arrivals during a commit form the next batch. (bbolt's own
+// DB.Batch waits for a fixed time even if no other call comes, and repeats the
+// calls one by one if one of them fails.)
 type intake struct {
 	mu      sync.Mutex
 	queue   []*arrival
 	working bool          // a goroutine commits the queue
 	last    int           // how many arrivals the last commit had
-	enough  chan struct{} // closed when that many are there again; nil when nobody waits for it
+	enough  chan struct{} // closed when that many are queued again; nil if no goroutine waits for it
 }
 
-// add queues an arrival and reports whether the caller must see to it that
-// somebody commits it.
+// add queues an arrival and reports whether the caller must start the goroutine
+// that commits it.
 func (q *intake) add(a *arrival) (first bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -100,17 +100,17 @@ func (q *intake) add(a *arrival) (first bool) {
 	return first
 }
 
-// withdraw takes an arrival out of the queue, unless a commit has it already.
+// withdraw removes an arrival from the queue, unless a commit has taken it.
 func (q *intake) withdraw(a *arrival) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.queue = slices.DeleteFunc(q.queue, func(b *arrival) bool { return a == b })
 }
 
-// gather waits for the next commit's arrivals and reports whether there are
-// any. Callers who were answered by the last commit are likely to be back in a
-// moment. Without waiting for them, the first would have the next commit for
-// itself and all others would wait for it.
+// gather waits for the next commit's arrivals and reports whether there are any.
+// Callers that the last commit answered are likely to call again at once. If we
+// did not wait for them, the first would get a commit of its own and all others
+// would wait for that.
 func (q *intake) gather() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -120,7 +120,7 @@ func (q *intake) gather() bool {
 		q.mu.Unlock()
 		select {
 		case <-enough:
-		case <-time.After(gathering):
+		case <-time.After(gatherWait):
 		}
 		q.mu.Lock()
 		q.enough = nil
@@ -129,7 +129,7 @@ func (q *intake) gather() bool {
 	return q.working
 }
 
-// take takes out what one commit may hold, but at least one arrival.
+// take removes as many arrivals as one commit may hold, but at least one.
 func (q *intake) take() []*arrival {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -148,16 +148,16 @@ func (q *intake) take() []*arrival {
 	return batch
 }
 
-// errNothingKept rolls a commit back that would keep nothing.
+// errNothingKept rolls back a commit that would keep nothing.
 var errNothingKept = errors.New("nothing was kept")
 
-// takeIn commits arrivals until there are none.
-func (s *Store) takeIn() {
+// commitArrivals commits arrivals until there are none.
+func (s *Store) commitArrivals() {
 	for s.intake.gather() {
 		var batch []*arrival
 		begun := false
 		err := s.write(func(w *writer) error {
-			// Only now, as more have come while another commit had its turn.
+			// Taken only now: more may have come while we waited for another commit.
 			begun, batch = true, s.intake.take()
 			return w.receiveAll(batch, s.queueLimit)
 		})
@@ -173,8 +173,8 @@ func (s *Store) takeIn() {
 	}
 }
 
-// receiveAll puts arrivals. Those for which there is no room are refused and
-// harm no others.
+// receiveAll stores arrivals. It refuses those for which there is no room; the
+// others are not affected.
 func (w *writer) receiveAll(batch []*arrival, limit queueSize) error {
 	kept := 0
 	for _, a := range batch {
@@ -200,8 +200,8 @@ func (w *writer) receiveAll(batch []*arrival, limit queueSize) error {
 	return nil
 }
 
-// room reports whether there is room for what the events add to the queue.
-// Those that add nothing have room even where a commit has overfilled it.
+// room reports whether the events fit into the queue. Events that add nothing to
+// it always fit, even if a commit has overfilled it.
 func (w *writer) room(events []Event, limit queueSize) (bool, error) {
 	have := w.counts.queue()
 	want := have

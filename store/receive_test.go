@@ -14,7 +14,7 @@ import (
 )
 
 // TestReceiveTogether: 64 senders deliver every event twice while a backfill
-// commits, the worker works events off, old ones expire and people read. No
+// commits, a worker processes events, old ones expire and a reader lists them. No
 // event is lost or counted twice.
 func TestReceiveTogether(t *testing.T) {
 	t.Parallel()
@@ -97,8 +97,8 @@ func TestReceiveTogether(t *testing.T) {
 	}
 }
 
-// TestReceiveSharesCommits: calls that come while the file is busy go into one
-// commit, in which one without room harms no other.
+// TestReceiveSharesCommits: calls that come while the file is busy share one
+// commit. One without room does not affect the others.
 func TestReceiveSharesCommits(t *testing.T) {
 	path := statePath(t)
 	openAt(t, path).Close()
@@ -149,8 +149,8 @@ func TestReceiveSharesCommits(t *testing.T) {
 	}
 }
 
-// TestIntakeTakesBoundedSteps: however much waits, a commit takes a bounded
-// part of it, and at least one call.
+// TestIntakeTakesBoundedSteps: a commit takes a bounded part of the queue, and at
+// least one call.
 func TestIntakeTakesBoundedSteps(t *testing.T) {
 	var q intake
 	for _, a := range []*arrival{
@@ -169,8 +169,8 @@ func TestIntakeTakesBoundedSteps(t *testing.T) {
 	}
 }
 
-// TestReceiveGivesUp: a caller whose time is up goes, and its event with it if
-// no commit has it yet.
+// TestReceiveGivesUp: when a caller's context ends, its event is withdrawn unless a
+// commit has taken it.
 func TestReceiveGivesUp(t *testing.T) {
 	s := openAt(t, statePath(t))
 	s.writing.Lock()
@@ -194,8 +194,8 @@ func TestReceiveGivesUp(t *testing.T) {
 	}
 }
 
-// TestReceiveFull: a file without room keeps nothing of what it cannot
-// acknowledge, and goes on once there is room.
+// TestReceiveFull: a file without room keeps nothing that it does not acknowledge,
+// and accepts events again once there is room.
 func TestReceiveFull(t *testing.T) {
 	t.Parallel()
 	path := statePath(t)
@@ -233,7 +233,7 @@ func TestReceiveFull(t *testing.T) {
 	}
 	holds(kept)
 
-	// Without more disk, room comes as old events expire.
+	// Expiring old events makes room, too.
 	var c Commit
 	for e, err := range s.Events(t.Context(), EventFilter{Limit: kept / 2}) {
 		if err != nil {

@@ -12,12 +12,12 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// What stands in the file beside gifts, apart from the exported types, as JSON.
-// Fields may be added and never change their meaning.
+// The JSON records of everything except gifts and events, separate from the
+// exported types. Fields may be added and never change their meaning.
 
-// A stamp is a time as it stands in the file: Unix seconds, and digits of a
-// second that follow them where there are any. The digits always count
-// forward, before 1970 too. Zones are not kept: it comes back in UTC.
+// A stamp is a time as it is in the file: Unix seconds, followed by digits of a
+// second if there are any. The digits always count forward, before 1970, too.
+// Zones are not kept: the time is read as UTC.
 type stamp struct{ time.Time }
 
 func (s stamp) MarshalJSON() ([]byte, error) {
@@ -47,8 +47,8 @@ func (s *stamp) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// counts are kept up with every commit, so that asking for them reads no gift,
-// and a page that has lost some of its entries does not go unnoticed.
+// counts are updated with every commit, so that reading them reads no gift, and
+// Check notices a page that has lost entries.
 type counts struct {
 	Gifts       int                 `json:"g,omitempty"`
 	Quarantined int                 `json:"q,omitempty"`
@@ -65,7 +65,7 @@ func (c counts) equal(d counts) bool {
 		c.Seen == d.Seen && c.Queued == d.Queued && maps.Equal(c.Events, d.Events)
 }
 
-// count adds to one of several counts. What is not there has no entry.
+// count adds to one of several counts. A count of 0 has no entry.
 func count[K comparable](counts map[K]int, key K, by int) {
 	if counts[key] += by; counts[key] == 0 {
 		delete(counts, key)
@@ -122,8 +122,8 @@ func decodeCheckpoint(b []byte) (Checkpoint, error) {
 	return c, nil
 }
 
-// A quarantineRecord keeps its row as bytes and not as JSON: an unreadable row
-// may be none, and a readable one must keep its digest.
+// A quarantineRecord keeps its row as bytes: an unreadable row may not be JSON,
+// and a readable one must keep its digest.
 type quarantineRecord struct {
 	TransactionID string `json:"i,omitempty"`
 	Class         string `json:"c,omitempty"`
@@ -169,7 +169,7 @@ func decodeQuarantined(key string, b []byte) (Quarantined, error) {
 	}, nil
 }
 
-// encodeMoment is a time that stands alone: its nanoseconds since 1970.
+// encodeMoment encodes a single time: its nanoseconds since 1970.
 func encodeMoment(t time.Time) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(t.UnixNano()))
 }

@@ -28,8 +28,8 @@ func TestEventRecordRoundTrip(t *testing.T) {
 	})
 }
 
-// TestEventRecordStays pins a record of this release: later ones must read it,
-// and pass over the fields that they do not know.
+// TestEventRecordStays pins a record of this release: later releases must read it,
+// and skip fields that they do not know.
 func TestEventRecordStays(t *testing.T) {
 	e := Event{
 		Seq: 7, Dialect: "d", Key: "c0ffee", Kind: "k", TransactionID: "T", Aliases: []string{"A", "B"}, Status: plan.Sent,
@@ -57,8 +57,8 @@ func TestEventRecordStays(t *testing.T) {
 	}
 }
 
-// FuzzDecodeEvent: whatever the bytes, decoding ends, with an event that can be
-// written again or an error.
+// FuzzDecodeEvent: decoding any bytes gives an error or an event that can be
+// written again.
 func FuzzDecodeEvent(f *testing.F) {
 	e := claim(1)
 	e.State = EventPending

@@ -39,8 +39,8 @@ const (
 	giftCreated
 	giftUpdated
 	giftClaim  // a claim record, repeated
-	giftKnown  // a claim record: the last status we knew the word for, and its version
-	giftAsOf   // a claim record, repeated: a status whose time an older version gave, and that version
+	giftKnown  // a claim record: the last status whose word we know, and its version
+	giftAsOf   // a claim record, repeated: a status whose date is from an older version, and that version
 	giftParcel // a claim record: where the parcel is, and since when
 	giftThanks // a claim record: the digest of the thank-you note, and its time
 )
@@ -246,7 +246,7 @@ func decodeLink(outer *decoder) (l plan.Link) {
 			l.Refused = d.number != 0
 		}
 	}
-	outer.adopt(d.err)
+	outer.failIf(d.err)
 	return l
 }
 
@@ -260,6 +260,6 @@ func decodeClaim(outer *decoder) (c plan.Claim) {
 			c.At = d.time()
 		}
 	}
-	outer.adopt(d.err)
+	outer.failIf(d.err)
 	return c
 }

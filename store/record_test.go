@@ -14,7 +14,7 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// Generators of everything that can stand in the file.
+// Generators of everything that can be in the file.
 
 func anyTime() *rapid.Generator[time.Time] {
 	return rapid.Custom(func(t *rapid.T) time.Time {
@@ -31,8 +31,8 @@ func anyTime() *rapid.Generator[time.Time] {
 	})
 }
 
-// anyText draws texts, among them those that have a shorter form in the file
-// and those that only look as if.
+// anyText draws texts, including those that have a shorter form in the file and
+// those that only look like it.
 func anyText() *rapid.Generator[string] {
 	return rapid.OneOf(
 		rapid.String(),
@@ -49,8 +49,8 @@ func anyStatus() *rapid.Generator[plan.Status] {
 func anyStored(id *rapid.Generator[string]) *rapid.Generator[plan.Stored] {
 	text, when := anyText(), anyTime()
 	return rapid.Custom(func(t *rapid.T) plan.Stored {
-		person := func(who string) plan.Person {
-			return plan.Person{Name: text.Draw(t, who), Email: text.Draw(t, who), Phone: text.Draw(t, who)}
+		person := func(label string) plan.Person {
+			return plan.Person{Name: text.Draw(t, label), Email: text.Draw(t, label), Phone: text.Draw(t, label)}
 		}
 		known, knownAt := plan.Status(""), time.Time{}
 		if rapid.Bool().Draw(t, "unknown now") {
@@ -121,8 +121,8 @@ func TestGiftRecordRoundTrip(t *testing.T) {
 	})
 }
 
-// TestGiftRecordIsStable: equal gifts have equal records, whatever the order
-// of a map, or an unchanged gift would be written again.
+// TestGiftRecordIsStable: equal gifts have equal records, whatever the order of
+// their maps. Otherwise an unchanged gift would be written again.
 func TestGiftRecordIsStable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		st := anyStored(rapid.Just("T")).Draw(t, "stored")

@@ -10,22 +10,20 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// scanStep is how many records are read in one transaction, and scanBytes how
-// many bytes of them, or a little more. Between two of them writers go on and
-// the file can reuse pages.
+// scanStep is how many records one transaction reads, and scanBytes about how
+// many bytes. Between two of them writers continue and the file can reuse pages.
 const (
 	scanStep  = 500
 	scanBytes = 4 << 20
 )
 
-// scan yields the decoded values of a bucket behind the key from, "" for all,
-// in the order of their keys. It
-// holds no transaction while the caller has the turn: who ranges over it may
-// commit. What is committed meanwhile is seen if its key is still ahead. The
-// first error is yielded and ends it; cancelling ctx is one.
+// scan yields the decoded values of a bucket behind the key from ("" for all), in
+// the order of their keys. It holds no transaction while the loop's body runs,
+// so that this may commit. Commits made meanwhile are seen if their keys are
+// still ahead. It ends with the first error; cancelling ctx is one.
 func scan[T any](ctx context.Context, s *Store, bucket, from string, decode func(key, value []byte) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		var next []byte // key to go on from
+		var next []byte // key to continue from
 		if from != "" {
 			next = append([]byte(from), 0) // the first key that sorts behind it
 		}
@@ -51,7 +49,7 @@ func scan[T any](ctx context.Context, s *Store, bucket, from string, decode func
 	}
 }
 
-// readStep reads a step of records from a key on, and returns the key to go on
+// readStep reads some records from a key on, and returns the key to continue
 // from, nil at the end.
 func readStep[T any](s *Store, bucket string, from []byte, step []T, decode func(key, value []byte) (T, error)) ([]T, []byte, error) {
 	var next []byte
@@ -95,8 +93,8 @@ type Orphaned struct {
 }
 
 // Orphans yields the gifts whose record in HubSpot lacks a contact link, and
-// whose transaction ids sort behind id ("" for all), sorted. Records that
-// people deleted are not among them.
+// whose transaction ids sort behind id ("" for all), sorted. It leaves out
+// records that users deleted.
 func (s *Store) Orphans(ctx context.Context, id string) iter.Seq2[Orphaned, error] {
 	return scan(ctx, s, bucketOrphan, id, func(key, value []byte) (Orphaned, error) {
 		return Orphaned{ID: string(key), Reason: plan.Orphan(value)}, nil

@@ -14,34 +14,34 @@ import (
 // The file, format 3. The part before the first slash is a bucket.
 //
 //	gift/<transaction id>                        the gift as last written to HubSpot, its record and its links
-//	object/<record id>                         → transaction id; several, separated by NUL, where people merged records
+//	object/<record id>                         → transaction id; several, separated by NUL, if users merged records
 //	person/<HMAC(email)><transaction id>         the gifts of a recipient, by canonical address
 //	orphan/<transaction id>                    → why the gift has no contact link
-//	missed/<HMAC(email)>                       → when the address was last searched among secondary addresses in vain
+//	missed/<HMAC(email)>                       → when the address was last searched among secondary addresses without success
 //	quarantine/<transaction id or sha256(row)>   a record that could not be synced, with its row
 //	audit/<seq>                                  one HubSpot call that wrote; big-endian, so that it sorts
-//	inbox/<seq>                                  a webhook event: what its body says, and what has become of it
+//	inbox/<seq>                                  a webhook event: what its body says, and its state
 //	body/<seq>                                 → its raw body; a repeat has none
 //	seen/<HMAC(dialect, key)>                  → the event that a repeat repeats
-//	due/<when><seq>                              the events to work off, by the second from which on; 0 is at once
-//	waiting/<id><NUL><seq>                       the events that wait for a transaction, by every id it may have
-//	checkpoint/<name>                            how far a kind of run has come
+//	due/<when><seq>                              the events to process, by the second from which on they are due; 0 is at once
+//	waiting/<id><NUL><seq>                       the events that wait for a transaction, by every id that this may have
+//	checkpoint/<name>                            how far a kind of run has progressed
 //	meta/format                                  format version
 //	meta/key                                     32 random bytes, made with the file; the key of its HMACs
 //	meta/counts                                  how many gifts, orphans by reason, ambiguous links, quarantined records, audit entries
-//	                                             and events by state there are, and how large the bodies still to be worked off
-//	meta/run/<name>                              what runs remember, in their own encoding
+//	                                             and events by state there are, and the size of the bodies still to be processed
+//	meta/run/<name>                              what runs store, in their own encoding
 //
-// Values are JSON objects whose fields may be added to and never change their
-// meaning (record.go); index entries, the key and what runs remember are plain
-// bytes. Every value ends in the CRC-32C of its key and itself, because bbolt
-// has no checksum over its data pages and a flipped bit in a gift must not
-// reach HubSpot.
+// Gifts and events are binary records (wire.go), other values are JSON objects
+// (record.go). Fields may be added and never change their meaning. Index
+// entries, the key and what runs store are plain bytes. Every value ends in the
+// CRC-32C of its key and itself, because bbolt has no checksum over its data
+// pages and a flipped bit in a gift must not reach HubSpot.
 //
-// Names, addresses and phone numbers stand once, in gift/ (a quarantined row,
-// which must be kept to try it again, aside). The text of a gift's message
-// stands nowhere, only its digest. What a webhook brings, a thank-you note
-// among it, stands in inbox/ and body/ until it expires.
+// Names, addresses and phone numbers are stored once, in gift/, except those in
+// a quarantined row, which is kept to try it again. The text of a gift's message
+// is not stored, only its digest. The content of a webhook, including a
+// thank-you note, is in inbox/ and body/ until it expires.
 //
 // Format 1 had no missed/ and did not count ambiguous links. Format 2 had no
 // events.
@@ -129,13 +129,13 @@ func makeBuckets(tx *bbolt.Tx) (*buckets, error) {
 	return b, nil
 }
 
-// damage is what a function finds that knows the contents and not the file;
-// [guard] makes a [*CorruptError] of it.
+// damage is the error of functions that know the contents and not the file's
+// path; [guard] turns it into a [*CorruptError].
 type damage struct{ detail string }
 
 func (d *damage) Error() string { return d.detail }
 
-// damaged describes damage by bucket, page and number, never by contents.
+// damaged describes damage by bucket, page and number, without contents.
 func damaged(layout string, args ...any) error {
 	return &damage{fmt.Sprintf(layout, args...)}
 }
@@ -159,8 +159,8 @@ func put(b *bbolt.Bucket, key, value []byte) error {
 	return b.Put(key, seal(key, value))
 }
 
-// get returns the value of key without its checksum, and nil when there is
-// none. It is valid until the transaction ends.
+// get returns the value of key without its checksum, nil if there is none. It is
+// valid until the transaction ends.
 func get(b *bbolt.Bucket, key []byte) ([]byte, error) {
 	sealed := b.Get(key)
 	if sealed == nil {
@@ -182,8 +182,8 @@ func unseal(key, sealed []byte) ([]byte, error) {
 	return sealed[:n:n], nil
 }
 
-// mac is the index key of a canonical address. Without the file's key an
-// address cannot be tried against the index.
+// mac is the index key of a canonical address. Without the file's key, an address
+// cannot be looked up in the index.
 func mac(secret []byte, canonical string) []byte {
 	h := hmac.New(sha256.New, secret)
 	h.Write([]byte(canonical))
@@ -194,7 +194,7 @@ func personKey(mac []byte, id string) []byte {
 	return append(mac[:macLen:macLen], id...)
 }
 
-// seqKey is the key of what is numbered: it sorts as the numbers do.
+// seqKey is the key of a number. Keys sort as the numbers do.
 func seqKey(seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(nil, seq)
 }

@@ -1,8 +1,8 @@
 package store
 
-// Space returns the size of the state file, and how much room is left for this
-// user on the disk that holds it, in bytes. The error is
-// [errors.ErrUnsupported] on systems that are not asked.
+// Space returns the size of the state file, and the free space on its disk for
+// this user, in bytes. The error is [errors.ErrUnsupported] on systems where we
+// cannot find out.
 func (s *Store) Space() (size, free int64, err error) {
 	if err := s.usable(); err != nil {
 		return 0, 0, err

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// freeSpace is how many bytes an ordinary user may still write to the disk of
-// path. The fields' types differ between systems; FreeBSD counts below zero
-// when only the superuser has room.
+// freeSpace returns how many bytes an ordinary user may still write to the disk
+// of path. The fields' types differ between systems; FreeBSD counts below zero
+// if only the superuser has room.
 func freeSpace(path string) (int64, error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(path, &st); err != nil {

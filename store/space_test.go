@@ -29,8 +29,8 @@ func TestSpace(t *testing.T) {
 	}
 }
 
-// A nosyContext commits whenever it is asked whether it is done, which a check
-// does while it goes through the contents.
+// A nosyContext commits whenever Err is called, which a check does while it reads
+// the contents.
 type nosyContext struct {
 	context.Context
 	commit func()
@@ -41,8 +41,8 @@ func (c nosyContext) Err() error {
 	return nil
 }
 
-// TestCommitsGoOnDuringACheck: one made while the contents are read neither
-// waits nor is taken for damage.
+// TestCommitsGoOnDuringACheck: a commit made while the contents are read does not
+// wait and is not reported as damage.
 func TestCommitsGoOnDuringACheck(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, statePath(t))

@@ -11,8 +11,8 @@ import (
 	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
-// A Store is an open state file. Its methods may be called from many
-// goroutines. Whatever they return is the caller's own.
+// A Store is an open state file. Its methods may be called from many goroutines.
+// The caller may change what they return.
 type Store struct {
 	path   string
 	limit  int64 // bytes
@@ -23,14 +23,15 @@ type Store struct {
 	queueLimit queueSize // of events
 	intake     intake    // of events
 
-	writing sync.Mutex // held by a commit, and by a check of the pages, which wants none meanwhile
+	writing sync.Mutex // held by a commit, and by a check of the pages, which keeps commits away
 
 	mu     sync.Mutex
-	broken error // why no more work is done; nil while all is well
+	broken error // why the store refuses all work; nil if it does not
 	closed bool
 }
 
-// Close gives the file back. Nothing is lost if it is never called.
+// Close closes the file and releases its lock. Nothing is lost if it is never
+// called.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,11 +39,11 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
-	os.Remove(holderPath(s.path)) // only a courtesy, and harmless if it stays
+	os.Remove(holderPath(s.path)) // it does no harm if it stays
 	if s.broken != nil {
 		// bbolt may have panicked with its locks held and would wait for them
-		// for ever. The file is given back without it; its mapping stays until
-		// the process ends.
+		// for ever. We release the file without it; its mapping stays until the
+		// process ends.
 		return release(s.file)
 	}
 	return s.db.Close()
@@ -58,7 +59,8 @@ func (s *Store) usable() error {
 	return s.broken
 }
 
-// fail ends all work after an error that leaves the file in doubt.
+// fail makes the store refuse all work, after an error that leaves the state of
+// the file unknown.
 func (s *Store) fail(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,7 +70,8 @@ func (s *Store) fail(err error) error {
 	return err
 }
 
-// guarded runs f on the file and ends all work when that shows damage.
+// guarded runs f on the file and makes the store refuse all work if f finds
+// damage.
 func (s *Store) guarded(f func() error) error {
 	if err := s.usable(); err != nil {
 		return err
@@ -84,8 +87,8 @@ func (s *Store) guarded(f func() error) error {
 	return err
 }
 
-// view runs f in a read transaction. While that lasts the file cannot reuse
-// pages, so it must be short, and f must not wait for anything.
+// view runs f in a read transaction. Until it ends, the file cannot reuse pages,
+// so it must be short, and f must not wait for anything.
 func (s *Store) view(f func(*bbolt.Tx) error) error {
 	return s.guarded(func() error { return s.db.View(f) })
 }
@@ -111,11 +114,11 @@ func (s *Store) update(f func(*bbolt.Tx) error) error {
 	})
 }
 
-// commitFailed decides what a failed commit means. Without room nothing has
-// happened as long as the meta page, which is written last, is the old one.
-// After any other failure nobody knows what is on disk, and syncing again
-// would only pretend to (the kernel drops pages that it failed to write): the
-// store stops, and opening the file anew shows what is there.
+// commitFailed decides what a failed commit means. If there was no room, and the
+// meta page, which is written last, is still the old one, nothing was committed.
+// After any other failure we do not know what is on disk, and syncing again does
+// not help (the kernel drops pages that it failed to write). So the store
+// refuses all work, and the next Open shows what is there.
 func (s *Store) commitFailed(id int, err error) error {
 	full := &FullError{Path: s.path, Err: err}
 	var errno syscall.Errno
@@ -129,13 +132,13 @@ func (s *Store) commitFailed(id int, err error) error {
 	if full != nil && s.lastCommit() < id {
 		return full
 	}
-	return s.fail(fmt.Errorf("writing state file %s failed, and whether this commit was kept shows only when it is opened again: check the disk, then run again: %w", s.path, err))
+	return s.fail(fmt.Errorf("writing state file %s failed, and only opening it again shows whether this commit was kept: check the disk, then run again: %w", s.path, err))
 }
 
 // lastCommit returns the number of the newest commit in the file.
 func (s *Store) lastCommit() (id int) {
-	// A failed look leaves 0, which is older than any commit; the next use of
-	// the store meets the same failure.
+	// If this fails, id stays 0, which is older than any commit, and the next
+	// use of the store fails in the same way.
 	_ = s.db.View(func(tx *bbolt.Tx) error {
 		id = tx.ID()
 		return nil

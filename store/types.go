@@ -7,24 +7,24 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// A Checkpoint says how far a named kind of run has come. It only ever
-// describes work that is committed.
+// A Checkpoint says how far a named kind of run has progressed. It only describes
+// work that is committed.
 type Checkpoint struct {
-	// Watermarks hold, per source key, how new the newest transaction is that
+	// Watermarks hold, per source key, the time of the newest transaction that
 	// has been committed.
 	Watermarks map[string]time.Time
-	// Since, Source and Cursor say where an unfinished listing stands: which
-	// source key, which since-filter (zero for all), which page comes next.
+	// Since, Source and Cursor are the position of an unfinished listing: the
+	// source key, the since-filter (zero for all), the next page.
 	Since    time.Time
 	Source   string
 	Cursor   string
-	Done     []string // source keys whose listing is worked off
+	Done     []string // source keys whose listing is finished
 	Started  time.Time
 	Finished time.Time // zero while unfinished
 }
 
-// A Quarantined is a record that could not be synced, with everything needed
-// to try again.
+// A Quarantined is a record that could not be synced, with everything that is
+// needed to try it again.
 type Quarantined struct {
 	Key           string // transaction id, or the hex SHA-256 of a row that has none
 	TransactionID string // "" when the row has none
@@ -54,9 +54,9 @@ type AuditEntry struct {
 type Commit struct {
 	Gifts       []plan.Stored         // put by Gift.ID; all indexes follow
 	Quarantine  []Quarantined         // put by Key; Attempts and First are kept up by the store
-	Healed      []string              // quarantine keys to remove
-	Missed      []string              // canonical addresses that no contact has, not even as a secondary one
-	MissedAt    time.Time             // when Missed was found out
+	Healed      []string              // quarantine keys to remove, because the records were synced
+	Missed      []string              // canonical addresses that no contact has, not even as a secondary address
+	MissedAt    time.Time             // when they were searched
 	Audit       []AuditEntry          // appended
 	Checkpoints map[string]Checkpoint // by name
 	Meta        map[string][]byte     // by name; nil value removes

@@ -24,13 +24,13 @@ func readFormat(tx *bbolt.Tx) (int, error) {
 	return v, nil
 }
 
-// addedBuckets are the buckets that a format brought.
+// addedBuckets are the buckets that a format has added.
 var addedBuckets = map[int][]string{
 	2: {bucketMissed},
 	3: {bucketInbox, bucketBody, bucketSeen, bucketDue, bucketWaiting},
 }
 
-// upgrade makes a file of an older format one of this format, in one
+// upgrade converts a file of an older format to this format, in one
 // transaction.
 func (s *Store) upgrade() error {
 	have := 0

@@ -14,7 +14,7 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// TestUpgradeFrom1 opens a file as the first format left it.
+// TestUpgradeFrom1 opens a file of format 1.
 func TestUpgradeFrom1(t *testing.T) {
 	path := statePath(t)
 	s := openAt(t, path)
@@ -102,8 +102,8 @@ func TestUpgradeFrom2(t *testing.T) {
 	})
 }
 
-// upgraded opens a file twice, as the second time there is nothing to do, and
-// uses what older formats did not have.
+// upgraded opens a file twice, the second time without an upgrade, and uses what
+// older formats did not have.
 func upgraded(t *testing.T, path string, holds func(*Store)) {
 	t.Helper()
 	for n := range 2 {

@@ -10,10 +10,10 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// A gift record is a row of fields: a varint that holds the field's number and
+// A gift record is a sequence of fields: a varint with the field's number and
 // form, then the value in that form, as in Protocol Buffers. JSON would take
-// twice the room, and a file of a million gifts is mostly this. Fields that
-// are empty are left out; fields of unknown numbers are passed over.
+// twice the room, and gift records are most of a large file. Empty fields are
+// left out; fields of unknown numbers are skipped.
 
 // A form is how a value is written.
 type form uint64
@@ -26,7 +26,7 @@ const (
 	formBits   = 2         // of a field's varint that hold the form
 )
 
-// words are texts that stand in many records. The list may only be added to.
+// words are texts that many records contain. The list may only be appended to.
 var words = [...]string{
 	string(plan.Scheduled), string(plan.Sent), string(plan.Delivered), string(plan.Opened), string(plan.Redeemed),
 	string(plan.Refunded), string(plan.Expired), string(plan.Undelivered), string(plan.Donated), string(plan.Unknown),
@@ -55,7 +55,7 @@ func (e *encoder) bytes(field int, f form, b []byte) {
 	*e = append(*e, b...)
 }
 
-// text writes a text in the shortest form that gives back exactly the same.
+// text writes a text in the shortest form from which it can be read exactly.
 func (e *encoder) text(field int, s string) {
 	if s == "" {
 		return
@@ -102,7 +102,7 @@ func (e *encoder) record(field int, inner encoder) {
 //	}
 //	err := d.err
 type decoder struct {
-	data  []byte // what is still to be read
+	data  []byte // still to be read
 	field int    // number of the field that next has read
 	err   error
 
@@ -147,8 +147,8 @@ func (d *decoder) fail() {
 	d.data = nil
 }
 
-// adopt takes over the failure of a record within the record.
-func (d *decoder) adopt(err error) {
+// failIf makes the failure of a record within the record that of the outer one.
+func (d *decoder) failIf(err error) {
 	if err != nil {
 		d.fail()
 	}

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Choose picks the contact that an address belongs to, from those that a
-// look-up found, in whatever order. Only a contact that has the very address
-// counts: as its primary one before a secondary one, then the oldest, then the
-// lowest id. The match is zero when none has it, and carries no deals yet.
+// Choose picks the contact of an address among those that a look-up found, in
+// any order. Only contacts that have exactly this address count: primary before
+// secondary, then the oldest, then the lowest id. The match is zero if there is
+// none. It carries no deals yet.
 func Choose(address string, found []Candidate) Match {
 	want, ok := CanonicalEmail(address)
 	if !ok {

@@ -4,13 +4,12 @@ import "fmt"
 
 // Diff returns the properties to write so that the record of have says what
 // want says: only managed ones, only those that differ, "" to clear. The
-// reasons name them, in the order of [Fields]; of values they tell the status
-// alone.
+// reasons name the properties in the order of [Fields]. They contain no values
+// except the status.
 //
-// A record written with an older [Mapping] gets all of them. The message is
-// and the thank-you note are compared by their digests, because the journal
-// keeps no more; where want has only a digest as well, the text in HubSpot is
-// left as it is.
+// A record written with an older [Mapping] gets all properties. The message
+// and the thank-you note are compared by digest, because the journal keeps no
+// text. If want has only a digest as well, the text in HubSpot stays.
 func Diff(want Gift, have Stored) (props map[string]string, reasons []string) {
 	remap := have.Mapping < Mapping
 	if remap {
@@ -26,7 +25,7 @@ func Diff(want Gift, have Stored) (props map[string]string, reasons []string) {
 		if f.digest != nil {
 			digest := f.digest(want)
 			if now == "" && digest != "" {
-				continue // the text is not at hand
+				continue // we do not have the text
 			}
 			differs = digest != f.digest(have.Gift)
 		}

@@ -28,7 +28,7 @@ var domains = idna.New(
 )
 
 // The characters that Unicode knows as an at sign and as a full stop of a
-// domain name, beside the ASCII ones.
+// domain name, in addition to the ASCII ones.
 const (
 	fullWidthAt = "＠"
 	fullStops   = ".。．｡"
@@ -69,8 +69,8 @@ func CanonicalEmail(s string) (string, bool) {
 	return "", false
 }
 
-// invisible reports whether r is a space or a character that is not seen,
-// such as a byte order mark: what copying an address tends to add at its ends.
+// invisible reports whether r is a space or an invisible character such as a
+// byte order mark, which copying an address often adds at its ends.
 func invisible(r rune) bool {
 	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }

@@ -25,12 +25,12 @@ type Field struct {
 	Options    []Option // for enumerations; more may be added as values are seen
 	Grows      bool     // whether unseen values become options
 
-	// value is what the gift puts into the property, "" for nothing; nil for a
-	// property that something else fills. parse is its inverse.
+	// value returns the property's value for a gift, "" for none. It is nil for
+	// a property that another part fills. parse is its inverse.
 	value func(Gift) string
 	parse func(*Gift, string) error
 
-	// digest is that of a value which the journal does not keep; nil for others.
+	// digest is set for values that the journal keeps as a digest only.
 	digest func(Gift) string
 }
 
@@ -39,8 +39,7 @@ type Option struct {
 	Value, Label string
 }
 
-// Names of the properties that are treated apart somewhere. The others stand
-// in the table alone.
+// Names of the properties that the code treats specially.
 const (
 	idProperty       = "thnks_transaction_id"
 	currencyProperty = "gift_currency"
@@ -129,7 +128,7 @@ func text(name, label string, part func(*Gift) *string) Field {
 }
 
 // email is a property that HubSpot shows as an address. The value goes there
-// as received, since the canonical form is for comparing only.
+// as received: the canonical form is for comparing only.
 func email(name, label string, part func(*Gift) *string) Field {
 	f := text(name, label, part)
 	f.TextHint = "email"

@@ -14,7 +14,7 @@ import (
 
 var epoch = time.Date(2026, 3, 14, 9, 30, 0, 0, time.UTC)
 
-// same compares without telling nil from empty, which nothing here does.
+// same treats nil and empty as equal, as the code does.
 var same = cmp.Options{cmpopts.EquateEmpty()}
 
 func genTime() *rapid.Generator[time.Time] {
@@ -81,8 +81,8 @@ func genSnapshot(id string) *rapid.Generator[Gift] {
 	})
 }
 
-// genPiece makes one thing that can be seen of a gift: a snapshot, a redacted
-// one as the journal keeps it, or a claim.
+// genPiece makes one report about a gift: a snapshot, a redacted one as the
+// journal keeps it, a claim, a parcel or a note.
 func genPiece(id string) *rapid.Generator[Gift] {
 	return rapid.OneOf(
 		genSnapshot(id),
@@ -93,7 +93,7 @@ func genPiece(id string) *rapid.Generator[Gift] {
 	)
 }
 
-// genNews makes what an event says beside the status.
+// genNews makes what an event says apart from the status.
 func genNews(id string) *rapid.Generator[Gift] {
 	return rapid.Custom(func(t *rapid.T) Gift {
 		at := genTime().Draw(t, "at")
@@ -164,7 +164,7 @@ func genRules() *rapid.Generator[Rules] {
 	})
 }
 
-// genStored makes what the journal may hold: what some earlier plan left.
+// genStored makes a journal entry as an earlier plan would have left it.
 func genStored(id string) *rapid.Generator[Stored] {
 	return rapid.Custom(func(t *rapid.T) Stored {
 		p := Make([]Gift{genGift(id).Draw(t, "written")}, nil, genDirectory().Draw(t, "who then"), genRules().Draw(t, "rules then"))

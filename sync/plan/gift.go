@@ -58,9 +58,9 @@ type Gift struct {
 	Amount    Money
 	Message   string // personal text; the journal keeps only its digest
 
-	// MessageDigest stands for the message where the text is gone (in the
-	// journal): the [Digest] of the text as HubSpot got it, which may be cut.
-	// It is empty while Message holds the text.
+	// MessageDigest replaces the message in the journal, which keeps no text:
+	// the [Digest] of the text as HubSpot got it, which may be cut. It is empty
+	// while Message holds the text.
 	MessageDigest string
 
 	TrackingURL string
@@ -73,9 +73,8 @@ type Gift struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time // version of the snapshot: the greatest wins
 
-	// Known is the last status that we knew the word for, and KnownAt the
-	// version of the snapshot that had it, where Status is [Unknown]. Both are
-	// zero otherwise.
+	// Known is the last status whose word we know, and KnownAt the version of
+	// its snapshot. Both are zero unless Status is [Unknown].
 	Known   Status
 	KnownAt time.Time
 
@@ -85,26 +84,24 @@ type Gift struct {
 
 	Claims []Claim // sorted; of each status the first and the last at most
 
-	// Parcel and ThankYou are what events say beside the status; snapshots
-	// say nothing of them.
+	// Parcel and ThankYou come from events only; snapshots do not contain them.
 	Parcel   Parcel
 	ThankYou Note
 }
 
 // A Parcel says where the goods of a gift are, in the carrier's word. The zero
-// Parcel means that nothing was said.
+// Parcel means that no event has said so.
 type Parcel struct {
 	Status string
 	At     time.Time // since when
 }
 
-// A Note is what the recipient wrote back. It is personal text, of which the
-// journal keeps only the digest, as of a message. The zero Note means that
-// there is none.
+// A Note is the recipient's reply. It is personal text: like a message, it is
+// kept in the journal as a digest. The zero Note means that there is none.
 type Note struct {
 	Text   string
-	Digest string    // stands for the text where that is gone
-	At     time.Time // when the source told of it; zero where HubSpot told of it
+	Digest string    // replaces the text in the journal
+	At     time.Time // when the source reported it; zero if it was read back from HubSpot
 }
 
 // Digest returns what the journal keeps of a message: the first 128 bits of
@@ -117,8 +114,8 @@ func Digest(message string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// messageDigest is the digest of the gift's message as HubSpot gets it,
-// whether the text is at hand or only its digest.
+// messageDigest is the digest of the gift's message as HubSpot gets it, from
+// the text if we have it and from the stored digest otherwise.
 func (g Gift) messageDigest() string {
 	if g.Message != "" {
 		return Digest(paragraphs(g.Message))
@@ -126,7 +123,7 @@ func (g Gift) messageDigest() string {
 	return g.MessageDigest
 }
 
-// digest is that of the note's text as HubSpot gets it.
+// digest is the digest of the note's text as HubSpot gets it.
 func (n Note) digest() string {
 	if n.Text != "" {
 		return Digest(paragraphs(n.Text))

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Links returns the links that the gift's record lacks, sorted, and what its
-// orphan state, its ambiguity and the number of open deals beyond
-// [Rules.MaxDeals] are once they are made. Links are only ever added; one that
-// the journal knows is never made again, even if people have removed it or
-// HubSpot has refused it.
+// Links returns the missing links of the gift's record, sorted, and the orphan
+// state, the ambiguity and the number of open deals beyond [Rules.MaxDeals]
+// after these links are made. Links are only added, never removed. A link that
+// the journal knows is never made again, even if users removed it or HubSpot
+// refused it.
 //
 //   - Contact: the match of the recipient's address, where the record has no
 //     contact yet or its contact is gone.
@@ -20,12 +20,12 @@ import (
 //     A record that already had its contact gets further ones only if the gift
 //     was sent within [Rules.Lookback].
 //
-// A record whose contact is another one than the match (people linked it, or
-// the address has moved on) gets nothing, because deals and company follow the
-// linked contact. An address that is not in who has not been looked up: then
-// nothing is known, and the orphan state stays what it was.
+// A record whose contact differs from the match (users linked it, or another
+// contact has the address now) gets nothing, because deals and company follow
+// the linked contact. An address that is not in who has not been looked up; the
+// orphan state then stays as it was.
 func Links(g Gift, have Stored, who Directory, r Rules) (missing []Link, orphan Orphan, ambiguous bool, cut int) {
-	linked := hasMade(have.Links, Contact) && have.Orphan != ContactGone
+	linked := HasMade(have.Links, Contact) && have.Orphan != ContactGone
 	orphan, ambiguous = have.Orphan, have.Ambiguous
 	match, lookedUp, reason := recipient(g, who)
 	switch {
@@ -46,22 +46,22 @@ func Links(g Gift, have Stored, who Directory, r Rules) (missing []Link, orphan 
 		missing = append(missing, Link{Kind: Contact, ID: match.ID, At: r.Now})
 		ambiguous = match.Ambiguous
 	}
-	if !known || hasMadeID(have.Links, Contact, match.ID) {
+	if !known || HasMadeLink(have.Links, Contact, match.ID) {
 		orphan = ""
 	}
-	following, cut := follow(g, have, match, !known, r)
+	following, cut := contactLinks(g, have, match, !known, r)
 	return SortLinks(append(missing, following...)), orphan, ambiguous, cut
 }
 
-// follow returns the links that a gift lacks to the company and the deals of
-// its contact, and how many deals are too many. Fresh says that the contact is
-// only now the gift's.
-func follow(g Gift, have Stored, contact Match, fresh bool, r Rules) (missing []Link, cut int) {
-	due := (fresh || !hasMade(have.Links, Company)) && !hasID(have.Links, Company, contact.Company)
+// contactLinks returns the missing links to the company and the deals of the
+// gift's contact, and the number of deals beyond the maximum. newlyLinked says
+// that the contact link itself is new.
+func contactLinks(g Gift, have Stored, contact Match, newlyLinked bool, r Rules) (missing []Link, cut int) {
+	due := (newlyLinked || !HasMade(have.Links, Company)) && !hasID(have.Links, Company, contact.Company)
 	if r.Companies && contact.Company != "" && due {
 		missing = append(missing, Link{Kind: Company, ID: contact.Company, At: r.Now})
 	}
-	if fresh || SentWithin(g, r) {
+	if newlyLinked || SentWithin(g, r) {
 		var deals []Link
 		deals, cut = dealLinks(contact.Deals, have.Links, r)
 		missing = append(missing, deals...)
@@ -69,8 +69,8 @@ func follow(g Gift, have Stored, contact Match, fresh bool, r Rules) (missing []
 	return missing, cut
 }
 
-// recipient looks the gift's recipient up. The reason says why there is no
-// match, "" when there is one or nobody has looked.
+// recipient looks up the gift's recipient. The reason says why there is no
+// match; it is "" if there is one, or if the address was not looked up.
 func recipient(g Gift, who Directory) (match Match, lookedUp bool, reason Orphan) {
 	if strings.TrimFunc(g.Recipient.Email, invisible) == "" {
 		return Match{}, false, NoEmail
@@ -86,8 +86,8 @@ func recipient(g Gift, who Directory) (match Match, lookedUp bool, reason Orphan
 	return match, lookedUp, reason
 }
 
-// dealLinks returns links to the open deals that are not linked yet, as far as
-// the maximum allows, and how many it does not allow.
+// dealLinks returns links to the open deals that are not linked yet, up to the
+// maximum, and the number of deals beyond it.
 func dealLinks(open []OpenDeal, have []Link, r Rules) (links []Link, cut int) {
 	room := r.MaxDeals
 	for _, l := range have {
@@ -112,8 +112,8 @@ func dealLinks(open []OpenDeal, have []Link, r Rules) (links []Link, cut int) {
 	return links, cut
 }
 
-// SentWithin reports whether the gift was sent within [Rules.Lookback]. Of one
-// that is not sent yet, or whose source tells no times, the creation counts.
+// SentWithin reports whether the gift was sent within [Rules.Lookback]. If the
+// time of sending is not known, the time of creation is used.
 func SentWithin(g Gift, r Rules) bool {
 	sent := g.ShownTimes()[Sent]
 	if sent.IsZero() {
@@ -126,13 +126,27 @@ func has(links []Link, k Kind) bool {
 	return slices.ContainsFunc(links, func(l Link) bool { return l.Kind == k })
 }
 
-// hasMade is has for links that HubSpot did not refuse.
-func hasMade(links []Link, k Kind) bool {
+// HasMade reports whether links has one of kind k that HubSpot has accepted.
+func HasMade(links []Link, k Kind) bool {
 	return slices.ContainsFunc(links, func(l Link) bool { return l.Kind == k && !l.Refused })
 }
 
-func hasMadeID(links []Link, k Kind, id string) bool {
+// HasMadeLink reports whether links has the one of kind k to record id, and
+// HubSpot has accepted it.
+func HasMadeLink(links []Link, k Kind, id string) bool {
 	return slices.ContainsFunc(links, func(l Link) bool { return l.Kind == k && l.ID == id && !l.Refused })
+}
+
+// LinkIDs returns the record ids of the links of kind k, in the order of links,
+// including links that HubSpot refused.
+func LinkIDs(links []Link, k Kind) []string {
+	var ids []string
+	for _, l := range links {
+		if l.Kind == k {
+			ids = append(ids, l.ID)
+		}
+	}
+	return ids
 }
 
 func hasID(links []Link, k Kind, id string) bool {
@@ -142,8 +156,12 @@ func hasID(links []Link, k Kind, id string) bool {
 // kinds in the order of listing.
 var kinds = []Kind{Contact, Company, Deal}
 
-// SortLinks sorts links in place as plans and the journal list them: contact,
-// company, deals, and by id within each. It returns them.
+// Kinds returns the kinds of links, in the order in which they are listed and
+// made.
+func Kinds() []Kind { return slices.Clone(kinds) }
+
+// SortLinks sorts links in place in the order of plans and the journal: contact,
+// company, deals, each by id. It returns them.
 func SortLinks(links []Link) []Link {
 	slices.SortFunc(links, compareLinks)
 	return links

@@ -65,7 +65,7 @@ func TestLinks(t *testing.T) {
 			missing: []Link{linkTo(Contact, "101")}, ambiguous: true, cut: 3,
 		},
 		{name: "no address", gift: to(" "), who: who, rules: rules, orphan: NoEmail},
-		{name: "no address of ours", gift: to("ann at example"), who: who, rules: rules, orphan: BadEmail},
+		{name: "not an address", gift: to("ann at example"), who: who, rules: rules, orphan: BadEmail},
 		{name: "no contact", gift: to("nobody@example.net"), who: who, rules: rules, orphan: NoContact},
 		{name: "not looked up", gift: to("else@example.net"), have: Stored{Orphan: NoContact}, who: who, rules: rules, orphan: NoContact},
 		{
@@ -74,12 +74,12 @@ func TestLinks(t *testing.T) {
 			missing: []Link{linkTo(Contact, "101"), linkTo(Company, "9")}, cut: 3,
 		},
 		{
-			name: "linked, sent lately: a new deal", gift: to("ann@example.com"), who: who, rules: rules,
+			name: "linked, sent recently: a new deal", gift: to("ann@example.com"), who: who, rules: rules,
 			have:    Stored{Links: []Link{before(Contact, "101"), before(Company, "9"), before(Deal, "5"), before(Deal, "6")}},
 			missing: []Link{dealLink("10")},
 		},
 		{
-			name: "linked, sent lately: no room", gift: to("ann@example.com"), who: who,
+			name: "linked, sent recently: no room", gift: to("ann@example.com"), who: who,
 			rules: with(func(r *Rules) { r.MaxDeals = 2 }),
 			have:  Stored{Links: []Link{before(Contact, "101"), before(Company, "9"), before(Deal, "1"), before(Deal, "6")}},
 			cut:   2,

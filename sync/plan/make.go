@@ -5,13 +5,14 @@ import (
 	"slices"
 )
 
-// Make plans what must happen to the records of the gifts in want, one change
-// a gift, sorted by transaction id. Gifts may come in any order and more than
-// once; each is merged with its like and with what the journal has.
+// Make plans one change per gift in want, sorted by transaction id. Gifts may
+// come in any order and more than once; those with one id are merged with each
+// other and with the journal's gift.
 //
 // The journal decides what exists: have holds an entry for every gift of want
-// that has a record. Every address of a gift that is to be created should be
-// in who, or nothing is said about its contact.
+// that has a record. who should hold the recipient's address of every gift that
+// has no record yet. If an address is missing, no contact is linked and no
+// orphan reason is set.
 func Make(want []Gift, have map[string]Stored, who Directory, r Rules) Plan {
 	seen := make(map[string]Gift, len(want))
 	for _, g := range want {
@@ -46,8 +47,8 @@ func change(g Gift, have Stored, exists bool, who Directory, r Rules) Change {
 	return c.decided()
 }
 
-// decided returns the change of an existing record with its action, and with
-// the kinds of its links among the reasons.
+// decided returns the change of an existing record with its action set and the
+// kinds of its links added to the reasons.
 func (c Change) decided() Change {
 	c.Reasons = slices.DeleteFunc(slices.Clone(c.Reasons), func(s string) bool { return slices.Contains(kinds, Kind(s)) })
 	for _, k := range kinds {
@@ -62,9 +63,9 @@ func (c Change) decided() Change {
 	return c
 }
 
-// Stored returns what the journal holds once the change has succeeded.
-// objectID is the record's id: given by HubSpot on Create, and on Update a new
-// one if people have merged the record. A skipped record stays as it was.
+// Stored returns the journal entry after the change has succeeded. objectID is
+// the record's id: HubSpot assigns it on Create and may return another one on
+// Update if users merged the record. A skipped record stays as it was.
 func (c Change) Stored(objectID string) Stored {
 	s := c.Have
 	if c.Action == Skip {

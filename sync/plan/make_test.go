@@ -123,7 +123,7 @@ func TestMakeProperties(t *testing.T) {
 			if c.Action == Skip {
 				continue
 			}
-			// Carried out and planned again, nothing is left to do.
+			// After the change is carried out, a new plan is empty.
 			after := c.Stored("7000")
 			again := Make([]Gift{c.Gift}, map[string]Stored{c.Gift.ID: after}, who, r)
 			if again[0].Action != Keep || again[0].Orphan != c.Orphan || again[0].Ambiguous != c.Ambiguous {

@@ -13,15 +13,15 @@ import (
 //
 //   - The snapshot with the greatest UpdatedAt wins as a whole. Equal versions
 //     that differ are decided by the further status, then by their text, which
-//     is arbitrary but the same everywhere.
-//   - A time once known stays until a newer snapshot gives another; of equal
-//     versions the later time stays.
-//   - A status word that we do not know replaces RawStatus, and Status with
-//     [Unknown]; the last known status is kept in Known and goes on being shown.
+//     is arbitrary but always the same.
+//   - A known date stays until a newer snapshot has another one; of equal
+//     versions the later date stays.
+//   - A status word that we do not know sets RawStatus, and Status to
+//     [Unknown]. The last known status is kept in Known and is still shown.
 //   - Claims are united. Of each status the first and the last are kept, so
 //     that a gift opened a thousand times does not carry a thousand claims.
-//   - Of what is said of the parcel, and of thank-you notes, the last stays; of
-//     those of one time the greater text, or digest.
+//   - Of parcels and of thank-you notes the latest stays; of equal times the
+//     greater text or digest.
 func Merge(old, seen Gift) Gift {
 	g := old
 	if compareSnapshots(seen, old) > 0 {
@@ -47,15 +47,15 @@ func compareParcels(a, b Parcel) int {
 	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Status, b.Status))
 }
 
-// compareNotes orders notes by time. One whose text is at hand comes after its
-// digest alone.
+// compareNotes orders notes by time. A note with its text comes after the same
+// note with only its digest.
 func compareNotes(a, b Note) int {
 	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.digest(), b.digest()), cmp.Compare(a.Text, b.Text))
 }
 
 // compareSnapshots orders the snapshots of two gifts: by version, and then by
-// everything else that is not joined on its own, so that only equal snapshots
-// compare equal. A message whose text is at hand comes after its digest alone.
+// all fields that are not joined separately, so that only equal snapshots
+// compare equal. A message with its text comes after its digest alone.
 func compareSnapshots(a, b Gift) int {
 	if c := a.UpdatedAt.Compare(b.UpdatedAt); c != 0 {
 		return c

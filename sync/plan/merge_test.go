@@ -39,7 +39,7 @@ func TestMergeTakesPiecesInAnyOrder(t *testing.T) {
 	})
 }
 
-// All 5,040 orders of a gift's life, told by events and snapshots, end alike.
+// All 5,040 orders of a gift's events and snapshots have the same result.
 func TestMergeEveryOrderOfALife(t *testing.T) {
 	at := func(h int) time.Time { return epoch.Add(time.Duration(h) * time.Hour) }
 	pieces := []Gift{
@@ -59,7 +59,7 @@ func TestMergeEveryOrderOfALife(t *testing.T) {
 	permute(pieces, func(p []Gift) {
 		orders++
 		if got := mergeAll(p); !cmp.Equal(want, got, same) {
-			t.Fatalf("another end:\n%s", cmp.Diff(want, got, same))
+			t.Fatalf("another result:\n%s", cmp.Diff(want, got, same))
 		}
 	})
 	if orders != 5040 {
@@ -200,7 +200,7 @@ func TestMergeTies(t *testing.T) {
 			}
 		}
 	}
-	// A message at hand wins over its digest.
+	// A message with its text wins over its digest.
 	full := Gift{ID: "T-1", Status: Sent, UpdatedAt: epoch, Message: "Hello"}
 	for _, got := range []Gift{Merge(full, full.Redacted()), Merge(full.Redacted(), full)} {
 		if got.Message != "Hello" {

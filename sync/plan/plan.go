@@ -22,9 +22,9 @@ type Link struct {
 	Amount string    // deal amount at linking, exact decimal text, "" when none; deals only
 	At     time.Time // when it was planned, or found in HubSpot
 
-	// Refused says that HubSpot would not make it, as the record has as many
-	// associations as it may have: it is known, so that it is not tried at every
-	// turn, and it is not there.
+	// Refused says that HubSpot rejected the link, because the record has the
+	// maximum number of associations. The link does not exist. It is kept so
+	// that we do not try it in every run.
 	Refused bool
 }
 
@@ -39,13 +39,13 @@ const (
 	ContactGone Orphan = "contact_gone"
 )
 
-// Lookable reports whether a look-up of the recipient's address may end it.
+// Lookable reports whether looking up the recipient's address can find a contact.
 func (o Orphan) Lookable() bool { return o == NoContact || o == ContactGone }
 
 // Orphans returns the reasons, in the order in which reports name them.
 func Orphans() []Orphan { return []Orphan{NoEmail, BadEmail, NoContact, ContactGone} }
 
-// A Stored is what the journal says the portal holds for one gift.
+// A Stored is the journal's entry of one gift: what the portal holds.
 type Stored struct {
 	ObjectID  string    // record id of the custom object; never empty in the journal
 	Gift      Gift      // as last written, [Gift.Redacted]
@@ -53,8 +53,8 @@ type Stored struct {
 	Links     []Link    // sorted
 	Orphan    Orphan    // "" when a contact is linked
 	Ambiguous bool      // several contacts matched when it was linked
-	Deleted   time.Time // when people were found to have deleted the record; zero while it lives
-	Gone      time.Time // when the source was found to have dropped the transaction; zero while it is listed
+	Deleted   time.Time // when we found that users had deleted the record; zero while it exists
+	Gone      time.Time // when we found that the source no longer lists the transaction; zero while it does
 }
 
 // A Candidate is a HubSpot contact that was found for an address.
@@ -66,8 +66,8 @@ type Candidate struct {
 	Created    time.Time
 }
 
-// A Match is the contact that [Choose] picked for an address, with everything
-// a link may be made to.
+// A Match is the contact that [Choose] picked for an address, with the company
+// and the deals that a gift may be linked to.
 type Match struct {
 	ID        string
 	Company   string // id of the primary company, "" when none
@@ -84,8 +84,8 @@ type OpenDeal struct {
 	Created time.Time
 }
 
-// A Directory says who is who: canonical address → contact. An address that
-// was looked up and not found is present with a zero Match.
+// A Directory maps canonical addresses to contacts. An address that was looked
+// up and not found has a zero Match.
 type Directory map[string]Match
 
 // Rules are the portal's settings that bear on planning.
@@ -104,7 +104,7 @@ const (
 	Create Action = "create" // a record that the journal does not know
 	Update Action = "update" // properties or links differ
 	Keep   Action = "keep"   // nothing differs
-	Skip   Action = "skip"   // something forbids it; see [Change.Skipped]
+	Skip   Action = "skip"   // must not be written; see [Change.Skipped]
 )
 
 // Reasons for skipping, as the contract spells them.
@@ -120,14 +120,14 @@ type Change struct {
 	ObjectID   string            // of the record; "" for Create
 	Properties map[string]string // to write: all on Create, those that differ on Update
 	Links      []Link            // missing ones, sorted
-	Retry      []Link            // that HubSpot refused once, for [Change.Relink] to try again
+	Retry      []Link            // links that HubSpot refused once, for [Change.Relink] to try again
 	Orphan     Orphan            // after the change
 	Ambiguous  bool
-	Noted      bool     // the journal has something to learn even where HubSpot needs nothing
+	Noted      bool     // the journal's entry changes even if HubSpot needs nothing
 	DealsCut   int      // open deals beyond [Rules.MaxDeals]
 	Skipped    string   // why, for Skip
-	Reasons    []string // names of properties and kinds of links, never their values but for status
+	Reasons    []string // names of properties and kinds of links; no values except the status
 }
 
-// A Plan is the changes of one window, sorted by transaction id, one a gift.
+// A Plan is the changes of one window, one per gift, sorted by transaction id.
 type Plan []Change

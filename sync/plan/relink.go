@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Unchanged is the change of a record that nothing was seen of: none. It is
-// what [Change.Relink] starts from where links alone are looked at.
+// Unchanged returns the empty change of a record. [Change.Relink] starts from it
+// when a pass examines links only.
 func Unchanged(have Stored) Change {
 	c := Change{Action: Keep, Gift: have.Gift, Have: have, ObjectID: have.ObjectID, Orphan: have.Orphan, Ambiguous: have.Ambiguous}
 	if !have.Deleted.IsZero() {
@@ -16,40 +16,40 @@ func Unchanged(have Stored) Change {
 	return c
 }
 
-// Relink plans the links of an existing record anew, from the associations
-// that it was seen to have and the one contact among them that it follows (see
-// [Linked]), zero when there is none.
+// Relink plans the links of an existing record again. seen are the associations
+// that the record has in HubSpot, contact is the one that its company and deals
+// follow (see [Linked]), zero if it has none.
 //
-//   - Associations that the journal does not know were made by people. They are
-//     noted, and count as known from then on.
-//   - The contact's company and deals follow it as in [Links]; a contact that is
-//     only now noted counts as linked now. Deals that HubSpot refused once are
-//     due however long ago the gift was sent.
-//   - A record without its contact, where the journal has one, was parted from
-//     it by people: nothing is made.
-//   - A record without a contact in either gets the links of its recipient's
+//   - Associations that the journal does not know were made by users. They are
+//     noted and count as known from then on.
+//   - The contact's company and deals follow it as in [Links]. A contact that is
+//     noted in this call counts as linked now. Deals that HubSpot refused once
+//     are tried again regardless of when the gift was sent.
+//   - If the journal has a contact and the record has none, users removed it:
+//     no link is made.
+//   - If neither has a contact, the record gets the links of its recipient's
 //     match in who.
 func (c Change) Relink(seen []Link, contact Match, who Directory, r Rules) Change {
 	if c.Action == Skip {
 		return c
 	}
 	before := c.Have
-	c.Have.Links = note(before.Links, seen, r.Now)
+	c.Have.Links = noteSeen(before.Links, seen, r.Now)
 	switch {
 	case contact.ID != "":
-		fresh := !hasMadeID(before.Links, Contact, contact.ID)
-		c.Links, c.DealsCut = follow(c.Gift, c.Have, contact, fresh, r)
-		if !fresh && !SentWithin(c.Gift, r) {
+		newlyLinked := !HasMadeLink(before.Links, Contact, contact.ID)
+		c.Links, c.DealsCut = contactLinks(c.Gift, c.Have, contact, newlyLinked, r)
+		if !newlyLinked && !SentWithin(c.Gift, r) {
 			refused := slices.DeleteFunc(slices.Clone(contact.Deals), func(d OpenDeal) bool { return !hasID(c.Retry, Deal, d.ID) })
 			again, _ := dealLinks(refused, c.Have.Links, r)
 			c.Links = append(c.Links, again...)
 		}
 		SortLinks(c.Links)
 		c.Orphan = ""
-		if fresh {
+		if newlyLinked {
 			c.Ambiguous = false
 		}
-	case hasMade(before.Links, Contact) && before.Orphan == "":
+	case HasMade(before.Links, Contact) && before.Orphan == "":
 		c.Links, c.Orphan, c.DealsCut = nil, "", 0
 	default:
 		c.Links, c.Orphan, c.Ambiguous, c.DealsCut = Links(c.Gift, c.Have, who, r)
@@ -58,14 +58,14 @@ func (c Change) Relink(seen []Link, contact Match, who Directory, r Rules) Chang
 	return c.decided()
 }
 
-// note returns the links with those that were seen and are not known.
-func note(links, seen []Link, now time.Time) []Link {
+// noteSeen returns links with those of seen that it lacks.
+func noteSeen(links, seen []Link, now time.Time) []Link {
 	noted := slices.Clone(links)
 	for _, l := range seen {
 		switch i := slices.IndexFunc(noted, func(m Link) bool { return m.Kind == l.Kind && m.ID == l.ID }); {
 		case i < 0:
 			noted = append(noted, Link{Kind: l.Kind, ID: l.ID, At: now})
-		case noted[i].Refused: // people made room and made it
+		case noted[i].Refused: // users made room for it and linked it
 			noted[i].Refused = false
 		}
 	}
@@ -73,10 +73,10 @@ func note(links, seen []Link, now time.Time) []Link {
 }
 
 // Linked picks, among the contacts that a gift's record is associated with, the
-// one whose company and deals it follows: the one that the journal has known
-// for longest, and among those that it does not know as [Choose] does; one that
-// does not have the recipient's address comes last, but counts as well, because
-// people know better. It returns "" when there are none.
+// one whose company and deals the record follows: the one that has been in the
+// journal for longest, otherwise the one that [Choose] would pick. A contact
+// without the recipient's address comes last but is accepted, because a user
+// linked it on purpose. Linked returns "" if there are none.
 func Linked(have Stored, found []Candidate) string {
 	if len(found) == 0 {
 		return ""

@@ -49,16 +49,16 @@ func TestRelink(t *testing.T) {
 			contact: ann, action: Keep, after: []Link{before(Contact, "101"), before(Company, "9"), before(Deal, "5")},
 		},
 		{
-			name: "company and deal were unlinked by people", have: Stored{Gift: lately, Links: []Link{before(Contact, "101"), before(Company, "9"), before(Deal, "5")}},
+			name: "users removed company and deal", have: Stored{Gift: lately, Links: []Link{before(Contact, "101"), before(Company, "9"), before(Deal, "5")}},
 			seen: []Link{{Kind: Contact, ID: "101"}}, contact: ann,
 			action: Keep, after: []Link{before(Contact, "101"), before(Company, "9"), before(Deal, "5")},
 		},
 		{
-			name: "the contact was unlinked by people", have: Stored{Gift: lately, Links: []Link{before(Contact, "101")}},
+			name: "users removed the contact", have: Stored{Gift: lately, Links: []Link{before(Contact, "101")}},
 			action: Keep, after: []Link{before(Contact, "101")},
 		},
 		{
-			name: "the contact was exchanged by people", have: Stored{Gift: longAgo, Links: []Link{before(Contact, "101"), before(Company, "9")}},
+			name: "users replaced the contact", have: Stored{Gift: longAgo, Links: []Link{before(Contact, "101"), before(Company, "9")}},
 			seen: []Link{{Kind: Contact, ID: "102"}, {Kind: Company, ID: "9"}}, contact: bob,
 			action: Update, missing: []Link{to(Company, "8"), to(Deal, "6")},
 			after: []Link{before(Contact, "101"), to(Contact, "102"), to(Company, "8"), before(Company, "9"), to(Deal, "6")}, noted: true,
@@ -73,12 +73,12 @@ func TestRelink(t *testing.T) {
 			action: Keep, after: []Link{refused(Contact, "101"), before(Company, "9"), refused(Deal, "5")}, orphan: NoContact,
 		},
 		{
-			name: "people made the refused link", have: Stored{Gift: longAgo, Orphan: NoContact, Links: []Link{refused(Contact, "101"), before(Company, "9")}},
+			name: "users made the refused link", have: Stored{Gift: longAgo, Orphan: NoContact, Links: []Link{refused(Contact, "101"), before(Company, "9")}},
 			seen: []Link{{Kind: Contact, ID: "101"}, {Kind: Company, ID: "9"}}, contact: Match{ID: "101", Company: "9"},
 			action: Keep, after: []Link{before(Contact, "101"), before(Company, "9")}, noted: true,
 		},
 		{
-			name: "deleted by people", have: Stored{Gift: lately, Deleted: epoch, Orphan: NoContact},
+			name: "deleted by users", have: Stored{Gift: lately, Deleted: epoch, Orphan: NoContact},
 			action: Skip, orphan: NoContact,
 		},
 	} {
@@ -95,8 +95,8 @@ func TestRelink(t *testing.T) {
 	}
 }
 
-// TestRelinkProperties: what is linked already is never planned, and what was
-// planned, once made and seen, leaves nothing to plan.
+// TestRelinkProperties: existing links are never planned, and once planned links
+// are made and seen, nothing is left to plan.
 func TestRelinkProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		have := genStored("T-1").Draw(t, "have")

@@ -17,8 +17,8 @@ var statuses = []Status{Scheduled, Sent, Delivered, Opened, Redeemed, Refunded, 
 // Statuses returns all statuses, [Unknown] last.
 func Statuses() []Status { return slices.Clone(statuses) }
 
-// ParseStatus returns the status that a word names, in any case, and [Unknown]
-// for a word that names none.
+// ParseStatus returns the status of a word, ignoring case and surrounding space,
+// and [Unknown] for any other word.
 func ParseStatus(word string) Status {
 	if s := Status(strings.ToLower(strings.TrimSpace(word))); slices.Contains(statuses, s) {
 		return s
@@ -26,7 +26,7 @@ func ParseStatus(word string) Status {
 	return Unknown
 }
 
-// Rank says how far a gift has come with status s: the higher rank is shown.
+// Rank says how far a gift has progressed with status s: the higher rank is shown.
 // Redeemed, donated, expired and undelivered share a rank, since a gift ends
 // in one of them; only a refund may follow. The rank of [Unknown] is 0.
 func (s Status) Rank() int {
@@ -48,7 +48,7 @@ func (s Status) Rank() int {
 	}
 }
 
-// label is the status as people read it.
+// label is the status as users read it.
 func (s Status) label() string {
 	return strings.ToUpper(string(s[:1])) + string(s[1:])
 }
@@ -71,8 +71,8 @@ func compareReached(a, b reached) int {
 	)
 }
 
-// known is the newest status that a snapshot told in a word we know, and the
-// version of that snapshot; "" when there is none.
+// known returns the newest snapshot status whose word we know, and the version
+// of that snapshot; "" if there is none.
 func (g Gift) known() (Status, time.Time) {
 	if g.Status.Rank() > 0 {
 		return g.Status, g.UpdatedAt
@@ -80,18 +80,19 @@ func (g Gift) known() (Status, time.Time) {
 	return g.Known, g.KnownAt
 }
 
-// counts reports whether a claim bears on the status: a snapshot that is newer
-// by more than the grace knew better. A snapshot whose status we do not know
-// overrules nothing.
+// counts reports whether a claim affects the status. A snapshot that is newer
+// than the claim by more than the grace overrules it, unless the snapshot's
+// status is one that we do not know.
 func (g Gift) counts(c Claim) bool {
 	_, version := g.known()
 	return !c.At.Before(version.Add(-grace))
 }
 
-// Shown returns the status to show: the highest of the newest known one of the
-// snapshots and of the claims that are not older than that snapshot, less 15
-// minutes. Statuses of one rank go by the later time (of a snapshot that gives
-// none, its version), then redeemed before donated, expired, undelivered.
+// Shown returns the status to show: the highest of the newest known snapshot
+// status and the claims that are at most 15 minutes older than that snapshot.
+// Of statuses of equal rank, the one reached later wins (for a snapshot without
+// that date, its version counts), then redeemed, donated, expired, undelivered
+// in this order.
 func (g Gift) Shown() Status {
 	best := reached{status: Unknown}
 	if status, version := g.known(); status != "" {
@@ -108,9 +109,9 @@ func (g Gift) Shown() Status {
 	return best.status
 }
 
-// ShownTimes returns when each status was reached: what the snapshots say, and
-// where they say nothing, the first claim that counts. A claim that a newer
-// snapshot overruled still dates a status that the gift has passed.
+// ShownTimes returns when each status was reached: the date of the snapshots,
+// otherwise the first claim that counts. A claim that a newer snapshot overruled
+// still dates a status that the gift has passed.
 func (g Gift) ShownTimes() map[Status]time.Time {
 	times := make(map[Status]time.Time)
 	shown := g.Shown()

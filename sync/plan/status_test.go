@@ -57,7 +57,7 @@ func TestShownTimes(t *testing.T) {
 	if d := cmp.Diff(want, g.ShownTimes()); d != "" {
 		t.Error(d)
 	}
-	// The claim is old, but the snapshot agrees with it and tells no time.
+	// The claim is old, but the snapshot agrees with it and has no date.
 	g = Gift{Status: Sent, UpdatedAt: at(60), Claims: []Claim{{Sent, at(1)}}}
 	if got := g.ShownTimes()[Sent]; !got.Equal(at(1)) {
 		t.Errorf("sent at %v", got)
@@ -78,7 +78,7 @@ func TestStatuses(t *testing.T) {
 			t.Errorf("%q parsed as %s", word, got)
 		}
 	}
-	Statuses()[0] = "spoilt"
+	Statuses()[0] = "changed"
 	if Statuses()[0] != Scheduled {
 		t.Error("a caller can change the list")
 	}

@@ -42,8 +42,8 @@ func paragraphs(s string) string {
 	}, unixLines(s))))
 }
 
-// unixLines makes s valid UTF-8 with plain newlines. What is not UTF-8 shows
-// as U+FFFD, so that the loss is seen.
+// unixLines makes s valid UTF-8 with plain newlines. Invalid bytes become
+// U+FFFD, so that the loss is visible.
 func unixLines(s string) string {
 	s = strings.ToValidUTF8(s, string(utf8.RuneError))
 	if !strings.Contains(s, "\r") {
@@ -52,8 +52,8 @@ func unixLines(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 }
 
-// cut shortens s to maxText, at the end of a character as people see them (a
-// grapheme cluster: an emoji family is one), and marks the place.
+// cut shortens s to maxText between two user-perceived characters (grapheme
+// clusters: an emoji family is one) and marks the place.
 func cut(s string) string {
 	if len(s) <= maxText {
 		return s

@@ -24,13 +24,13 @@ func Properties(g Gift) map[string]string {
 	return props
 }
 
-// FromProperties is the inverse of [Properties], for building the journal
-// again from what HubSpot holds: Properties(FromProperties(p)) is p. The gift
-// has no version, so that any snapshot of the source is newer.
+// FromProperties is the inverse of [Properties], to rebuild the journal from
+// HubSpot: Properties(FromProperties(p)) is p. The gift has no version, so that
+// any snapshot of the source is newer.
 //
-// An error names the properties whose values could not be read; the gift
-// holds all the others, and writing it again puts them right. Without a
-// transaction id the record is none of ours.
+// An error names the properties whose values could not be read. The gift holds
+// all others, and writing the record again corrects these. A record without a
+// transaction id is not ours.
 func FromProperties(p map[string]string) (Gift, error) {
 	var g Gift
 	var errs []error

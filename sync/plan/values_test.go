@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The names, labels and types that the outside relies on.
+// The contract's names, labels and types.
 func TestFields(t *testing.T) {
 	want := []string{
 		"thnks_transaction_id|Transaction ID|string/text|unique|required|searchable",
@@ -79,7 +79,7 @@ func TestFields(t *testing.T) {
 		t.Error(d)
 	}
 	i := slices.IndexFunc(Fields(), func(f Field) bool { return f.Name == "status" })
-	Fields()[i].Options[0].Label = "spoilt"
+	Fields()[i].Options[0].Label = "changed"
 	if Fields()[i].Options[0].Label != "Scheduled" {
 		t.Error("a caller can change the table")
 	}
@@ -166,7 +166,7 @@ func TestPropertiesRoundTrip(t *testing.T) {
 				t.Fatalf("time of %s: %v became %v", s, at, back.Times[s])
 			}
 		}
-		// A journal built again from the portal has nothing to write.
+		// A journal that was rebuilt from the portal has nothing to write.
 		if changes, _ := Diff(g, Stored{ObjectID: "1", Gift: back.Redacted(), Mapping: Mapping}); len(changes) > 0 {
 			t.Fatalf("would write %v again", changes)
 		}
