@@ -14,12 +14,12 @@ type Config struct {
 	Listen string `yaml:"listen"`
 	// PublicURL is how the outside reaches Listen; required with OAuth.
 	PublicURL string `yaml:"public_url"`
-	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	// TrustedProxies are the peers whose X-Forwarded-For is used.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 	// AdminListen is the host:port of the private, read-only side.
 	AdminListen string `yaml:"admin_listen"`
-	// AdminTokenFile names the secret that the statistics page asks for; ""
-	// leaves the page open, with recipients masked.
+	// AdminTokenFile names the token that shows recipients in the statistics;
+	// "" masks them always.
 	AdminTokenFile string `yaml:"admin_token_file"`
 	// MasterKeyFile names the key that seals OAuth tokens at rest.
 	MasterKeyFile string `yaml:"master_key_file"`
@@ -30,7 +30,7 @@ type Config struct {
 	HubSpotApps []App    `yaml:"hubspot_apps"`
 	Portals     []Portal `yaml:"portals"`
 
-	dir string // of the file; relative file names are sought in it
+	dir string // of the file; relative file names start there
 }
 
 // Log says what is logged and how.
@@ -56,10 +56,10 @@ type App struct {
 
 // A Portal is one organisation: a HubSpot account and its Thnks keys.
 type Portal struct {
-	// Name is unique without regard to case, and names the state file.
+	// Name names the state file. No two differ only in case.
 	Name string `yaml:"name"`
-	// TimeZone is for month borders and times without a zone; nil means the
-	// HubSpot account's own.
+	// TimeZone is used for month borders and for times without a zone. Nil
+	// means the time zone of the HubSpot account.
 	TimeZone     *time.Location `yaml:"time_zone"`
 	HubSpot      HubSpot        `yaml:"hubspot"`
 	Associations Associations   `yaml:"associations"`
@@ -72,7 +72,7 @@ type Portal struct {
 type HubSpot struct {
 	BaseURL    string `yaml:"base_url"`
 	APIVersion string `yaml:"api_version"`
-	AccountID  int64  `yaml:"account_id"` // 0: learnt on first contact
+	AccountID  int64  `yaml:"account_id"` // 0: taken from the first call
 	App        string `yaml:"app"`        // name of an [App]
 	TokenFile  string `yaml:"token_file"`
 	// RequestsPer10s caps the rate of calls; 0 follows HubSpot's own headers.
@@ -80,14 +80,14 @@ type HubSpot struct {
 	Object         Object `yaml:"object"`
 }
 
-// Object is how the custom object is called in HubSpot.
+// Object is the name of the custom object and its labels in HubSpot.
 type Object struct {
 	Name     string `yaml:"name"`
 	Singular string `yaml:"singular"`
 	Plural   string `yaml:"plural"`
 }
 
-// Associations say what gifts are linked to, beside their contact.
+// Associations say what gifts are linked to in addition to their contact.
 type Associations struct {
 	Companies string `yaml:"companies"` // CompaniesPrimary or CompaniesNone
 	Deals     Deals  `yaml:"deals"`
@@ -101,26 +101,27 @@ const (
 
 // Deals say which of a contact's open deals a gift is linked to.
 type Deals struct {
-	// Label, when set, limits the deals to those tied to the contact by this
-	// association label.
+	// Label, if set, limits the deals to those that are associated with the
+	// contact under this label.
 	Label string `yaml:"label"`
 	// Max is the largest number of deals for one gift.
 	Max int `yaml:"max"`
-	// Lookback is how long after it was sent a gift may gain further deals.
+	// Lookback is how long after its sending a gift can get further deals.
 	Lookback Duration `yaml:"lookback"`
 }
 
 // Thnks says how to reach a portal's Thnks account. Exactly one of APIKeyFile
-// and Keys is set, or neither where CSV is: such a portal is fed from export
-// files alone.
+// and Keys is set. With CSV both may be empty: the portal is then synced from
+// export files alone.
 type Thnks struct {
 	BaseURL    string     `yaml:"base_url"`
 	APIKeyFile string     `yaml:"api_key_file"`
 	Keys       []ThnksKey `yaml:"keys"`
 	Dialect    Dialect    `yaml:"dialect"`
-	// CSV names columns of the export files: the gift's property in HubSpot,
-	// or created_at or updated_at → the column. Nil where the file has no such
-	// group; what is absent has the column of its label or property name.
+	// CSV maps fields to columns of export files. A field is the name of a
+	// gift's property in HubSpot, or created_at or updated_at. A field that is
+	// absent is read from the column of its label or of its own name. Nil if
+	// the configuration has no such group.
 	CSV map[string]string `yaml:"csv"`
 }
 
@@ -148,7 +149,7 @@ type GiftEvents struct {
 	TimestampHeader string   `yaml:"timestamp_header"`
 	SecretFiles     []string `yaml:"secret_files"` // several while one is being replaced
 	TokenFiles      []string `yaml:"token_files"`
-	// CompanyID, when set, must be the company that an event names.
+	// CompanyID, if set, is the company that every event must name.
 	CompanyID string `yaml:"company_id"`
 	// MetadataKeys are the keys of an event's metadata whose values are
 	// transaction ids, for senders whose gift ids are not.
@@ -173,8 +174,8 @@ type HeaderHook struct {
 	TokenFiles []string `yaml:"token_files"`
 }
 
-// Default returns the configuration that an empty file would mean, were
-// portals not required.
+// Default returns the configuration of an empty file. It has no portal, which
+// [Config.Validate] refuses.
 func Default() *Config {
 	return &Config{
 		StateDir:      "/var/lib/thnks-hubspot-sync",
@@ -186,8 +187,8 @@ func Default() *Config {
 	}
 }
 
-// DefaultPortal returns a portal with every default filled in: what is left to
-// give is its name and its credentials.
+// DefaultPortal returns a portal with every default filled in. Only its name
+// and credentials are missing.
 func DefaultPortal() Portal {
 	return Portal{
 		HubSpot: HubSpot{

@@ -13,14 +13,14 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// A decoder fills a Config from YAML nodes, noting where each key stands and
-// everything that does not fit.
+// A decoder fills a Config from YAML nodes. It records the line of each key,
+// and every problem.
 type decoder struct{ report }
 
 // A defaulter is a type whose fields have defaults.
 type defaulter interface{ setDefaults() }
 
-// value stores node n, which stands at path key, in v.
+// value stores node n, whose path is key, in v.
 func (d *decoder) value(n *yaml.Node, key string, v reflect.Value) {
 	switch {
 	case n.Kind == yaml.AliasNode:
@@ -87,8 +87,8 @@ func (d *decoder) composite(n *yaml.Node, key string, v reflect.Value) {
 	}
 }
 
-// pairs yields the entries of a mapping, each key once, and notes where they
-// stand.
+// pairs yields the entries of a mapping, each key once, and records their
+// lines.
 func (d *decoder) pairs(n *yaml.Node, key string) iter.Seq2[string, *yaml.Node] {
 	return func(yield func(string, *yaml.Node) bool) {
 		if n.Kind != yaml.MappingNode {

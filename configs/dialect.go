@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// A Dialect says where an account's Thnks API differs from the one that is
-// assumed: every assumption that the documentation of package thnksapi
-// numbers, as a setting. What is nil keeps its default.
+// A Dialect says where an account's Thnks API differs from the one that we
+// assume. There is a setting for every assumption that the documentation of
+// package thnksapi numbers. A nil setting keeps its default.
 type Dialect struct {
 	ListPath    *string           `yaml:"list_path"`
-	DetailPath  *string           `yaml:"detail_path"` // "" where there is no such call
+	DetailPath  *string           `yaml:"detail_path"` // "" if there is no such call
 	Detail      *string           `yaml:"detail"`
 	Auth        DialectAuth       `yaml:"auth"`
 	Paging      DialectPaging     `yaml:"paging"`
@@ -54,9 +54,9 @@ type DialectMoney struct {
 	DefaultCurrency *string `yaml:"default_currency"` // ISO 4217, "" for none
 }
 
-// DialectFields says where a transaction holds what. Each list holds JSON
-// pointers (RFC 6901), of which the first that finds something counts;
-// several joined with " + " are read as one text with spaces between.
+// DialectFields says where a transaction holds each value. A list holds JSON
+// pointers (RFC 6901); the first that finds something counts. Pointers joined
+// with " + " are read as one text with spaces between.
 type DialectFields struct {
 	ID             []string            `yaml:"id"`
 	RequestID      []string            `yaml:"request_id"`
@@ -79,7 +79,7 @@ type DialectFields struct {
 }
 
 // dialect checks the settings that are a choice of words, and the numbers.
-// Paths, pointers and templates are checked where they are used.
+// Package thnksapi checks paths, pointers and templates.
 func (r *report) dialect(at string, d Dialect) {
 	statuses := []string{"scheduled", "sent", "delivered", "opened", "redeemed", "refunded", "expired", "undelivered", "donated"}
 	choice := func(key string, value *string, words ...string) {

@@ -1,6 +1,6 @@
-// Package configs reads the program's configuration file, and stands beside
-// the files that an installation is made of: the sample, config.example.yaml,
-// first.
+// Package configs reads, checks and describes the program's configuration. Its
+// folder also holds the files of an installation: the sample
+// config.example.yaml and the systemd unit.
 //
 // # Use
 //
@@ -15,15 +15,20 @@
 // A file loads completely or not at all. Unknown and doubled keys, values of
 // the wrong type, empty values, aliases, tabs and second documents are errors,
 // each reported with its line, its key path and what to do. No error quotes a
-// value of the file: any of them may be a secret that landed in the wrong
-// place. For that, [Load] walks the parsed YAML itself and leaves only the
-// syntax and the scalars to the library.
+// value of the file: any of them may be a secret in the wrong place. This is
+// why [Load] walks the parsed YAML itself and uses the library only for syntax
+// and scalars.
 //
 // # Secrets
 //
-// The file never holds a secret, only names of files that do. [Config.ReadSecret]
-// finds and reads them; the [Secret] it returns does not print.
+// The configuration never holds a secret, only names of files that do.
+// [Config.ReadSecret] finds and reads them; the [Secret] it returns cannot be
+// printed by accident.
 //
-// The schedule is robfig/cron's language, so this package imports that module
-// to refuse a bad one at load; see [ParseSchedule].
+// # Where to look
+//
+// config.go and dialect.go are the settings with their defaults. load.go reads
+// a file, decode.go and scalar.go fill the settings from YAML, validate*.go
+// check what they mean, report.go collects the problems. schedule.go checks
+// cron expressions with the library that later runs them.
 package configs

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// day is a span of 24 hours; settings in days are not about calendar days.
+// day is 24 hours; settings in days do not mean calendar days.
 const day = 24 * time.Hour
 
 // A Duration is a span that may be written in whole days (90d) as well as in

@@ -64,14 +64,14 @@ func TestExampleLoads(t *testing.T) {
 	}
 }
 
-// alternatives are the problems that the sample has once every comment that
-// is a setting is made one.
+// alternatives are the problems of the sample when all its settings are
+// uncommented.
 const alternatives = `portals[0].hubspot: has both app and token_file
 portals[0].thnks: has both api_key_file and keys`
 
-// TestExampleTellsEverySetting uncomments the sample's settings: they must be
-// known, sound, at their defaults, and all there are.
-func TestExampleTellsEverySetting(t *testing.T) {
+// TestExampleHasEverySetting uncomments the sample's settings: they must be
+// valid, complete and at their defaults.
+func TestExampleHasEverySetting(t *testing.T) {
 	all := regexp.MustCompile(`(?m)^( *)#(\S)`).ReplaceAll(Example(), []byte("$1$2"))
 	cfg, problems := parse(all)
 	var got []string
@@ -82,7 +82,7 @@ func TestExampleTellsEverySetting(t *testing.T) {
 		t.Fatalf("got\n%s\nwant\n%s", text, alternatives)
 	}
 	if unset := unsetKeys(reflect.ValueOf(*cfg), ""); len(unset) > 0 {
-		t.Errorf("the sample does not tell of %v", unset)
+		t.Errorf("the sample lacks %v", unset)
 	}
 	defaults := Default()
 	if cfg.StateDir != defaults.StateDir || cfg.Listen != defaults.Listen || cfg.AdminListen != defaults.AdminListen ||
@@ -96,12 +96,12 @@ func TestExampleTellsEverySetting(t *testing.T) {
 	}
 }
 
-// unsetKeys lists the settings that are empty and have no reason to be.
+// unsetKeys lists the settings that are empty without a reason.
 func unsetKeys(v reflect.Value, key string) []string {
 	switch strings.TrimPrefix(key, ".portals[].") {
 	case "hubspot.requests_per_10s", "associations.deals.label", // empty by default
 		"webhooks.gift-events.prefix", "webhooks.gift-events.timestamp_header", "webhooks.gift-events.company_id",
-		"webhooks.gift-events.token_files": // told in the line for the other scheme
+		"webhooks.gift-events.token_files": // in the line of the other scheme
 		return nil
 	case ".log.level": // info is the zero level
 		return nil
@@ -128,8 +128,8 @@ func unsetKeys(v reflect.Value, key string) []string {
 	return nil
 }
 
-// TestExportsNeedNoKey: a portal with a csv group, be it empty, may be fed from
-// export files alone.
+// TestExportsNeedNoKey: a portal with a csv group, even an empty one, needs no
+// API key.
 func TestExportsNeedNoKey(t *testing.T) {
 	for group, want := range map[string]map[string]string{
 		"{}":                            {},

@@ -67,8 +67,8 @@ func (e *LoadError) Unwrap() error { return e.Err }
 // Load reads and validates the configuration file at path. Its error is a
 // [*LoadError] with every mistake in the file.
 //
-// Load opens no secret file, so that a configuration can be checked by
-// someone who may not read them; see [Config.ReadSecret].
+// Load opens no secret file, so that users without access to them can check a
+// configuration; see [Config.ReadSecret].
 func Load(path string) (*Config, error) {
 	data, err := read(path)
 	if err != nil {
@@ -152,22 +152,22 @@ func document(data []byte) (*yaml.Node, *Problem) {
 	}
 	root := first.Content[0]
 	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
-		// After a mark that ends the file the library points past the end.
+		// If a --- ends the file, the library's line is past the end.
 		line := min(root.Line, 1+bytes.Count(data, []byte("\n")))
 		return nil, &Problem{Line: line, What: "the document is empty", Remedy: "start from config.example.yaml"}
 	}
 	return root, nil
 }
 
-// syntaxProblem words an error of the YAML library. Its own text is used only
-// where it describes the syntax; elsewhere it may quote the file.
+// syntaxProblem turns an error of the YAML library into a problem. It uses the
+// library's text only for scanner and parser errors: others may quote the file.
 func syntaxProblem(data []byte, err error) *Problem {
 	var syntax *yaml.LoadError
 	if !errors.As(err, &syntax) {
 		return &Problem{What: "not valid YAML", Remedy: "compare it with config.example.yaml"}
 	}
 	lines := bytes.Split(data, []byte("\n"))
-	line := min(syntax.Mark.Line, len(lines)) // the library may point past the end
+	line := min(syntax.Mark.Line, len(lines)) // the library's line may be past the end
 	switch {
 	case syntax.Stage == yaml.ReaderStage:
 		return &Problem{What: "not a text file in UTF-8", Remedy: "remove control characters and save it as UTF-8"}

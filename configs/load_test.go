@@ -56,7 +56,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-func TestLoadTellsEverythingAtOnce(t *testing.T) {
+func TestLoadReportsEverythingAtOnce(t *testing.T) {
 	got := messages(t, `listen: here
 shedule: "@hourly"
 log: {level: loud, format: xml}

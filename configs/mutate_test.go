@@ -23,9 +23,9 @@ func full(t interface{ Fatal(...any) }) []byte {
 	return data
 }
 
-// honoured reports the first key of a loaded file whose value did not arrive
-// in the Config. It compares the text of the file with the fields, and shares
-// nothing with the decoder but the names of the keys.
+// honoured returns an error for the first key of a loaded file whose value is
+// not in the Config. It compares the text of the file with the fields, and
+// shares only the names of the keys with the decoder.
 func honoured(n *yaml.Node, v reflect.Value, key string) error {
 	if v.Kind() == reflect.Pointer && v.Type() != reflect.TypeFor[*time.Location]() {
 		if v.IsNil() {
@@ -84,7 +84,7 @@ func entry(v reflect.Value, name string) reflect.Value {
 	return reflect.Value{}
 }
 
-// written returns a field the way that a file would say it.
+// written returns a field as a file would have it.
 func written(v reflect.Value) string {
 	switch value := v.Interface().(type) {
 	case *time.Location:
@@ -104,8 +104,8 @@ func sameSpan(a, b string) bool {
 	return x.UnmarshalText([]byte(a)) == nil && y.UnmarshalText([]byte(b)) == nil && x == y
 }
 
-// checkParse parses data and checks what must hold for any input: problems or
-// a configuration in which every key of the file counts.
+// checkParse parses data and checks what must hold for any input: there are
+// problems, or every key of the file is in the configuration.
 func checkParse(t interface{ Fatalf(string, ...any) }, data []byte) (loaded bool) {
 	cfg, problems := parse(data)
 	if len(problems) > 0 {
@@ -134,8 +134,8 @@ func TestFullConfigurationIsHonoured(t *testing.T) {
 	}
 }
 
-// TestMutatedText breaks a good file by characters and lines, the way that
-// editors and mergers do.
+// TestMutatedText changes characters and lines of a good file, as mistakes in
+// editing or merging do.
 func TestMutatedText(t *testing.T) {
 	base := strings.SplitAfter(string(full(t)), "\n")
 	loaded := 0
@@ -251,7 +251,7 @@ func TestErrorsQuoteNoValue(t *testing.T) {
 			broken++
 		}
 		if err := (&LoadError{Problems: problems}).Error(); strings.Contains(strings.ToLower(err), strings.ToLower(canary)) {
-			t.Fatalf("the error tells it: %s", err)
+			t.Fatalf("the error quotes it: %s", err)
 		}
 	})
 	if broken == 0 {

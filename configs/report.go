@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// A report gathers the problems of a configuration.
+// A report collects the problems of a configuration.
 type report struct {
 	problems []Problem
 	lines    map[string]int  // key path → line, for keys that the file has
 	broken   map[string]bool // key paths whose value could not be read
 }
 
-// add notes a problem, unless the value at key was already found unreadable,
-// so that one mistake is told once.
+// add records a problem, unless the value at key was already found unreadable,
+// so that one mistake is reported once.
 func (r *report) add(key, what, remedy string) {
 	for at := key; ; at = parent(at) {
 		if r.broken[at] {
@@ -29,13 +29,13 @@ func (r *report) add(key, what, remedy string) {
 	}
 }
 
-// unreadable notes a problem of shape or type.
+// unreadable records a problem of shape or type.
 func (r *report) unreadable(key, what, remedy string) {
 	r.add(key, what, remedy)
 	r.broken[key] = true
 }
 
-// line returns where key stands, or for an absent one where it belongs.
+// line returns the line of key, or of its group if key is absent.
 func (r *report) line(key string) int {
 	for {
 		if line, ok := r.lines[key]; ok || key == "" {

@@ -12,8 +12,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// text returns a scalar as it is written. Numbers count as text, so that a
-// name or a version needs no quotes; true, false and explicit tags do not.
+// text returns a scalar as it is written. Numbers are accepted as text, so that
+// a name or a version needs no quotes; true, false and explicit tags are not.
 func (d *decoder) text(n *yaml.Node, key string) string {
 	if n.Kind != yaml.ScalarNode {
 		d.unreadable(key, "not a text", "write one value")
@@ -35,7 +35,7 @@ func (d *decoder) text(n *yaml.Node, key string) string {
 }
 
 // integer returns a whole number in plain decimal notation. YAML's other
-// notations are refused, because 0123 would quietly mean 83.
+// notations are refused: 0123 would silently mean 83.
 func (d *decoder) integer(n *yaml.Node, key string, bits int) int64 {
 	value, err := strconv.ParseInt(n.Value, 10, bits)
 	if err != nil || n.ShortTag() != "!!int" || strconv.FormatInt(value, 10) != n.Value {
@@ -79,8 +79,8 @@ func parseDuration(s string) (Duration, error) {
 	return d, err
 }
 
-// parseZone returns nil for "", which leaves the choice to HubSpot. "Local"
-// is refused: a portal's months must not move with the machine.
+// parseZone returns nil for "", which means the HubSpot account's zone. "Local"
+// is refused: a portal's months must not depend on the machine.
 func parseZone(s string) (*time.Location, error) {
 	if s == "" {
 		return nil, nil
@@ -91,18 +91,18 @@ func parseZone(s string) (*time.Location, error) {
 	return time.LoadLocation(s)
 }
 
-// secretRemedy is what to do about a secret in the configuration file.
+// secretRemedy says what to do about a secret in the configuration file.
 const secretRemedy = "put it into a file that only its owner can read, name that file here, and have the secret replaced"
 
-// knownToken matches what can only be a token, wherever it stands: HubSpot's
-// static tokens, the secrets of standardwebhooks.com, an Authorization header.
+// knownToken matches text that can only be a token: HubSpot's static tokens,
+// the secrets of standardwebhooks.com, an Authorization header.
 var knownToken = regexp.MustCompile(`^(pat-[a-z]{2}\d-|whsec_|Bearer [^{\s])`)
 
-// opaque matches what a file name hardly has and a generated key does: a long
-// run of letters and digits, or the beginning of a UUID.
+// opaque matches what is common in generated keys and rare in file names: a
+// long run of letters and digits, or the beginning of a UUID.
 var opaque = regexp.MustCompile(`[A-Za-z0-9+=]{20,}|^[0-9a-f]{8}-[0-9a-f]{4}-`)
 
-// looksSecret reports whether s, given as a file name, is rather a secret.
+// looksSecret reports whether s, given as a file name, is probably a secret.
 func looksSecret(s string) bool {
 	if knownToken.MatchString(s) || strings.HasSuffix(s, "=") {
 		return true
@@ -110,11 +110,10 @@ func looksSecret(s string) bool {
 	return !strings.Contains(s, "/") && strings.ContainsAny(opaque.FindString(s), "0123456789")
 }
 
-// plainWord matches what may be repeated in an error as a key.
+// plainWord matches a key that an error may quote.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_ -]{1,40}$`)
 
-// printable returns a key as an error may show it: "?" unless it looks like a
-// word that someone meant as a key.
+// printable returns a key as an error shows it: "?" unless it looks like a key.
 func printable(name string) string {
 	if !plainWord.MatchString(name) || looksSecret(name) {
 		return "?"

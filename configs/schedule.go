@@ -13,11 +13,11 @@ import (
 const minInterval = time.Minute
 
 // ParseSchedule reads a cron expression: five fields, a descriptor such as
-// @hourly, or @every with a duration. It refuses what the cron library would
-// take and get wrong: a time zone (schedules are in UTC), a date that never
+// @hourly, or @every with a duration. It refuses what the cron library accepts
+// but we cannot use: a time zone (schedules are in UTC), a date that never
 // comes, and @every below one minute.
 //
-// The schedule follows the location of the times it is given: pass UTC.
+// The schedule uses the location of the times that it is given: pass UTC.
 func ParseSchedule(spec string) (schedule cron.Schedule, err error) {
 	// v3.0.1 of the library panics on some malformed expressions.
 	defer func() {

@@ -15,12 +15,12 @@ import (
 // maxSecret is the largest secret file that is read, in bytes.
 const maxSecret = 64 << 10
 
-// redacted is what a secret looks like wherever it is printed.
+// redacted is printed instead of a secret.
 const redacted = "[redacted]"
 
-// A Secret is a token, key or password. It does not print: not with any verb
-// of fmt, in a log, in JSON or in YAML, nor as an unexported field of
-// something that is printed. Only [Secret.Reveal] gives the text.
+// A Secret is a token, key or password. It prints as a placeholder: with every
+// verb of fmt, in logs, in JSON and YAML, and as an unexported field of another
+// value. Only [Secret.Reveal] returns the text.
 type Secret struct {
 	text *string // behind a pointer, because fmt reads unexported strings
 }
@@ -49,18 +49,18 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (s Secret) MarshalYAML() (any, error) { return redacted, nil }
 
 // ReadSecret reads the secret that a *_file setting names: an absolute path,
-// or a name that is sought in $CREDENTIALS_DIRECTORY first (see
-// systemd.exec(5), Credentials) and beside the configuration file second. One
-// trailing line break is dropped.
+// or a name that is looked up first in $CREDENTIALS_DIRECTORY (see
+// systemd.exec(5), Credentials) and then in the folder of the configuration
+// file. One trailing line break is dropped.
 //
-// A file outside $CREDENTIALS_DIRECTORY must not be readable by anyone but
-// its owner. Errors name the file and never its content.
+// A file outside $CREDENTIALS_DIRECTORY must be readable by its owner only.
+// Errors name the file and never quote its content.
 func (c *Config) ReadSecret(ref string) (Secret, error) {
 	path, sealed, err := c.findSecret(ref)
 	if err != nil {
 		return Secret{}, err
 	}
-	// A named pipe would hold up the open, so look before it.
+	// Opening a named pipe would block, so check before.
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return Secret{}, fmt.Errorf("secret file %s is not a regular file: replace it", path)
 	}
@@ -93,8 +93,8 @@ func (c *Config) ReadSecret(ref string) (Secret, error) {
 	return Secret{&text}, nil
 }
 
-// findSecret says where the secret is, and whether that is a place that the
-// service manager guards.
+// findSecret returns the path of the secret. sealed reports whether it is in
+// $CREDENTIALS_DIRECTORY, whose access the service manager controls.
 func (c *Config) findSecret(ref string) (path string, sealed bool, err error) {
 	credentials := os.Getenv("CREDENTIALS_DIRECTORY")
 	if ref == "" {
@@ -104,9 +104,9 @@ func (c *Config) findSecret(ref string) (path string, sealed bool, err error) {
 		within, err := filepath.Rel(credentials, ref)
 		return ref, credentials != "" && err == nil && filepath.IsLocal(within), nil
 	}
-	beside := filepath.Join(c.dir, ref)
+	local := filepath.Join(c.dir, ref)
 	if credentials == "" || !filepath.IsLocal(ref) {
-		return beside, false, nil
+		return local, false, nil
 	}
 	credential := filepath.Join(credentials, ref)
 	if _, err := os.Stat(credential); err == nil {
@@ -114,17 +114,17 @@ func (c *Config) findSecret(ref string) (path string, sealed bool, err error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return "", false, unreadable(credential, err)
 	}
-	if _, err := os.Stat(beside); errors.Is(err, fs.ErrNotExist) {
-		return "", false, fmt.Errorf("secret file %s does not exist, nor does %s: create one of them", credential, beside)
+	if _, err := os.Stat(local); errors.Is(err, fs.ErrNotExist) {
+		return "", false, fmt.Errorf("secret file %s does not exist, nor does %s: create one of them", credential, local)
 	}
-	return beside, false, nil
+	return local, false, nil
 }
 
-// unreadable says what to do about a file that could not be opened or read.
+// unreadable adds the file and the remedy to the error of opening or reading.
 func unreadable(path string, err error) error {
 	var cause *fs.PathError
 	if errors.As(err, &cause) {
-		err = cause.Err // the path is in our own text already
+		err = cause.Err // without the path, which our text has
 	}
 	remedy := "check the file"
 	switch {

@@ -104,7 +104,8 @@ func TestReadSecretRefuses(t *testing.T) {
 	}
 }
 
-// TestSecretsBesideTheConfiguration reads one through a loaded file.
+// TestSecretsBesideTheConfiguration: a relative name is looked up in the folder
+// of the configuration file, not in the working directory.
 func TestSecretsBesideTheConfiguration(t *testing.T) {
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	path := write(t, good)

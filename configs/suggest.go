@@ -2,8 +2,8 @@ package configs
 
 import "strings"
 
-// unknown notes a key that the mapping at path does not have, and the one
-// that was probably meant.
+// unknown records a key that the mapping at path does not have, and suggests
+// the one that was probably meant.
 func (d *decoder) unknown(path, name string, fields []string) {
 	key := join(path, printable(name))
 	switch name {
@@ -18,12 +18,12 @@ func (d *decoder) unknown(path, name string, fields []string) {
 	}
 	d.add(key, "unknown key", remedy)
 	if meant != "" {
-		d.broken[join(path, meant)] = true // so that it is not told as missing too
+		d.broken[join(path, meant)] = true // so that it is not reported as missing too
 	}
 }
 
-// suggest returns the candidate that name is closest to: one that it begins,
-// or else one within a third of its letters; "" when there is none.
+// suggest returns the candidate closest to name: one that begins with name, or
+// one that differs in at most a third of its letters, or "".
 func suggest(name string, candidates []string) string {
 	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	best, least := "", len(name)/3+1
@@ -41,7 +41,7 @@ func suggest(name string, candidates []string) string {
 	return best
 }
 
-// distance is the Levenshtein distance of a and b in bytes.
+// distance returns the Levenshtein distance of a and b in bytes.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -14,7 +14,7 @@ import (
 // name matches the names of portals and apps.
 var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,62}$`)
 
-// config checks everything that the types alone do not say.
+// config checks everything that the types do not guarantee.
 func (r *report) config(c *Config) {
 	r.required("state_dir", c.StateDir)
 	r.address("listen", c.Listen)
@@ -124,8 +124,8 @@ func (r *report) address(key, value string) {
 	}
 }
 
-// url checks an address that is called or published: https, or plain http
-// where it cannot leave the machine.
+// url checks a URL that is called or published: https, or plain http on this
+// machine.
 func (r *report) url(key, value string) {
 	u, err := url.Parse(value)
 	switch {

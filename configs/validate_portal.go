@@ -116,7 +116,7 @@ func (r *report) thnks(at string, t Thnks) {
 	r.csv(at+".csv", t.CSV)
 }
 
-// csvKeys are the fields that a column may be named for.
+// csvKeys are the fields that a column can be named for.
 var csvKeys = []string{
 	"thnks_transaction_id", "gift_name", "gift_type", "gift_amount", "gift_currency",
 	"sender_name", "sender_email", "recipient_name", "recipient_email", "recipient_phone",
@@ -126,8 +126,8 @@ var csvKeys = []string{
 	"tracking_url", "created_at", "updated_at",
 }
 
-// csv checks the columns of the export files. Whether a file has them is seen
-// when it is read.
+// csv checks the names of columns. Whether a file has them is checked when it
+// is read.
 func (r *report) csv(at string, columns map[string]string) {
 	keys := slices.Sorted(maps.Keys(columns))
 	for i, key := range keys {
@@ -166,8 +166,8 @@ func (r *report) webhooks(at string, w Webhooks) {
 	}
 }
 
-// giftEvents checks that the settings of the scheme are there, and those of
-// the others are not.
+// giftEvents checks that the settings of the scheme are present, and those of
+// other schemes absent.
 func (r *report) giftEvents(at string, g GiftEvents) {
 	switch g.Scheme {
 	case SchemeStandard:

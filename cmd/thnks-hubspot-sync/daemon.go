@@ -263,4 +263,4 @@ func (d *daemon) Check(ctx context.Context, name string) ([]giftsync.Finding, er
 	return append(findings, open.engine.Check(ctx)...), nil
 }
 
-var _ admin.Desk = (*daemon)(nil)
+var _ admin.Service = (*daemon)(nil)

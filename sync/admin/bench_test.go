@@ -7,14 +7,14 @@ import (
 	giftsync "thnks-hubspot-sync/sync"
 )
 
-// BenchmarkStatus asks ten portals' status through the socket, one connection
-// a question.
+// BenchmarkStatus requests ten portals' status through the socket, one
+// connection per request.
 func BenchmarkStatus(b *testing.B) {
 	statuses := make([]giftsync.Status, 10)
 	for i := range statuses {
 		statuses[i] = filled[giftsync.Status](i)
 	}
-	d := start(b, desk{status: func(context.Context) ([]giftsync.Status, error) { return statuses, nil }}, nil)
+	d := start(b, fake{status: func(context.Context) ([]giftsync.Status, error) { return statuses, nil }}, nil)
 	c := mustDial(b, d.path)
 	for b.Loop() {
 		if _, err := c.Status(b.Context()); err != nil {
@@ -29,7 +29,7 @@ func BenchmarkDryRun(b *testing.B) {
 	for i := range rep.Changes {
 		rep.Changes[i] = filled[giftsync.PlannedChange](i)
 	}
-	d := start(b, desk{run: func(context.Context, string, giftsync.Request, Watcher) (giftsync.Report, error) { return rep, nil }}, nil)
+	d := start(b, fake{run: func(context.Context, string, giftsync.Request, Watcher) (giftsync.Report, error) { return rep, nil }}, nil)
 	c := mustDial(b, d.path)
 	b.ReportAllocs()
 	for b.Loop() {

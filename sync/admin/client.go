@@ -19,16 +19,16 @@ import (
 	"thnks-hubspot-sync/sync/stats"
 )
 
-// A Client is the desk of the daemon behind a socket. Errors of that desk are
-// [*RemoteError]s; every method may also fail with [ErrNotRunning] and
-// [ErrVersion].
+// A Client calls the service of the daemon behind a socket. Errors of that
+// service are [*RemoteError]s; every method may also fail with [ErrNotRunning]
+// and [ErrVersion].
 type Client struct{ http *http.Client }
 
-var _ Desk = (*Client)(nil)
+var _ Service = (*Client)(nil)
 
 // Dial finds the daemon behind the socket at path. Where none answers it
-// returns [ErrNotRunning]; a socket that is not this process's user's is an
-// error, and is sent nothing.
+// returns [ErrNotRunning]. A socket of another user is an error, and nothing
+// is sent to it.
 func Dial(path string) (*Client, error) {
 	if len(path) > maxPath { // no daemon can have it
 		return nil, ErrNotRunning
@@ -40,7 +40,7 @@ func Dial(path string) (*Client, error) {
 	case err != nil:
 		return nil, fmt.Errorf("admin socket: %w", err)
 	case info.Mode().Type() != fs.ModeSocket:
-		return nil, fmt.Errorf("admin socket %s: there is something that is not a socket: move it away", path)
+		return nil, fmt.Errorf("admin socket %s: the file there is not a socket: move it away", path)
 	}
 	if err := checkOwner(path, info); err != nil {
 		return nil, fmt.Errorf("admin socket %w", err)
@@ -49,8 +49,8 @@ func Dial(path string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	// One connection a question: none is left to go stale, and a question is
-	// never sent a second time.
+	// One connection a request: none is left to go stale, and net/http never
+	// repeats a request on a connection that it did not reuse.
 	return &Client{&http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			conn, err := dial(ctx, path)
@@ -67,8 +67,7 @@ func Dial(path string) (*Client, error) {
 // A dialError says why the daemon was not reached, in its own words.
 type dialError struct{ error }
 
-// dial connects, and makes sure that it is one of our own processes that has
-// answered.
+// dial connects, and checks that the process at the other end runs as our user.
 func dial(ctx context.Context, path string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	switch {
@@ -83,33 +82,33 @@ func dial(ctx context.Context, path string) (net.Conn, error) {
 	return conn, nil
 }
 
-// Status implements [Desk].
+// Status implements [Service].
 func (c *Client) Status(ctx context.Context) ([]giftsync.Status, error) {
 	a, err := fetch[statusAnswer](ctx, c, http.MethodGet, statusRoute, nil)
 	return a.Portals, err
 }
 
-// Stop implements [Desk].
+// Stop implements [Service].
 func (c *Client) Stop(ctx context.Context, portal string) (bool, error) {
 	a, err := fetch[stopAnswer](ctx, c, http.MethodPost, stopRoute+"?"+encodePortal(portal), nil)
 	return a.Stopped, err
 }
 
-// Stats implements [Desk].
+// Stats implements [Service].
 func (c *Client) Stats(ctx context.Context, portal string) (stats.Report, error) {
 	return fetch[stats.Report](ctx, c, http.MethodGet, statsRoute+"?"+encodePortal(portal), nil)
 }
 
-// Check implements [Desk].
+// Check implements [Service].
 func (c *Client) Check(ctx context.Context, portal string) ([]giftsync.Finding, error) {
 	a, err := fetch[checkAnswer](ctx, c, http.MethodGet, checkRoute+"?"+encodePortal(portal), nil)
 	return a.Findings, err
 }
 
-// Quarantine implements [Desk].
+// Quarantine implements [Service].
 func (c *Client) Quarantine(ctx context.Context, portal string) (giftsync.QuarantineList, error) {
 	var none giftsync.QuarantineList
-	body, err := c.ask(ctx, http.MethodGet, quarantineRoute+"?"+encodePortal(portal), nil)
+	body, err := c.do(ctx, http.MethodGet, quarantineRoute+"?"+encodePortal(portal), nil)
 	if err != nil {
 		return none, err
 	}
@@ -131,23 +130,23 @@ func (c *Client) Quarantine(ctx context.Context, portal string) (giftsync.Quaran
 	}
 }
 
-// Run implements [Desk]. The functions of watch are called by this one. When
-// ctx ends, the daemon gives a dry run up and finishes any other; [Client.Stop]
-// stops it.
+// Run implements [Service]. It calls the functions of watch itself. When ctx
+// ends, the daemon cancels a dry run and finishes any other; [Client.Stop]
+// stops that.
 func (c *Client) Run(ctx context.Context, portal string, req giftsync.Request, watch Watcher) (giftsync.Report, error) {
 	var none giftsync.Report
-	if req.From != "" { // the daemon stands in another directory
+	if req.From != "" { // the daemon has another working directory
 		from, err := filepath.Abs(req.From)
 		if err != nil {
 			return none, err
 		}
 		req.From = from
 	}
-	question, err := json.Marshal(req)
+	text, err := json.Marshal(req)
 	if err != nil {
 		return none, err
 	}
-	body, err := c.ask(ctx, http.MethodPost, runRoute+"?"+encodePortal(portal), bytes.NewReader(question))
+	body, err := c.do(ctx, http.MethodPost, runRoute+"?"+encodePortal(portal), bytes.NewReader(text))
 	if err != nil {
 		return none, err
 	}
@@ -177,29 +176,29 @@ func (c *Client) Run(ctx context.Context, portal string, req giftsync.Request, w
 	}
 }
 
-// Events implements [Desk].
+// Events implements [Service].
 func (c *Client) Events(ctx context.Context, portal string, q giftsync.EventQuery) (giftsync.EventList, error) {
 	return fetch[giftsync.EventList](ctx, c, http.MethodPost, eventsRoute+"?"+encodePortal(portal), q)
 }
 
-// Replay implements [Desk].
+// Replay implements [Service].
 func (c *Client) Replay(ctx context.Context, portal string, seqs []uint64) (int, error) {
-	a, err := fetch[replayAnswer](ctx, c, http.MethodPost, replayRoute+"?"+encodePortal(portal), replayQuestion{seqs})
+	a, err := fetch[replayAnswer](ctx, c, http.MethodPost, replayRoute+"?"+encodePortal(portal), replayRequest{seqs})
 	return a.Replayed, err
 }
 
-// fetch asks for one document. question, if any, is the body.
-func fetch[T any](ctx context.Context, c *Client, method, route string, question any) (T, error) {
+// fetch requests one document. in, if any, is the request's body.
+func fetch[T any](ctx context.Context, c *Client, method, route string, in any) (T, error) {
 	var v T
-	var asked io.Reader
-	if question != nil {
-		text, err := json.Marshal(question)
+	var sent io.Reader
+	if in != nil {
+		text, err := json.Marshal(in)
 		if err != nil {
 			return v, err
 		}
-		asked = bytes.NewReader(text)
+		sent = bytes.NewReader(text)
 	}
-	body, err := c.ask(ctx, method, route, asked)
+	body, err := c.do(ctx, method, route, sent)
 	if err != nil {
 		return v, err
 	}
@@ -211,9 +210,9 @@ func fetch[T any](ctx context.Context, c *Client, method, route string, question
 	return v, nil
 }
 
-// ask asks the daemon and returns the body of its answer, if it is one.
-func (c *Client) ask(ctx context.Context, method, route string, question io.Reader) (io.ReadCloser, error) {
-	r, err := http.NewRequestWithContext(ctx, method, "http://daemon"+route, question)
+// do sends a request to the daemon and returns the body of a successful answer.
+func (c *Client) do(ctx context.Context, method, route string, in io.Reader) (io.ReadCloser, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://daemon"+route, in)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +223,7 @@ func (c *Client) ask(ctx context.Context, method, route string, question io.Read
 	case errors.As(err, &unreached):
 		return nil, unreached.error
 	case errors.As(err, &failed):
-		return nil, broken(ctx, failed.Err) // without the address, which is made up
+		return nil, broken(ctx, failed.Err) // without the URL, whose host is made up
 	case resp.StatusCode == http.StatusOK:
 		return resp.Body, nil
 	}
@@ -236,15 +235,15 @@ func (c *Client) ask(ctx context.Context, method, route string, question io.Read
 	return nil, a.Error.err()
 }
 
-// broken is the error of a question without a whole answer.
+// broken is the error of a request whose answer is missing or cut off.
 func broken(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return fmt.Errorf("the daemon ended or was stopped before it had answered: ask again: %w", err)
+	return fmt.Errorf("the daemon ended or was stopped before it answered: run the command again: %w", err)
 }
 
-// runBroken says what is known of a run whose end was not heard.
+// runBroken says what is known about a run whose end did not arrive.
 func runBroken(ctx context.Context, req giftsync.Request, err error) error {
 	what := "the daemon ended or was stopped while the run was under way; it resumes with the daemon"
 	switch {
@@ -253,7 +252,7 @@ func runBroken(ctx context.Context, req giftsync.Request, err error) error {
 	case ctx.Err() != nil:
 		return ErrGoesOn
 	case req.DryRun:
-		what = "the daemon ended or was stopped while the dry run was under way: ask again"
+		what = "the daemon ended or was stopped while the dry run was under way: run the command again"
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

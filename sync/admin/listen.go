@@ -19,13 +19,12 @@ import (
 // unix(7).
 const maxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
 
-// probeWait bounds the wait for a process that may or may not answer on the
-// socket.
+// probeWait bounds the attempt to connect to a socket that may be dead.
 const probeWait = 2 * time.Second
 
-// A RunningError says that another daemon has the state directory.
+// A RunningError says that another daemon uses the state directory.
 type RunningError struct {
-	PID int // of that daemon; 0 where it is not known
+	PID int // of that daemon; 0 if unknown
 }
 
 func (e *RunningError) Error() string {
@@ -36,15 +35,15 @@ func (e *RunningError) Error() string {
 	return fmt.Sprintf("a daemon (process %d) %s", e.PID, remedy)
 }
 
-// Listen listens on the socket at path. At most one process does: it holds a
-// lock on the file path.lock until the listener is closed, and the next one
-// gets a [*RunningError]. A socket that a dead daemon left behind is replaced,
-// one that is answered never. Closing removes the socket; the lock file stays,
-// since it could not be removed without a gap for two to slip through.
+// Listen listens on the socket at path. Only one process can: it locks the
+// file path.lock until the listener is closed, and any other one gets a
+// [*RunningError]. A dead daemon's socket is replaced, a live one's never.
+// Closing removes the socket. The lock file stays: removing it would leave a
+// moment in which two processes can each lock a file of that name.
 //
-// The directory, which is made with mode 0700 where there is none, must let
-// nobody else in: that is what guards the socket in the moment between its
-// making and its getting mode 0600.
+// The directory is created with mode 0700 if it does not exist. Other users
+// must not be able to enter it: that protects the socket between its creation
+// and the change of its mode to 0600.
 func Listen(path string) (net.Listener, error) {
 	if len(path) > maxPath {
 		return nil, fmt.Errorf("admin socket %s: the path has %d bytes and the system allows %d: choose a state_dir with a shorter path", path, len(path), maxPath)
@@ -56,18 +55,18 @@ func Listen(path string) (net.Listener, error) {
 	if err := checkDir(dir); err != nil {
 		return nil, err
 	}
-	held, err := hold(path + ".lock")
+	lock, err := takeLock(path + ".lock")
 	if err != nil {
 		return nil, err
 	}
 	l, err := listen(path)
 	if err != nil {
-		return nil, errors.Join(err, held.release())
+		return nil, errors.Join(err, lock.release())
 	}
-	return &listener{UnixListener: l, held: held}, nil
+	return &listener{UnixListener: l, lock: lock}, nil
 }
 
-// listen makes the socket, in the place of a dead one.
+// listen creates the socket, replacing a dead one.
 func listen(path string) (*net.UnixListener, error) {
 	if err := removeDead(path); err != nil {
 		return nil, err
@@ -76,16 +75,15 @@ func listen(path string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin socket %s: %w", path, err)
 	}
-	// Nobody is accepted before this, whatever the umask gave the socket.
+	// No connection is accepted before this, whatever mode the umask gave.
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("admin socket %s: %w", path, err), l.Close())
 	}
 	return l, nil
 }
 
-// removeDead removes a socket that nobody answers on. That there is one that
-// is answered, although we hold the lock, means that the lock file was removed
-// from under its daemon.
+// removeDead removes a socket that no process listens on. If one does although
+// we hold the lock, the lock file was removed while its daemon was running.
 func removeDead(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -95,7 +93,7 @@ func removeDead(path string) error {
 		return fmt.Errorf("admin socket: %w", err)
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("admin socket %s: there is something that is not a socket: move it away", path)
+		return fmt.Errorf("admin socket %s: the file there is not a socket: move it away", path)
 	}
 	conn, err := net.DialTimeout("unix", path, probeWait)
 	switch {
@@ -108,37 +106,37 @@ func removeDead(path string) error {
 		}
 		return nil
 	default:
-		return fmt.Errorf("admin socket %s: cannot tell whether a daemon answers on it (%w): make sure that none runs, then remove it", path, err)
+		return fmt.Errorf("admin socket %s: cannot find out whether a daemon listens on it (%w): make sure that none runs, then remove it", path, err)
 	}
 }
 
 // A listener is the socket together with the lock.
 type listener struct {
 	*net.UnixListener
-	held    *held
+	lock    *fileLock
 	release sync.Once
 }
 
-// Close removes the socket and gives the lock back, in this order: whoever
-// gets the lock finds no socket of ours.
+// Close removes the socket and releases the lock, in this order: the next
+// process to get the lock finds no socket of ours.
 func (l *listener) Close() error {
 	err := l.UnixListener.Close()
-	l.release.Do(func() { err = errors.Join(err, l.held.release()) })
+	l.release.Do(func() { err = errors.Join(err, l.lock.release()) })
 	return err
 }
 
-// A held lock file names its holder for as long as it is held.
-type held struct{ file *os.File }
+// A fileLock is a locked file. It holds the process id of its owner.
+type fileLock struct{ file *os.File }
 
-// hold takes the lock that the kernel gives back when this process ends,
+// takeLock takes the lock, which the kernel releases when this process ends,
 // however it ends.
-func hold(path string) (*held, error) {
+func takeLock(path string) (*fileLock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock of the admin socket: %w", err)
 	}
-	taken, err := lock(f)
-	if taken {
+	inUse, err := flock(f)
+	if inUse {
 		defer f.Close()
 		return nil, &RunningError{PID: readPID(f)}
 	}
@@ -148,11 +146,11 @@ func hold(path string) (*held, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock of the admin socket: %w", err), f.Close())
 	}
-	return &held{f}, nil
+	return &fileLock{f}, nil
 }
 
-// release takes our name off before anybody else can get the lock.
-func (h *held) release() error { return errors.Join(h.file.Truncate(0), h.file.Close()) }
+// release removes our process id before another process can get the lock.
+func (l *fileLock) release() error { return errors.Join(l.file.Truncate(0), l.file.Close()) }
 
 func writePID(f *os.File, pid int) error {
 	if err := f.Truncate(0); err != nil {
@@ -162,7 +160,7 @@ func writePID(f *os.File, pid int) error {
 	return err
 }
 
-// readPID returns the holder's process id, or 0 where it has left no word.
+// readPID returns the owner's process id, or 0 if the file has none.
 func readPID(f *os.File) int {
 	text, err := io.ReadAll(io.NewSectionReader(f, 0, 32))
 	if err != nil {

@@ -7,12 +7,12 @@ import (
 	"os"
 )
 
-// lock takes nothing, as there is no such lock here: what tells of another
-// daemon is that it answers on the socket.
-func lock(*os.File) (taken bool, err error) { return false, nil }
+// flock does nothing: there is no such lock here. Another daemon is noticed
+// because it answers on the socket.
+func flock(*os.File) (inUse bool, err error) { return false, nil }
 
-// checkDir accepts everything: there are no mode bits here, and who may enter
-// is inherited.
+// checkDir accepts everything: there are no mode bits here, and access rights
+// are inherited.
 func checkDir(string) error { return nil }
 
 // checkOwner accepts everything, for the same reason.

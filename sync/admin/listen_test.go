@@ -64,8 +64,8 @@ func TestListenTwice(t *testing.T) {
 	refused("without the lock file")
 }
 
-// A socket that somebody removed leaves its daemon without a way to be asked,
-// and yet the directory is that daemon's.
+// TestListenBesideADaemonWithoutSocket: if the socket of a running daemon was
+// removed, the lock still keeps a second daemon out.
 func TestListenBesideADaemonWithoutSocket(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
@@ -79,7 +79,7 @@ func TestListenBesideADaemonWithoutSocket(t *testing.T) {
 	}
 }
 
-// TestListenAtOnce: of many daemons that find a dead one's socket, one lives.
+// TestListenAtOnce: of many daemons that find a dead one's socket, one listens.
 func TestListenAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 10 {
@@ -113,8 +113,8 @@ func TestListenAtOnce(t *testing.T) {
 	}
 }
 
-// leaveDead leaves what a killed daemon leaves: its socket, and its word in a
-// lock file that nobody holds.
+// leaveDead leaves what a killed daemon leaves: its socket, and its process id
+// in a lock file that is not locked.
 func leaveDead(t *testing.T, path string) {
 	t.Helper()
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})

@@ -10,13 +10,13 @@ import (
 	"syscall"
 )
 
-// lock takes the file's lock, or says that another process has it.
-func lock(f *os.File) (taken bool, err error) {
+// flock locks the file. inUse reports that another process holds the lock.
+func flock(f *os.File) (inUse bool, err error) {
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	return errors.Is(err, syscall.EWOULDBLOCK), err
 }
 
-// checkDir refuses a directory that is not ours or that lets others in.
+// checkDir refuses a directory of another user, or one that others can enter.
 func checkDir(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -31,7 +31,7 @@ func checkDir(dir string) error {
 	return nil
 }
 
-// checkOwner refuses what does not belong to this process's user.
+// checkOwner refuses a file of another user.
 func checkOwner(path string, info fs.FileInfo) error {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if ok && int(st.Uid) != os.Geteuid() {

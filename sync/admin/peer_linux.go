@@ -5,11 +5,11 @@ import (
 	"syscall"
 )
 
-// peerOf asks the kernel who is at the other end of a Unix socket: for one
-// that was accepted, who has connected; for one that was dialled, who listens.
-// See SO_PEERCRED in unix(7).
+// peerOf asks the kernel for the process at the other end of a Unix socket:
+// the one that connected, or for a dialled socket the one that listens. See
+// SO_PEERCRED in unix(7).
 func peerOf(c net.Conn) peer {
-	p := peer{uid: nobody}
+	p := peer{uid: unknownUser}
 	u, ok := c.(*net.UnixConn)
 	if !ok {
 		return p
@@ -18,7 +18,7 @@ func peerOf(c net.Conn) peer {
 	if err != nil {
 		return p
 	}
-	// What fails leaves nobody, who is let in nowhere.
+	// If this fails, the peer stays unknown and is refused.
 	_ = raw.Control(func(fd uintptr) {
 		if cred, err := syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED); err == nil {
 			p = peer{uid: int(cred.Uid), pid: int(cred.Pid)}

@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// someoneElse is the user id that root becomes in these tests.
-const someoneElse = 12345
+// otherUser is the user id that root becomes in these tests.
+const otherUser = 12345
 
-// TestKernelTellsPeers has another user at one end of the socket and then at
-// the other, with the modes out of the way. Only root can become someone else,
-// and not where its user namespace has nobody else; where it cannot be done,
-// TestStrangers must do.
-func TestKernelTellsPeers(t *testing.T) {
+// TestPeersOfOtherUsers puts another user at one end of the socket and then at
+// the other, with modes that would let it in. Only root can change its user id,
+// and not in a user namespace without other users; elsewhere only TestOtherUsers
+// covers this.
+func TestPeersOfOtherUsers(t *testing.T) {
 	t.Parallel()
 	a, err := Listen(socketPath(t))
 	if err != nil {
@@ -33,15 +33,16 @@ func TestKernelTellsPeers(t *testing.T) {
 	if got, want := peerOf(conn), (peer{os.Geteuid(), os.Getpid()}); got != want {
 		t.Errorf("the peer is %v, want %v", got, want)
 	}
-	// Where nobody else can be played, or may look into the folder, that was all.
-	if err := asSomeoneElse(func() error { return syscall.Stat(os.TempDir()+"/.", new(syscall.Stat_t)) }); err != nil {
+	// If we cannot become another user, or that one cannot enter the folder,
+	// the rest cannot be tested.
+	if err := asOtherUser(func() error { return syscall.Stat(os.TempDir()+"/.", new(syscall.Stat_t)) }); err != nil {
 		return
 	}
 
-	d := start(t, desk{}, nil)
+	d := start(t, fake{}, nil)
 	open(t, d.path)
 	var answer []byte
-	err = asSomeoneElse(func() error {
+	err = asOtherUser(func() error {
 		fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 		if err != nil {
 			return err
@@ -62,7 +63,7 @@ func TestKernelTellsPeers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(string(answer), "HTTP/1.1 403 ") {
-		t.Errorf("a stranger's answer: %s", answer)
+		t.Errorf("the answer to another user: %s", answer)
 	}
 	if line := <-d.log; !strings.Contains(line, "uid=12345") {
 		t.Errorf("logged: %s", line)
@@ -73,7 +74,7 @@ func TestKernelTellsPeers(t *testing.T) {
 		t.Fatal(err)
 	}
 	var fd int
-	err = asSomeoneElse(func() (err error) {
+	err = asOtherUser(func() (err error) {
 		if fd, err = syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0); err != nil {
 			return err
 		}
@@ -87,11 +88,11 @@ func TestKernelTellsPeers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Dial(path); err == nil || !strings.Contains(err.Error(), "of user id 12345") || !strings.Contains(err.Error(), "nothing was sent") {
-		t.Errorf("Dial of a stranger: %v", err)
+		t.Errorf("Dial of another user's process: %v", err)
 	}
 }
 
-// open lets everybody at a socket.
+// open gives every user access to a socket.
 func open(t *testing.T, path string) {
 	t.Helper()
 	if err := errors.Join(os.Chmod(filepath.Dir(path), 0o711), os.Chmod(path, 0o666)); err != nil {
@@ -99,14 +100,14 @@ func open(t *testing.T, path string) {
 	}
 }
 
-// asSomeoneElse calls f on a thread of its own that has another user id, and
-// that ends afterwards.
-func asSomeoneElse(f func() error) error {
+// asOtherUser calls f on a thread of its own that has another user id and ends
+// afterwards.
+func asOtherUser(f func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		const same = ^uintptr(0)
-		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, same, someoneElse, same); errno != 0 {
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, same, otherUser, same); errno != 0 {
 			done <- errno
 			return
 		}

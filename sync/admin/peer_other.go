@@ -7,6 +7,6 @@ import (
 	"os"
 )
 
-// peerOf takes the other end for ours: here the modes of the socket and of its
-// directory alone keep others out.
+// peerOf assumes that the other end runs as our user: here only the modes of
+// the socket and of its directory keep others out.
 func peerOf(net.Conn) peer { return peer{uid: os.Geteuid()} }

@@ -20,9 +20,9 @@ import (
 	giftsync "thnks-hubspot-sync/sync"
 )
 
-// TestRunFromAfar: the request, the news and the report arrive as they were,
-// however long the list of changes.
-func TestRunFromAfar(t *testing.T) {
+// TestRunOverSocket: the request, the progress and the report arrive unchanged,
+// however long the list of changes is.
+func TestRunOverSocket(t *testing.T) {
 	t.Parallel()
 	req, rep := filled[giftsync.Request](1), filled[giftsync.Report](2)
 	rep.Changes = nil
@@ -32,37 +32,38 @@ func TestRunFromAfar(t *testing.T) {
 	waiting, progress := filled[giftsync.Status](3), filled[giftsync.Progress](4)
 	failure := errors.New("HubSpot is away")
 	step := make(chan struct{})
-	d := start(t, desk{run: func(_ context.Context, portal string, got giftsync.Request, w Watcher) (giftsync.Report, error) {
+	d := start(t, fake{run: func(_ context.Context, portal string, got giftsync.Request, w Watcher) (giftsync.Report, error) {
 		if diff := cmp.Diff(req, got); diff != "" || portal != "acme" {
 			t.Errorf("portal %q, request (-sent +got):\n%s", portal, diff)
 		}
 		w.Waiting(waiting)
-		<-step // so that the news are not told at once
+		<-step // so that the two are not sent together
 		w.Progress(progress)
 		return rep, failure
 	}}, nil)
 	req.From = "/tmp/export.csv"
 
-	var told []any
+	var seen []any
 	got, err := mustDial(t, d.path).Run(t.Context(), "acme", req, Watcher{
 		Waiting: func(s giftsync.Status) {
-			told = append(told, s)
+			seen = append(seen, s)
 			close(step)
 		},
-		Progress: func(p giftsync.Progress) { told = append(told, p) },
+		Progress: func(p giftsync.Progress) { seen = append(seen, p) },
 	})
 	if err == nil || err.Error() != failure.Error() {
 		t.Errorf("error %v", err)
 	}
 	same(t, "report", got, rep, nil)
-	same(t, "news", told, []any{waiting, progress}, nil)
+	same(t, "progress", seen, []any{waiting, progress}, nil)
 }
 
-// TestLastNews: what was told just before the end arrives before it.
-func TestLastNews(t *testing.T) {
+// TestLastProgress: progress that is reported just before the end arrives
+// before it.
+func TestLastProgress(t *testing.T) {
 	t.Parallel()
 	const windows = 10_000 // enough for the reader to be behind at the end, now and then
-	d := start(t, desk{run: func(_ context.Context, _ string, _ giftsync.Request, w Watcher) (giftsync.Report, error) {
+	d := start(t, fake{run: func(_ context.Context, _ string, _ giftsync.Request, w Watcher) (giftsync.Report, error) {
 		for i := range windows {
 			w.Progress(giftsync.Progress{Done: i + 1})
 		}
@@ -73,24 +74,25 @@ func TestLastNews(t *testing.T) {
 		last := 0
 		_, err := c.Run(t.Context(), "acme", giftsync.Request{}, Watcher{Progress: func(p giftsync.Progress) {
 			if p.Done <= last {
-				t.Errorf("window %d is told after %d", p.Done, last)
+				t.Errorf("window %d is reported after %d", p.Done, last)
 			}
 			last = p.Done
 		}})
 		if err != nil || last != windows {
-			t.Fatalf("the last window told is %d, want %d: %v", last, windows, err)
+			t.Fatalf("the last window reported is %d, want %d: %v", last, windows, err)
 		}
 	}
 }
 
-// TestRunFromFile: the daemon does not stand where the command does.
+// TestRunFromFile: the command's file name is made absolute, because the daemon
+// has another working directory.
 func TestRunFromFile(t *testing.T) {
 	t.Parallel()
 	want, err := filepath.Abs("export.csv")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := start(t, desk{run: func(_ context.Context, _ string, got giftsync.Request, _ Watcher) (giftsync.Report, error) {
+	d := start(t, fake{run: func(_ context.Context, _ string, got giftsync.Request, _ Watcher) (giftsync.Report, error) {
 		if got.From != want {
 			t.Errorf("from %q, want %q", got.From, want)
 		}
@@ -101,8 +103,8 @@ func TestRunFromFile(t *testing.T) {
 	}
 }
 
-// TestSlowReader: one who does not read holds no run up, and gets the newest
-// news and the end when it reads at last.
+// TestSlowReader: a client that does not read does not slow the run down. When
+// it reads, it gets the newest progress and the end.
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	const windows = 5_000
@@ -111,7 +113,7 @@ func TestSlowReader(t *testing.T) {
 		rep.Changes = append(rep.Changes, filled[giftsync.PlannedChange](i))
 	}
 	ran := make(chan struct{})
-	d := start(t, desk{run: func(_ context.Context, _ string, _ giftsync.Request, w Watcher) (giftsync.Report, error) {
+	d := start(t, fake{run: func(_ context.Context, _ string, _ giftsync.Request, w Watcher) (giftsync.Report, error) {
 		for i := range windows {
 			w.Progress(giftsync.Progress{Portal: "acme", Done: i + 1})
 		}
@@ -132,30 +134,30 @@ func TestSlowReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told, last, changes := 0, 0, 0
+	seen, last, changes := 0, 0, 0
 	for lines := json.NewDecoder(resp.Body); ; {
 		var l runLine
 		if err := lines.Decode(&l); err != nil {
 			t.Fatal(err)
 		}
 		if l.Progress != nil {
-			told, last = told+1, l.Progress.Done
+			seen, last = seen+1, l.Progress.Done
 		}
 		changes += len(l.Changes)
 		if l.End != nil {
 			break
 		}
 	}
-	if last != windows || told == windows || changes != len(rep.Changes) {
-		t.Errorf("told %d of %d windows, the last of them %d; %d of %d changes", told, windows, last, changes, len(rep.Changes))
+	if last != windows || seen == windows || changes != len(rep.Changes) {
+		t.Errorf("got %d of %d windows, the last of them %d; %d of %d changes", seen, windows, last, changes, len(rep.Changes))
 	}
 }
 
-// TestAskerGone: a run goes on without its asker, a dry run does not.
-func TestAskerGone(t *testing.T) {
+// TestCallerGone: a run goes on when its caller disconnects, a dry run ends.
+func TestCallerGone(t *testing.T) {
 	t.Parallel()
 	finish, ended := make(chan struct{}), make(chan error)
-	d := start(t, desk{run: func(ctx context.Context, _ string, _ giftsync.Request, w Watcher) (giftsync.Report, error) {
+	d := start(t, fake{run: func(ctx context.Context, _ string, _ giftsync.Request, w Watcher) (giftsync.Report, error) {
 		w.Progress(giftsync.Progress{})
 		select {
 		case <-ctx.Done():
@@ -179,19 +181,19 @@ func TestAskerGone(t *testing.T) {
 	}
 	close(finish)
 	if err := <-ended; err != nil {
-		t.Errorf("the run that was left: %v", err)
+		t.Errorf("the run whose caller left: %v", err)
 	}
 
-	finish = make(chan struct{}) // which nobody closes
+	finish = make(chan struct{}) // never closed
 	if err := leave(giftsync.Request{DryRun: true}); !errors.Is(err, context.Canceled) {
 		t.Errorf("leaving a dry run: %v", err)
 	}
 	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("the dry run that was left: %v", err)
+		t.Errorf("the dry run whose caller left: %v", err)
 	}
 }
 
-// TestDaemonGone: a command says what it knows when the line goes dead.
+// TestDaemonGone: a command says what it knows when the connection is lost.
 func TestDaemonGone(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -222,17 +224,17 @@ func TestDaemonGone(t *testing.T) {
 	}
 }
 
-// TestStopping: whoever waits for a run when the daemon stops gets its report
-// if it comes to a safe point in time, and otherwise a word.
+// TestStopping: when the daemon stops, the caller of a run gets its report if
+// the run reaches a safe point in time, and an explanation otherwise.
 func TestStopping(t *testing.T) {
 	t.Parallel()
-	for _, heeds := range []bool{true, false} {
+	for _, stops := range []bool{true, false} {
 		release := make(chan struct{})
-		d := start(t, desk{
+		d := start(t, fake{
 			run: func(ctx context.Context, _ string, _ giftsync.Request, w Watcher) (giftsync.Report, error) {
 				w.Progress(giftsync.Progress{})
 				<-ctx.Done()
-				if !heeds {
+				if !stops {
 					<-release
 				}
 				return giftsync.Report{Created: 7}, errors.New("interrupted; the next run resumes")
@@ -242,7 +244,7 @@ func TestStopping(t *testing.T) {
 				return nil, ctx.Err()
 			},
 		}, nil, func(s *server) {
-			if !heeds {
+			if !stops {
 				s.grace = time.Millisecond
 			}
 		})
@@ -260,11 +262,11 @@ func TestStopping(t *testing.T) {
 		}})
 		close(release)
 		want, created := errStopping.Error(), 0
-		if heeds {
+		if stops {
 			want, created = "interrupted; the next run resumes", 7
 		}
 		if err == nil || err.Error() != want || rep.Created != created {
-			t.Errorf("heeds %v: %v, report %+v", heeds, err, rep)
+			t.Errorf("run stops %v: %v, report %+v", stops, err, rep)
 		}
 		<-stopped
 		if err := <-checked; err == nil {
@@ -279,13 +281,14 @@ func TestStopping(t *testing.T) {
 	}
 }
 
-// TestSilence: a run may be silent for hours, a body may not be for long.
+// TestSilence: a run may report nothing for hours, but a request's body must
+// arrive soon.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipes()
 		ctx, cancel := context.WithCancel(t.Context())
-		s := newServer(ctx, desk{run: func(ctx context.Context, _ string, _ giftsync.Request, _ Watcher) (giftsync.Report, error) {
+		s := newServer(ctx, fake{run: func(ctx context.Context, _ string, _ giftsync.Request, _ Watcher) (giftsync.Report, error) {
 			select {
 			case <-time.After(30 * time.Hour):
 			case <-ctx.Done():
@@ -293,7 +296,7 @@ func TestSilence(t *testing.T) {
 			return giftsync.Report{Created: 7}, ctx.Err()
 		}}, Options{})
 		conn := l.dial()
-		s.owner = peerOf(conn).uid // a pipe has none, and nobody is it
+		s.owner = peerOf(conn).uid // a pipe has no user
 		served := make(chan error, 1)
 		go func() { served <- s.serve(l) }()
 

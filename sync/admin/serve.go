@@ -20,7 +20,7 @@ import (
 	giftsync "thnks-hubspot-sync/sync"
 )
 
-// Bounds of both sides, the socket and the pages.
+// Bounds of both the socket and the pages.
 const (
 	headerTimeout = 5 * time.Second
 	bodyTimeout   = 10 * time.Second
@@ -30,42 +30,42 @@ const (
 	connections   = 64       // at a time; the next ones wait
 )
 
-// stopGrace is how long a daemon that stops waits for its runs to come to a
-// safe point, so that who asked for them gets their reports.
+// stopGrace is how long a daemon that stops waits for its runs to reach a safe
+// point, so that the commands that started them get their reports.
 const stopGrace = 5 * time.Second
 
 // Options say how [Serve] serves.
 type Options struct {
-	// Usage tells errors of usage and configuration from others; nil for
-	// none.
+	// Usage reports whether an error is one of usage or configuration. Nil
+	// means that none is.
 	Usage func(error) bool
-	// Logger hears of panics and of strangers. Default: nobody.
+	// Logger gets panics and requests of other users. Nil discards them.
 	Logger *slog.Logger
 }
 
-// Serve serves the desk on the socket l, which it closes, to processes of this
-// process's user, until ctx ends. It then waits a few seconds for what is
+// Serve serves the service on the socket l, which it closes, to processes of
+// this process's user, until ctx ends. It then waits a few seconds for what is
 // under way and returns nil.
 //
-// A run that was asked for goes on when the asker goes away: its context is
-// ctx. A dry run, which has no effect but its report, ends with the asker.
-func Serve(ctx context.Context, l net.Listener, d Desk, o Options) error {
-	s := newServer(ctx, d, o)
+// A run goes on when the command that started it disconnects: its context is
+// ctx. A dry run, which has no effect but its report, ends with the command.
+func Serve(ctx context.Context, l net.Listener, service Service, o Options) error {
+	s := newServer(ctx, service, o)
 	return s.serve(l)
 }
 
 // A server is one Serve.
 type server struct {
-	life  context.Context // ends when the daemon stops, and with it every run
-	desk  Desk
-	owner int           // the user id that is answered
-	grace time.Duration // stopGrace
-	usage func(error) bool
-	log   *slog.Logger
+	life    context.Context // ends when the daemon stops, and with it every run
+	service Service
+	owner   int           // the only user id that gets answers
+	grace   time.Duration // stopGrace
+	usage   func(error) bool
+	log     *slog.Logger
 }
 
-func newServer(ctx context.Context, d Desk, o Options) *server {
-	s := &server{life: ctx, desk: d, owner: os.Geteuid(), grace: stopGrace, usage: o.Usage, log: o.Logger}
+func newServer(ctx context.Context, service Service, o Options) *server {
+	s := &server{life: ctx, service: service, owner: os.Geteuid(), grace: stopGrace, usage: o.Usage, log: o.Logger}
 	if s.usage == nil {
 		s.usage = func(error) bool { return false }
 	}
@@ -75,7 +75,7 @@ func newServer(ctx context.Context, d Desk, o Options) *server {
 	return s
 }
 
-// serve has no time limit on answers, as a run may take hours.
+// serve sets no time limit on answers: a run may take hours.
 func (s *server) serve(l net.Listener) error {
 	return serveUntil(s.life, s.grace+time.Second, netutil.LimitListener(peerListener{l}, connections), &http.Server{
 		Handler:           s.handler(),
@@ -107,16 +107,16 @@ func serveUntil(ctx context.Context, grace time.Duration, l net.Listener, srv *h
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	if srv.Shutdown(last) != nil {
-		_ = srv.Close() // the connections that are left are cut off, which cannot fail
+		_ = srv.Close() // cuts off the remaining connections, which cannot fail
 	}
 	<-failed
 	return nil
 }
 
-// A peerKey is under what a request's context holds its [peer].
+// A peerKey is the key of a request's [peer] in its context.
 type peerKey struct{}
 
-// handler lets in the owner and finds the route.
+// handler lets only the owner in, and routes.
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+statusRoute, s.status)
@@ -132,7 +132,7 @@ func (s *server) handler() http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p, ok := r.Context().Value(peerKey{}).(peer); !ok || p.uid != s.owner {
-			s.log.Warn("refused a stranger on the admin socket", "uid", p.uid, "pid", p.pid)
+			s.log.Warn("refused another user on the admin socket", keyUID, p.uid, keyPID, p.pid)
 			writeFault(w, http.StatusForbidden, fault{failed, fmt.Sprintf("the daemon answers only the user that it runs as: run the command with sudo -u '#%d'", s.owner)})
 			return
 		}
@@ -142,35 +142,35 @@ func (s *server) handler() http.Handler {
 }
 
 func (s *server) status(w http.ResponseWriter, r *http.Request) {
-	all, err := guarded(s.log, func() ([]giftsync.Status, error) { return s.desk.Status(r.Context()) })
+	all, err := guarded(s.log, func() ([]giftsync.Status, error) { return s.service.Status(r.Context()) })
 	s.answer(w, statusAnswer{all}, err)
 }
 
 func (s *server) stop(w http.ResponseWriter, r *http.Request) {
-	stopped, err := ask(s, r, s.desk.Stop)
+	stopped, err := call(s, r, s.service.Stop)
 	s.answer(w, stopAnswer{stopped}, err)
 }
 
 func (s *server) stats(w http.ResponseWriter, r *http.Request) {
-	rep, err := ask(s, r, s.desk.Stats)
+	rep, err := call(s, r, s.service.Stats)
 	s.answer(w, rep, err)
 }
 
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
-	list, err := askWith(s, r, s.desk.Events)
+	list, err := callWith(s, r, s.service.Events)
 	s.answer(w, list, err)
 }
 
 func (s *server) replay(w http.ResponseWriter, r *http.Request) {
-	n, err := askWith(s, r, func(ctx context.Context, portal string, q replayQuestion) (int, error) {
-		return s.desk.Replay(ctx, portal, q.Seqs)
+	n, err := callWith(s, r, func(ctx context.Context, portal string, q replayRequest) (int, error) {
+		return s.service.Replay(ctx, portal, q.Seqs)
 	})
 	s.answer(w, replayAnswer{n}, err)
 }
 
-// askWith asks the desk about a portal, with what stands in the body.
-func askWith[Q, A any](s *server, r *http.Request, f func(context.Context, string, Q) (A, error)) (A, error) {
-	return ask(s, r, func(ctx context.Context, portal string) (A, error) {
+// callWith calls a method of the service with the body's document.
+func callWith[Q, A any](s *server, r *http.Request, f func(context.Context, string, Q) (A, error)) (A, error) {
+	return call(s, r, func(ctx context.Context, portal string) (A, error) {
 		q, err := decode[Q](r.Body)
 		if err != nil {
 			var none A
@@ -181,12 +181,12 @@ func askWith[Q, A any](s *server, r *http.Request, f func(context.Context, strin
 }
 
 func (s *server) check(w http.ResponseWriter, r *http.Request) {
-	findings, err := ask(s, r, s.desk.Check)
+	findings, err := call(s, r, s.service.Check)
 	s.answer(w, checkAnswer{findings}, err)
 }
 
-// ask asks the desk about the portal that the query names.
-func ask[T any](s *server, r *http.Request, f func(context.Context, string) (T, error)) (T, error) {
+// call calls a method of the service for the portal that the query names.
+func call[T any](s *server, r *http.Request, f func(context.Context, string) (T, error)) (T, error) {
 	portal, err := decodePortal(r.URL.RawQuery)
 	if err != nil {
 		var none T
@@ -195,7 +195,7 @@ func ask[T any](s *server, r *http.Request, f func(context.Context, string) (T, 
 	return guarded(s.log, func() (T, error) { return f(r.Context(), portal) })
 }
 
-// answer writes what the desk returned.
+// answer writes what the service returned.
 func (s *server) answer(w http.ResponseWriter, v any, err error) {
 	if err != nil {
 		s.refuse(w, err)
@@ -204,7 +204,7 @@ func (s *server) answer(w http.ResponseWriter, v any, err error) {
 	writeJSON(w, http.StatusOK, v)
 }
 
-// refuse writes an error in the place of the answer.
+// refuse answers with an error.
 func (s *server) refuse(w http.ResponseWriter, err error) {
 	status, f := s.fault(err)
 	writeFault(w, status, f)
@@ -215,13 +215,13 @@ type requestError struct{ error }
 
 func (e *requestError) Unwrap() error { return e.error }
 
-// fault is err as the asker is told it.
+// fault returns err as it is sent to the caller.
 func (s *server) fault(err error) (status int, f fault) {
 	var bad *requestError
 	var large *http.MaxBytesError
 	switch {
 	case s.life.Err() != nil && errors.Is(err, context.Canceled) && !errors.Is(err, giftsync.ErrStopping):
-		return http.StatusServiceUnavailable, fault{failed, "the daemon is stopping: ask again when it runs"}
+		return http.StatusServiceUnavailable, fault{failed, "the daemon is stopping: run the command again when it has started"}
 	case errors.As(err, &large):
 		return http.StatusRequestEntityTooLarge, fault{misused, fmt.Sprintf("the request is larger than %d bytes: name fewer keys at a time", large.Limit)}
 	case errors.As(err, &bad):
@@ -237,19 +237,18 @@ func (s *server) fault(err error) (status int, f fault) {
 
 func writeFault(w http.ResponseWriter, status int, f fault) { writeJSON(w, status, refusal{&f}) }
 
-// writeJSON writes a small document. That it cannot be written means that the
-// asker is gone.
+// writeJSON writes a small document. An error means that the caller is gone.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// errBug is what the asker is told of a panic.
-var errBug = errors.New("the daemon met a mistake in its own code and has written it to its log: please report it")
+// errBug is the caller's error for a panic.
+var errBug = errors.New("internal error in the daemon; see its log, and please report it")
 
-// guarded calls f and turns a panic into an error. The log gets the words of
-// the panic only where the runtime wrote them: others may quote anything.
+// guarded calls f and turns a panic into an error. The log gets the panic's
+// text only if it is the runtime's own: any other may quote a message.
 func guarded[T any](log *slog.Logger, f func() (T, error)) (v T, err error) {
 	defer func() {
 		p := recover()
@@ -260,7 +259,7 @@ func guarded[T any](log *slog.Logger, f func() (T, error)) (v T, err error) {
 		if e, ok := p.(runtime.Error); ok {
 			what = e.Error()
 		}
-		log.Error("a request to the daemon panicked", "panic", what, "stack", string(debug.Stack()))
+		log.Error("a request to the daemon panicked", keyPanic, what, keyStack, string(debug.Stack()))
 		err = errBug
 	}()
 	return f()

@@ -18,8 +18,8 @@ import (
 	"thnks-hubspot-sync/sync/stats"
 )
 
-// TestDeskFromAfar sends values with every field set through the socket.
-func TestDeskFromAfar(t *testing.T) {
+// TestServiceOverSocket sends values with every field set through the socket.
+func TestServiceOverSocket(t *testing.T) {
 	t.Parallel()
 	const portal = "acme-1"
 	statuses := filled[[]giftsync.Status](1)
@@ -31,7 +31,7 @@ func TestDeskFromAfar(t *testing.T) {
 		list.Groups = append(list.Groups, filled[giftsync.QuarantineGroup](i))
 	}
 	query, events := filled[giftsync.EventQuery](5), filled[giftsync.EventList](6)
-	d := start(t, desk{
+	d := start(t, fake{
 		events: func(_ context.Context, p string, q giftsync.EventQuery) (giftsync.EventList, error) {
 			if q != query {
 				return giftsync.EventList{}, fmt.Errorf("asked for %+v, want %+v", q, query)
@@ -67,15 +67,15 @@ func TestDeskFromAfar(t *testing.T) {
 	}
 }
 
-// TestEmptyListsFromAfar: nothing stays nothing, and nil stays nil, as both
+// TestEmptyListsOverSocket: an empty list stays empty and nil stays nil: they
 // are printed differently.
-func TestEmptyListsFromAfar(t *testing.T) {
+func TestEmptyListsOverSocket(t *testing.T) {
 	t.Parallel()
 	for _, list := range []giftsync.QuarantineList{
 		{Portal: "acme"},
 		{Portal: "acme", Records: []giftsync.QuarantineRecord{}, Groups: []giftsync.QuarantineGroup{}},
 	} {
-		d := start(t, desk{
+		d := start(t, fake{
 			status:     func(context.Context) ([]giftsync.Status, error) { return nil, nil },
 			quarantine: func(context.Context, string) (giftsync.QuarantineList, error) { return list, nil },
 		}, nil)
@@ -103,11 +103,11 @@ func same[T any](t *testing.T, what string, got, want T, err error) {
 	}
 }
 
-func TestErrorsFromAfar(t *testing.T) {
+func TestErrorsOverSocket(t *testing.T) {
 	t.Parallel()
 	misuse := errors.New("no such schedule")
 	var reply error
-	d := start(t, desk{
+	d := start(t, fake{
 		run: func(_ context.Context, portal string, _ giftsync.Request, _ Watcher) (giftsync.Report, error) {
 			return giftsync.Report{Portal: portal, Fetched: 3}, reply
 		},
@@ -142,11 +142,11 @@ func TestErrorsFromAfar(t *testing.T) {
 	}
 }
 
-// TestPanics: a panic is one answer's, and its own words, which may quote
-// anything, stay away from the log and the answer.
+// TestPanics: a panic fails one request. Its text, which may quote a message,
+// reaches neither the log nor the answer.
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	d := start(t, desk{
+	d := start(t, fake{
 		run: func(context.Context, string, giftsync.Request, Watcher) (giftsync.Report, error) {
 			panic("NameCanary")
 		},
@@ -177,11 +177,11 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// TestStrangers: a process of another user is not answered, and a socket of
+// TestOtherUsers: a process of another user is not answered, and a socket of
 // another user is not used.
-func TestStrangers(t *testing.T) {
+func TestOtherUsers(t *testing.T) {
 	t.Parallel()
-	d := start(t, desk{}, nil, func(s *server) { s.owner = os.Geteuid() + 1 })
+	d := start(t, fake{}, nil, func(s *server) { s.owner = os.Geteuid() + 1 })
 	c := mustDial(t, d.path)
 	_, err := c.Status(t.Context())
 	var remote *RemoteError
@@ -196,17 +196,17 @@ func TestStrangers(t *testing.T) {
 		t.Errorf("Run: %v", err)
 	}
 	if err := os.Chown(d.path, 12345, -1); err != nil {
-		return // only root can give a socket away, and not where its user namespace has nobody else
+		return // only root can give a socket away, and not in a user namespace without other users
 	}
 	if _, err := Dial(d.path); err == nil || !strings.Contains(err.Error(), "belongs to user id 12345") {
 		t.Errorf("Dial of another's socket: %v", err)
 	}
 }
 
-// TestOtherVersions: two programs that do not understand each other say so.
+// TestOtherVersions: a daemon and a command of different versions say so.
 func TestOtherVersions(t *testing.T) {
 	t.Parallel()
-	d := start(t, desk{}, nil)
+	d := start(t, fake{}, nil)
 	for _, request := range []string{
 		"GET /v2/status HTTP/1.1\r\n",
 		"POST /v1/status HTTP/1.1\r\nContent-Length: 0\r\n",
@@ -243,7 +243,7 @@ func TestOtherVersions(t *testing.T) {
 
 func TestBounds(t *testing.T) {
 	t.Parallel()
-	d := start(t, desk{}, nil)
+	d := start(t, fake{}, nil)
 	large := `{"Keys":["` + strings.Repeat("k", maxBody) + `"]}`
 	large = large[:maxBody+1]
 	resp := raw(t, d.path, fmt.Sprintf("POST /v1/run?portal=acme HTTP/1.1\r\nHost: daemon\r\nContent-Length: %d\r\n\r\n%s", len(large), large))
@@ -283,7 +283,7 @@ func text(t *testing.T, resp *http.Response) string {
 	return string(b)
 }
 
-// pretend answers every question on a socket with the same bytes and hangs up.
+// pretend answers every request on a socket with the same bytes and hangs up.
 func pretend(t *testing.T, answer string) (path string) {
 	t.Helper()
 	path = socketPath(t)

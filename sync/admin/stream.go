@@ -12,7 +12,7 @@ import (
 	giftsync "thnks-hubspot-sync/sync"
 )
 
-// errStopping is the end of a run that outlasted the daemon's patience.
+// errStopping ends a run that did not stop within [stopGrace].
 var errStopping = errors.New("the daemon is stopping, and its run with it: what is committed stays, and the run resumes when the daemon starts again")
 
 // An outcome is how a run ended.
@@ -21,8 +21,8 @@ type outcome struct {
 	err    error
 }
 
-// run answers with the lines of a run. The run and its reader go at their own
-// speeds: the reader gets the newest news and, whatever it missed, the end.
+// run answers with the lines of a run. A slow reader does not slow the run
+// down: it gets the newest progress, and always the end.
 func (s *server) run(w http.ResponseWriter, r *http.Request) {
 	portal, req, err := readRun(w, r)
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *server) run(w http.ResponseWriter, r *http.Request) {
 	ended := make(chan outcome, 1)
 	go func() {
 		report, err := guarded(s.log, func() (giftsync.Report, error) {
-			return s.desk.Run(ctx, portal, req, Watcher{Waiting: now.setWaiting, Progress: now.setProgress})
+			return s.service.Run(ctx, portal, req, Watcher{Waiting: now.setWaiting, Progress: now.setProgress})
 		})
 		ended <- outcome{report, err}
 	}()
@@ -49,13 +49,13 @@ func (s *server) run(w http.ResponseWriter, r *http.Request) {
 		now.write(out)
 		s.writeEnd(out, end)
 	case !req.DryRun:
-		s.log.Info("the command that asked for the run has gone; the run goes on", "portal", portal, "mode", string(req.Mode))
+		s.log.Info("the command that started the run was interrupted; the run goes on", keyPortal, portal, keyMode, string(req.Mode))
 	}
 }
 
-// follow writes the run's news until it ends, and is false where the asker
-// went away before. A daemon that stops waits for the run a little.
-func (s *server) follow(asker context.Context, out *stream, now *latest, ended <-chan outcome) (end outcome, ok bool) {
+// follow writes the run's progress until it ends. It returns false if the
+// caller disconnected first. A daemon that stops gives the run [stopGrace].
+func (s *server) follow(caller context.Context, out *stream, now *latest, ended <-chan outcome) (end outcome, ok bool) {
 	for out.err == nil {
 		select {
 		case <-now.news:
@@ -63,7 +63,7 @@ func (s *server) follow(asker context.Context, out *stream, now *latest, ended <
 			out.flush()
 		case end := <-ended:
 			return end, true
-		case <-asker.Done():
+		case <-caller.Done():
 			if s.life.Err() == nil {
 				return outcome{}, false
 			}
@@ -78,8 +78,9 @@ func (s *server) follow(asker context.Context, out *stream, now *latest, ended <
 	return outcome{}, false
 }
 
-// readRun reads what is asked for. The body is short and must come soon; after
-// its end, net/http lifts the time limit again to notice that the asker goes.
+// readRun reads the request of a run. The body is short and must arrive soon.
+// After its end, net/http lifts the time limit again, to notice when the
+// caller disconnects.
 func readRun(w http.ResponseWriter, r *http.Request) (string, giftsync.Request, error) {
 	portal, err := decodePortal(r.URL.RawQuery)
 	if err != nil {
@@ -112,7 +113,7 @@ func (s *server) writeEnd(out *stream, end outcome) {
 
 // quarantine answers with the lines of a portal's quarantine.
 func (s *server) quarantine(w http.ResponseWriter, r *http.Request) {
-	list, err := ask(s, r, s.desk.Quarantine)
+	list, err := call(s, r, s.service.Quarantine)
 	if err != nil {
 		s.refuse(w, err)
 		return
@@ -128,36 +129,37 @@ func (s *server) quarantine(w http.ResponseWriter, r *http.Request) {
 	out.write(listLine{End: &list})
 }
 
-// latest is the news of a run that its reader has not got yet.
+// latest holds what was not written to the reader yet: only the newest of
+// each, so that a slow reader cannot make it grow.
 type latest struct {
 	mu       sync.Mutex
 	waiting  *giftsync.Status
 	progress *giftsync.Progress
-	news     chan struct{} // of size 1: full where there is news
+	news     chan struct{} // of size 1: full when there is something to write
 }
 
 func (l *latest) setWaiting(s giftsync.Status) {
 	l.mu.Lock()
 	l.waiting = &s
 	l.mu.Unlock()
-	l.tell()
+	l.signal()
 }
 
 func (l *latest) setProgress(p giftsync.Progress) {
 	l.mu.Lock()
 	l.progress = &p
 	l.mu.Unlock()
-	l.tell()
+	l.signal()
 }
 
-func (l *latest) tell() {
+func (l *latest) signal() {
 	select {
 	case l.news <- struct{}{}:
-	default: // the reader will find this with what it was told of before
+	default: // the reader was signalled already and will find this too
 	}
 }
 
-// write writes the news, if any, and forgets it.
+// write writes what is there, and forgets it.
 func (l *latest) write(out *stream) {
 	l.mu.Lock()
 	waiting, progress := l.waiting, l.progress
@@ -171,15 +173,15 @@ func (l *latest) write(out *stream) {
 	}
 }
 
-// A stream is an answer of JSON lines. After an error, which means that the
-// reader is gone, it writes nothing.
+// A stream is an answer in JSON lines. After an error, which means that the
+// reader is gone, it writes nothing more.
 type stream struct {
 	lines *json.Encoder
 	conn  *http.ResponseController
 	err   error
 }
 
-// newStream begins the answer, so that the asker knows it was understood.
+// newStream begins the answer, so that the caller knows it was understood.
 func newStream(w http.ResponseWriter) *stream {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.WriteHeader(http.StatusOK)

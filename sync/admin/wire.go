@@ -10,10 +10,10 @@ import (
 	giftsync "thnks-hubspot-sync/sync"
 )
 
-// The routes. Their first element is the version of the protocol: it grows
+// The routes. Their first element is the version of the protocol: it changes
 // when a daemon and a command of different releases would misunderstand each
-// other. Requests are read strictly, as it is dangerous to do half of what was
-// asked; of an answer the asker takes what it knows.
+// other. Requests are read strictly, because it is dangerous to do half of
+// what was requested; unknown fields of an answer are ignored.
 const (
 	statusRoute     = "/v1/status"
 	runRoute        = "/v1/run"
@@ -28,7 +28,7 @@ const (
 // chunk is how many elements of a long list go into one line.
 const chunk = 500
 
-// The kinds of errors that the asker tells apart.
+// The kinds of errors that a client distinguishes.
 const (
 	failed        = "failed"
 	misused       = "usage"
@@ -42,7 +42,7 @@ type fault struct {
 	Text string `json:"text"`
 }
 
-// err is the fault as the asker's error.
+// err returns the fault as the client's error.
 func (f fault) err() error {
 	switch f.Kind {
 	case misunderstood:
@@ -54,7 +54,7 @@ func (f fault) err() error {
 	}
 }
 
-// Answers. A refusal takes the place of any of them.
+// Answers, and the requests that have one field. A refusal replaces any answer.
 type (
 	refusal struct {
 		Error *fault `json:"error"`
@@ -68,7 +68,7 @@ type (
 	checkAnswer struct {
 		Findings []giftsync.Finding `json:"findings"`
 	}
-	replayQuestion struct {
+	replayRequest struct {
 		Seqs []uint64 `json:"seqs"`
 	}
 	replayAnswer struct {
@@ -101,7 +101,7 @@ type listLine struct {
 // decodeRequest reads the body of a run: one document, of known fields.
 func decodeRequest(r io.Reader) (giftsync.Request, error) { return decode[giftsync.Request](r) }
 
-// decode reads the body of a question: one document, of known fields.
+// decode reads the body of a request: one document, of known fields.
 func decode[T any](r io.Reader) (T, error) {
 	var v, none T
 	d := json.NewDecoder(r)

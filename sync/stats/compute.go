@@ -11,7 +11,7 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// How long the lists are.
+// The lengths of the lists.
 const (
 	topN     = 10
 	activity = 20
@@ -23,13 +23,13 @@ const (
 	redemption = "redeemed"
 )
 
-// nameless is what gifts are counted under that have neither type nor name.
+// nameless is the name under which gifts without type and name are counted.
 const nameless = "(none)"
 
-// Compute returns the statistics of the records, in whatever order they come.
+// Compute returns the statistics of the records, whose order does not matter.
 // Memory grows with the number of different senders, gift types and deal
-// stages, not with the number of gifts. An error of records is returned as it
-// is.
+// stages, not with the number of gifts. An error of records is returned
+// unchanged.
 func Compute(records iter.Seq2[plan.Stored, error], o Options) (Report, error) {
 	if o.Location == nil {
 		o.Location = time.UTC
@@ -46,7 +46,7 @@ func Compute(records iter.Seq2[plan.Stored, error], o Options) (Report, error) {
 	return c.report(o), nil
 }
 
-// A counter is what is kept of the records gone through.
+// A counter holds what is kept of the records so far.
 type counter struct {
 	zone            *time.Location
 	sent, donated   int
@@ -68,7 +68,8 @@ type tally struct {
 	sent, eligible, redeemed int
 }
 
-// A sender is counted under a key; what is shown is from the newest gift.
+// A sender is counted under a key; name and address are those of its newest
+// gift.
 type sender struct {
 	Sender
 	newest time.Time
@@ -144,7 +145,7 @@ func (c *counter) addSender(p plan.Person, at time.Time) {
 		key = p.Email + "\x00" + p.Name
 	}
 	if key == "\x00" {
-		return // nobody is named
+		return // the gift names no sender
 	}
 	s, seen := c.senders[key]
 	if shown := (Sender{Name: p.Name, Email: p.Email}); !seen || newer(at, shown, s) {
@@ -154,8 +155,8 @@ func (c *counter) addSender(p plan.Person, at time.Time) {
 	c.senders[key] = s
 }
 
-// newer reports whether a sender is to be shown as on a gift sent at the given
-// time, rather than as before. Where time does not tell, the text does.
+// newer reports whether the sender of a gift sent at the given time replaces
+// the one shown before. If the times are equal, the texts decide.
 func newer(at time.Time, shown Sender, before sender) bool {
 	if !at.Equal(before.newest) {
 		return at.After(before.newest)
@@ -177,8 +178,8 @@ func (c *counter) addDeal(r plan.Stored) {
 	c.sizes[i].add(r.Gift.Amount.Currency, r.Gift.Amount.Value)
 }
 
-// firstDeal is the deal that was linked first; of several linked at once, the
-// first in the order of links, which is the oldest by id.
+// firstDeal returns the deal that was linked first. Of several linked at one
+// time it is the first in the order of links, which is that of ids.
 func firstDeal(links []plan.Link) (first plan.Link, linked bool) {
 	for _, l := range links {
 		if l.Kind == plan.Deal && !l.Refused && (!linked || l.At.Before(first.At)) {
@@ -188,7 +189,8 @@ func firstDeal(links []plan.Link) (first plan.Link, linked bool) {
 	return first, linked
 }
 
-// sizes of deals: each is below its limit, the first has no amount at all.
+// sizes are the classes of deal amounts: each is below its limit, and the first
+// is for deals without an amount.
 var sizes = []struct {
 	name  string
 	below decimal.Decimal
@@ -200,7 +202,7 @@ var sizes = []struct {
 	{name: "more"},
 }
 
-// sizeOf is the index into sizes of a deal amount as HubSpot has it.
+// sizeOf returns the index in sizes of a deal amount in HubSpot's notation.
 func sizeOf(amount string) int {
 	d, err := decimal.NewFromString(amount)
 	if err != nil {
@@ -215,7 +217,7 @@ func sizeOf(amount string) int {
 	return last
 }
 
-// addActivity keeps the gift's sending and redemption if they are among the
+// addActivity records the gift's sending and redemption if they are among the
 // newest so far.
 func (c *counter) addActivity(g plan.Gift, f facts) {
 	for _, e := range []struct {
@@ -236,7 +238,7 @@ func (c *counter) addActivity(g plan.Gift, f facts) {
 	}
 }
 
-// report makes the document.
+// report returns the document.
 func (c *counter) report(o Options) Report {
 	rep := Report{
 		Portal:           o.Portal,

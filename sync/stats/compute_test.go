@@ -40,7 +40,7 @@ func usd(v string) plan.Money {
 
 func ptr[T any](v T) *T { return &v }
 
-// The example is small enough to count by hand.
+// example returns records that are few enough to count by hand.
 func example() []plan.Stored {
 	type times = map[plan.Status]time.Time
 	ann := plan.Person{Name: "Ann Lee", Email: "ann@example.com"}
@@ -79,7 +79,7 @@ func example() []plan.Stored {
 			},
 			Orphan: plan.NoContact,
 		},
-		{ // donated; no time of sending told
+		{ // donated; no time of sending
 			Gift: plan.Gift{
 				ID: "5", Type: "Donation", Amount: plan.Money{Value: decimal.NewFromInt(10)},
 				Status: plan.Donated, CreatedAt: day(2, 6),
@@ -97,7 +97,7 @@ func example() []plan.Stored {
 			Gift: plan.Gift{ID: "7", Type: "Lunch", Status: plan.Undelivered, Times: times{plan.Sent: day(2, 7)}},
 			Gone: day(3, 1),
 		},
-		{ // deleted by people: not in the portal
+		{ // deleted by users: not in the portal
 			Gift:    plan.Gift{ID: "8", Type: "Coffee", Amount: usd("1000"), Sender: ann, Status: plan.Redeemed, Times: times{plan.Sent: day(2, 8)}},
 			Orphan:  plan.NoContact,
 			Deleted: day(3, 1),
@@ -348,7 +348,7 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(string(want), out.String()); d != "" {
-		t.Errorf("go test ./sync/stats -update, if this is meant:\n%s", d)
+		t.Errorf("run go test ./sync/stats -update if this is intended:\n%s", d)
 	}
 }
 

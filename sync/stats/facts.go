@@ -10,12 +10,12 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// facts are what the statistics ask of a gift.
+// facts are what the statistics use of a gift.
 type facts struct {
 	status             plan.Status
 	kind               string // type, else name
-	sent               bool   // has ever left scheduled
-	eligible           bool   // to be redeemed
+	sent               bool   // ever left scheduled
+	eligible           bool   // could be redeemed
 	redeemed           bool   // ever
 	sentAt, redeemedAt time.Time
 }
@@ -30,8 +30,8 @@ func read(g plan.Gift) facts {
 	f.redeemedAt = times[plan.Redeemed]
 	f.redeemed = f.status == plan.Redeemed || !f.redeemedAt.IsZero()
 
-	// A gift that bounced is expired and refunded soon afterwards, and then
-	// only its times tell that it never arrived.
+	// A gift that bounced expires and is refunded soon afterwards. Then only its
+	// times show that it was never delivered.
 	ended := f.status == plan.Expired || f.status == plan.Refunded
 	undelivered := f.status == plan.Undelivered || ended && !times[plan.Undelivered].IsZero()
 	f.eligible = f.sent && (!undelivered || f.redeemed)
@@ -54,7 +54,8 @@ func compareActivities(a, b Activity) int {
 	return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.TransactionID, b.TransactionID), cmp.Compare(a.Kind, b.Kind))
 }
 
-// rate is rounded to four decimals: a hundredth of a per cent.
+// rate returns the rate of redemption, rounded to a hundredth of a per cent, or
+// nil if no gift is eligible.
 func rate(t tally) *float64 {
 	if t.eligible == 0 {
 		return nil

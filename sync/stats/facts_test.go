@@ -29,7 +29,7 @@ func TestRead(t *testing.T) {
 		{"undelivered, then expired", plan.Gift{Status: plan.Expired, Times: times(plan.Undelivered, plan.Expired)}, true, false, false},
 		{"undelivered, then opened after all", plan.Gift{Status: plan.Opened, Times: times(plan.Undelivered, plan.Opened)}, true, true, false},
 		{"undelivered, redeemed after all, refunded", plan.Gift{Status: plan.Refunded, Times: times(plan.Undelivered, plan.Redeemed)}, true, true, true},
-		{"redeemed, no time told", plan.Gift{Status: plan.Redeemed}, true, true, true},
+		{"redeemed, no time", plan.Gift{Status: plan.Redeemed}, true, true, true},
 		{"donated", plan.Gift{Status: plan.Donated}, true, true, false},
 	} {
 		f := read(tt.gift)

@@ -29,7 +29,7 @@ type sum struct {
 // sums add amounts by currency.
 type sums map[string]sum
 
-// add counts an amount. The zero Money is no amount.
+// add counts an amount. Zero without a currency is no amount.
 func (s sums) add(currency string, value decimal.Decimal) {
 	if currency == "" {
 		if value.IsZero() {
@@ -41,7 +41,7 @@ func (s sums) add(currency string, value decimal.Decimal) {
 	s[currency] = sum{was.total.Add(value), was.count + 1}
 }
 
-// totals are the exact sums: a currency's own decimals, and more where an
+// totals returns the exact sums, with the currency's decimals or more if an
 // amount had more.
 func (s sums) totals() Amounts {
 	a := make(Amounts, len(s))
@@ -51,8 +51,8 @@ func (s sums) totals() Amounts {
 	return a
 }
 
-// averages are rounded to the currency's own decimals, half away from zero.
-// Of amounts without a currency two decimals are kept.
+// averages returns the averages, rounded to the currency's decimals, half away
+// from zero. Without a currency they have two decimals.
 func (s sums) averages() Amounts {
 	a := make(Amounts, len(s))
 	for currency, v := range s {
@@ -65,7 +65,7 @@ func (s sums) averages() Amounts {
 	return a
 }
 
-// exact is d with at least the given number of decimals, and all it has.
+// exact returns d with all its decimals, and at least the given number.
 func exact(d decimal.Decimal, places int32) string {
 	if d.Round(places).Equal(d) {
 		return d.StringFixed(places)

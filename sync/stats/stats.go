@@ -8,11 +8,16 @@
 //
 // # What counts
 //
-// A gift counts as sent once it has ever left the state scheduled. Everything
-// but ByStatus and Orphans is about sent gifts. Gifts that the source no
-// longer lists still count; records that people deleted in HubSpot do not,
-// because they are no longer in the portal. Amounts are exact and never added
-// across currencies.
+// A gift counts as sent if it ever left the state scheduled. All figures except
+// ByStatus and Orphans are about sent gifts. Gifts that the source no longer
+// lists still count; records that users deleted in HubSpot do not, because they
+// are no longer in the portal. Amounts are exact and never added across
+// currencies.
+//
+// # Where to look
+//
+// stats.go has the report, compute.go the counting, facts.go what one gift
+// contributes, money.go sums of amounts, table.go the printed tables.
 package stats
 
 import (
@@ -21,15 +26,14 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// NoCurrency stands for the currency of amounts that came without one: ISO
-// 4217's code for just that.
+// NoCurrency is the currency of amounts without one: ISO 4217's code for that.
 const NoCurrency = "XXX"
 
-// Options say whose statistics are computed, and how they are cut.
+// Options configure [Compute].
 type Options struct {
 	Portal   string
-	Location *time.Location    // of the borders between months; nil for UTC
-	Stages   map[string]string // deal stage id → label; one that is missing is shown by its id
+	Location *time.Location    // for the borders between months; nil means UTC
+	Stages   map[string]string // deal stage id → label; without a label the id is shown
 	LastSync time.Time         // when the last run without error finished; zero for never
 }
 
@@ -37,8 +41,8 @@ type Options struct {
 // at least as many decimals as the currency has.
 type Amounts map[string]string
 
-// A Report is the statistics of one portal. Its lists are sorted, so that the
-// same journal always gives the same document.
+// A Report holds the statistics of one portal. Its lists are sorted, so that
+// the same journal always gives the same document.
 type Report struct {
 	Portal string `json:"portal"`
 
@@ -57,7 +61,7 @@ type Report struct {
 	RecentActivity []Activity `json:"recent_activity"` // the 20 newest sendings and redemptions
 
 	ByStatus         map[plan.Status]int `json:"by_status"` // every status, sent or not
-	ByMonth          map[string]int      `json:"by_month"`  // sent, by month of sending (of creation where no time is told), "2026-11"
+	ByMonth          map[string]int      `json:"by_month"`  // sent, by month of sending (of creation if that is unknown), "2026-11"
 	TopSenders       []Sender            `json:"top_senders"`
 	RedemptionByType []TypeRate          `json:"redemption_by_type"` // types as in TopTypes, all of them
 	ByDealStage      []Stage             `json:"by_deal_stage"`      // of the first linked deal, when it was linked
@@ -67,7 +71,7 @@ type Report struct {
 	LastSync *time.Time          `json:"last_sync"` // null for never
 }
 
-// A Count is how many gifts go by a name.
+// A Count is the number of gifts with a name.
 type Count struct {
 	Name  string `json:"name"`
 	Count int    `json:"count"`
@@ -83,15 +87,15 @@ type Activity struct {
 	Status        plan.Status `json:"status"`    // of the gift today
 }
 
-// A Sender is how many gifts a person has sent. People are told apart by
-// address, those without one by name.
+// A Sender is the number of gifts that a person has sent. Persons are
+// distinguished by address, or by name if they have none.
 type Sender struct {
 	Name  string `json:"name"` // as on the newest gift
 	Email string `json:"email"`
 	Count int    `json:"count"`
 }
 
-// A TypeRate is how many of a gift type were redeemed.
+// A TypeRate is the share of a gift type that was redeemed.
 type TypeRate struct {
 	Name     string   `json:"name"`
 	Redeemed int      `json:"redeemed"`
@@ -99,15 +103,15 @@ type TypeRate struct {
 	Rate     *float64 `json:"rate"` // 0 to 1; null when none is eligible
 }
 
-// A Stage is how many gifts were linked to a deal in it.
+// A Stage is the number of gifts that were linked to a deal in that stage.
 type Stage struct {
 	ID    string `json:"stage"`
 	Name  string `json:"name"` // label, or the id where none is known
 	Count int    `json:"count"`
 }
 
-// A Size is what was sent along with deals of one size. The deal's amount is
-// taken as a number, whatever the currency of the deal.
+// A Size is what was sent to contacts with deals of one size. The deal's amount
+// is used as a number, whatever its currency is.
 type Size struct {
 	Size         string  `json:"size"` // none, < 1k, < 10k, < 100k, more
 	Count        int     `json:"count"`

@@ -16,7 +16,7 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// How much of the long lists people are shown, and how wide a name may be.
+// The lengths of the printed lists, and the width of a name.
 const (
 	shownMonths = 12
 	shownTypes  = 10
@@ -29,9 +29,9 @@ type section struct {
 	rows   []table.Row
 }
 
-// Table prints the report for people: one small table after the other, those
-// with nothing in them left out. It is safe on a terminal: characters that
-// steer one, or turn text around, are escaped. Times are in UTC.
+// Table prints the report as a list of small tables, without the empty ones. It
+// is safe on a terminal: control characters, and those that change the
+// direction of text, are escaped. Times are in UTC.
 func Table(w io.Writer, r Report) error {
 	for i, s := range sections(r) {
 		if i > 0 && len(s.rows) == 0 {
@@ -49,7 +49,7 @@ func Table(w io.Writer, r Report) error {
 	return nil
 }
 
-// sections are the report's tables, the summary first.
+// sections returns the report's tables, the summary first.
 func sections(r Report) []section {
 	list := []section{
 		summary(r),
@@ -98,7 +98,7 @@ func sections(r Report) []section {
 	return append(list, s)
 }
 
-// summary is the section of the single figures.
+// summary returns the section of the single figures.
 func summary(r Report) section {
 	last := "never"
 	if r.LastSync != nil {
@@ -118,7 +118,7 @@ func summary(r Report) section {
 	}
 }
 
-// counted are rows for the keys that were counted at all, in the given order.
+// counted returns rows for the keys whose count is not zero, in the given order.
 func counted[K ~string](keys []K, counts map[K]int) []table.Row {
 	var rows []table.Row
 	for _, k := range keys {
@@ -134,7 +134,7 @@ func newestMonths(counts map[string]int) []string {
 	return months[max(0, len(months)-shownMonths):]
 }
 
-// amounts are one line a currency.
+// amounts returns one line per currency.
 func amounts(a Amounts) string {
 	var lines []string
 	for _, currency := range slices.Sorted(maps.Keys(a)) {
@@ -156,11 +156,11 @@ func percent(rate *float64) string {
 
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-// name is text from outside, safe to print and of limited width.
+// name returns text from outside, safe to print and of limited width.
 func name(s string) string { return text.Snip(safe(s), nameWidth, "…") }
 
-// safe escapes what a terminal would act upon or not show: control and format
-// characters, of which the joiners inside emoji and words are spared.
+// safe escapes characters that a terminal would act on or not show: control and
+// format characters, except the joiners inside emoji and words.
 func safe(s string) string {
 	var b strings.Builder
 	for _, r := range s { // invalid UTF-8 comes out as U+FFFD

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A client is who a request is counted under: an address, or for IPv6 its /64,
-// which is what one subscriber has. The zero client is not counted.
+// A client is what requests are counted by: an IPv4 address, or for IPv6 the
+// /64 that one subscriber has. The zero client is not counted.
 type client = netip.Prefix
 
 // proxies are the peers whose X-Forwarded-For is believed.
@@ -18,10 +18,10 @@ func (p proxies) trusts(a netip.Addr) bool {
 	return slices.ContainsFunc(p, func(net netip.Prefix) bool { return net.Contains(a) })
 }
 
-// client returns who sent r: the peer or, behind trusted proxies, the last
-// address in X-Forwarded-For that is not one of them. A loopback peer that
-// forwards for nobody is not counted: behind it may stand a proxy that is not
-// configured, and then every sender would share one count.
+// client returns the sender of r: the peer or, behind trusted proxies, the last
+// address in X-Forwarded-For that is not a trusted proxy. A loopback peer that
+// is not a trusted proxy is not counted: it may be a proxy that is not
+// configured, and then all senders would share one count.
 func (p proxies) client(r *http.Request) client {
 	peer, ok := addressOf(r.RemoteAddr)
 	if !ok {
@@ -35,7 +35,7 @@ func (p proxies) client(r *http.Request) client {
 	for _, hop := range slices.Backward(hops) {
 		a, ok := addressOf(strings.TrimSpace(hop))
 		if !ok {
-			break // nothing to the left of it is to be believed
+			break // what stands to the left of it cannot be trusted
 		}
 		if from = a; !p.trusts(a) {
 			break
@@ -47,7 +47,7 @@ func (p proxies) client(r *http.Request) client {
 	return subscriber(from)
 }
 
-// count returns who a peer is counted under that forwards for nobody.
+// count returns the client of a peer that sends for itself.
 func (p proxies) count(peer netip.Addr) client {
 	if peer.IsLoopback() {
 		return client{}
@@ -55,7 +55,7 @@ func (p proxies) count(peer netip.Addr) client {
 	return subscriber(peer)
 }
 
-// subscriber widens an address to what one subscriber has.
+// subscriber returns the range of addresses that one subscriber has.
 func subscriber(a netip.Addr) client {
 	bits := 32
 	if a.Is6() {

@@ -1,5 +1,6 @@
-// Package webhook is the public HTTP side for events: a bounded read, a proof
-// of where the request comes from, an event on disk, and only then 200.
+// Package webhook receives events from outside. It reads a request within
+// bounds, verifies where it comes from, puts the event on disk, and only then
+// answers 200. It decides nothing about gifts: a worker applies the event later.
 //
 //	scheme, err := webhook.Standard(secrets...)
 //	…
@@ -16,32 +17,31 @@
 //	…
 //	err = webhook.Serve(ctx, listener, hooks, proxies, log)
 //
-// [Hooks] answers everything below /webhooks/. Hand it requests by their
-// prefix and not through a [net/http.ServeMux], which redirects paths that are
-// not clean.
+// [Hooks] answers every path below /webhooks/. Do not put it behind a
+// [net/http.ServeMux], which redirects paths that are not clean.
 //
 // # Order of checks
 //
-// Each check costs more than the one before it, and nothing of the body is
-// understood before its signature is known to be good:
+// Each check costs more than the one before it, and the body is not parsed
+// before its signature is verified:
 //
 //	405 another method than POST
 //	404 no such portal or source
 //	413 more than 256 KiB
 //	415 anything but application/json, or a content encoding
 //	400 or 408 a body that does not arrive, or not within 3 s
-//	401 no proof, a wrong one, or one that is more than 300 s off
+//	401 no signature or token, a wrong one, or a time more than 300 s off
 //	200 the event is in the inbox, or was there already
-//	503 the inbox does not take it; Retry-After says when to come again
+//	503 the inbox cannot take it; Retry-After says when to try again
 //
-// 429 with Retry-After goes to an address that sends bad signatures or many
-// requests at once. It never meets an event whose signature is good, save
-// where one address has more than 64 requests half-way in. Which proof an
-// endpoint asks for is its [Scheme] alone, whatever headers come.
+// An address that sends many bad signatures, or many requests at once, gets 429
+// with Retry-After. A request with a good signature gets it only if its address
+// has more than 64 requests under way. Only the endpoint's [Scheme] decides
+// which proof it needs, never the request's headers.
 //
 // # Content
 //
-// A signed body that we cannot make sense of is kept as an event of effect
-// [Unknown], with its reason, and answered 200: a sender that gets an error
-// repeats it for days, and in the end turns the webhook off.
+// A body with a good signature that cannot be understood is kept as an event of
+// effect [Unknown], with the reason, and answered 200: a sender that gets an
+// error repeats the request for days and finally disables the webhook.
 package webhook

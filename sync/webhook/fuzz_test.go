@@ -26,8 +26,8 @@ var seeds = []string{
 	``,
 }
 
-// genuine sends a body with a good proof, whatever the body is: it must be
-// kept as it came, and answered 200.
+// genuine sends any body with a good proof: it must be kept unchanged and
+// answered 200.
 func (s *site) genuine(t testing.TB, scheme scheme, body []byte) {
 	t.Helper()
 	res := s.answer(request(scheme, string(body)))
@@ -44,8 +44,8 @@ func (s *site) genuine(t testing.TB, scheme scheme, body []byte) {
 	}
 }
 
-// tampered sends a request with a proof made for something else: nothing may
-// be kept.
+// tampered sends a request whose proof was made for another one: nothing may be
+// kept.
 func (s *site) tampered(t testing.TB, scheme scheme, r *http.Request) {
 	t.Helper()
 	res := s.answer(r)
@@ -91,9 +91,9 @@ func FuzzEndpoint(f *testing.F) {
 	})
 }
 
-// TestFuzzedRequests sends random requests, half of them with a proof that was
-// made after the body was mutated and half where it was made before, or where
-// the request was changed in another way. THNKS_FUZZ_REQUESTS makes it longer.
+// TestFuzzedRequests sends random requests. Half of them are signed after the
+// body was mutated; the others are mutated after they were signed.
+// THNKS_FUZZ_REQUESTS is the number of requests.
 func TestFuzzedRequests(t *testing.T) {
 	t.Parallel()
 	n := 20_000
@@ -158,7 +158,7 @@ func spoil(rnd *rand.Rand, h http.Header, scheme scheme) {
 	}
 }
 
-// mutate changes text the way that parsers dislike: bytes, structure, sizes.
+// mutate changes text in ways that break parsers: bytes, structure, sizes.
 func mutate(rnd *rand.Rand, text string) []byte {
 	b := []byte(text)
 	for range 1 + rnd.IntN(4) {

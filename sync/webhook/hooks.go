@@ -15,39 +15,38 @@ import (
 	"time"
 )
 
-// Prefix is where the paths of all endpoints begin: Prefix + portal + "/" +
-// dialect.
+// Prefix begins the path of every endpoint: Prefix + portal + "/" + dialect.
 const Prefix = "/webhooks/"
 
 // The limits of one request.
 const (
 	maxBody   = 256 << 10       // bytes
 	readTime  = 3 * time.Second // for the whole body
-	storeTime = 5 * time.Second // for the inbox; with readTime within the 10 s that senders wait
+	storeTime = 5 * time.Second // for the inbox; readTime + storeTime is less than the 10 s that senders wait
 )
 
-// How long a sender is asked to wait, in seconds.
+// The values of Retry-After, in seconds.
 const (
-	retryForged  = 60 // until the next minute is counted
+	retryForged  = 60 // until counting starts again
 	retryReading = 5
 	retryStore   = 30
 )
 
-// dialects holds how a body of each dialect is read into an event.
+// dialects maps each dialect to the function that reads a body into an event.
 var dialects = map[string]func(*Source, *Event){
 	GiftEvents: giftEvent,
 }
 
-// A Source is one endpoint: what sends to one portal in one dialect.
+// A Source is one endpoint: a sender of events to one portal in one dialect.
 type Source struct {
 	Portal  string
 	Dialect string // [GiftEvents]
 	Scheme  Scheme
-	// CompanyID, when set, must be the company that an event names. Senders
-	// that name none cannot be used with it.
+	// CompanyID, if set, is the company that every event must name. It cannot be
+	// used with senders that name none.
 	CompanyID string
-	// MetadataKeys are the keys of an event's metadata whose values name the
-	// gift.
+	// MetadataKeys are the keys of an event's metadata whose values are ids of
+	// the gift.
 	MetadataKeys []string
 	Inbox        Inbox
 }
@@ -68,9 +67,8 @@ type Hooks struct {
 	reading crowd
 }
 
-// New returns the handler of the sources' endpoints. It is an error to give a
-// source twice, without a scheme or an inbox, or in a dialect that is not
-// known.
+// New returns the handler of the sources' endpoints. It refuses a source that
+// is given twice, has no scheme or inbox, or has an unknown dialect.
 func New(o Options) (*Hooks, error) {
 	h := &Hooks{sources: make(map[string]*Source), proxies: o.TrustedProxies, log: o.Log}
 	for _, s := range o.Sources {
@@ -109,13 +107,14 @@ func (h *Hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.receive(r.Context(), source, body).write(w)
 }
 
-// route finds the source of a request and refuses what its line and headers
-// rule out, with the source where there is one.
+// route finds the source of a request, and refuses a request whose method,
+// path or headers are wrong. It returns the source with the refusal if the
+// path has one.
 func (h *Hooks) route(r *http.Request) (*Source, *answer) {
 	if r.Method != http.MethodPost {
 		return nil, &answer{code: http.StatusMethodNotAllowed, err: "only POST is answered here"}
 	}
-	s, ok := h.sources[r.URL.EscapedPath()] // as it came, so that a proxy's rules and ours see one path
+	s, ok := h.sources[r.URL.EscapedPath()] // as received, so that a proxy's rules and ours see the same path
 	switch {
 	case !ok:
 		return nil, &answer{code: http.StatusNotFound, err: "not found"}
@@ -128,7 +127,7 @@ func (h *Hooks) route(r *http.Request) (*Source, *answer) {
 }
 
 // verified reads the body and checks that it comes from the source. A client
-// with many requests half-way in is put off, which bounds the memory it takes.
+// with too many requests under way is refused, which bounds its memory.
 func (h *Hooks) verified(w http.ResponseWriter, r *http.Request, s *Source, who client) ([]byte, *answer) {
 	if !h.reading.enter(who, maxReading) {
 		return nil, &answer{code: http.StatusTooManyRequests, err: "too many requests", retry: retryReading, close: true}
@@ -148,8 +147,8 @@ func (h *Hooks) verified(w http.ResponseWriter, r *http.Request, s *Source, who 
 }
 
 // refuse answers a request that does not prove where it comes from. The answer
-// is the same whatever the reason; only too many bad signatures change it. A
-// good signature with a wrong clock is no attack and not counted as one.
+// does not depend on the reason; it changes only after too many bad signatures.
+// A good signature with a wrong time is not counted: it is not a forgery.
 func (h *Hooks) refuse(s *Source, who client, why verdict, now time.Time) *answer {
 	h.note(slog.LevelWarn, now, s, "webhook refused", string(why))
 	if why == stale {
@@ -157,8 +156,8 @@ func (h *Hooks) refuse(s *Source, who client, why verdict, now time.Time) *answe
 	}
 	tooMany, alarm := h.watch.bad(who, now)
 	if alarm {
-		h.log.Error("many forged webhooks", "count", alarmAt, "within", time.Minute,
-			"portal", s.Portal, "dialect", s.Dialect)
+		h.log.Error("many forged webhooks", keyCount, alarmAt, keyWithin, time.Minute,
+			keyPortal, s.Portal, keyDialect, s.Dialect)
 	}
 	if tooMany {
 		return &answer{code: http.StatusTooManyRequests, err: "too many requests", retry: retryForged, close: true}
@@ -166,8 +165,8 @@ func (h *Hooks) refuse(s *Source, who client, why verdict, now time.Time) *answe
 	return &unauthorized
 }
 
-// receive makes an event of a verified body and puts it into the inbox. A
-// sender that goes away meanwhile changes nothing: the event is good.
+// receive reads an event from a verified body and puts it into the inbox. It
+// does so even if the sender disconnects meanwhile: the event is genuine.
 func (h *Hooks) receive(ctx context.Context, s *Source, body []byte) *answer {
 	e := Event{Dialect: s.Dialect, Signed: s.Scheme.signed, Body: body, ReceivedAt: time.Now().UTC()}
 	dialects[s.Dialect](s, &e)
@@ -177,32 +176,32 @@ func (h *Hooks) receive(ctx context.Context, s *Source, body []byte) *answer {
 	duplicate, err := s.Inbox.Receive(ctx, e)
 	switch {
 	case errors.Is(err, ErrFull):
-		h.note(slog.LevelError, e.ReceivedAt, s, "webhook put off", "the inbox is full")
+		h.note(slog.LevelError, e.ReceivedAt, s, "webhook not stored", "the inbox is full")
 		return &later
 	case err != nil:
 		if h.watch.first(note{s.Portal, s.Dialect, "not stored"}, e.ReceivedAt) {
-			h.log.Error("webhook not stored", "portal", s.Portal, "dialect", s.Dialect, "error", err)
+			h.log.Error("webhook not stored", keyPortal, s.Portal, keyDialect, s.Dialect, keyError, err)
 		}
 		return &later
 	}
 	if e.Effect == Unknown && !duplicate {
 		h.note(slog.LevelWarn, e.ReceivedAt, s, "webhook not understood", e.Reason)
 	}
-	h.log.Debug("webhook received", "portal", s.Portal, "dialect", s.Dialect,
-		"kind", e.Kind, "effect", e.Effect, "duplicate", duplicate)
+	h.log.Debug("webhook received", keyPortal, s.Portal, keyDialect, s.Dialect,
+		keyKind, e.Kind, keyEffect, e.Effect, keyDuplicate, duplicate)
 	return &stored
 }
 
-// note logs something about a source, once a minute at most.
+// note logs an event about a source, at most once a minute.
 func (h *Hooks) note(level slog.Level, now time.Time, s *Source, event, reason string) {
 	if h.watch.first(note{s.Portal, s.Dialect, event + reason}, now) {
-		h.log.Log(context.Background(), level, event, "portal", s.Portal, "dialect", s.Dialect, "reason", reason)
+		h.log.Log(context.Background(), level, event, keyPortal, s.Portal, keyDialect, s.Dialect, keyReason, reason)
 	}
 }
 
 // read reads the whole body within its limits of size and time.
 func read(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
-	// Only a recorder in a test has no deadlines.
+	// Setting a deadline fails only for a test's recorder.
 	conn := http.NewResponseController(w)
 	_ = conn.SetReadDeadline(time.Now().Add(readTime))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -219,7 +218,8 @@ func read(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
 	return body, nil
 }
 
-// isJSON reports whether the headers promise JSON in UTF-8, as it is.
+// isJSON reports whether the headers announce JSON in UTF-8 without a content
+// encoding.
 func isJSON(h http.Header) bool {
 	if coding := h.Values("Content-Encoding"); len(coding) > 1 || len(coding) == 1 && !strings.EqualFold(coding[0], "identity") {
 		return false
@@ -233,12 +233,12 @@ func isJSON(h http.Header) bool {
 	return err == nil && kind == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
 }
 
-// An answer is what a request gets; its body is a small JSON object.
+// An answer is the response to a request; its body is a small JSON object.
 type answer struct {
 	code  int
-	err   string // "" when all is well; fixed text, so that nothing of the request comes back
-	retry int    // seconds, 0 for none
-	close bool   // the connection: what follows on it is not to be read
+	err   string // "" for success; fixed text, so that nothing of the request is echoed
+	retry int    // Retry-After in seconds, 0 for none
+	close bool   // close the connection: the rest of it must not be read
 }
 
 var (
@@ -266,5 +266,5 @@ func (a *answer) write(w http.ResponseWriter) {
 	if a.err != "" {
 		body = `{"error":"` + a.err + `"}` + "\n"
 	}
-	_, _ = io.WriteString(w, body) // a sender that has gone needs no answer
+	_, _ = io.WriteString(w, body) // fails only if the sender has disconnected
 }

@@ -138,8 +138,8 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// TestQuietAnswers checks that answers tell nothing apart that a stranger
-// should not learn: unknown portals from unknown paths, and why a proof fails.
+// TestQuietAnswers checks that answers do not help an attacker: an unknown
+// portal is answered like an unknown path, and all failed proofs alike.
 func TestQuietAnswers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -189,8 +189,8 @@ func TestInboxTrouble(t *testing.T) {
 	}
 }
 
-// TestSenderGone checks that an event whose signature was good is kept even
-// when its sender hangs up before the answer.
+// TestSenderGone checks that an event with a good signature is kept even if its
+// sender disconnects before the answer.
 func TestSenderGone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -205,8 +205,8 @@ func TestSenderGone(t *testing.T) {
 	}
 }
 
-// TestLogIsDiscreet checks that neither good nor bad requests bring secrets or
-// content into the log.
+// TestLogIsDiscreet checks that neither secrets nor contents of requests get
+// into the log, whether the request is good or bad.
 func TestLogIsDiscreet(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

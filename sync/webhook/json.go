@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// The limits of a JSON body, beside its size.
+// The limits of a JSON body, in addition to its size.
 const (
 	maxDepth  = 32
 	maxTokens = 10_000
 	maxString = 64 << 10 // bytes, after unescaping
 )
 
-// What is wrong with a body; the text goes to the operator.
+// The reasons why a body is not understood; operators see them.
 var (
 	errNotUTF8   = errors.New("the body is not valid UTF-8")
 	errNotJSON   = errors.New("the body is not one JSON value")
@@ -26,8 +26,8 @@ var (
 	errDoubled   = errors.New("the body gives a key twice")
 )
 
-// An object is a JSON object. Unlike with [json.Unmarshal] into a struct, case
-// matters in names, so that "giftid" cannot stand in for "giftId".
+// An object is a JSON object. Names are case-sensitive, unlike those that
+// [json.Unmarshal] matches with a struct: "giftid" must not count as "giftId".
 type object map[string]any
 
 // parseObject reads the one object that body is.
@@ -39,7 +39,7 @@ func parseObject(body []byte) (object, error) {
 		return nil, errNotJSON
 	}
 	r := reader{d: json.NewDecoder(bytes.NewReader(body))}
-	r.d.UseNumber() // a number of any size is fine, as nobody computes with it
+	r.d.UseNumber() // ids may be larger than a float64 can represent
 	v, err := r.value(0)
 	if err != nil {
 		return nil, err
@@ -63,8 +63,8 @@ func (o object) text(name string) string {
 	return v
 }
 
-// id returns the id of that name, "" when there is none. Senders write those
-// that have digits alone as numbers, too.
+// id returns the id of that name, "" when there is none. Senders also write ids
+// as numbers.
 func (o object) id(name string) string {
 	if n, ok := o[name].(json.Number); ok && !strings.ContainsAny(n.String(), ".eE-") {
 		return n.String()
@@ -92,7 +92,7 @@ func (r *reader) token() (json.Token, error) {
 	return t, nil
 }
 
-// value reads a value that stands within depth others.
+// value reads a value that is nested in depth others.
 func (r *reader) value(depth int) (any, error) {
 	t, err := r.token()
 	if err != nil {
@@ -112,8 +112,8 @@ func (r *reader) value(depth int) (any, error) {
 	}
 }
 
-// object reads the rest of an object. A key that comes twice is an error: two
-// readers may take different ones.
+// object reads the rest of an object. A key that comes twice is an error: the
+// sender and we might use different ones.
 func (r *reader) object(depth int) (any, error) {
 	o := make(object)
 	for r.d.More() {
@@ -133,7 +133,7 @@ func (r *reader) object(depth int) (any, error) {
 	return o, err
 }
 
-// array reads the rest of an array. No event that we know has one, so its
+// array reads the rest of an array. No event that we use has one, so its
 // elements are checked and dropped.
 func (r *reader) array(depth int) (any, error) {
 	for r.d.More() {

@@ -5,37 +5,37 @@ import (
 	"time"
 )
 
-// The limits on requests that prove nothing.
+// The limits on requests that are not verified.
 const (
 	maxForged  = 20     // bad signatures of one client in a minute, answered 401; more get 429
-	maxClients = 10_000 // clients counted in a minute; the rest share one count
-	alarmAt    = 100    // bad signatures in a minute that call for the operator
+	maxClients = 10_000 // clients counted in a minute; all others share one count
+	alarmAt    = 100    // bad signatures in a minute that are logged as an error
 	maxReading = 64     // requests of one client that are not verified yet
 )
 
-// A watch counts what goes wrong, minute by minute, so that a flood makes
-// neither as many log lines nor an ever larger table.
+// A watch counts bad signatures and log lines per minute, so that a flood makes
+// neither a log line per request nor a growing table.
 type watch struct {
 	mu     sync.Mutex
 	began  time.Time // of the minute that is counted
 	forged map[client]int
 	total  int
-	told   map[note]bool
+	logged map[note]bool
 }
 
-// A note is a log line that is written once a minute.
+// A note is a log line that is written at most once a minute.
 type note struct{ portal, dialect, text string }
 
-// turn begins a new minute where the old one is over. The caller holds mu.
+// turn begins a new minute if the old one is over. The caller holds mu.
 func (w *watch) turn(now time.Time) {
 	if age := now.Sub(w.began); w.forged == nil || age >= time.Minute || age < 0 {
 		w.began, w.total = now, 0
-		w.forged, w.told = make(map[client]int), make(map[note]bool)
+		w.forged, w.logged = make(map[client]int), make(map[note]bool)
 	}
 }
 
 // bad counts a bad signature. It reports whether the client has sent too many,
-// and whether with this one the operator should be called.
+// and whether this one makes the flood worth an error in the log.
 func (w *watch) bad(c client, now time.Time) (tooMany, alarm bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -46,32 +46,32 @@ func (w *watch) bad(c client, now time.Time) (tooMany, alarm bool) {
 		return false, alarm
 	}
 	if _, counted := w.forged[c]; !counted && len(w.forged) >= maxClients {
-		c = client{} // what all share that come too late for a count of their own
+		c = client{} // the count that all share once the table is full
 	}
 	w.forged[c]++
 	return w.forged[c] > maxForged, alarm
 }
 
-// first reports whether n was not noted yet in this minute.
+// first reports whether n was not logged yet in this minute.
 func (w *watch) first(n note, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.turn(now)
-	if w.told[n] {
+	if w.logged[n] {
 		return false
 	}
-	w.told[n] = true
+	w.logged[n] = true
 	return true
 }
 
-// A crowd counts what is under way for each client.
+// A crowd counts what is under way for each client: requests or connections.
 type crowd struct {
 	mu sync.Mutex
 	n  map[client]int
 }
 
-// enter counts one more for c and reports whether that is at most limit; if
-// not, it does not count. The caller leaves once for each true.
+// enter counts one more for who, unless it has limit already. It reports
+// whether it did; the caller then must call leave once.
 func (c *crowd) enter(who client, limit int) bool {
 	if who == (client{}) {
 		return true

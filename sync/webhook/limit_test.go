@@ -10,20 +10,21 @@ import (
 	"time"
 )
 
-// TestForgers sends bad signatures from many sides and checks who is put off.
+// TestForgers sends bad signatures from many addresses and checks which ones
+// are slowed.
 func TestForgers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, peer, forwarded string
 		limited               bool
 	}{
-		{"stranger", "192.0.2.1:1", "", true},
-		{"stranger who names another", "192.0.2.1:1", "198.51.100.1", true},
-		{"stranger in IPv6", "[2001:db8:1:2::3]:1", "", true},
+		{"an address", "192.0.2.1:1", "", true},
+		{"an address that names another", "192.0.2.1:1", "198.51.100.1", true},
+		{"an IPv6 address", "[2001:db8:1:2::3]:1", "", true},
 		{"behind the proxy", "10.0.0.1:1", "198.51.100.1", true},
 		{"behind two proxies", "10.0.0.1:1", "203.0.113.9, 198.51.100.1, 10.0.0.2", true},
 		{"behind the proxy with a port", "10.0.0.1:1", "198.51.100.1:4711", true},
-		{"proxy of its own accord", "10.0.0.1:1", "", true},
+		{"the proxy itself", "10.0.0.1:1", "", true},
 		{"bare loopback", "127.0.0.1:1", "", false},
 		{"bare loopback that names another", "127.0.0.1:1", "198.51.100.1", false},
 		{"bare loopback in IPv6", "[::1]:1", "", false},
@@ -60,7 +61,7 @@ func TestForgers(t *testing.T) {
 				other.Header.Set("Webhook-Id", "other")
 				other.RemoteAddr = "203.0.113.77:1"
 				if res := s.answer(other); res.StatusCode != 401 {
-					t.Errorf("somebody else is answered %s", res.Status)
+					t.Errorf("another address is answered %s", res.Status)
 				}
 				time.Sleep(time.Minute)
 				if got := forge(); got != 401 {
@@ -71,8 +72,8 @@ func TestForgers(t *testing.T) {
 	}
 }
 
-// TestNeighbours checks that IPv6 addresses are counted by /64, and that what
-// a client writes into X-Forwarded-For itself does not move it.
+// TestNeighbours checks that IPv6 addresses are counted by /64, and that a
+// client cannot escape its count by writing X-Forwarded-For itself.
 func TestNeighbours(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "10.0.0.0/8")
@@ -102,8 +103,8 @@ func TestNeighbours(t *testing.T) {
 	}
 }
 
-// TestFloodOfForgers checks that 100,000 clients leave a table and a log of a
-// bounded size, and call the operator once a minute.
+// TestFloodOfForgers checks that a flood from many clients leaves a table and a
+// log of bounded size, with one error a minute.
 func TestFloodOfForgers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -16,31 +16,31 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// tolerance is how far a signature's time may be from ours, both ways.
+// tolerance is how far a signature's time may differ from ours.
 const tolerance = 300 * time.Second
 
-// The lengths of a secret in bytes. Standard Webhooks sets both; the lower one
-// we ask of every scheme.
+// The lengths of a secret in bytes. Both are limits of Standard Webhooks; the
+// lower one applies to every scheme.
 const (
 	minSecret = 24
 	maxSecret = 64
 )
 
-// A verdict says why a request does not prove where it comes from. It is for
-// our log: the sender learns no reason.
+// A verdict says why a request does not prove where it comes from. It goes to
+// the log only, never to the sender.
 type verdict string
 
 const (
 	accepted verdict = ""
-	unproven verdict = "no signature"    // missing, doubled or not of the scheme's form
-	forged   verdict = "wrong signature" // no live secret made it
-	stale    verdict = "clock"           // made by a live secret, more than 300 s off
+	unproven verdict = "no signature"    // missing, doubled or malformed
+	forged   verdict = "wrong signature" // not made with one of the secrets
+	stale    verdict = "clock"           // made with one of the secrets, more than 300 s off
 )
 
 // A Scheme is how an endpoint's requests prove where they come from. Make one
-// with [Standard], [HMAC] or [Token]. Several secrets are good for as long as
-// one takes the place of another; all are tried in every case, so that the
-// time taken does not tell which one fits.
+// with [Standard], [HMAC] or [Token]. Several secrets are valid while one is
+// being replaced by another. All are always tried, so that the time taken does
+// not reveal which one matched.
 type Scheme struct {
 	check  func(h http.Header, body []byte, now time.Time) verdict // closures keep secrets from being printed
 	signed bool
@@ -70,17 +70,18 @@ func Standard(secrets ...string) (Scheme, error) {
 		}
 		good := false
 		for _, hook := range hooks {
-			// Verify would judge the time first, and call a forgery late.
+			// Verify would check the time first and report a forgery as late.
 			good = hook.VerifyIgnoringTimestamp(body, headers) == nil || good
 		}
-		return judge(good, at, now)
+		return verdictOn(good, at, now)
 	}
 	return Scheme{check: check, signed: true}, nil
 }
 
 // standardHeaders returns the three headers of a request under their standard
-// names, and the time among them. Where an id may hold a full stop, a part of
-// it can be passed off as time and body; the specification warns of that.
+// names, and the time in them. It refuses an id with a full stop: id, time and
+// body are signed as one text joined by full stops, so a part of the id could
+// be presented as the time. The specification warns of that.
 func standardHeaders(h http.Header) (http.Header, time.Time, bool) {
 	family := "Webhook-"
 	if len(h["Webhook-Id"]) == 0 {
@@ -98,20 +99,20 @@ func standardHeaders(h http.Header) (http.Header, time.Time, bool) {
 	return out, at, ok && !strings.Contains(out.Get("Webhook-Id"), ".")
 }
 
-// Signature says where a digest of the body stands and how it is written.
+// Signature says which header holds the digest of the body, and in what form.
 type Signature struct {
 	Header   string
 	Encoding string // hex or base64
 	Prefix   string // before the digest, such as "sha256="; may be empty
 	// TimestampHeader names the header with the time of signing, in seconds or
-	// milliseconds since 1970. When set, "<timestamp>.<body>" is what is
-	// signed, and the time must be within 300 s. Without it an old request can
-	// be sent again; only the inbox notices, by the event's key.
+	// milliseconds since 1970. If set, "<timestamp>.<body>" is signed, and the
+	// time must be within 300 s. Without it a recorded request can be sent again
+	// at any time; only the inbox notices, by the event's key.
 	TimestampHeader string
 }
 
-// HMAC is the scheme of an HMAC-SHA256 in a header. A secret is used as the
-// bytes it is written in, at least 24.
+// HMAC is the scheme of an HMAC-SHA256 in a header. The key is the bytes of the
+// secret's text, at least 24.
 func HMAC(sig Signature, secrets ...string) (Scheme, error) {
 	var decode func(string) ([]byte, error)
 	switch sig.Encoding {
@@ -135,7 +136,7 @@ func HMAC(sig Signature, secrets ...string) (Scheme, error) {
 		if !ok || err != nil || len(mac) != sha256.Size {
 			return unproven
 		}
-		at, before := now, "" // of a body alone, the time is not known
+		at, before := now, "" // without a timestamp header the time is not known
 		if sig.TimestampHeader != "" {
 			stamp, _ := single(h, sig.TimestampHeader)
 			if at, ok = unixTime(stamp); !ok {
@@ -150,15 +151,14 @@ func HMAC(sig Signature, secrets ...string) (Scheme, error) {
 			own.Write(body)
 			good = hmac.Equal(mac, own.Sum(nil)) || good
 		}
-		return judge(good, at, now)
+		return verdictOn(good, at, now)
 	}
 	return Scheme{check: check, signed: true}, nil
 }
 
 // Token is the scheme of a fixed token in a header. It proves that the sender
-// knows the token and nothing about the body, so its events are not Signed.
-// In Authorization the token may stand behind "Bearer". A token has at least
-// 24 bytes.
+// knows the token, but nothing about the body, so its events are not Signed. In
+// Authorization the token may follow "Bearer". A token has at least 24 bytes.
 func Token(header string, tokens ...string) (Scheme, error) {
 	if header == "" {
 		return Scheme{}, errors.New("no header is named for the token")
@@ -191,9 +191,9 @@ func Token(header string, tokens ...string) (Scheme, error) {
 	return Scheme{check: check}, nil
 }
 
-// judge gives the verdict on a signature: first whether it is good, then when
-// it was made.
-func judge(good bool, at, now time.Time) verdict {
+// verdictOn returns the verdict on a signature. Only a good one is checked for
+// its time.
+func verdictOn(good bool, at, now time.Time) verdict {
 	switch {
 	case !good:
 		return forged
@@ -203,8 +203,8 @@ func judge(good bool, at, now time.Time) verdict {
 	return accepted
 }
 
-// single returns the header's value where there is exactly one: of two, the
-// sender's proxy and we might read different ones.
+// single returns the header's value if there is exactly one: of two, the
+// sender's proxy and we might use different ones.
 func single(h http.Header, name string) (string, bool) {
 	values := h.Values(name)
 	if len(values) != 1 || values[0] == "" {
@@ -214,8 +214,8 @@ func single(h http.Header, name string) (string, bool) {
 }
 
 // unixTime reads up to 10 digits as seconds and up to 13 as milliseconds since
-// 1970, which tells the two apart from 1970-04-26 to 2286. The signature
-// covers the text, so nobody but the sender can choose.
+// 1970, which distinguishes the two from 1970-04-26 to 2286. The signature
+// covers the text, so only the sender can choose.
 func unixTime(text string) (time.Time, bool) {
 	n, err := strconv.ParseUint(text, 10, 63)
 	switch {
@@ -227,10 +227,10 @@ func unixTime(text string) (time.Time, bool) {
 	return time.Unix(int64(n), 0), true
 }
 
-// errNoSecret is what an endpoint without a secret gets.
+// errNoSecret refuses an endpoint without a secret.
 var errNoSecret = errors.New("no secret is given: without one nothing can be verified")
 
-// longEnough checks that there are secrets and that none can be guessed.
+// longEnough checks that there are secrets and that none is short.
 func longEnough(secrets []string) error {
 	if len(secrets) == 0 {
 		return errNoSecret

@@ -159,7 +159,7 @@ func TestReplay(t *testing.T) {
 			}{{0, 200}, {0, 200}, {5 * time.Minute, 200}, {time.Second, 401}, {24 * time.Hour, 401}} {
 				time.Sleep(tt.wait)
 				if scheme.name == "token" {
-					tt.want = 200 // has no time; only the key tells
+					tt.want = 200 // has no time; only the key shows the repeat
 				}
 				r := request(scheme, opened)
 				r.Header = first.Header.Clone()
@@ -246,7 +246,7 @@ func TestTokenForms(t *testing.T) {
 	}
 }
 
-// TestRotation checks that every live secret is good and no other.
+// TestRotation checks that every current secret is accepted and no other one.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	secrets := make([]string, 4)

@@ -24,21 +24,20 @@ const (
 	requestTime = 10 * time.Second // header and body
 	answerTime  = 10 * time.Second
 	idleTime    = 30 * time.Second
-	stopTime    = readTime + storeTime // what is under way may take this long when the server stops
+	stopTime    = readTime + storeTime // for requests under way when the server stops
 	maxHeader   = 16 << 10             // bytes
 	maxConns    = 2048
 	maxPerPeer  = 64  // connections of one address
 	maxPerConn  = 100 // requests on one connection
 )
 
-// Serve answers requests on l with h until ctx ends, then lets those under way
-// finish for at most 8 s, which is what a good one may take. It returns nil
-// after such an end. It speaks HTTP/1 only: a proxy in front may speak what it
-// likes.
+// Serve answers requests on l with h until ctx ends. Then it waits at most 8 s,
+// the longest time that a good request takes, for those under way, and returns
+// nil. It speaks HTTP/1 only; a proxy in front may speak more.
 //
-// It takes 2,048 connections, and 64 of one address. Trusted proxies and
-// loopback peers are not counted by address, since they stand for others;
-// [Hooks] counts the requests behind proxies by their forwarded address.
+// It accepts 2,048 connections, and 64 of one address. Trusted proxies and
+// loopback peers are not counted by address, because they carry the requests of
+// others; [Hooks] counts those by their forwarded address.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, trusted []netip.Prefix, log *slog.Logger) error {
 	l = netutil.LimitListener(&peerListener{Listener: l, trusted: trusted}, maxConns)
 	var protocols http.Protocols
@@ -61,7 +60,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, trusted []netip.
 	go func() { ended <- srv.Serve(l) }()
 	select {
 	case err := <-ended:
-		return fmt.Errorf("the public listener %s broke down: %w", l.Addr(), err)
+		return fmt.Errorf("the public listener %s failed: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
@@ -77,11 +76,11 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, trusted []netip.
 	return nil
 }
 
-// requestsKey is under which a connection's context counts its requests.
+// requestsKey is the key of a connection's count of requests in its context.
 type requestsKey struct{}
 
-// guarded ends a connection after its hundredth request, and after a panic,
-// which it logs: nothing of it goes to the client.
+// guarded closes a connection after its hundredth request, and after a panic.
+// The panic is logged and the client gets no answer.
 func guarded(h http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if n, ok := r.Context().Value(requestsKey{}).(*atomic.Int32); ok && n.Add(1) >= maxPerConn {
@@ -93,13 +92,13 @@ func guarded(h http.Handler, log *slog.Logger) http.Handler {
 				return
 			}
 			if fault != http.ErrAbortHandler {
-				// A panic's value may hold what the request said, unless it
-				// is the runtime's own.
+				// The panic's text may quote the request, unless it is the
+				// runtime's own.
 				what := fmt.Sprintf("%T", fault)
 				if own, ok := fault.(runtime.Error); ok {
 					what = own.Error()
 				}
-				log.Error("panic while answering a request", "fault", what, "stack", string(debug.Stack()))
+				log.Error("panic while answering a request", keyPanic, what, keyStack, string(debug.Stack()))
 			}
 			panic(http.ErrAbortHandler)
 		}()
@@ -107,7 +106,7 @@ func guarded(h http.Handler, log *slog.Logger) http.Handler {
 	})
 }
 
-// A peerListener closes connections of an address that has many already.
+// A peerListener closes connections of an address that has too many already.
 type peerListener struct {
 	net.Listener
 	trusted proxies
@@ -132,7 +131,7 @@ func (l *peerListener) Accept() (net.Conn, error) {
 	}
 }
 
-// A peerConn is counted until it is closed.
+// A peerConn is counted for its address until it is closed.
 type peerConn struct {
 	net.Conn
 	leave func()

@@ -19,8 +19,8 @@ import (
 	"thnks-hubspot-sync/sync/webhook"
 )
 
-// A switchboard is a listener for connections in memory, so that slow clients
-// cost no real time.
+// A switchboard is a listener for connections in memory, so that tests of slow
+// clients take no real time.
 type switchboard struct {
 	calls chan net.Conn
 	once  sync.Once
@@ -61,8 +61,8 @@ type peer struct {
 
 func (p peer) RemoteAddr() net.Addr { return p.from }
 
-// serving runs the site's server for the length of f, and checks that it ends
-// well.
+// serving runs the site's server while f runs, and checks that Serve returns
+// nil.
 func serving(t *testing.T, l net.Listener, h http.Handler, log *slog.Logger, f func()) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -115,12 +115,12 @@ func TestServeFails(t *testing.T) {
 	l.Close()
 	err := webhook.Serve(t.Context(), l, http.NotFoundHandler(), nil, discard)
 	if err == nil || !errors.Is(err, net.ErrClosed) {
-		t.Errorf("a listener that broke down gives %v", err)
+		t.Errorf("a listener that failed gives %v", err)
 	}
 }
 
-// TestSlowClients opens slow connections of each kind and checks when each is
-// closed, and that a good sender is served meanwhile.
+// TestSlowClients opens slow connections of each kind and checks when the
+// server closes them, and that it serves a good sender meanwhile.
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -171,7 +171,7 @@ func TestSlowClients(t *testing.T) {
 	}
 }
 
-// TestManyConnections checks whose connections are counted by address.
+// TestManyConnections checks which connections are counted by address.
 func TestManyConnections(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -210,7 +210,7 @@ func TestManyConnections(t *testing.T) {
 }
 
 // TestUnverifiedCrowd checks that one client behind a proxy cannot have more
-// than 64 requests half-way in, while others go on.
+// than 64 requests under way, and that others are served meanwhile.
 func TestUnverifiedCrowd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -250,13 +250,14 @@ func TestUnverifiedCrowd(t *testing.T) {
 				}
 			}
 			if got := status(send("198.51.100.1", strings.TrimSuffix(raw(schemes[0], opened), opened), opened)); got != 200 {
-				t.Errorf("when they are gone the client is answered %d", got)
+				t.Errorf("after they ended the client is answered %d", got)
 			}
 		})
 	})
 }
 
-// TestLongConnection checks that a connection ends with its hundredth request.
+// TestLongConnection checks that a connection is closed after its hundredth
+// request.
 func TestLongConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -277,18 +278,18 @@ func TestLongConnection(t *testing.T) {
 				}
 			}
 			if _, err := answers.ReadByte(); err == nil {
-				t.Error("the connection goes on")
+				t.Error("the connection stays open")
 			}
 		})
 	})
 }
 
-// TestPanic checks that a fault in a handler ends one connection and leaves a
-// line in the log, without what the request said.
+// TestPanic checks that a panic in a handler closes one connection and writes
+// one line to the log, which does not quote the request.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	for want, fault := range map[string]func(secret string){
-		"fault=string":       func(secret string) { panic(secret) },
+		"panic=string":       func(secret string) { panic(secret) },
 		"index out of range": func(secret string) { _ = secret[len(secret):][0] },
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -308,9 +309,9 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestStops checks that a request under way is answered when the server ends,
-// and that one that never gets ready does not hold it up for longer than the 9 s
-// that the daemon has for its end: then a stranger could spoil every end.
+// TestStops checks that a request under way is answered when the server stops,
+// and that one that never finishes does not delay the stop beyond the 9 s that
+// the daemon has for it.
 func TestStops(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ work, want time.Duration }{{3 * time.Second, 4 * time.Second}, {time.Hour, 8500 * time.Millisecond}} {

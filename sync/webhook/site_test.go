@@ -60,7 +60,7 @@ func (b *inbox) Receive(ctx context.Context, e webhook.Event) (bool, error) {
 	return false, nil
 }
 
-// take returns what came since the last call, and forgets it.
+// take returns the events since the last call, and forgets them.
 func (b *inbox) take() []webhook.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -69,7 +69,7 @@ func (b *inbox) take() []webhook.Event {
 	return events
 }
 
-// A scheme is one kind of proof with what makes a valid one.
+// A scheme is one kind of proof, and a function that makes a valid one.
 type scheme struct {
 	name string
 	make func() (webhook.Scheme, error)
@@ -120,8 +120,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// A site is a handler with one portal for each scheme, named like it, and what
-// it logs.
+// A site is a handler with one portal for each scheme, named like the scheme,
+// and its log.
 type site struct {
 	*webhook.Hooks
 	inboxes map[string]*inbox
@@ -161,7 +161,7 @@ func (s *syncBuffer) Write(p []byte) (int, error) {
 	return s.b.Write(p)
 }
 
-// reset forgets what was logged, where a test logs more than it reads.
+// reset empties the log, for tests that log more than they read.
 func (s *syncBuffer) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,7 +188,7 @@ func (s *site) answer(r *http.Request) *http.Response {
 	return w.Result()
 }
 
-// wellFormed checks what every answer has in common.
+// wellFormed checks what holds for every answer.
 func wellFormed(t testing.TB, res *http.Response) {
 	t.Helper()
 	var body map[string]any
@@ -215,7 +215,7 @@ func cut(r *http.Request, name string) {
 	r.Header.Set(name, value[:len(value)-1])
 }
 
-// broken is a body whose connection dies.
+// broken is a body whose connection is reset.
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("connection reset") }

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestWire sends what two readers might take differently. Whatever the server
-// makes of it, nothing unsigned is kept, and it answers no 5xx but the 501
-// that net/http has for a transfer coding it does not know (RFC 9112, 6.1).
+// TestWire sends requests that two servers might read differently. However ours
+// reads them, nothing unsigned is kept, and the only 5xx it answers is the 501
+// of net/http for an unknown transfer coding (RFC 9112, 6.1).
 func TestWire(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

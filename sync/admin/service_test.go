@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// leaked returns the stacks of our goroutines, once they have had their turn to
-// end many times.
+// leaked returns the stacks of our goroutines that do not end although the
+// scheduler has run them many times.
 func leaked() (left string) {
 	for range 10_000 {
 		buf := make([]byte, 1<<20)
@@ -47,8 +47,8 @@ func leaked() (left string) {
 	return left
 }
 
-// desk is a desk made of functions. One that is missing must not be called.
-type desk struct {
+// service is a service made of functions. One that is missing must not be called.
+type fake struct {
 	status     func(context.Context) ([]giftsync.Status, error)
 	run        func(context.Context, string, giftsync.Request, Watcher) (giftsync.Report, error)
 	stop       func(context.Context, string) (bool, error)
@@ -59,36 +59,36 @@ type desk struct {
 	replay     func(context.Context, string, []uint64) (int, error)
 }
 
-func (d desk) Events(ctx context.Context, portal string, q giftsync.EventQuery) (giftsync.EventList, error) {
+func (d fake) Events(ctx context.Context, portal string, q giftsync.EventQuery) (giftsync.EventList, error) {
 	return d.events(ctx, portal, q)
 }
 
-func (d desk) Replay(ctx context.Context, portal string, seqs []uint64) (int, error) {
+func (d fake) Replay(ctx context.Context, portal string, seqs []uint64) (int, error) {
 	return d.replay(ctx, portal, seqs)
 }
 
-func (d desk) Status(ctx context.Context) ([]giftsync.Status, error) { return d.status(ctx) }
+func (d fake) Status(ctx context.Context) ([]giftsync.Status, error) { return d.status(ctx) }
 
-func (d desk) Run(ctx context.Context, portal string, req giftsync.Request, w Watcher) (giftsync.Report, error) {
+func (d fake) Run(ctx context.Context, portal string, req giftsync.Request, w Watcher) (giftsync.Report, error) {
 	return d.run(ctx, portal, req, w)
 }
 
-func (d desk) Stop(ctx context.Context, portal string) (bool, error) { return d.stop(ctx, portal) }
+func (d fake) Stop(ctx context.Context, portal string) (bool, error) { return d.stop(ctx, portal) }
 
-func (d desk) Stats(ctx context.Context, portal string) (stats.Report, error) {
+func (d fake) Stats(ctx context.Context, portal string) (stats.Report, error) {
 	return d.stats(ctx, portal)
 }
 
-func (d desk) Quarantine(ctx context.Context, portal string) (giftsync.QuarantineList, error) {
+func (d fake) Quarantine(ctx context.Context, portal string) (giftsync.QuarantineList, error) {
 	return d.quarantine(ctx, portal)
 }
 
-func (d desk) Check(ctx context.Context, portal string) ([]giftsync.Finding, error) {
+func (d fake) Check(ctx context.Context, portal string) ([]giftsync.Finding, error) {
 	return d.check(ctx, portal)
 }
 
-// socketPath returns a path for a socket that is short enough anywhere, in a
-// directory as the state directory is.
+// socketPath returns a path for a socket that is short enough on any system,
+// in a directory with the modes of a state directory.
 func socketPath(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "admin") // mode 0700
@@ -118,22 +118,22 @@ func mustDial(t testing.TB, path string) *Client {
 	return c
 }
 
-// A daemon is a desk that is served.
+// A daemon is a service that is being served.
 type daemon struct {
 	path string
-	stop func()      // ends it and waits
+	stop func()      // stops it and waits
 	log  chan string // messages
 }
 
-// start serves a desk until the test ends. Each adjust may change the server
-// before.
-func start(t testing.TB, d Desk, usage func(error) bool, adjust ...func(*server)) daemon {
+// start serves a service until the test ends, with a server that adjust may
+// change first.
+func start(t testing.TB, service Service, usage func(error) bool, adjust ...func(*server)) daemon {
 	t.Helper()
 	path := socketPath(t)
 	l := mustListen(t, path)
 	ctx, cancel := context.WithCancel(context.Background())
 	log := make(chan string, 1000)
-	s := newServer(ctx, d, Options{Usage: usage, Logger: slog.New(logTo{log})})
+	s := newServer(ctx, service, Options{Usage: usage, Logger: slog.New(logTo{log})})
 	for _, f := range adjust {
 		f(s)
 	}
@@ -144,7 +144,7 @@ func start(t testing.TB, d Desk, usage func(error) bool, adjust ...func(*server)
 		if err := <-served; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
-		served <- nil // for the next one
+		served <- nil // for the next call
 	}
 	t.Cleanup(stop)
 	return daemon{path, stop, log}
@@ -168,7 +168,7 @@ func (h logTo) Handle(_ context.Context, r slog.Record) error {
 func (h logTo) WithAttrs([]slog.Attr) slog.Handler { return h }
 func (h logTo) WithGroup(string) slog.Handler      { return h }
 
-// pipes is a listener inside a bubble, whose time is fake.
+// pipes is a listener for use inside a synctest bubble.
 type pipes struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -198,8 +198,8 @@ func (p pipes) Close() error {
 
 func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// filled returns a T with nothing left zero, so that a field which does not
-// survive the wire shows.
+// filled returns a T without zero fields, so that a test notices a field that
+// is lost on the wire.
 func filled[T any](seed int) T {
 	var v T
 	fill(reflect.ValueOf(&v).Elem(), &seed)

@@ -11,24 +11,24 @@ import (
 )
 
 // GiftEvents is the dialect of gift webhook events, as documented at
-// https://snappy.readme.io/docs/gift-webhook-events and, newer,
+// https://snappy.readme.io/docs/gift-webhook-events and, newer, at
 // https://docs.snappy.com/webhook-event-types. Names and payloads of the
-// generation before are read as well
+// previous generation are read as well
 // (https://snappy.readme.io/docs/gift-notifications-webhook-events).
 const GiftEvents = "gift-events"
 
-// kindTest is the kind of what a sender's test button sends.
+// kindTest is the kind of a message of the sender's test button.
 const kindTest = "test"
 
-// The bounds of what an event may name, in bytes.
+// The longest texts that are taken from an event, in bytes.
 const (
-	maxID     = 255 // of a gift; the journal takes no longer ones
-	maxParcel = 64  // of the sender's word for where a parcel is
-	maxType   = 64  // of a type that a reason quotes
+	maxID     = 255 // of a gift; the journal's limit
+	maxParcel = 64  // of the sender's word for the state of a parcel
+	maxType   = 64  // of an unknown type that a reason quotes
 )
 
-// catalogue holds, for the current name of each type, what an event of it
-// says. A reading returns why it cannot be understood, "" when it can.
+// catalogue maps the current name of each type to the function that reads its
+// data. The function returns why the data cannot be understood, or "".
 var catalogue = map[string]func(e *Event, data object) string{
 	"gift-status-changed":               readStatus,
 	"gift-delivery-status-changed":      readParcel,
@@ -40,7 +40,7 @@ var catalogue = map[string]func(e *Event, data object) string{
 	"thank-you-note-created":            readNote,
 }
 
-// formerNames leads from the former name of a type to the current one.
+// formerNames maps the former name of a type to the current one.
 var formerNames = map[string]string{
 	"gift-notification-initial":    "gift-notification-initial-sent",
 	"gift-notification-reminder":   "gift-notification-reminder-sent",
@@ -48,8 +48,8 @@ var formerNames = map[string]string{
 	"gift-notification-resend":     "gift-notification-resend-sent",
 }
 
-// giftStatuses are the catalogue's words for a status. A gift whose link was
-// clicked counts as opened, although its options were not looked at yet.
+// giftStatuses are the catalogue's words for a status. "unwrapped" means that
+// the gift's link was clicked; that counts as opened.
 var giftStatuses = map[string]plan.Status{
 	"unopened":  plan.Sent,
 	"unwrapped": plan.Opened,
@@ -104,8 +104,8 @@ func giftEvent(s *Source, e *Event) {
 	}
 }
 
-// unknownType says that a type is not in the catalogue, and which where it is
-// a plain word: what senders write elsewhere may be about people.
+// unknownType says that a type is not in the catalogue. It quotes the type only
+// if it is a single word: anything else may contain personal data.
 func unknownType(name string) string {
 	switch {
 	case name == "":
@@ -117,8 +117,8 @@ func unknownType(name string) string {
 	}
 }
 
-// when reads the time of the event. A time that is yet to come would overrule
-// every later snapshot of the gift, so it is not believed.
+// when reads the time of the event. A time in the future is refused: it would
+// overrule every later snapshot of the gift.
 func (e *Event) when(hook object) string {
 	text, given := hook["triggeredAt"]
 	if !given {
@@ -129,13 +129,13 @@ func (e *Event) when(hook object) string {
 	case !ok:
 		return "the event's time is not in RFC 3339, or before 2000"
 	case at.After(e.ReceivedAt.Add(tolerance)):
-		return "the event's time is yet to come"
+		return "the event's time is in the future"
 	}
 	e.At = at
 	return ""
 }
 
-// complete says what an event that changes a gift lacks for that.
+// complete says what is missing from an event that changes a gift, or "".
 func (e *Event) complete() string {
 	switch {
 	case e.Effect == Listed:
@@ -148,8 +148,8 @@ func (e *Event) complete() string {
 	return ""
 }
 
-// readStatus takes the catalogue's words and those of our own statuses, in any
-// case: refunded, say, has no word in the catalogue.
+// readStatus accepts the catalogue's words and the names of our own statuses,
+// ignoring case: the catalogue has no word for refunded, for example.
 func readStatus(e *Event, data object) string {
 	word := strings.ToLower(data.text("status"))
 	status, ok := giftStatuses[word]
@@ -168,7 +168,7 @@ func readDelivered(e *Event, _ object) string {
 	return ""
 }
 
-// readParcel takes any single word, since carriers have more of them than the
+// readParcel accepts any single word: carriers use more words than the
 // catalogue lists.
 func readParcel(e *Event, data object) string {
 	word := data.text("deliveryStatus")
@@ -200,8 +200,8 @@ func readNothing(e *Event, _ object) string {
 	return ""
 }
 
-// named returns the entries of metadata under these keys that may name a gift;
-// nil when there are none. The rest is the customer's own, and stays out.
+// named returns the entries of metadata under these keys that can be a gift's
+// id, nil if there are none. Other metadata is the customer's and not kept.
 func named(metadata object, keys []string) map[string]string {
 	var found map[string]string
 	for _, key := range keys {
@@ -215,16 +215,16 @@ func named(metadata object, keys []string) map[string]string {
 	return found
 }
 
-// usableID reports whether id may be that of a gift, by the same rule as for
-// the transactions that are fetched.
+// usableID reports whether id can be the id of a gift. Transactions that are
+// fetched follow the same rule.
 func usableID(id string) bool {
 	strange := func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }
 	return id != "" && len(id) <= maxID && strings.TrimSpace(id) == id && !strings.ContainsFunc(id, strange)
 }
 
-// isTest recognises what a sender's test button sends. It is documented only
-// as a template with a verification token, so either its type says so or it
-// has a token where an event has its envelope.
+// isTest recognises a message of the sender's test button. The documentation
+// only says that it is a template with a verification token, so either its type
+// says test, or it has a token instead of an event's envelope.
 func isTest(body object, name string) bool {
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })
 	if slices.Contains(words, "test") || slices.Contains(words, "ping") {
@@ -241,9 +241,9 @@ func isTest(body object, name string) bool {
 	return false
 }
 
-// instant reads a time in RFC 3339 and returns it in UTC. What lies before 2000
-// is no time of a gift, by the same rule as for the transactions that are
-// fetched, but what a program writes that has none: 0001-01-01, 1970-01-01.
+// instant reads a time in RFC 3339 and returns it in UTC. Years before 2000 are
+// refused: programs write 0001-01-01 or 1970-01-01 when they have no time.
+// Transactions that are fetched follow the same rule.
 func instant(v any) (time.Time, bool) {
 	text, _ := v.(string)
 	at, err := time.Parse(time.RFC3339, text)

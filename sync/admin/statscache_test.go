@@ -17,7 +17,8 @@ import (
 	"thnks-hubspot-sync/sync/stats"
 )
 
-// TestSomeStatistics: what fails, or panics, is named beside what is there.
+// TestSomeStatistics: a portal that fails or panics is listed with its problem,
+// and the others are shown.
 func TestSomeStatistics(t *testing.T) {
 	t.Parallel()
 	d := ready(giftsync.Status{Portal: "acme"}, giftsync.Status{Portal: "new"}, giftsync.Status{Portal: "odd"})
@@ -31,23 +32,23 @@ func TestSomeStatistics(t *testing.T) {
 		}
 		return whole(ctx, portal)
 	}
-	resp, body := request(t, "GET", pages(t, d, PrivateOptions{})+"/stats.json", nil)
+	resp, body := request(t, "GET", servePages(t, d, PagesOptions{})+"/stats.json", nil)
 	if want := `"problems":[{"portal":"new","problem":"no state file yet"},{"portal":"odd","problem":"` + errBug.Error() + `"}]}`; resp.StatusCode != 200 || !strings.Contains(body, want) || !strings.Contains(body, `"portal":"acme"`) {
 		t.Errorf("%s %s", resp.Status, body)
 	}
 
 	d.status = func(context.Context) ([]giftsync.Status, error) { return []giftsync.Status{{Portal: "new"}}, nil }
-	if resp, _ := request(t, "GET", pages(t, d, PrivateOptions{})+"/stats.json", nil); resp.StatusCode != 503 {
+	if resp, _ := request(t, "GET", servePages(t, d, PagesOptions{})+"/stats.json", nil); resp.StatusCode != 503 {
 		t.Errorf("without any: %s", resp.Status)
 	}
 	d.status = func(context.Context) ([]giftsync.Status, error) { return nil, errors.New("no status today") }
-	if resp, body := request(t, "GET", pages(t, d, PrivateOptions{})+"/stats.json", nil); resp.StatusCode != 503 || !strings.Contains(body, "no status today") {
+	if resp, body := request(t, "GET", servePages(t, d, PagesOptions{})+"/stats.json", nil); resp.StatusCode != 503 || !strings.Contains(body, "no status today") {
 		t.Errorf("without a status: %s %s", resp.Status, body)
 	}
 }
 
-// TestSlowStatistics: an answer that takes longer to compute than an answer
-// may take to be sent is sent all the same.
+// TestSlowStatistics: statistics may take longer to compute than the time limit
+// on sending an answer.
 func TestSlowStatistics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -63,7 +64,7 @@ func TestSlowStatistics(t *testing.T) {
 		l := newPipes()
 		ctx, cancel := context.WithCancel(t.Context())
 		served := make(chan error, 1)
-		go func() { served <- ServePrivate(ctx, l, Private(d, PrivateOptions{})) }()
+		go func() { served <- ServePages(ctx, l, Pages(d, PagesOptions{})) }()
 		tr := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return l.dial(), nil }}
 		resp, err := (&http.Client{Transport: tr}).Get("http://localhost/stats.json")
 		if err != nil {
@@ -81,15 +82,15 @@ func TestSlowStatistics(t *testing.T) {
 	})
 }
 
-// TestShared: askers share a computation, its result stays for ten seconds,
-// and what nobody waits for is given up.
-func TestShared(t *testing.T) {
+// TestCached: concurrent callers share a computation, its result is served for
+// ten seconds, and it is cancelled when its last caller leaves.
+func TestCached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var begun, given int
 		failure := errors.New("disk")
 		var fail bool
-		s := newShared(func(ctx context.Context) (int, error) {
+		s := newCached(func(ctx context.Context) (int, error) {
 			begun++
 			n := begun
 			select {
@@ -141,7 +142,7 @@ func TestShared(t *testing.T) {
 		}
 		check("after that", 1, time.Minute, 4, nil)
 
-		// The first to ask leaves; the others get what it began.
+		// The first caller leaves; the others get the result of its computation.
 		time.Sleep(fresh)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -151,7 +152,7 @@ func TestShared(t *testing.T) {
 			left <- err
 		}()
 		synctest.Wait()
-		check("begun by one who left", 2, time.Minute, 5, nil)
+		check("begun by a caller that left", 2, time.Minute, 5, nil)
 		if err := <-left; !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
@@ -164,13 +165,13 @@ func TestShared(t *testing.T) {
 	})
 }
 
-// TestSharedStubborn: a computation that was given up and ends all the same
-// does not take the place of the next one.
-func TestSharedStubborn(t *testing.T) {
+// TestCachedStubborn: a computation that was cancelled and finishes nevertheless
+// does not replace the next one.
+func TestCachedStubborn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var begun atomic.Int64
-		s := newShared(func(context.Context) (int64, error) {
+		s := newCached(func(context.Context) (int64, error) {
 			n := begun.Add(1)
 			time.Sleep(5 * time.Second)
 			return n, nil

@@ -20,8 +20,8 @@ import (
 
 const adminToken = "token-canary-0123456789"
 
-// pages serves the private pages of a desk on loopback.
-func pages(t *testing.T, d Desk, o PrivateOptions) (url string) {
+// servePages serves the private pages of a service on loopback.
+func servePages(t *testing.T, service Service, o PagesOptions) (url string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -29,11 +29,11 @@ func pages(t *testing.T, d Desk, o PrivateOptions) (url string) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- ServePrivate(ctx, l, Private(d, o)) }()
+	go func() { served <- ServePages(ctx, l, Pages(service, o)) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {
-			t.Errorf("ServePrivate: %v", err)
+			t.Errorf("ServePages: %v", err)
 		}
 	})
 	return "http://" + l.Addr().String()
@@ -61,14 +61,14 @@ func request(t *testing.T, method, url string, adjust func(*http.Request)) (*htt
 	return resp, string(body)
 }
 
-func ready(portals ...giftsync.Status) desk {
-	return desk{
+func ready(portals ...giftsync.Status) fake {
+	return fake{
 		status: func(context.Context) ([]giftsync.Status, error) { return portals, nil },
 		stats:  func(_ context.Context, portal string) (stats.Report, error) { return canaries(portal), nil },
 	}
 }
 
-// canaries are statistics whose recipients can be told in any output.
+// canaries are statistics whose recipients are recognised in any output.
 func canaries(portal string) stats.Report {
 	rep := filled[stats.Report](1)
 	rep.Portal = portal
@@ -82,7 +82,7 @@ func canaries(portal string) stats.Report {
 
 func TestPages(t *testing.T) {
 	t.Parallel()
-	base := pages(t, ready(giftsync.Status{Portal: "acme", Ready: true}), PrivateOptions{})
+	base := servePages(t, ready(giftsync.Status{Portal: "acme", Ready: true}), PagesOptions{})
 	for _, tt := range []struct {
 		method, path string
 		status       int
@@ -136,13 +136,13 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestHosts: a browser that was told by somebody else's name server that we
-// are them gets nothing.
+// TestHosts: a request under a name that is not configured gets nothing (DNS
+// rebinding).
 func TestHosts(t *testing.T) {
 	t.Parallel()
-	named := pages(t, ready(), PrivateOptions{Hosts: []string{"Sync.Example:9090", "10.1.2.3:9090"}})
-	every := pages(t, ready(), PrivateOptions{Hosts: []string{":9090"}})
-	zeroes := pages(t, ready(), PrivateOptions{Hosts: []string{"[::]:9090"}})
+	named := servePages(t, ready(), PagesOptions{Hosts: []string{"Sync.Example:9090", "10.1.2.3:9090"}})
+	every := servePages(t, ready(), PagesOptions{Hosts: []string{":9090"}})
+	zeroes := servePages(t, ready(), PagesOptions{Hosts: []string{"[::]:9090"}})
 	for host, want := range map[string]struct{ named, every bool }{
 		"127.0.0.1:9090":             {true, true},
 		"127.9.9.9":                  {true, true},
@@ -170,7 +170,7 @@ func TestHosts(t *testing.T) {
 			}
 		}
 	}
-	p := Private(ready(), PrivateOptions{Hosts: []string{"", "0.0.0.0"}}).(*private)
+	p := Pages(ready(), PagesOptions{Hosts: []string{"", "0.0.0.0"}}).(*pages)
 	if p.known("") || p.known("evil.example") || !p.known("192.0.2.1") {
 		t.Error("every address is not every name")
 	}
@@ -181,20 +181,20 @@ func TestReadiness(t *testing.T) {
 	broken := filled[giftsync.Status](1)
 	broken.Ready = false
 	for _, tt := range []struct {
-		desk desk
-		want readiness
+		service fake
+		want    readiness
 	}{
 		{ready(giftsync.Status{Portal: "a", Ready: true}, broken), readiness{Portals: []giftsync.Status{{Portal: "a", Ready: true}, broken}}},
 		{
-			desk{status: func(context.Context) ([]giftsync.Status, error) { return nil, errors.New("no status today") }},
+			fake{status: func(context.Context) ([]giftsync.Status, error) { return nil, errors.New("no status today") }},
 			readiness{Problem: "no status today"},
 		},
 		{
-			desk{status: func(context.Context) ([]giftsync.Status, error) { panic("NameCanary") }},
+			fake{status: func(context.Context) ([]giftsync.Status, error) { panic("NameCanary") }},
 			readiness{Problem: errBug.Error()},
 		},
 	} {
-		resp, body := request(t, "GET", pages(t, tt.desk, PrivateOptions{})+"/readyz", nil)
+		resp, body := request(t, "GET", servePages(t, tt.service, PagesOptions{})+"/readyz", nil)
 		var got readiness
 		if err := json.Unmarshal([]byte(body), &got); err != nil {
 			t.Errorf("%s: %v", body, err)
@@ -208,7 +208,7 @@ func TestReadiness(t *testing.T) {
 func TestToken(t *testing.T) {
 	t.Parallel()
 	d := ready(giftsync.Status{Portal: "acme"}, giftsync.Status{Portal: "other"})
-	guarded, open := pages(t, d, PrivateOptions{Token: adminToken}), pages(t, d, PrivateOptions{})
+	guarded, open := servePages(t, d, PagesOptions{Token: adminToken}), servePages(t, d, PagesOptions{})
 	for _, tt := range []struct {
 		base          string
 		authorization []string
@@ -241,11 +241,11 @@ func TestToken(t *testing.T) {
 			}
 			continue
 		}
-		var got figures
+		var got statsDocument
 		if err := json.Unmarshal([]byte(body), &got); err != nil {
 			t.Fatal(err)
 		}
-		want := figures{Portals: []stats.Report{canaries("acme"), canaries("other")}}
+		want := statsDocument{Portals: []stats.Report{canaries("acme"), canaries("other")}}
 		if !tt.unmasked {
 			for _, canary := range []string{"NameCanary", "canary.example", "+1555"} {
 				if strings.Contains(body, canary) {
@@ -264,18 +264,19 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// TestPrivateBounds: who dawdles is cut off, and one too many waits.
-func TestPrivateBounds(t *testing.T) {
+// TestPagesBounds: slow clients are cut off, and connections over the limit
+// wait.
+func TestPagesBounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipes()
 		ctx, cancel := context.WithCancel(t.Context())
 		served := make(chan error, 1)
-		go func() { served <- ServePrivate(ctx, l, Private(ready(), PrivateOptions{})) }()
+		go func() { served <- ServePages(ctx, l, Pages(ready(), PagesOptions{})) }()
 		began := time.Now()
-		var dawdlers []net.Conn
+		var slow []net.Conn
 		for range connections {
-			dawdlers = append(dawdlers, l.dial())
+			slow = append(slow, l.dial())
 		}
 		late := l.dial()
 		go func() {
@@ -283,14 +284,14 @@ func TestPrivateBounds(t *testing.T) {
 		}()
 		answer, err := io.ReadAll(late)
 		if err != nil || !strings.HasSuffix(string(answer), "ok\n") {
-			t.Errorf("the late one: %q, %v", answer, err)
+			t.Errorf("the connection over the limit: %q, %v", answer, err)
 		}
 		if waited := time.Since(began); waited != headerTimeout {
 			t.Errorf("it waited %v, want %v", waited, headerTimeout)
 		}
-		for _, c := range dawdlers {
+		for _, c := range slow {
 			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-				t.Errorf("a dawdler reads %v", err)
+				t.Errorf("a slow client reads %v", err)
 			}
 		}
 		cancel()

@@ -14,11 +14,11 @@ import (
 // fresh is how long statistics are served before they are computed again.
 const fresh = 10 * time.Second
 
-// hidden is what stands for a recipient.
+// hidden replaces a recipient.
 const hidden = "(hidden)"
 
-// figures are the document of /stats.json.
-type figures struct {
+// A statsDocument is the document of /stats.json.
+type statsDocument struct {
 	Portals  []stats.Report `json:"portals"`
 	Problems []problem      `json:"problems,omitempty"`
 }
@@ -29,16 +29,16 @@ type problem struct {
 	Problem string `json:"problem"`
 }
 
-// readFigures computes every portal's statistics, one after the other. A
-// portal that has none to show does not keep the others from being shown.
-func readFigures(ctx context.Context, d Desk, log *slog.Logger) (figures, error) {
-	doc := figures{Portals: []stats.Report{}}
-	all, err := guarded(log, func() ([]giftsync.Status, error) { return d.Status(ctx) })
+// readStats computes every portal's statistics, one after the other. The
+// failure of one portal is listed and does not hide the others.
+func readStats(ctx context.Context, service Service, log *slog.Logger) (statsDocument, error) {
+	doc := statsDocument{Portals: []stats.Report{}}
+	all, err := guarded(log, func() ([]giftsync.Status, error) { return service.Status(ctx) })
 	if err != nil {
 		return doc, err
 	}
 	for _, s := range all {
-		rep, err := guarded(log, func() (stats.Report, error) { return d.Stats(ctx, s.Portal) })
+		rep, err := guarded(log, func() (stats.Report, error) { return service.Stats(ctx, s.Portal) })
 		switch {
 		case ctx.Err() != nil:
 			return doc, ctx.Err()
@@ -51,24 +51,24 @@ func readFigures(ctx context.Context, d Desk, log *slog.Logger) (figures, error)
 	return doc, nil
 }
 
-// masked are the figures without a recipient's name, address or number.
-// Senders stay: they are the portal's own staff.
-func (f figures) masked() figures {
-	f.Portals = slices.Clone(f.Portals)
-	for i, rep := range f.Portals {
+// masked returns the document without recipients' names, addresses and
+// numbers. Senders stay: they are the portal's own staff.
+func (d statsDocument) masked() statsDocument {
+	d.Portals = slices.Clone(d.Portals)
+	for i, rep := range d.Portals {
 		recent := slices.Clone(rep.RecentActivity)
 		for j := range recent {
 			recent[j].Recipient = hidden
 		}
-		f.Portals[i].RecentActivity = recent
+		d.Portals[i].RecentActivity = recent
 	}
-	return f
+	return d
 }
 
-// shared is a value that is dear to compute: those who ask at the same time
-// wait for the same computation, and get its result for as long as it is
-// fresh. A computation that nobody waits for any more is given up.
-type shared[T any] struct {
+// cached holds a value that is expensive to compute. Concurrent callers share
+// one computation, and its result is served while it is fresh. A computation
+// is cancelled when its last caller leaves.
+type cached[T any] struct {
 	compute func(context.Context) (T, error)
 
 	mu      sync.Mutex
@@ -77,13 +77,13 @@ type shared[T any] struct {
 	until   time.Time // last is fresh
 }
 
-func newShared[T any](compute func(context.Context) (T, error)) *shared[T] {
-	return &shared[T]{compute: compute}
+func newCached[T any](compute func(context.Context) (T, error)) *cached[T] {
+	return &cached[T]{compute: compute}
 }
 
 // A computation is under way, or done.
 type computation[T any] struct {
-	waiting int // askers; guarded by shared.mu
+	waiting int // callers; guarded by cached.mu
 	cancel  context.CancelFunc
 	done    chan struct{}
 	value   T // once done
@@ -91,7 +91,7 @@ type computation[T any] struct {
 }
 
 // get returns a fresh value, which the caller does not change.
-func (s *shared[T]) get(ctx context.Context) (T, error) {
+func (s *cached[T]) get(ctx context.Context) (T, error) {
 	s.mu.Lock()
 	if time.Now().Before(s.until) {
 		defer s.mu.Unlock()
@@ -119,8 +119,8 @@ func (s *shared[T]) get(ctx context.Context) (T, error) {
 	return none, ctx.Err()
 }
 
-// begin starts a computation, which outlives the one who asked first.
-func (s *shared[T]) begin(ctx context.Context) *computation[T] {
+// begin starts a computation, which outlives the caller that caused it.
+func (s *cached[T]) begin(ctx context.Context) *computation[T] {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c := &computation[T]{cancel: cancel, done: make(chan struct{})}
 	s.current = c
@@ -138,8 +138,8 @@ func (s *shared[T]) begin(ctx context.Context) *computation[T] {
 	return c
 }
 
-// drop makes the next asker begin anew.
-func (s *shared[T]) drop(c *computation[T]) {
+// drop makes the next caller start a new computation.
+func (s *cached[T]) drop(c *computation[T]) {
 	if s.current == c {
 		s.current = nil
 	}

@@ -17,7 +17,7 @@ import (
 
 var discard = slog.New(slog.DiscardHandler)
 
-// understand sends a signed body to an endpoint and returns what it became.
+// understand sends a signed body to an endpoint and returns the event.
 func understand(t rapid.TB, source webhook.Source, body string) webhook.Event {
 	t.Helper()
 	box := new(inbox)
@@ -43,7 +43,7 @@ func understand(t rapid.TB, source webhook.Source, body string) webhook.Event {
 	return e
 }
 
-// payload is an event of the catalogue's shape.
+// payload returns an event in the catalogue's form.
 func payload(kind, data string) string {
 	return `{"webhookData":{"id":"string","eventType":"` + kind + `","target":"string","triggeredAt":"2025-01-16T12:50:40.313Z"},"eventData":{` + data + `}}`
 }
@@ -102,11 +102,11 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
-// TestNotUnderstood sends signed bodies that mean nothing to us. All are kept,
-// none has an effect.
+// TestNotUnderstood sends signed bodies that cannot be understood. All are kept
+// and none has an effect.
 func TestNotUnderstood(t *testing.T) {
 	t.Parallel()
-	soon := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	future := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	status := func(data string) string { return payload("gift-status-changed", data) }
 	deep := strings.Repeat(`[`, 40) + strings.Repeat(`]`, 40)
 	for _, tt := range []struct{ name, body, reason string }{
@@ -150,10 +150,10 @@ func TestNotUnderstood(t *testing.T) {
 		{"no note", payload("thank-you-note-created", `"giftId":"g-1","thankYouNote":" \n"`), "note"},
 		{"no time", strings.Replace(opened, "triggeredAt", "at", 1), "when"},
 		{"no time at all", strings.Replace(opened, "2025-01-15T14:44:00.138Z", "0001-01-01T00:00:00Z", 1), "RFC 3339"},
-		{"a time that stands for none", strings.Replace(opened, "2025-01-15T14:44:00.138Z", "1970-01-01T00:00:00Z", 1), "before 2000"},
+		{"the epoch", strings.Replace(opened, "2025-01-15T14:44:00.138Z", "1970-01-01T00:00:00Z", 1), "before 2000"},
 		{"time without zone", strings.Replace(opened, "138Z", "138", 1), "RFC 3339"},
 		{"time is a number", strings.Replace(opened, `"2025-01-15T14:44:00.138Z"`, `1736952240`, 1), "RFC 3339"},
-		{"time to come", strings.Replace(opened, "2025-01-15T14:44:00.138Z", soon, 1), "to come"},
+		{"time in the future", strings.Replace(opened, "2025-01-15T14:44:00.138Z", future, 1), "in the future"},
 	} {
 		e := understand(t, webhook.Source{}, tt.body)
 		if e.Effect != webhook.Unknown || !strings.Contains(e.Reason, tt.reason) || e.Status != "" || e.ParcelStatus != "" || e.ThankYouNote != "" {
@@ -218,7 +218,7 @@ func TestCompany(t *testing.T) {
 	}
 }
 
-// TestMetadataStaysOut checks that only what names a gift is taken along.
+// TestMetadataStaysOut checks that only entries that can name a gift are kept.
 func TestMetadataStaysOut(t *testing.T) {
 	t.Parallel()
 	body := payload("gift-status-changed", fmt.Sprintf(`"giftId":"g-1","status":"opened","metadata":{"a":"1","b":"2","c":[3],"d":%q,"e":""}`, strings.Repeat("d", 256)))
@@ -228,8 +228,8 @@ func TestMetadataStaysOut(t *testing.T) {
 	}
 }
 
-// TestKey checks what makes two deliveries the same event: the words that say
-// what happened to which gift when, and nothing else.
+// TestKey checks what makes two deliveries the same event: what happened, to
+// which gift and when, and nothing else.
 func TestKey(t *testing.T) {
 	t.Parallel()
 	key := func(body string) string { return understand(t, webhook.Source{}, body).Key }

@@ -16,37 +16,37 @@ import (
 	giftsync "thnks-hubspot-sync/sync"
 )
 
-// Time limits of the pages, beside those of the socket.
+// Time limits of the pages, in addition to those of the socket.
 const (
 	readTimeout  = 10 * time.Second
 	writeTimeout = 10 * time.Second
 )
 
-// PrivateOptions say who gets what from [Private].
-type PrivateOptions struct {
-	// Hosts are further names or addresses, with or without a port, by which
-	// the pages may be called: where they listen. Loopback's always work. One
-	// that stands for every address, such as ":9090", adds every address, but
-	// no name.
+// PagesOptions configure [Pages].
+type PagesOptions struct {
+	// Hosts are the names or addresses, with or without a port, that a
+	// request's Host may have, in addition to those of loopback. One that
+	// stands for every address, such as ":9090", allows every address, but no
+	// name.
 	Hosts []string
-	// Token unmasks the recipients for whoever sends it as a bearer token; ""
-	// masks them always.
+	// Token unmasks the recipients in answers to requests that carry it as a
+	// bearer token; "" masks them always.
 	Token string
-	// Logger hears of panics. Default: nobody.
+	// Logger gets panics. Nil discards them.
 	Logger *slog.Logger
 }
 
-// Private returns the private pages. They only read: whoever may connect may
-// look at them, but learns the recipients' names with the token alone.
+// Pages returns the private pages. They are read-only. Every client that can
+// connect sees them, but only with the token does it see recipients.
 //
 //	/healthz     ok, as long as the process serves
-//	/readyz      every portal's status; 503 where one needs a person
+//	/readyz      every portal's status; 503 if one needs attention
 //	/stats.json  every portal's statistics, up to 10 seconds old
 //
-// A request must name one of our hosts, as a browser can be made to call a
-// loopback address by somebody else's name (DNS rebinding).
-func Private(d Desk, o PrivateOptions) http.Handler {
-	p := &private{desk: d, log: o.Logger, hosts: make(map[string]bool)}
+// A request must name one of our hosts: a web page can make the browser call a
+// loopback address under the page's own name (DNS rebinding).
+func Pages(service Service, o PagesOptions) http.Handler {
+	p := &pages{service: service, log: o.Logger, hosts: make(map[string]bool)}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
@@ -61,13 +61,13 @@ func Private(d Desk, o PrivateOptions) http.Handler {
 		digest := sha256.Sum256([]byte(o.Token))
 		p.token = digest[:]
 	}
-	p.figures = newShared(func(ctx context.Context) (figures, error) { return readFigures(ctx, d, p.log) })
+	p.stats = newCached(func(ctx context.Context) (statsDocument, error) { return readStats(ctx, service, p.log) })
 	return p
 }
 
-// ServePrivate serves the pages on l, which it closes, until ctx ends. It then
+// ServePages serves the pages on l, which it closes, until ctx ends. It then
 // waits a few seconds for the answers under way and returns nil.
-func ServePrivate(ctx context.Context, l net.Listener, pages http.Handler) error {
+func ServePages(ctx context.Context, l net.Listener, pages http.Handler) error {
 	return serveUntil(ctx, stopGrace, netutil.LimitListener(l, connections), &http.Server{
 		Handler:           pages,
 		ReadHeaderTimeout: headerTimeout,
@@ -78,18 +78,18 @@ func ServePrivate(ctx context.Context, l net.Listener, pages http.Handler) error
 	})
 }
 
-// private is the pages.
-type private struct {
-	desk       Desk
+// pages answers the requests of the private side.
+type pages struct {
+	service    Service
 	log        *slog.Logger
 	hosts      map[string]bool
-	anyAddress bool   // any address is a host of ours
+	anyAddress bool   // the Host may be any address
 	token      []byte // SHA-256 of the token; nil for none
-	figures    *shared[figures]
+	stats      *cached[statsDocument]
 }
 
 // ServeHTTP implements [http.Handler].
-func (p *private) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -99,10 +99,10 @@ func (p *private) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Frame-Options", "DENY")
 	switch {
 	case !p.known(r.Host):
-		http.Error(w, "this is not a name of the private side: use a loopback address, or the host of admin_listen", http.StatusMisdirectedRequest)
+		http.Error(w, "this host name is not allowed here: use a loopback address, or the host of admin_listen", http.StatusMisdirectedRequest)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		h.Set("Allow", "GET, HEAD")
-		http.Error(w, "the private side is only read: use GET", http.StatusMethodNotAllowed)
+		http.Error(w, "the private side is read-only: use GET", http.StatusMethodNotAllowed)
 	case r.URL.Path == "/healthz":
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n"))
@@ -116,7 +116,7 @@ func (p *private) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // known reports whether a Host header names us.
-func (p *private) known(header string) bool {
+func (p *pages) known(header string) bool {
 	host := hostOf(header)
 	if p.hosts[host] || host == "localhost" {
 		return true
@@ -142,11 +142,11 @@ func hostOf(hostport string) string {
 type readiness struct {
 	Ready   bool              `json:"ready"` // every portal is
 	Portals []giftsync.Status `json:"portals"`
-	Problem string            `json:"problem,omitempty"` // why nothing is known
+	Problem string            `json:"problem,omitempty"` // why there is no status
 }
 
-func (p *private) readiness(w http.ResponseWriter, r *http.Request) {
-	all, err := guarded(p.log, func() ([]giftsync.Status, error) { return p.desk.Status(r.Context()) })
+func (p *pages) readiness(w http.ResponseWriter, r *http.Request) {
+	all, err := guarded(p.log, func() ([]giftsync.Status, error) { return p.service.Status(r.Context()) })
 	doc := readiness{Ready: err == nil, Portals: all}
 	for _, s := range all {
 		doc.Ready = doc.Ready && s.Ready
@@ -161,16 +161,17 @@ func (p *private) readiness(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, doc)
 }
 
-// statistics may take longer than other answers: the time limit on writing
-// begins anew when there is something to write. An asker who leaves is noticed.
-func (p *private) statistics(w http.ResponseWriter, r *http.Request) {
+// statistics answers /stats.json. Computing them may take longer than an
+// answer may take to be written, so the time limit starts again after it. The
+// computation is cancelled when the client disconnects.
+func (p *pages) statistics(w http.ResponseWriter, r *http.Request) {
 	unmasked, ok := p.admit(r.Header.Values("Authorization"))
 	if !ok {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, "that is not the token of admin_token_file; without one, recipients are hidden", http.StatusUnauthorized)
+		http.Error(w, "the token is not the one of admin_token_file; without a token, recipients are hidden", http.StatusUnauthorized)
 		return
 	}
-	doc, err := p.figures.get(r.Context())
+	doc, err := p.stats.get(r.Context())
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // fails where there is no limit
 	if err != nil {
 		http.Error(w, "the statistics cannot be read: "+err.Error(), http.StatusServiceUnavailable)
@@ -186,10 +187,10 @@ func (p *private) statistics(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, doc)
 }
 
-// admit says whether an asker sees recipients, and is false where it claims a
-// right to that which it has not. Digests of one length are compared, so that
-// the time taken tells nothing.
-func (p *private) admit(authorization []string) (unmasked, ok bool) {
+// admit reports whether a client sees recipients. ok is false if it sent a
+// wrong token. It compares digests of one length, so that the time taken
+// reveals nothing about the token.
+func (p *pages) admit(authorization []string) (unmasked, ok bool) {
 	if p.token == nil || len(authorization) == 0 {
 		return false, true
 	}
