@@ -38,7 +38,7 @@ var rooms = map[string]string{
 	"store":                  "sync/plan",
 	"sync":                   "sync/plan sync/stats hubspot thnksapi store",
 	"sync/admin":             "sync sync/plan sync/stats hubspot",
-	"sync/webhook":           "sync/plan",
+	"sync/webhook":           "sync/plan store",
 	"thnksapi/export":        "thnksapi",
 	"cmd/thnks-hubspot-sync": "*",
 	"cmd/sandbox":            "hubspot/hubspottest thnksapi/thnksapitest",

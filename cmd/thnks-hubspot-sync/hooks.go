@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -37,7 +36,7 @@ func (d *daemon) public(s *session) (http.Handler, error) {
 			Scheme:       scheme,
 			CompanyID:    g.CompanyID,
 			MetadataKeys: g.MetadataKeys,
-			Inbox:        inbox{k, g.MetadataKeys},
+			Inbox:        inbox{k},
 		})
 	}
 	if len(o.Sources)+len(down) == 0 {
@@ -91,57 +90,23 @@ func (s *session) scheme(g configs.GiftEvents) (webhook.Scheme, error) {
 	return scheme, nil
 }
 
-// An inbox puts a portal's events into its state file and tells its loop.
-type inbox struct {
-	k    *kept
-	keys []string // of metadata that name the transaction, in order of preference
-}
+// An inbox puts a portal's events into its state file and signals its loop.
+type inbox struct{ k *kept }
 
 // Receive implements [webhook.Inbox].
-func (i inbox) Receive(ctx context.Context, e webhook.Event) (duplicate bool, err error) {
+func (i inbox) Receive(ctx context.Context, e store.Event) (duplicate bool, err error) {
 	j, err := i.k.stateForEvents()
 	if err != nil {
 		return false, err
 	}
-	receipts, err := j.Receive(ctx, i.event(e))
-	// With an error, too: where ctx ended, it may have been kept all the same,
-	// and what the sender repeats is no news then.
+	receipts, err := j.Receive(ctx, e)
+	// Also after an error: if ctx ended, the event may have been kept, and its
+	// repeat would be no news.
 	i.k.loop.Events()
-	var full *store.FullError
-	switch {
-	case errors.Is(err, store.ErrInboxFull), errors.As(err, &full):
-		return false, fmt.Errorf("%w: %w", webhook.ErrFull, err)
-	case err != nil:
+	if err != nil {
 		return false, err
 	}
 	return receipts[0].DuplicateOf != 0, nil
-}
-
-// event is a delivery as the state file keeps it.
-func (i inbox) event(e webhook.Event) store.Event {
-	var aliases []string
-	for _, key := range i.keys {
-		if id := e.Metadata[key]; id != "" {
-			aliases = append(aliases, id)
-		}
-	}
-	return store.Event{
-		Dialect:       e.Dialect,
-		Key:           e.Key,
-		Kind:          e.Kind,
-		TransactionID: e.GiftID,
-		Aliases:       aliases,
-		Status:        e.Status,
-		At:            e.At,
-		Signed:        e.Signed,
-		ParcelStatus:  e.ParcelStatus,
-		ParcelAt:      e.ParcelAt,
-		ThankYouNote:  e.ThankYouNote,
-		Effect:        store.Effect(e.Effect),
-		Reason:        e.Reason,
-		ReceivedAt:    e.ReceivedAt,
-		Body:          e.Body,
-	}
 }
 
 var _ webhook.Inbox = inbox{}

@@ -5,13 +5,14 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/webhook"
 )
 
 // sink is an inbox that costs nothing.
 type sink struct{}
 
-func (sink) Receive(context.Context, webhook.Event) (bool, error) { return false, nil }
+func (sink) Receive(context.Context, store.Event) (bool, error) { return false, nil }
 
 // BenchmarkHandler measures one signed status event, from the request to the
 // answer, with an inbox that costs nothing.

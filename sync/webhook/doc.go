@@ -1,6 +1,7 @@
 // Package webhook receives events from outside. It reads a request within
 // bounds, verifies where it comes from, puts the event on disk, and only then
-// answers 200. It decides nothing about gifts: a worker applies the event later.
+// answers 200. It decides nothing about gifts: it turns a body into a
+// [store.Event], which a worker applies later.
 //
 //	scheme, err := webhook.Standard(secrets...)
 //	…
@@ -42,6 +43,7 @@
 // # Content
 //
 // A body with a good signature that cannot be understood is kept as an event of
-// effect [Unknown], with the reason, and answered 200: a sender that gets an
-// error repeats the request for days and finally disables the webhook.
+// effect [store.EffectUnknown], with the reason, and answered 200: a sender
+// that gets an error repeats the request for days and finally disables the
+// webhook. The reason never quotes the body.
 package webhook

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"thnks-hubspot-sync/sync/webhook"
+	"thnks-hubspot-sync/store"
 )
 
 // seeds are bodies to start mutations from.
@@ -37,8 +37,8 @@ func (s *site) genuine(t testing.TB, scheme scheme, body []byte) {
 		t.Fatalf("%s: answered %s and kept %d of %q", scheme.name, res.Status, len(events), body)
 	}
 	e := events[0]
-	sound := e.Effect == webhook.Unknown || e.Effect == webhook.Listed ||
-		!e.At.IsZero() && (e.GiftID != "" || len(e.Metadata) > 0) && (e.Effect == webhook.Claim) == (e.Status != "")
+	sound := e.Effect == store.EffectUnknown || e.Effect == store.EffectListed ||
+		!e.At.IsZero() && (e.TransactionID != "" || len(e.Aliases) > 0) && (e.Effect == store.EffectClaim) == (e.Status != "")
 	if !bytes.Equal(e.Body, body) || !sound || e.Signed == (scheme.name == "token") {
 		t.Fatalf("%s: kept %+v of %q", scheme.name, e, body)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode"
 
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 )
 
@@ -29,7 +30,7 @@ const (
 
 // catalogue maps the current name of each type to the function that reads its
 // data. The function returns why the data cannot be understood, or "".
-var catalogue = map[string]func(e *Event, data object) string{
+var catalogue = map[string]func(e *store.Event, data object) string{
 	"gift-status-changed":               readStatus,
 	"gift-delivery-status-changed":      readParcel,
 	"gift-invoice-sent":                 readNothing,
@@ -59,10 +60,10 @@ var giftStatuses = map[string]plan.Status{
 }
 
 // giftEvent reads a body of the dialect [GiftEvents] into e.
-func giftEvent(s *Source, e *Event) {
+func giftEvent(s *Source, e *store.Event) {
 	body, err := parseObject(e.Body)
 	if err != nil {
-		e.unknown(err.Error())
+		unknown(e, err.Error())
 		return
 	}
 	hook, data := body.object("webhookData"), body.object("eventData")
@@ -73,34 +74,34 @@ func giftEvent(s *Source, e *Event) {
 	read, known := catalogue[name]
 	if !known {
 		if isTest(body, name) {
-			e.Kind, e.Effect = kindTest, Listed
+			e.Kind, e.Effect = kindTest, store.EffectListed
 			return
 		}
-		e.unknown(unknownType(name))
+		unknown(e, unknownType(name))
 		return
 	}
 	e.Kind = name
 	if id := data.id("giftId"); usableID(id) {
-		e.GiftID = id
+		e.TransactionID = id
 	} else if id != "" {
-		e.unknown("the gift's id is too long or has characters that no id has")
+		unknown(e, "the gift's id is too long or has characters that no id has")
 		return
 	}
-	e.Metadata = named(data.object("metadata"), s.MetadataKeys)
-	if reason := e.when(hook); reason != "" {
-		e.unknown(reason)
+	e.Aliases = aliases(data.object("metadata"), s.MetadataKeys)
+	if reason := readTime(e, hook); reason != "" {
+		unknown(e, reason)
 		return
 	}
 	if s.CompanyID != "" && data.id("companyId") != s.CompanyID {
-		e.unknown("the event is not of the company that company_id names")
+		unknown(e, "the event is not of the company that company_id names")
 		return
 	}
 	if reason := read(e, data); reason != "" {
-		e.unknown(reason)
+		unknown(e, reason)
 		return
 	}
-	if reason := e.complete(); reason != "" {
-		e.unknown(reason)
+	if reason := missing(e); reason != "" {
+		unknown(e, reason)
 	}
 }
 
@@ -117,9 +118,9 @@ func unknownType(name string) string {
 	}
 }
 
-// when reads the time of the event. A time in the future is refused: it would
-// overrule every later snapshot of the gift.
-func (e *Event) when(hook object) string {
+// readTime reads the time of the event. A time in the future is refused: it
+// would overrule every later snapshot of the gift.
+func readTime(e *store.Event, hook object) string {
 	text, given := hook["triggeredAt"]
 	if !given {
 		return ""
@@ -135,12 +136,12 @@ func (e *Event) when(hook object) string {
 	return ""
 }
 
-// complete says what is missing from an event that changes a gift, or "".
-func (e *Event) complete() string {
+// missing says what an event lacks to change a gift, or "".
+func missing(e *store.Event) string {
 	switch {
-	case e.Effect == Listed:
+	case e.Effect == store.EffectListed:
 		return ""
-	case e.GiftID == "" && len(e.Metadata) == 0:
+	case e.TransactionID == "" && len(e.Aliases) == 0:
 		return "the event names no gift"
 	case e.At.IsZero():
 		return "the event does not say when it happened"
@@ -150,7 +151,7 @@ func (e *Event) complete() string {
 
 // readStatus accepts the catalogue's words and the names of our own statuses,
 // ignoring case: the catalogue has no word for refunded, for example.
-func readStatus(e *Event, data object) string {
+func readStatus(e *store.Event, data object) string {
 	word := strings.ToLower(data.text("status"))
 	status, ok := giftStatuses[word]
 	if !ok {
@@ -159,23 +160,23 @@ func readStatus(e *Event, data object) string {
 	if status == plan.Unknown {
 		return "the gift's status is not known"
 	}
-	e.Effect, e.Status = Claim, status
+	e.Effect, e.Status = store.EffectClaim, status
 	return ""
 }
 
-func readDelivered(e *Event, _ object) string {
-	e.Effect, e.Status = Claim, plan.Delivered
+func readDelivered(e *store.Event, _ object) string {
+	e.Effect, e.Status = store.EffectClaim, plan.Delivered
 	return ""
 }
 
 // readParcel accepts any single word: carriers use more words than the
 // catalogue lists.
-func readParcel(e *Event, data object) string {
+func readParcel(e *store.Event, data object) string {
 	word := data.text("deliveryStatus")
 	if word == "" || len(word) > maxParcel || strings.ContainsFunc(word, strangeInWord) {
 		return "the parcel's status is not a word"
 	}
-	e.Effect, e.ParcelStatus, e.ParcelAt = Detail, word, e.At
+	e.Effect, e.ParcelStatus, e.ParcelAt = store.EffectDetail, word, e.At
 	if at, ok := instant(data[word+"Date"]); ok && !at.After(e.At) {
 		e.ParcelAt = at
 	}
@@ -186,33 +187,30 @@ func strangeInWord(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_'
 }
 
-func readNote(e *Event, data object) string {
+func readNote(e *store.Event, data object) string {
 	note := data.text("thankYouNote")
 	if strings.TrimSpace(note) == "" {
 		return "the thank-you note is missing or empty"
 	}
-	e.Effect, e.ThankYouNote = Detail, note
+	e.Effect, e.ThankYouNote = store.EffectDetail, note
 	return ""
 }
 
-func readNothing(e *Event, _ object) string {
-	e.Effect = Listed
+func readNothing(e *store.Event, _ object) string {
+	e.Effect = store.EffectListed
 	return ""
 }
 
-// named returns the entries of metadata under these keys that can be a gift's
-// id, nil if there are none. Other metadata is the customer's and not kept.
-func named(metadata object, keys []string) map[string]string {
-	var found map[string]string
+// aliases returns the entries of metadata under these keys that can be a gift's
+// id, in the order of the keys. Other metadata is the customer's and not kept.
+func aliases(metadata object, keys []string) []string {
+	var ids []string
 	for _, key := range keys {
 		if id := metadata.id(key); usableID(id) {
-			if found == nil {
-				found = make(map[string]string)
-			}
-			found[key] = id
+			ids = append(ids, id)
 		}
 	}
-	return found
+	return ids
 }
 
 // usableID reports whether id can be the id of a gift. Transactions that are

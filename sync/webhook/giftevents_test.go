@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/webhook"
 )
@@ -18,7 +20,7 @@ import (
 var discard = slog.New(slog.DiscardHandler)
 
 // understand sends a signed body to an endpoint and returns the event.
-func understand(t rapid.TB, source webhook.Source, body string) webhook.Event {
+func understand(t rapid.TB, source webhook.Source, body string) store.Event {
 	t.Helper()
 	box := new(inbox)
 	source.Portal, source.Dialect, source.Inbox = "standard", webhook.GiftEvents, box
@@ -37,7 +39,7 @@ func understand(t rapid.TB, source webhook.Source, body string) webhook.Event {
 	if string(e.Body) != body || !e.Signed || e.Dialect != webhook.GiftEvents || e.ReceivedAt.IsZero() || len(e.Key) != 64 {
 		t.Fatalf("event is %+v", e)
 	}
-	if (e.Reason != "") != (e.Effect == webhook.Unknown) {
+	if (e.Reason != "") != (e.Effect == store.EffectUnknown) {
 		t.Fatalf("effect %s with reason %q", e.Effect, e.Reason)
 	}
 	return e
@@ -54,13 +56,13 @@ func TestCatalogue(t *testing.T) {
 	at := time.Date(2025, 1, 16, 12, 50, 40, 313e6, time.UTC)
 	ids := `"companyId":"c-1","giftId":"g-1"`
 	older := `"giftId":"g-1","giftLink":"https://gift.example/g-1","cadance":3,"sendingChannel":"mail"`
-	claim := func(s plan.Status) webhook.Event {
-		return webhook.Event{Effect: webhook.Claim, GiftID: "g-1", Status: s, At: at}
+	claim := func(s plan.Status) store.Event {
+		return store.Event{Effect: store.EffectClaim, TransactionID: "g-1", Status: s, At: at}
 	}
-	listed := webhook.Event{Effect: webhook.Listed, GiftID: "g-1", At: at}
+	listed := store.Event{Effect: store.EffectListed, TransactionID: "g-1", At: at}
 	for _, tt := range []struct {
 		kind, data, canonical string
-		want                  webhook.Event
+		want                  store.Event
 	}{
 		{"gift-status-changed", ids + `,"status":"unopened"`, "", claim(plan.Sent)},
 		{"gift-status-changed", ids + `,"status":"unwrapped"`, "", claim(plan.Opened)},
@@ -69,13 +71,13 @@ func TestCatalogue(t *testing.T) {
 		{"gift-status-changed", ids + `,"status":"expired"`, "", claim(plan.Expired)},
 		{"gift-status-changed", `"giftId":"g-1","status":"claimed"`, "", claim(plan.Redeemed)},
 		{"gift-status-changed", ids + `,"status":"Refunded"`, "", claim(plan.Refunded)},
-		{"gift-delivery-status-changed", ids + `,"deliveryStatus":"outForDelivery","outForDeliveryDate":"2025-01-16T08:00:00.000Z"`, "", webhook.Event{
-			Effect: webhook.Detail, GiftID: "g-1", At: at, ParcelStatus: "outForDelivery", ParcelAt: time.Date(2025, 1, 16, 8, 0, 0, 0, time.UTC),
+		{"gift-delivery-status-changed", ids + `,"deliveryStatus":"outForDelivery","outForDeliveryDate":"2025-01-16T08:00:00.000Z"`, "", store.Event{
+			Effect: store.EffectDetail, TransactionID: "g-1", At: at, ParcelStatus: "outForDelivery", ParcelAt: time.Date(2025, 1, 16, 8, 0, 0, 0, time.UTC),
 		}},
-		{"gift-delivery-status-changed", ids + `,"deliveryStatus":"delivered"`, "", webhook.Event{
-			Effect: webhook.Detail, GiftID: "g-1", At: at, ParcelStatus: "delivered", ParcelAt: at,
+		{"gift-delivery-status-changed", ids + `,"deliveryStatus":"delivered"`, "", store.Event{
+			Effect: store.EffectDetail, TransactionID: "g-1", At: at, ParcelStatus: "delivered", ParcelAt: at,
 		}},
-		{"gift-invoice-sent", `"companyId":"c-1","invoiceId":"i-1"`, "", webhook.Event{Effect: webhook.Listed, At: at}},
+		{"gift-invoice-sent", `"companyId":"c-1","invoiceId":"i-1"`, "", store.Event{Effect: store.EffectListed, At: at}},
 		{"gift-notification-initial-sent", ids, "", claim(plan.Delivered)},
 		{"gift-notification-initial", older, "gift-notification-initial-sent", claim(plan.Delivered)},
 		{"gift-notification-reminder-sent", ids, "", listed},
@@ -84,11 +86,11 @@ func TestCatalogue(t *testing.T) {
 		{"gift-notification-expiration", older, "gift-notification-expiration-sent", listed},
 		{"gift-notification-resend-sent", ids, "", listed},
 		{"gift-notification-resend", older, "gift-notification-resend-sent", listed},
-		{"thank-you-note-created", ids + `,"thankYouNote":"Thank you!\nAnn"`, "", webhook.Event{
-			Effect: webhook.Detail, GiftID: "g-1", At: at, ThankYouNote: "Thank you!\nAnn",
+		{"thank-you-note-created", ids + `,"thankYouNote":"Thank you!\nAnn"`, "", store.Event{
+			Effect: store.EffectDetail, TransactionID: "g-1", At: at, ThankYouNote: "Thank you!\nAnn",
 		}},
-		{"gift-status-changed", `"status":"claimed","metadata":{"thnksId":"g-9","other":"x"}`, "", webhook.Event{
-			Effect: webhook.Claim, Status: plan.Redeemed, At: at, Metadata: map[string]string{"thnksId": "g-9"},
+		{"gift-status-changed", `"status":"claimed","metadata":{"thnksId":"g-9","other":"x"}`, "", store.Event{
+			Effect: store.EffectClaim, Status: plan.Redeemed, At: at, Aliases: []string{"g-9"},
 		}},
 	} {
 		tt.want.Kind = tt.kind
@@ -96,7 +98,7 @@ func TestCatalogue(t *testing.T) {
 			tt.want.Kind = tt.canonical
 		}
 		got := understand(t, webhook.Source{MetadataKeys: []string{"thnksId", "absent"}}, payload(tt.kind, tt.data))
-		if d := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(webhook.Event{}, "Dialect", "Key", "Signed", "Body", "ReceivedAt")); d != "" {
+		if d := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(store.Event{}, "Dialect", "Key", "Signed", "Body", "ReceivedAt")); d != "" {
 			t.Errorf("%s %s (-want +got):\n%s", tt.kind, tt.data, d)
 		}
 	}
@@ -156,7 +158,7 @@ func TestNotUnderstood(t *testing.T) {
 		{"time in the future", strings.Replace(opened, "2025-01-15T14:44:00.138Z", future, 1), "in the future"},
 	} {
 		e := understand(t, webhook.Source{}, tt.body)
-		if e.Effect != webhook.Unknown || !strings.Contains(e.Reason, tt.reason) || e.Status != "" || e.ParcelStatus != "" || e.ThankYouNote != "" {
+		if e.Effect != store.EffectUnknown || !strings.Contains(e.Reason, tt.reason) || e.Status != "" || e.ParcelStatus != "" || e.ThankYouNote != "" {
 			t.Errorf("%s: %s (%s) %q", tt.name, e.Effect, e.Reason, e.Status)
 		}
 		if strings.Contains(e.Reason, "g-1") || strings.Contains(e.Reason, "eaten") {
@@ -171,28 +173,28 @@ func TestIDsOfDigits(t *testing.T) {
 	source := webhook.Source{CompanyID: "42", MetadataKeys: []string{"order"}}
 	body := payload("gift-status-changed", `"giftId":12345678901234567890,"companyId":42,"metadata":{"order":7},"status":"opened"`)
 	e := understand(t, source, body)
-	if e.GiftID != "12345678901234567890" || e.Metadata["order"] != "7" || e.Status != plan.Opened {
-		t.Errorf("gift %q, metadata %v, status %q (%s)", e.GiftID, e.Metadata, e.Status, e.Reason)
+	if e.TransactionID != "12345678901234567890" || !slices.Equal(e.Aliases, []string{"7"}) || e.Status != plan.Opened {
+		t.Errorf("gift %q, aliases %v, status %q (%s)", e.TransactionID, e.Aliases, e.Status, e.Reason)
 	}
-	if e := understand(t, source, strings.Replace(body, `:42`, `:43`, 1)); e.Effect != webhook.Unknown {
+	if e := understand(t, source, strings.Replace(body, `:42`, `:43`, 1)); e.Effect != store.EffectUnknown {
 		t.Errorf("another company's event is a %s", e.Effect)
 	}
 }
 
 func TestTestButton(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]webhook.Effect{
-		`{"verificationToken":"abc"}`:                               webhook.Listed,
-		`{"verification_token":"abc","note":1}`:                     webhook.Listed,
-		`{"webhookData":{"eventType":"test"},"eventData":{}}`:       webhook.Listed,
-		`{"webhookData":{"eventType":"webhook.test"}}`:              webhook.Listed,
-		`{"webhookData":{"eventType":"ping"}}`:                      webhook.Listed,
-		`{"webhookData":{"eventType":"contest-won"}}`:               webhook.Unknown,
-		`{"webhookData":{},"eventData":{"giftId":"g"},"token":"a"}`: webhook.Unknown,
-		`{"token":7}`: webhook.Unknown,
-		`{}`:          webhook.Unknown,
+	for body, want := range map[string]store.Effect{
+		`{"verificationToken":"abc"}`:                               store.EffectListed,
+		`{"verification_token":"abc","note":1}`:                     store.EffectListed,
+		`{"webhookData":{"eventType":"test"},"eventData":{}}`:       store.EffectListed,
+		`{"webhookData":{"eventType":"webhook.test"}}`:              store.EffectListed,
+		`{"webhookData":{"eventType":"ping"}}`:                      store.EffectListed,
+		`{"webhookData":{"eventType":"contest-won"}}`:               store.EffectUnknown,
+		`{"webhookData":{},"eventData":{"giftId":"g"},"token":"a"}`: store.EffectUnknown,
+		`{"token":7}`: store.EffectUnknown,
+		`{}`:          store.EffectUnknown,
 	} {
-		if e := understand(t, webhook.Source{CompanyID: "c-1"}, body); e.Effect != want || (e.Kind == "test") != (want == webhook.Listed) {
+		if e := understand(t, webhook.Source{CompanyID: "c-1"}, body); e.Effect != want || (e.Kind == "test") != (want == store.EffectListed) {
 			t.Errorf("%s: %s %q", body, e.Effect, e.Kind)
 		}
 	}
@@ -202,14 +204,14 @@ func TestCompany(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		company, data string
-		want          webhook.Effect
+		want          store.Effect
 	}{
-		{"", `"giftId":"g-1","status":"opened"`, webhook.Claim},
-		{"", `"companyId":"c-2","giftId":"g-1","status":"opened"`, webhook.Claim},
-		{"c-1", `"companyId":"c-1","giftId":"g-1","status":"opened"`, webhook.Claim},
-		{"c-1", `"companyId":"c-2","giftId":"g-1","status":"opened"`, webhook.Unknown},
-		{"c-1", `"companyId":"C-1","giftId":"g-1","status":"opened"`, webhook.Unknown},
-		{"c-1", `"giftId":"g-1","status":"opened"`, webhook.Unknown},
+		{"", `"giftId":"g-1","status":"opened"`, store.EffectClaim},
+		{"", `"companyId":"c-2","giftId":"g-1","status":"opened"`, store.EffectClaim},
+		{"c-1", `"companyId":"c-1","giftId":"g-1","status":"opened"`, store.EffectClaim},
+		{"c-1", `"companyId":"c-2","giftId":"g-1","status":"opened"`, store.EffectUnknown},
+		{"c-1", `"companyId":"C-1","giftId":"g-1","status":"opened"`, store.EffectUnknown},
+		{"c-1", `"giftId":"g-1","status":"opened"`, store.EffectUnknown},
 	} {
 		e := understand(t, webhook.Source{CompanyID: tt.company}, payload("gift-status-changed", tt.data))
 		if e.Effect != tt.want {
@@ -218,13 +220,14 @@ func TestCompany(t *testing.T) {
 	}
 }
 
-// TestMetadataStaysOut checks that only entries that can name a gift are kept.
+// TestMetadataStaysOut checks that only entries that can name a gift are kept,
+// in the order of the source's keys.
 func TestMetadataStaysOut(t *testing.T) {
 	t.Parallel()
-	body := payload("gift-status-changed", fmt.Sprintf(`"giftId":"g-1","status":"opened","metadata":{"a":"1","b":"2","c":[3],"d":%q,"e":""}`, strings.Repeat("d", 256)))
-	e := understand(t, webhook.Source{MetadataKeys: []string{"a", "c", "d", "e", "f"}}, body)
-	if d := cmp.Diff(map[string]string{"a": "1"}, e.Metadata); d != "" {
-		t.Errorf("metadata (-want +got):\n%s", d)
+	body := payload("gift-status-changed", fmt.Sprintf(`"giftId":"g-1","status":"opened","metadata":{"a":"1","b":"2","c":[3],"d":%q,"e":"","z":26}`, strings.Repeat("d", 256)))
+	e := understand(t, webhook.Source{MetadataKeys: []string{"z", "c", "d", "e", "f", "a"}}, body)
+	if d := cmp.Diff([]string{"26", "1"}, e.Aliases); d != "" {
+		t.Errorf("aliases (-want +got):\n%s", d)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"thnks-hubspot-sync/store"
 )
 
 // Prefix begins the path of every endpoint: Prefix + portal + "/" + dialect.
@@ -21,8 +23,8 @@ const Prefix = "/webhooks/"
 // The limits of one request.
 const (
 	maxBody   = 256 << 10       // bytes
-	readTime  = 3 * time.Second // for the whole body
-	storeTime = 5 * time.Second // for the inbox; readTime + storeTime is less than the 10 s that senders wait
+	bodyTime  = 3 * time.Second // for reading the whole body
+	storeTime = 5 * time.Second // for the inbox; bodyTime + storeTime is less than the 10 s that senders wait
 )
 
 // The values of Retry-After, in seconds.
@@ -33,7 +35,7 @@ const (
 )
 
 // dialects maps each dialect to the function that reads a body into an event.
-var dialects = map[string]func(*Source, *Event){
+var dialects = map[string]func(*Source, *store.Event){
 	GiftEvents: giftEvent,
 }
 
@@ -45,8 +47,8 @@ type Source struct {
 	// CompanyID, if set, is the company that every event must name. It cannot be
 	// used with senders that name none.
 	CompanyID string
-	// MetadataKeys are the keys of an event's metadata whose values are ids of
-	// the gift.
+	// MetadataKeys are the keys of an event's metadata whose values are further
+	// ids of the gift, in order of preference.
 	MetadataKeys []string
 	Inbox        Inbox
 }
@@ -168,14 +170,15 @@ func (h *Hooks) refuse(s *Source, who client, why verdict, now time.Time) *answe
 // receive reads an event from a verified body and puts it into the inbox. It
 // does so even if the sender disconnects meanwhile: the event is genuine.
 func (h *Hooks) receive(ctx context.Context, s *Source, body []byte) *answer {
-	e := Event{Dialect: s.Dialect, Signed: s.Scheme.signed, Body: body, ReceivedAt: time.Now().UTC()}
+	e := store.Event{Dialect: s.Dialect, Signed: s.Scheme.signed, Body: body, ReceivedAt: time.Now().UTC()}
 	dialects[s.Dialect](s, &e)
-	e.Key = e.key()
+	e.Key = keyOf(&e)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	duplicate, err := s.Inbox.Receive(ctx, e)
+	var noRoom *store.FullError
 	switch {
-	case errors.Is(err, ErrFull):
+	case errors.Is(err, store.ErrInboxFull), errors.As(err, &noRoom):
 		h.note(slog.LevelError, e.ReceivedAt, s, "webhook not stored", "the inbox is full")
 		return &later
 	case err != nil:
@@ -184,7 +187,7 @@ func (h *Hooks) receive(ctx context.Context, s *Source, body []byte) *answer {
 		}
 		return &later
 	}
-	if e.Effect == Unknown && !duplicate {
+	if e.Effect == store.EffectUnknown && !duplicate {
 		h.note(slog.LevelWarn, e.ReceivedAt, s, "webhook not understood", e.Reason)
 	}
 	h.log.Debug("webhook received", keyPortal, s.Portal, keyDialect, s.Dialect,
@@ -203,7 +206,7 @@ func (h *Hooks) note(level slog.Level, now time.Time, s *Source, event, reason s
 func read(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
 	// Setting a deadline fails only for a test's recorder.
 	conn := http.NewResponseController(w)
-	_ = conn.SetReadDeadline(time.Now().Add(readTime))
+	_ = conn.SetReadDeadline(time.Now().Add(bodyTime))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var over *http.MaxBytesError
 	switch {

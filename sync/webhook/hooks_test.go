@@ -13,6 +13,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/webhook"
 )
 
@@ -169,7 +170,7 @@ func TestQuietAnswers(t *testing.T) {
 
 func TestInboxTrouble(t *testing.T) {
 	t.Parallel()
-	for _, err := range []error{webhook.ErrFull, fmt.Errorf("put: %w", webhook.ErrFull), errors.New("disk gone")} {
+	for _, err := range []error{store.ErrInboxFull, fmt.Errorf("put: %w", store.ErrInboxFull), errors.New("disk gone")} {
 		s := newSite(t)
 		s.inboxes["standard"].err = err
 		for range 3 {

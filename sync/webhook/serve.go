@@ -24,7 +24,7 @@ const (
 	requestTime = 10 * time.Second // header and body
 	answerTime  = 10 * time.Second
 	idleTime    = 30 * time.Second
-	stopTime    = readTime + storeTime // for requests under way when the server stops
+	stopTime    = bodyTime + storeTime // for requests under way when the server stops
 	maxHeader   = 16 << 10             // bytes
 	maxConns    = 2048
 	maxPerPeer  = 64  // connections of one address

@@ -20,6 +20,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/webhook"
 )
 
@@ -37,12 +38,12 @@ const opened = `{"webhookData":{"id":"wh_1","eventType":"gift-status-changed","t
 // An inbox keeps events in memory, each key once.
 type inbox struct {
 	mu     sync.Mutex
-	events []webhook.Event
+	events []store.Event
 	keys   map[string]bool
 	err    error
 }
 
-func (b *inbox) Receive(ctx context.Context, e webhook.Event) (bool, error) {
+func (b *inbox) Receive(ctx context.Context, e store.Event) (bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -61,7 +62,7 @@ func (b *inbox) Receive(ctx context.Context, e webhook.Event) (bool, error) {
 }
 
 // take returns the events since the last call, and forgets them.
-func (b *inbox) take() []webhook.Event {
+func (b *inbox) take() []store.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	events := b.events
