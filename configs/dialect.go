@@ -92,6 +92,7 @@ func (r *report) dialect(at string, d Dialect) {
 	choice("since.kind", d.Since.Kind, "updated", "created", "none")
 	choice("since.format", d.Since.Format, "rfc3339", "date", "epoch_s", "epoch_ms")
 	choice("money.unit", d.Money.Unit, "major", "minor")
+	r.timeFormats(at+".time_formats", d.TimeFormats)
 	if d.Paging.Size != nil && *d.Paging.Size < 2 {
 		r.add(at+".paging.size", "less than 2", "give the number of transactions to ask for in one call")
 	}

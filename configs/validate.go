@@ -103,13 +103,16 @@ func (r *report) file(key, value string) {
 	}
 }
 
+// item returns the key of a list's element.
+func item(key string, i int) string { return fmt.Sprintf("%s[%d]", key, i) }
+
 // files checks a list of names of secret files.
 func (r *report) files(key string, values []string) {
 	if len(values) == 0 {
 		r.add(key, "missing", "name at least one file that holds the secret")
 	}
 	for i, value := range values {
-		r.file(fmt.Sprintf("%s[%d]", key, i), value)
+		r.file(item(key, i), value)
 	}
 }
 
