@@ -8,7 +8,8 @@ import (
 
 // A Config is a whole configuration file, with defaults filled in.
 type Config struct {
-	// StateDir holds one state file per portal and the admin socket.
+	// StateDir holds one state file per portal and the admin socket. The file
+	// may give it relative to its own folder; [Load] makes it absolute.
 	StateDir string `yaml:"state_dir"`
 	// Listen is the host:port of the public side.
 	Listen string `yaml:"listen"`
@@ -30,7 +31,9 @@ type Config struct {
 	HubSpotApps []App    `yaml:"hubspot_apps"`
 	Portals     []Portal `yaml:"portals"`
 
-	dir string // of the file; relative file names start there
+	file  string         // the name of the file, as given to [Load]
+	dir   string         // its folder; relative file names start there
+	lines map[string]int // key path → line
 }
 
 // Log says what is logged and how.
@@ -117,12 +120,25 @@ type Thnks struct {
 	BaseURL    string     `yaml:"base_url"`
 	APIKeyFile string     `yaml:"api_key_file"`
 	Keys       []ThnksKey `yaml:"keys"`
-	Dialect    Dialect    `yaml:"dialect"`
-	// CSV maps fields to columns of export files. A field is the name of a
+	// RequestsPerSecond is the largest rate of calls with one key.
+	RequestsPerSecond int     `yaml:"requests_per_second"`
+	Dialect           Dialect `yaml:"dialect"`
+	CSV               CSV     `yaml:"csv"`
+}
+
+// CSV says how export files are read.
+type CSV struct {
+	// Columns maps fields to columns of the files. A field is the name of a
 	// gift's property in HubSpot, or created_at or updated_at. A field that is
 	// absent is read from the column of its label or of its own name. Nil if
-	// the configuration has no such group.
-	CSV map[string]string `yaml:"csv"`
+	// the configuration has no csv group.
+	Columns map[string]string `yaml:",inline"`
+	// Decimal is the sign before the decimals of an amount, if the file leaves
+	// that open: "." or ","; "" if the settings leave it open, too.
+	Decimal string `yaml:"decimal"`
+	// Nothing are the words that stand for an empty date, amount or currency;
+	// nil for the default of package export.
+	Nothing []string `yaml:"nothing"`
 }
 
 // A ThnksKey is an API key that sees one sender's transactions.
@@ -200,7 +216,7 @@ func DefaultPortal() Portal {
 			Companies: CompaniesPrimary,
 			Deals:     Deals{Max: 10, Lookback: Duration(90 * day)},
 		},
-		Thnks: Thnks{BaseURL: "https://api.thnks.com"},
+		Thnks: Thnks{BaseURL: "https://api.thnks.com", RequestsPerSecond: 10},
 	}
 }
 

@@ -26,6 +26,9 @@ func (d *decoder) value(n *yaml.Node, key string, v reflect.Value) {
 	case n.Kind == yaml.AliasNode:
 		d.unreadable(key, "an alias", "write the value out")
 		return
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" && n.Value != "":
+		d.unreadable(key, "a word that YAML reads as no value", "put it in quotes, or remove the key")
+		return
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
 		d.unreadable(key, "has no value", "give one, or remove the key")
 		return
@@ -58,19 +61,24 @@ func (d *decoder) composite(n *yaml.Node, key string, v reflect.Value) {
 		d.value(n, key, v.Elem())
 	case reflect.Struct:
 		fields := keysOf(v.Type())
+		rest := slices.Index(fields, inline)
+		if rest >= 0 {
+			v.Field(rest).Set(reflect.MakeMap(v.Field(rest).Type()))
+		}
 		for name, item := range d.pairs(n, key) {
-			if i := slices.Index(fields, name); i >= 0 && name != "" {
+			switch i := slices.Index(fields, name); {
+			case i >= 0 && name != "" && name != inline:
 				d.value(item, join(key, name), v.Field(i))
-			} else {
+			case rest >= 0:
+				d.element(item, key, name, v.Field(rest))
+			default:
 				d.unknown(key, name, fields)
 			}
 		}
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
 		for name, item := range d.pairs(n, key) {
-			element := reflect.New(v.Type().Elem()).Elem()
-			d.value(item, join(key, printable(name)), element)
-			v.SetMapIndex(reflect.ValueOf(name), element)
+			d.element(item, key, name, v)
 		}
 	case reflect.Slice:
 		if n.Kind != yaml.SequenceNode {
@@ -85,6 +93,13 @@ func (d *decoder) composite(n *yaml.Node, key string, v reflect.Value) {
 			d.value(item, at, v.Index(i))
 		}
 	}
+}
+
+// element stores a value in a map, under its name.
+func (d *decoder) element(n *yaml.Node, key, name string, m reflect.Value) {
+	v := reflect.New(m.Type().Elem()).Elem()
+	d.value(n, join(key, printable(name)), v)
+	m.SetMapIndex(reflect.ValueOf(name), v)
 }
 
 // pairs yields the entries of a mapping, each key once, and records their
@@ -124,6 +139,9 @@ func withDefaults(t reflect.Type) reflect.Value {
 	}
 	return p
 }
+
+// inline is the tag of a map that takes the keys which no other field has.
+const inline = ",inline"
 
 // keysOf lists the keys of a struct by field index, "" for a field that the
 // file does not set.

@@ -3,6 +3,7 @@ package configs
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // A Dialect says where an account's Thnks API differs from the one that we
@@ -21,6 +22,7 @@ type Dialect struct {
 	Money       DialectMoney      `yaml:"money"`
 	Statuses    map[string]string `yaml:"statuses"` // added to the default's; the source's word → ours
 	TimeFormats []string          `yaml:"time_formats"`
+	Nothing     []string          `yaml:"nothing"` // words for no date, amount or currency
 }
 
 // DialectAuth says how a request carries the API key.
@@ -36,8 +38,9 @@ type DialectPaging struct {
 	Pointer   *string `yaml:"pointer"`
 	First     *int    `yaml:"first"` // number of the first page
 	SizeParam *string `yaml:"size_param"`
-	Size      *int    `yaml:"size"` // elements a page
-	Stop      *string `yaml:"stop"` // no_cursor, empty or short
+	Size      *int    `yaml:"size"`    // elements a page
+	Stop      *string `yaml:"stop"`    // no_cursor, empty or short
+	Nothing   *int    `yaml:"nothing"` // status of a first page without elements: 404, or absent for none
 }
 
 // DialectSince says how a listing is narrowed to what is new.
@@ -78,6 +81,15 @@ type DialectFields struct {
 	UpdatedAt      []string            `yaml:"updated_at"`
 }
 
+// nothing checks a list of words that stand for an empty value.
+func (r *report) nothing(key string, words []string) {
+	for i, word := range words {
+		if strings.TrimSpace(word) == "" {
+			r.add(item(key, i), "no word", "remove it: an empty value is nothing in any case")
+		}
+	}
+}
+
 // dialect checks the settings that are a choice of words, and the numbers.
 // Package thnksapi checks paths, pointers and templates.
 func (r *report) dialect(at string, d Dialect) {
@@ -96,6 +108,10 @@ func (r *report) dialect(at string, d Dialect) {
 	if d.Paging.Size != nil && *d.Paging.Size < 2 {
 		r.add(at+".paging.size", "less than 2", "give the number of transactions to ask for in one call")
 	}
+	if d.Paging.Nothing != nil && *d.Paging.Nothing != 404 {
+		r.add(at+".paging.nothing", "not 404", "write 404 if the API answers so when it has no transactions, or remove the key")
+	}
+	r.nothing(at+".nothing", d.Nothing)
 	for _, word := range slices.Sorted(maps.Keys(d.Statuses)) {
 		r.oneOf(at+".statuses."+printable(word), d.Statuses[word], statuses...)
 	}

@@ -82,8 +82,17 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the folder of %s: %w", path, err)
 	}
-	cfg.dir = dir
+	cfg.file, cfg.dir = path, dir
+	if err := cfg.placeState(); err != nil {
+		return nil, err
+	}
 	return cfg, nil
+}
+
+// problem returns the error of one problem that was found after loading.
+func (c *Config) problem(key, what, remedy string) Problem {
+	r := report{lines: c.lines}
+	return Problem{Line: r.line(key), Key: key, What: what, Remedy: remedy}
 }
 
 // Validate checks a configuration that was changed or built in memory. Its
@@ -128,6 +137,7 @@ func parse(data []byte) (*Config, []Problem) {
 	cfg := Default()
 	d := decoder{report: report{lines: map[string]int{"": root.Line}, broken: map[string]bool{}}}
 	d.value(root, "", reflect.ValueOf(cfg).Elem())
+	cfg.lines = d.lines
 	d.config(cfg)
 	slices.SortStableFunc(d.problems, func(a, b Problem) int { return a.Line - b.Line })
 	return cfg, d.problems

@@ -73,11 +73,16 @@ func honoured(n *yaml.Node, v reflect.Value, key string) error {
 func entry(v reflect.Value, name string) reflect.Value {
 	switch v.Kind() {
 	case reflect.Struct:
+		var rest reflect.Value
 		for i := range v.NumField() {
-			if v.Type().Field(i).Tag.Get("yaml") == name {
+			switch v.Type().Field(i).Tag.Get("yaml") {
+			case name:
 				return v.Field(i)
+			case ",inline":
+				rest = v.Field(i).MapIndex(reflect.ValueOf(name))
 			}
 		}
+		return rest
 	case reflect.Map:
 		return v.MapIndex(reflect.ValueOf(name))
 	}

@@ -58,6 +58,15 @@ F:7: portals[0].thnks.csv.sender_name: the same column as recipient_name: name a
 F:7: portals[0].thnks.csv.status: missing: name a column of the export, or remove the key
 F:7: portals[0].thnks.csv.transaction_id: unknown key: remove it, or use a key of config.example.yaml
 F:7: portals[0].thnks.csv.x: unknown key: remove it, or use a key of config.example.yaml`},
+	{"csv reading", in("api_key_file", "      api_key_file: a\n      csv: {decimal: comma, nothing: [None, \" \", null, ~], decimals: 2}\n      requests_per_second: 0\n      dialect: {nothing: [\"\"], paging: {nothing: 204}, time_formats: []}"), `F:7: portals[0].thnks.csv.nothing[2]: a word that YAML reads as no value: put it in quotes, or remove the key
+F:7: portals[0].thnks.csv.nothing[3]: a word that YAML reads as no value: put it in quotes, or remove the key
+F:7: portals[0].thnks.csv.decimals: unknown key: did you mean decimal?
+F:7: portals[0].thnks.csv.decimal: not a known word: choose . or ,
+F:7: portals[0].thnks.csv.nothing[1]: no word: remove it: an empty value is nothing in any case
+F:8: portals[0].thnks.requests_per_second: less than 1: give the number of calls a second that one key may make, or remove the key for 10
+F:9: portals[0].thnks.dialect.time_formats: an empty list: name at least one format, or remove the key
+F:9: portals[0].thnks.dialect.paging.nothing: not 404: write 404 if the API answers so when it has no transactions, or remove the key
+F:9: portals[0].thnks.dialect.nothing[0]: no word: remove it: an empty value is nothing in any case`},
 	{"csv shape", in("api_key_file", "      csv: Gift"), `F:6: portals[0].thnks.csv: not a group of keys: write it as lines of key: value`},
 	{"two sources of keys with csv", in("api_key_file", "      api_key_file: a\n      keys: [{sender: a@b, api_key_file: b}]\n      csv: {}"), `F:5: portals[0].thnks: has both api_key_file and keys: keep exactly one of the two`},
 	{"no value", in("token_file", "      token_file:"), `F:4: portals[0].hubspot.token_file: has no value: give one, or remove the key`},
@@ -72,6 +81,16 @@ F:7: portals[0].thnks.csv.x: unknown key: remove it, or use a key of config.exam
 	{"negative numbers", in("token_file", "      token_file: a\n      account_id: -1\n      requests_per_10s: -1"), `F:5: portals[0].hubspot.account_id: negative: copy the id from HubSpot's account menu, or remove the key
 F:6: portals[0].hubspot.requests_per_10s: negative: use 0 to follow HubSpot's own limit, or a positive cap`},
 	{"empty state_dir", "state_dir: \"\"\n" + good, `F:1: state_dir: missing: give a value`},
+	{"paths for a shell", "state_dir: ~/state\nadmin_token_file: $HOME/token\nmaster_key_file: ~root/key\nhubspot_apps: [{name: main, app_id: 1, client_id: c, client_secret_file: \"${HOME}/s\"}]\n" + in("token_file", "      token_file: ~/t") + "    webhooks: {gift-events: {scheme: standard, secret_files: [a, ~/b]}, thyngs: {token_files: [$c]}, zoho-thrive: {header: X, token_files: [d$]}}\n", `F:1: state_dir: begins with ~, which only a shell replaces: write the path in full
+F:2: admin_token_file: holds a $, which only a shell replaces: write the path in full
+F:3: master_key_file: begins with ~, which only a shell replaces: write the path in full
+F:4: hubspot_apps[0].client_secret_file: holds a $, which only a shell replaces: write the path in full
+F:8: portals[0].hubspot.token_file: begins with ~, which only a shell replaces: write the path in full
+F:11: portals[0].webhooks.gift-events.secret_files[1]: begins with ~, which only a shell replaces: write the path in full
+F:11: portals[0].webhooks.thyngs.token_files[0]: holds a $, which only a shell replaces: write the path in full
+F:11: portals[0].webhooks.zoho-thrive.token_files[0]: holds a $, which only a shell replaces: write the path in full`},
+	{"state_dir with a variable", "state_dir: ${XDG_STATE_HOME}/thnks\n" + in("api_key_file", "      api_key_file: $CREDENTIALS_DIRECTORY/key"), `F:1: state_dir: holds a $, which only a shell replaces: write the path in full
+F:7: portals[0].thnks.api_key_file: holds a $, which only a shell replaces: write the path in full`},
 	{"listen without port", "listen: localhost\n" + good, `F:1: listen: not an address to listen on: write host:port, such as 127.0.0.1:8080`},
 	{"listen with a bad port", "listen: localhost:65536\n" + good, `F:1: listen: not an address to listen on: write host:port, such as 127.0.0.1:8080`},
 	{"both sides on one address", "admin_listen: 127.0.0.1:8080\n" + good, `F:1: admin_listen: the same address as listen: give the private side a port of its own`},

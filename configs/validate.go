@@ -17,6 +17,7 @@ var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,62}$`)
 // config checks everything that the types do not guarantee.
 func (r *report) config(c *Config) {
 	r.required("state_dir", c.StateDir)
+	r.path("state_dir", c.StateDir)
 	r.address("listen", c.Listen)
 	r.address("admin_listen", c.AdminListen)
 	if c.Listen == c.AdminListen && !strings.HasSuffix(c.Listen, ":0") {
@@ -100,6 +101,18 @@ func (r *report) file(key, value string) {
 		r.add(key, "missing", "name the file that holds the secret")
 	case looksSecret(value):
 		r.add(key, "looks like a secret where a file is to be named", secretRemedy)
+	default:
+		r.path(key, value)
+	}
+}
+
+// path refuses what only a shell would replace.
+func (r *report) path(key, value string) {
+	switch {
+	case strings.HasPrefix(value, "~"):
+		r.add(key, "begins with ~, which only a shell replaces", "write the path in full")
+	case strings.Contains(value, "$"):
+		r.add(key, "holds a $, which only a shell replaces", "write the path in full")
 	}
 }
 

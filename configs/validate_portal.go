@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -93,7 +94,7 @@ func (r *report) associations(at string, a Associations) {
 
 func (r *report) thnks(at string, t Thnks) {
 	r.url(at+".base_url", t.BaseURL)
-	if exports := t.CSV != nil; !exports || t.APIKeyFile != "" || len(t.Keys) > 0 {
+	if exports := t.CSV.Columns != nil; !exports || t.APIKeyFile != "" || len(t.Keys) > 0 {
 		r.exactlyOne(at, "api_key_file", t.APIKeyFile != "", "keys", len(t.Keys) > 0)
 	}
 	if t.APIKeyFile != "" {
@@ -112,8 +113,15 @@ func (r *report) thnks(at string, t Thnks) {
 		}
 		r.file(at+".api_key_file", key.APIKeyFile)
 	}
+	if t.RequestsPerSecond < 1 {
+		r.add(at+".requests_per_second", "less than 1", "give the number of calls a second that one key may make, or remove the key for 10")
+	}
 	r.dialect(at+".dialect", t.Dialect)
-	r.csv(at+".csv", t.CSV)
+	r.csv(at+".csv", t.CSV.Columns)
+	if t.CSV.Decimal != "" {
+		r.oneOf(at+".csv.decimal", t.CSV.Decimal, ".", ",")
+	}
+	r.nothing(at+".csv.nothing", t.CSV.Nothing)
 }
 
 // csvKeys are the fields that a column can be named for.
@@ -133,7 +141,7 @@ func (r *report) csv(at string, columns map[string]string) {
 	for i, key := range keys {
 		if !slices.Contains(csvKeys, key) {
 			remedy := "remove it, or use a key of config.example.yaml"
-			if meant := suggest(key, csvKeys); meant != "" {
+			if meant := suggest(key, append(keysOf(reflect.TypeFor[CSV]())[1:], csvKeys...)); meant != "" {
 				remedy = "did you mean " + meant + "?"
 			}
 			r.add(join(at, printable(key)), "unknown key", remedy)

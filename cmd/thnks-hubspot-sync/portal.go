@@ -69,7 +69,7 @@ func (s *session) connect(p configs.Portal, journal giftsync.Journal, progress f
 	if err != nil {
 		return nil, err
 	}
-	exports, err := export.New(export.Config{Columns: p.Thnks.CSV, Dialect: dialect(p.Thnks.Dialect), Zone: zone})
+	exports, err := export.New(export.Config{Columns: p.Thnks.CSV.Columns, Dialect: dialect(p.Thnks.Dialect), Zone: zone})
 	if err != nil {
 		return nil, usage{err}
 	}
