@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // maxSecret is the largest secret file that is read, in bytes.
@@ -53,8 +54,11 @@ func (s Secret) MarshalYAML() (any, error) { return redacted, nil }
 // systemd.exec(5), Credentials) and then in the folder of the configuration
 // file. One trailing line break is dropped.
 //
-// A file outside $CREDENTIALS_DIRECTORY must be readable by its owner only.
-// Errors name the file and never quote its content.
+// A file outside $CREDENTIALS_DIRECTORY must be readable by its owner only. A
+// secret with blanks around it or with characters that cannot be seen is
+// refused: editors and copying add them, and the other side would answer that
+// the secret is wrong. Errors name the file and the position, and never quote
+// the content.
 func (c *Config) ReadSecret(ref string) (Secret, error) {
 	path, sealed, err := c.findSecret(ref)
 	if err != nil {
@@ -84,13 +88,72 @@ func (c *Config) ReadSecret(ref string) (Secret, error) {
 		return Secret{}, fmt.Errorf("secret file %s is larger than 64 KiB: it should hold the secret and nothing else", path)
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
-	switch {
-	case strings.TrimSpace(text) == "":
-		return Secret{}, fmt.Errorf("secret file %s is empty: write the secret into it", path)
-	case strings.ContainsFunc(text, unicode.IsControl):
-		return Secret{}, fmt.Errorf("secret file %s holds more than one line or a control character: it should hold the secret and nothing else", path)
+	if flaw := secretFlaw(text); flaw != "" {
+		return Secret{}, fmt.Errorf("secret file %s %s", path, flaw)
 	}
 	return Secret{&text}, nil
+}
+
+// minAdminToken is the least length of the admin token, in characters.
+const minAdminToken = 32
+
+// ReadAdminToken reads the secret of AdminTokenFile. Clients may try tokens
+// without limit from many addresses, so a short one is refused. Without an
+// AdminTokenFile it returns the zero Secret, whose text is empty.
+func (c *Config) ReadAdminToken() (Secret, error) {
+	if c.AdminTokenFile == "" {
+		return Secret{}, nil
+	}
+	token, err := c.ReadSecret(c.AdminTokenFile)
+	if err != nil {
+		return Secret{}, err
+	}
+	if n := utf8.RuneCountInString(token.Reveal()); n < minAdminToken {
+		return Secret{}, fmt.Errorf("secret file %s has %d characters, and the admin token needs %d: write a new one with openssl rand -hex 32", c.AdminTokenFile, n, minAdminToken)
+	}
+	return token, nil
+}
+
+// secretFlaw says what is wrong with a secret's text, or "". It names
+// characters only by kind and position.
+func secretFlaw(text string) string {
+	const only = ": it should hold the secret and nothing else"
+	switch {
+	case strings.TrimFunc(text, isBlank) == "":
+		return "is empty: write the secret into it"
+	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"):
+		return "is saved as UTF-16: save it as plain text or UTF-8"
+	case strings.HasPrefix(text, "\ufeff"):
+		return "begins with a byte order mark: save it as UTF-8 without one"
+	}
+	position := 0
+	for i, r := range text {
+		position++
+		switch size := utf8.RuneLen(r); {
+		case r == '\n', r == '\r':
+			return fmt.Sprintf("has a line break at character %d%s", position, only)
+		case r == utf8.RuneError && text[i:min(i+size, len(text))] != "\ufffd":
+			return fmt.Sprintf("has a byte at character %d that is not UTF-8%s", position, only)
+		case unicode.IsControl(r):
+			return fmt.Sprintf("has a control character at character %d%s", position, only)
+		case r != ' ' && isBlank(r):
+			return fmt.Sprintf("has U+%04X, a blank or invisible character, at character %d: type or copy the secret again without it", r, position)
+		}
+	}
+	switch {
+	case strings.HasPrefix(text, " "):
+		return "begins with a blank" + only
+	case strings.HasSuffix(text, " "):
+		return fmt.Sprintf("ends with a blank at character %d%s", position, only)
+	}
+	return ""
+}
+
+// isBlank reports whether a character cannot be seen in a secret: white space,
+// format characters such as the zero-width space, fillers, and marks that
+// change other characters' looks.
+func isBlank(r rune) bool {
+	return unicode.IsSpace(r) || unicode.In(r, unicode.Zs, unicode.Zl, unicode.Zp, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || r == '\u2800'
 }
 
 // findSecret returns the path of the secret. sealed reports whether it is in

@@ -31,7 +31,7 @@ func TestReadSecretFinds(t *testing.T) {
 	put(t, dir, "both", "beside", 0o600)
 	put(t, dir, "beside", "beside\n", 0o400)
 	put(t, dir, "windows", "beside\r\n", 0o600)
-	put(t, dir, "spaced", " in ner ", 0o600)
+	put(t, dir, "spaced", "in ner é", 0o600)
 	put(t, credentials, "both", "credential\n", 0o444)
 	put(t, dir, "large", strings.Repeat("x", maxSecret), 0o600)
 	absolute := put(t, other, "absolute", "absolute", 0o600)
@@ -46,7 +46,7 @@ func TestReadSecretFinds(t *testing.T) {
 		{credentials, "both", "credential"},
 		{credentials, "beside", "beside"},
 		{"", "windows", "beside"},
-		{"", "spaced", " in ner "},
+		{"", "spaced", "in ner é"},
 		{"", "sub/deep", "deep"},
 		{credentials, "sub/../sub/deep", "deep"},
 		{credentials, absolute, "absolute"},
@@ -85,9 +85,9 @@ func TestReadSecretRefuses(t *testing.T) {
 		{"", "empty", "secret file D/empty is empty: write the secret into it"},
 		{"", "blank", "secret file D/blank is empty: write the secret into it"},
 		{"", "large", "secret file D/large is larger than 64 KiB: it should hold the secret and nothing else"},
-		{"", "lines", "secret file D/lines holds more than one line or a control character: it should hold the secret and nothing else"},
-		{"", "newlines", "secret file D/newlines holds more than one line or a control character: it should hold the secret and nothing else"},
-		{"", "control", "secret file D/control holds more than one line or a control character: it should hold the secret and nothing else"},
+		{"", "lines", "secret file D/lines has a line break at character 8: it should hold the secret and nothing else"},
+		{"", "newlines", "secret file D/newlines has a line break at character 8: it should hold the secret and nothing else"},
+		{"", "control", "secret file D/control has a control character at character 8: it should hold the secret and nothing else"},
 		{"", ".", "secret file D is not a regular file: replace it"},
 		{"", "/dev/null", "secret file /dev/null is not a regular file: replace it"},
 	} {
@@ -100,6 +100,95 @@ func TestReadSecretRefuses(t *testing.T) {
 		text := strings.NewReplacer(dir, "D", credentials, "C", filepath.Dir(credentials), "P").Replace(err.Error())
 		if text != test.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", test.ref, text, test.want)
+		}
+	}
+}
+
+// TestInvisibleInSecrets puts every kind of character that cannot be seen
+// before, into and behind a secret, in a file and in a credential. All are
+// refused, with the position and without the secret.
+func TestInvisibleInSecrets(t *testing.T) {
+	dir, credentials := t.TempDir(), t.TempDir()
+	cfg := &Config{dir: dir}
+	const head, tail = "Zq7Canary", "0Jx3Lm"
+	for _, tt := range []struct {
+		name, text string
+		between    bool // is refused between other characters, too
+	}{
+		{"byte order mark", "\ufeff", true},
+		{"zero-width space", "\u200b", true},
+		{"zero-width joiner", "\u200d", true},
+		{"word joiner", "\u2060", true},
+		{"soft hyphen", "\u00ad", true},
+		{"right-to-left mark", "\u200f", true},
+		{"right-to-left override", "\u202e", true},
+		{"tag", "\U000e0041", true},
+		{"variation selector", "\ufe0f", true},
+		{"combining grapheme joiner", "\u034f", true},
+		{"Hangul filler", "\u3164", true},
+		{"Braille blank", "\u2800", true},
+		{"no-break space", "\u00a0", true},
+		{"narrow no-break space", "\u202f", true},
+		{"ideographic space", "\u3000", true},
+		{"line separator", "\u2028", true},
+		{"next line", "\u0085", true},
+		{"tab", "\t", true},
+		{"bell", "\a", true},
+		{"delete", "\x7f", true},
+		{"line break", "\n", true},
+		{"carriage return", "\r", true},
+		{"Latin-1", "\xe9", true},
+		{"space", " ", false},
+		{"two spaces", "  ", false},
+	} {
+		for where, text := range map[string]string{"before": tt.text + head + tail, "between": head + tt.text + tail, "behind": head + tail + tt.text + "\n"} {
+			if tt.text == "\r" && where == "behind" {
+				continue // a line break of Windows
+			}
+			for place, folder := range map[string]string{"": dir, credentials: credentials} {
+				t.Setenv("CREDENTIALS_DIRECTORY", place)
+				put(t, folder, "secret", text, 0o600)
+				got, err := cfg.ReadSecret("secret")
+				if refused := err != nil; refused == (where == "between" && !tt.between) {
+					t.Errorf("%s %s: %v, %q", tt.name, where, err, got.Reveal())
+				}
+				if err != nil && (strings.Contains(err.Error(), "Canary") || strings.Contains(err.Error(), tail)) {
+					t.Errorf("%s %s: the error quotes the secret: %v", tt.name, where, err)
+				}
+				if marked := tt.name == "byte order mark" && where == "before"; err != nil && where != "behind" && !marked && tt.between &&
+					!strings.Contains(err.Error(), fmt.Sprintf("character %d", map[string]int{"before": 1, "between": len(head) + 1}[where])) {
+					t.Errorf("%s %s: no position in %v", tt.name, where, err)
+				}
+				if err := os.Remove(filepath.Join(folder, "secret")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	put(t, dir, "utf16", "\xff\xfes\x00e\x00", 0o600)
+	if _, err := cfg.ReadSecret("utf16"); err == nil || !strings.Contains(err.Error(), "UTF-16") {
+		t.Errorf("UTF-16: %v", err)
+	}
+}
+
+func TestAdminToken(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	dir := t.TempDir()
+	put(t, dir, "short", strings.Repeat("é", 31), 0o600)
+	put(t, dir, "long", strings.Repeat("x", 32)+"\n", 0o600)
+	for file, want := range map[string]string{
+		"":      "",
+		"none":  "cannot be read",
+		"short": "secret file short has 31 characters, and the admin token needs 32: write a new one with openssl rand -hex 32",
+		"long":  "",
+	} {
+		token, err := (&Config{dir: dir, AdminTokenFile: file}).ReadAdminToken()
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want %q", file, err, want)
+		}
+		if good := file == "long"; good != (token.Reveal() != "") {
+			t.Errorf("%q: token %q", file, token.Reveal())
 		}
 	}
 }

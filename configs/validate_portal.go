@@ -31,6 +31,7 @@ func (r *report) portals(c *Config) {
 		r.thnks(at+".thnks", p.Thnks)
 		r.webhooks(at+".webhooks", p.Webhooks)
 	}
+	r.bindings(c)
 }
 
 func (r *report) hubspot(at string, h HubSpot, c *Config) {

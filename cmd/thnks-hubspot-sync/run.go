@@ -132,10 +132,7 @@ func isUsage(err error) bool { return statusOf(err) == misused }
 // adminToken reads the token that unmasks recipients on the private side; ""
 // where none is configured.
 func (s *session) adminToken() (string, error) {
-	if s.cfg.AdminTokenFile == "" {
-		return "", nil
-	}
-	token, err := s.cfg.ReadSecret(s.cfg.AdminTokenFile)
+	token, err := s.cfg.ReadAdminToken()
 	if err != nil {
 		return "", usagef("admin_token_file: %w", err)
 	}
