@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -121,6 +122,7 @@ type Config struct {
 	Logger    *slog.Logger
 	Busy      func() bool    // whether another engine works on the journal, for [Engine.Check]; nil for none
 	Progress  func(Progress) // called after every window; may be nil
+	Bounds    Bounds
 
 	// Export opens an export file, for [Request].From. IsExport tells a row of
 	// one from a row of the API, and DecodeExport reads it again, from the
@@ -130,6 +132,14 @@ type Config struct {
 	IsExport     func(json.RawMessage) bool
 	DecodeExport func(json.RawMessage) []thnksapi.Row
 	NearExport   func(json.RawMessage) []string
+}
+
+// Bounds are the sizes of what a run has in memory. Zero is the default; tests
+// make them small, so that few gifts fill several windows and slices.
+type Bounds struct {
+	WindowRows int    // rows of a window
+	SliceGifts int    // gifts that are looked up and written together
+	CacheSlots uint64 // slots of the people cache, at least 4096
 }
 
 // An Engine does the runs of one portal, one at a time, and beside them
@@ -154,8 +164,11 @@ func New(cfg Config) *Engine {
 		cfg.Progress = func(Progress) {}
 	}
 	return &Engine{
-		Config: cfg, windowRows: windowRows, sliceGifts: sliceGifts, cacheSlots: cacheSlots,
-		holds: newHolds(), defining: make(chan struct{}, 1),
+		Config:     cfg,
+		windowRows: cmp.Or(cfg.Bounds.WindowRows, windowRows),
+		sliceGifts: cmp.Or(cfg.Bounds.SliceGifts, sliceGifts),
+		cacheSlots: cmp.Or(cfg.Bounds.CacheSlots, cacheSlots),
+		holds:      newHolds(), defining: make(chan struct{}, 1),
 	}
 }
 
