@@ -41,7 +41,7 @@ func TestEventsBesideRuns(t *testing.T) {
 func eventsBesideRuns(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 0x626573696465))
 	w := newWorld(t, hubspottest.Options{Seed: seed, SearchLag: time.Second}, thnksapitest.Options{PageLimit: 20})
-	w.windowRows, w.sliceGifts = 10+rng.IntN(30), 1+rng.IntN(12)
+	w.bounds.WindowRows, w.bounds.SliceGifts = 10+rng.IntN(30), 1+rng.IntN(12)
 	txs := thnksapitest.Generate(thnksapitest.Data{Seed: seed, N: 80, Recipients: 40, End: time.Now().Add(-time.Hour)})
 	w.populate(txs, 0.7)
 	w.wrap = func(next http.RoundTripper) http.RoundTripper {

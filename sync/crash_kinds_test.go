@@ -16,7 +16,7 @@ func TestCrashAtEveryStepOfARetry(t *testing.T) {
 	t.Parallel()
 	everyStep(t, 1, func(t *testing.T, step int) bool {
 		w := newWorld(t, hubspottest.Options{Seed: 61}, thnksapitest.Options{})
-		w.windowRows, w.sliceGifts, w.cacheSlots = 4, 2, fewSlots
+		w.bounds.WindowRows, w.bounds.SliceGifts, w.bounds.CacheSlots = 4, 2, fewSlots
 		w.must(Backfill)
 		w.portal.RequireProperty("thnks", "message")
 		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 61, N: 30, Recipients: 15})
@@ -47,7 +47,7 @@ func TestCrashAtEveryStepOfARestore(t *testing.T) {
 	t.Parallel()
 	everyStep(t, 1, func(t *testing.T, step int) bool {
 		w := fatefulWorld(t)
-		w.windowRows, w.sliceGifts = 4, 2
+		w.bounds.WindowRows, w.bounds.SliceGifts = 4, 2
 		w.must(Backfill)
 		for i, tx := range w.thnks.Transactions() {
 			if i%4 == 0 {

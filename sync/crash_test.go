@@ -39,7 +39,7 @@ func fatefulWorld(t *testing.T) *world { return sizedWorld(t, 40) }
 
 func sizedWorld(t *testing.T, gifts int) *world {
 	w := newWorld(t, hubspottest.Options{Seed: 3}, thnksapitest.Options{PageLimit: gifts * 3 / 16})
-	w.windowRows, w.sliceGifts, w.cacheSlots = gifts*3/8, gifts*3/20, fewSlots
+	w.bounds.WindowRows, w.bounds.SliceGifts, w.bounds.CacheSlots = gifts*3/8, gifts*3/20, fewSlots
 	w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: gifts, Recipients: gifts / 2}), 0.7)
 	return w
 }
@@ -82,7 +82,7 @@ func TestCrashThenAnotherRecipient(t *testing.T) {
 	t.Parallel()
 	everyStep(t, 1, func(t *testing.T, step int) bool {
 		w := newWorld(t, hubspottest.Options{Seed: 5}, thnksapitest.Options{})
-		w.sliceGifts = 4
+		w.bounds.SliceGifts = 4
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 8, Recipients: 8}), 1)
 		alive := w.die(step, Backfill)
 		txs := w.thnks.Transactions()

@@ -250,7 +250,7 @@ func TestFilesResume(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, hubspottest.Options{Seed: 5}, thnksapitest.Options{})
 			w.cfg = noKey(t)
-			w.windowRows = 1
+			w.bounds.WindowRows = 1
 			w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 600, Recipients: 10}), 0.2)
 			path := w.exportFile()
 			ctx, cancel := context.WithCancel(context.Background())

@@ -32,7 +32,7 @@ func TestEventLatency(t *testing.T) {
 		d.portal = contract.New(t, hubspottest.Options{Limits: hubspottest.Limits{Burst: 110, AssociationsPer10s: 150, SearchPerSecond: 5}})
 		d.token = d.portal.Token()
 		d.thnks = thnksapitest.New(thnksapitest.Options{})
-		d.windowRows = windowRows
+		d.bounds.WindowRows = 0 // the default
 		old := thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: known, Recipients: known / 5, End: time.Now().Add(-daily)})
 		unopened(old)
 		d.populate(old, 1)

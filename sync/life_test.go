@@ -267,7 +267,7 @@ func newLife(t testing.TB, scope scope, seed uint64, n int, secrets []string) *l
 		hs.Limits = hubspottest.Limits{Burst: 110, SearchPerSecond: 5, AssociationsPer10s: 100}
 	}
 	w := newWorld(t, hs, thnksapitest.Options{PageLimit: 2 + rng.IntN(9), Keys: map[string]string{"key-" + secrets[n]: ""}})
-	w.windowRows, w.sliceGifts, w.cacheSlots = 3+rng.IntN(15), 1+rng.IntN(8), fewSlots
+	w.bounds.WindowRows, w.bounds.SliceGifts, w.bounds.CacheSlots = 3+rng.IntN(15), 1+rng.IntN(8), fewSlots
 	w.keys = []string{"key-" + secrets[n]}
 	w.rules.MaxDeals, w.rules.Lookback, w.rules.Companies = 1+rng.IntN(4), 40*daily, rng.IntN(4) > 0
 	l := &life{
@@ -292,7 +292,7 @@ func newLife(t testing.TB, scope scope, seed uint64, n int, secrets []string) *l
 	w.asking = l.askingThnks
 	w.journal = func(j Journal) Journal { return numberedJournal{j, l} }
 	l.found()
-	l.note("options %+v; label %q, at most %d deals, companies %v, windows of %d, slices of %d", hs, w.rules.DealLabel, w.rules.MaxDeals, w.rules.Companies, w.windowRows, w.sliceGifts)
+	l.note("options %+v; label %q, at most %d deals, companies %v, windows of %d, slices of %d", hs, w.rules.DealLabel, w.rules.MaxDeals, w.rules.Companies, w.bounds.WindowRows, w.bounds.SliceGifts)
 	return l
 }
 

@@ -111,7 +111,7 @@ func TestCircularCursor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := smallWorld(t)
-		w.windowRows = 15
+		w.bounds.WindowRows = 15
 		w.thnks.Fault(thnksapitest.Fault{After: 2, Count: 1, Effect: thnksapitest.CursorLoop})
 		if _, err := w.run(t.Context(), Request{Mode: Backfill}); !stale(err) {
 			t.Fatalf("got %v, want the news of a circle", err)
@@ -135,7 +135,7 @@ func TestKeyAddedDuringBackfill(t *testing.T) {
 			}
 		}
 		w := newWorld(t, hubspottest.Options{}, opts)
-		w.windowRows = 30
+		w.bounds.WindowRows = 30
 		w.populate(txs, 0.8)
 		w.keys = keys[:1]
 		w.interruptAfterCommits(1, Backfill)
@@ -223,7 +223,7 @@ func TestResweepAfterAKeyWasRenamed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 15})
-		w.windowRows = 30
+		w.bounds.WindowRows = 30
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 80, Recipients: 40, End: time.Now().Add(-10 * daily)}), 0.7)
 		w.must(Backfill)
 		time.Sleep(weekly)

@@ -42,7 +42,7 @@ type daemon struct {
 func newDaemon(t *testing.T, spec string) *daemon {
 	t.Helper()
 	d := &daemon{world: newWorld(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 5}), schedule: schedule(spec)}
-	d.windowRows = 5
+	d.bounds.WindowRows = 5
 	d.token = d.portal.Token()
 	d.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 20, Recipients: 10, End: time.Now().Add(-daily)}), 1)
 	d.journal = func(j Journal) Journal { return &ledger{j, d} }

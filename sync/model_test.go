@@ -98,7 +98,7 @@ func newModel(t *testing.T, seed uint64) *model {
 		hs.AssociationPage = 2
 	}
 	w := newWorld(t, hs, thnksapitest.Options{PageLimit: 25})
-	w.windowRows, w.sliceGifts = 5+rng.IntN(40), 1+rng.IntN(20)
+	w.bounds.WindowRows, w.bounds.SliceGifts = 5+rng.IntN(40), 1+rng.IntN(20)
 	w.rules.MaxDeals, w.rules.Lookback = 1+rng.IntN(4), 40*daily
 	time.Sleep(100 * daily) // a bubble begins in 2000, and times before that count for nothing
 	m := &model{world: w, rng: rng, gifts: make(map[string]*modelGift), secondaryByEmail: hs.SecondaryByEmail, archivedHold: hs.ArchivedHoldUnique, dropsLinks: hs.InvalidLinks == hubspottest.DropLink}
@@ -114,7 +114,7 @@ func newModel(t *testing.T, seed uint64) *model {
 	if coin() {
 		m.rules.DealLabel = modelLabel
 	}
-	m.note("options %+v, label %q, at most %d deals, windows of %d, slices of %d", hs, m.rules.DealLabel, m.rules.MaxDeals, w.windowRows, w.sliceGifts)
+	m.note("options %+v, label %q, at most %d deals, windows of %d, slices of %d", hs, m.rules.DealLabel, m.rules.MaxDeals, w.bounds.WindowRows, w.bounds.SliceGifts)
 	return m
 }
 

@@ -78,7 +78,7 @@ func TestOwnersNeedTheirScope(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		scopes := slices.DeleteFunc(hubspottest.DefaultScopes(), func(s string) bool { return s == "crm.objects.owners.read" })
 		w := newWorld(t, hubspottest.Options{Seed: 62, Scopes: scopes}, thnksapitest.Options{})
-		w.windowRows = 1
+		w.bounds.WindowRows = 1
 		w.portal.AddOwner("sam@example.com", "Sam", "Poe")
 		w.sent("T-1", "sam@example.com")
 		w.sent("T-2", "sam@example.com")

@@ -290,7 +290,7 @@ func TestRetryOfRecipientsFarApart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.windowRows = 1
+		w.bounds.WindowRows = 1
 		w.cfg = func(c *Config) {
 			c.IsExport = func(json.RawMessage) bool { return true }
 			c.DecodeExport = func(raw json.RawMessage) []thnksapi.Row {

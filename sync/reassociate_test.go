@@ -94,7 +94,7 @@ func TestReassociatingOrphansThatNoneMatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 21}, thnksapitest.Options{})
-		w.windowRows = 1000
+		w.bounds.WindowRows = 1000
 		const n = 1200 // more than a window
 		w.thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 21, N: n, Recipients: n})...)
 		w.must(Backfill)
@@ -250,7 +250,7 @@ func TestCrashAtEveryStepOfAReassociation(t *testing.T) {
 			t.Parallel()
 			everyStep(t, 1, func(t *testing.T, step int) bool {
 				w := fatefulWorld(t)
-				w.windowRows = 20
+				w.bounds.WindowRows = 20
 				w.must(Backfill)
 				w.portal.Populate(thnksapitest.Recipients(w.thnks.Transactions()), hubspottest.Population{
 					Matched: 0.9, Secondary: 0.3, WithCompany: 0.8, DealsPer: 2, OpenDeals: 0.6, Seed: 8,
@@ -280,7 +280,7 @@ func TestReassociationsResume(t *testing.T) {
 	for mode, name := range map[Mode]string{Reassociate: reassociateCheckpoint, ReassociateAll: reassociateAllCheckpoint} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, hubspottest.Options{Seed: 25}, thnksapitest.Options{})
-			w.windowRows = 10
+			w.bounds.WindowRows = 10
 			w.thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 25, N: 35, Recipients: 35})...)
 			w.must(Backfill)
 			ctx, cancel := context.WithCancel(t.Context())

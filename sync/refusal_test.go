@@ -163,7 +163,7 @@ func TestRetryIsNotStoppedByTheGuard(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.windowRows = 500
+		w.bounds.WindowRows = 500
 		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 1600, Recipients: 200})
 		for i := range txs {
 			if i%5 == 0 {
@@ -178,7 +178,7 @@ func TestRetryIsNotStoppedByTheGuard(t *testing.T) {
 		txs[77].Message = ""
 		w.populate(txs, 0.8)
 		w.must(Backfill)
-		w.windowRows = windowRows
+		w.bounds.WindowRows = 0 // the default
 		w.portal.ClearRules()
 		if rep, err := w.run(context.Background(), Request{Mode: Retry}); err != nil || rep.Created != 1 {
 			t.Errorf("the mended record stays in quarantine beside those without an id: created %d, %v", rep.Created, err)

@@ -28,7 +28,7 @@ func TestUglyDataAllArrives(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, opt, thnksapitest.Options{})
-				w.windowRows = 250
+				w.bounds.WindowRows = 250
 				txs := thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 1000, Recipients: 300, Ugly: true})
 				w.populate(txs, 0.8)
 				nameless := 0
@@ -58,7 +58,7 @@ func TestADay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 8, Limits: hubspottest.Limits{Burst: 110, AssociationsPer10s: 150, SearchPerSecond: 5}}, thnksapitest.Options{Latency: 50 * time.Millisecond})
-		w.windowRows = 100
+		w.bounds.WindowRows = 100
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 8, N: 300, Recipients: 100}), 0.9)
 		w.must(Backfill)
 		rng := rand.New(rand.NewPCG(3, 3))

@@ -18,14 +18,14 @@ import (
 // call more than one in which everybody is found.
 func TestSearchBudget(t *testing.T) {
 	t.Parallel()
-	n, people, rows := 10_000, 2000, windowRows
+	n, people, rows := 10_000, 2000, 5000
 	if raceDetector {
 		n, people, rows = 1000, 200, 500 // two windows are what it takes
 	}
 	for _, percent := range []int{0, 5} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, hubspottest.Options{Seed: 1}, thnksapitest.Options{})
-			w.windowRows = rows
+			w.bounds.WindowRows = rows
 			txs := thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: n, Recipients: people})
 			w.thnks.Add(txs...)
 			recipients := map[string]bool{}
@@ -64,7 +64,7 @@ func TestSecondaryAddressesAreLinked(t *testing.T) {
 	for _, seen := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, hubspottest.Options{Seed: 31, SecondaryByEmail: seen}, thnksapitest.Options{})
-			w.windowRows, w.sliceGifts = 30, 12
+			w.bounds.WindowRows, w.bounds.SliceGifts = 30, 12
 			var contacts, deals []string
 			for i := range 60 {
 				c, _, d := w.person(fmt.Sprintf("main%d@example.com", i))
@@ -98,7 +98,7 @@ func TestDryRunSearchesToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{Seed: 32}, thnksapitest.Options{})
-		w.windowRows = 50
+		w.bounds.WindowRows = 50
 		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 32, N: 200, Recipients: 50})
 		w.thnks.Add(txs...)
 		w.portal.Populate(thnksapitest.Recipients(txs), hubspottest.Population{Matched: 0.8, Secondary: 0.5, WithCompany: 0.8, DealsPer: 2, OpenDeals: 0.6, Seed: 7})

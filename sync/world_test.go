@@ -27,17 +27,15 @@ type world struct {
 	thnks  *thnksapitest.Server
 	path   string // of the state file
 
-	windowRows int
-	sliceGifts int
-	cacheSlots uint64 // 0 for as many as there are
-	rules      LinkRules
-	wrap       func(http.RoundTripper) http.RoundTripper // around HubSpot's transport; nil for none
-	asking     func(http.RoundTripper) http.RoundTripper // around Thnks's; nil for none
-	log        *slog.Logger                              // of everything but the test; nil for nobody
-	journal    func(Journal) Journal                     // around the store; nil for none
-	keys       []string                                  // of Thnks; nil for one
-	dialect    thnksapi.Dialect
-	cfg        func(*Config)
+	bounds  Bounds
+	rules   LinkRules
+	wrap    func(http.RoundTripper) http.RoundTripper // around HubSpot's transport; nil for none
+	asking  func(http.RoundTripper) http.RoundTripper // around Thnks's; nil for none
+	log     *slog.Logger                              // of everything but the test; nil for nobody
+	journal func(Journal) Journal                     // around the store; nil for none
+	keys    []string                                  // of Thnks; nil for one
+	dialect thnksapi.Dialect
+	cfg     func(*Config)
 }
 
 func newWorld(t testing.TB, hs hubspottest.Options, ts thnksapitest.Options) *world {
@@ -47,14 +45,12 @@ func newWorld(t testing.TB, hs hubspottest.Options, ts thnksapitest.Options) *wo
 		time.Sleep(time.Until(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)))
 	}
 	return &world{
-		t:          t,
-		portal:     contract.New(t, hs),
-		thnks:      thnksapitest.New(ts),
-		path:       filepath.Join(t.TempDir(), "state", "acme.db"),
-		windowRows: windowRows,
-		sliceGifts: sliceGifts,
-		rules:      LinkRules{Companies: true, MaxDeals: 10, Lookback: 90 * 24 * time.Hour},
-		dialect:    thnksapi.DefaultDialect(),
+		t:       t,
+		portal:  contract.New(t, hs),
+		thnks:   thnksapitest.New(ts),
+		path:    filepath.Join(t.TempDir(), "state", "acme.db"),
+		rules:   LinkRules{Companies: true, MaxDeals: 10, Lookback: 90 * 24 * time.Hour},
+		dialect: thnksapi.DefaultDialect(),
 	}
 }
 
@@ -147,17 +143,12 @@ func (w *world) engine(st *store.Store) *Engine {
 	cfg := Config{
 		Portal: "acme", Sources: sources, CRM: crm, Journal: j, Inbox: st,
 		Object: ObjectNames{Name: "thnks", Singular: "Thnks", Plural: "Thnks"},
-		Rules:  w.rules, Logger: log,
+		Rules:  w.rules, Logger: log, Bounds: w.bounds,
 	}
 	if w.cfg != nil {
 		w.cfg(&cfg)
 	}
-	e := New(cfg)
-	e.windowRows, e.sliceGifts = w.windowRows, w.sliceGifts
-	if w.cacheSlots > 0 {
-		e.cacheSlots = w.cacheSlots
-	}
-	return e
+	return New(cfg)
 }
 
 // errDead is what a dead process would say.
