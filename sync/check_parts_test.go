@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -94,8 +95,10 @@ func TestSurveyIsBounded(t *testing.T) {
 // them deleted.
 func TestSampleIsSpread(t *testing.T) {
 	t.Parallel()
-	w := &world{t: t, path: t.TempDir() + "/state/acme.db"}
-	st := w.open()
+	st, err := store.Open(filepath.Join(t.TempDir(), "state", "acme.db"), store.Options{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer st.Close()
 	var c store.Commit
 	for i := range 1050 {

@@ -41,7 +41,11 @@ type daemon struct {
 // newDaemon makes a daemon with 20 gifts to copy, in 4 windows.
 func newDaemon(t *testing.T, spec string) *daemon {
 	t.Helper()
-	d := &daemon{world: newWorld(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 5}), schedule: schedule(spec)}
+	schedule, err := cron.ParseStandard(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &daemon{world: newWorld(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 5}), schedule: schedule}
 	d.bounds.WindowRows = 5
 	d.token = d.portal.Token()
 	d.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 20, Recipients: 10, End: time.Now().Add(-daily)}), 1)
@@ -59,14 +63,6 @@ func newDaemon(t *testing.T, spec string) *daemon {
 
 // errNoSecret is what Open says where a person is needed.
 var errNoSecret = errors.New("token_file: no such file")
-
-func schedule(spec string) cron.Schedule {
-	s, err := cron.ParseStandard(spec)
-	if err != nil {
-		panic(err)
-	}
-	return s
-}
 
 // begin makes the loop of a new life, as the program's start does.
 func (d *daemon) begin() {

@@ -99,6 +99,19 @@ func TestGuardTellsSchemaProblemsFromRowProblems(t *testing.T) {
 	}
 }
 
+// TestAPlanIsNoEvent: a gift is not as new as the day it is planned for, or a
+// later row of it would seem older until then.
+func TestAPlanIsNoEvent(t *testing.T) {
+	t.Parallel()
+	sent, planned := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)
+	g, bad := normalize(thnksapi.Row{Transaction: &thnksapi.Transaction{
+		ID: "T-1", Times: map[string]time.Time{thnksapi.Scheduled: planned, thnksapi.Sent: sent},
+	}})
+	if bad != nil || !g.UpdatedAt.Equal(sent) {
+		t.Errorf("version %s, %v; want %s", g.UpdatedAt, bad, sent)
+	}
+}
+
 // FuzzNormalize feeds rows as strangers may send them through the client's
 // decoder: each is a gift or a reason, never both and never a panic, and what
 // becomes of a gift can be written and read back.

@@ -1,10 +1,13 @@
 package sync
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"thnks-hubspot-sync/thnksapi"
 )
 
 // TestTallyCountsEveryTransactionOnce compares the tally with a map, for
@@ -60,5 +63,25 @@ func TestTallyCreatedThenUpdatedIsCreated(t *testing.T) {
 		if tl.counts[tt.want] != 1 {
 			t.Errorf("ended as %d then %d: counts %v, want one of %d", tt.first, tt.second, tl.counts, tt.want)
 		}
+	}
+}
+
+// TestBadSiblingsAreCounted: recipients of one request share its row.
+func TestBadSiblingsAreCounted(t *testing.T) {
+	t.Parallel()
+	raw := json.RawMessage(`{"recipients":[{},{}]}`)
+	w := &window{raw: map[string]json.RawMessage{}}
+	for range 2 {
+		w.add(thnksapi.Row{Raw: raw, Transaction: &thnksapi.Transaction{}}, thnksapi.SinceUpdated)
+	}
+	e := &Engine{}
+	b := &batch{run: &run{Engine: e}, window: w}
+	for _, row := range w.bad {
+		b.quarantineRow(row)
+	}
+	rep := Report{Skipped: map[string]int{}}
+	b.tally.report(&rep)
+	if rep.Fetched != 2 {
+		t.Errorf("two recipients of one request without an id: fetched %d, want 2", rep.Fetched)
 	}
 }

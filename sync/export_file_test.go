@@ -400,19 +400,6 @@ func TestRefusedFilesWriteNothing(t *testing.T) {
 	}
 }
 
-// TestAPlanIsNoEvent: a gift is not as new as the day it is planned for, or a
-// later row of it would seem older until then.
-func TestAPlanIsNoEvent(t *testing.T) {
-	t.Parallel()
-	sent, planned := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)
-	g, bad := normalize(thnksapi.Row{Transaction: &thnksapi.Transaction{
-		ID: "T-1", Times: map[string]time.Time{thnksapi.Scheduled: planned, thnksapi.Sent: sent},
-	}})
-	if bad != nil || !g.UpdatedAt.Equal(sent) {
-		t.Errorf("version %s, %v; want %s", g.UpdatedAt, bad, sent)
-	}
-}
-
 // TestLostFileOfAPortalWithoutAKey: a backfill rebuilds it, and a person says
 // that the next file is of the same source.
 func TestLostFileOfAPortalWithoutAKey(t *testing.T) {
