@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
@@ -206,7 +207,8 @@ func TestRefusedEvents(t *testing.T) {
 		e := w.engine(st)
 		w.receive(st, event(transaction(1), plan.Opened), event(transaction(2), plan.Opened))
 		down = true
-		if _, err := e.Apply(t.Context()); err == nil || isFatal(err) {
+		var answer *hubspot.Error
+		if _, err := e.Apply(t.Context()); !errors.As(err, &answer) || answer.Kind != hubspot.Transient {
 			t.Errorf("HubSpot is down: %v", err)
 		}
 		w.wantStates(st, store.EventPending, store.EventPending)

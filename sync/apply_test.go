@@ -147,14 +147,14 @@ func TestEventsReachHubSpot(t *testing.T) {
 		}
 
 		// Repeats and latecomers change nothing, and cost no call.
-		before, calls := w.portal.Snapshot(), e.CRM.Calls()
+		before, calls := w.portal.Snapshot(), w.portal.Requests().Total
 		late := event(transaction(1), plan.Delivered)
 		again := opened
 		again.Key = "the same, told under another key"
 		late.At = opened.At // before what is known, but not dated yet
 		w.receive(st, again)
 		w.work(e)
-		if diff := cmp.Diff(before, w.portal.Snapshot()); diff != "" || !cmp.Equal(calls, e.CRM.Calls()) {
+		if diff := cmp.Diff(before, w.portal.Snapshot()); diff != "" || w.portal.Requests().Total != calls {
 			t.Errorf("a repeat changed the portal, or cost calls:\n%s", diff)
 		}
 		w.receive(st, late)
@@ -209,7 +209,7 @@ func TestUnknownTransactions(t *testing.T) {
 			_, chased = w.work(e)
 			tries++
 		}
-		if took := time.Since(began); took < longestTry || took > longestTry+slowestTry {
+		if took := time.Since(began); took < weekly || took > weekly+time.Hour {
 			t.Errorf("given up after %v", took)
 		}
 		w.wantStates(st, store.EventApplied, store.EventRefused)
@@ -344,6 +344,8 @@ func TestManyEvents(t *testing.T) {
 		w.must(Backfill)
 		st := w.open()
 		defer st.Close()
+		var crm CRM
+		w.cfg = func(c *Config) { crm = c.CRM }
 		e := w.engine(st)
 		for step := range gifts / 500 {
 			var events []store.Event
@@ -352,12 +354,12 @@ func TestManyEvents(t *testing.T) {
 			}
 			w.receive(st, events...)
 		}
-		before := e.CRM.Calls()
+		before := crm.Calls()
 		applied, _ := w.work(e)
 		if applied.Done != gifts {
 			t.Errorf("%+v", applied)
 		}
-		got := e.CRM.Calls()[hubspot.Objects] - before[hubspot.Objects]
+		got := crm.Calls()[hubspot.Objects] - before[hubspot.Objects]
 		t.Logf("%d events: %d object calls", gifts, got)
 		if want := gifts / hubspot.BatchSize; got > want {
 			t.Errorf("%d object calls, want at most %d", got, want)

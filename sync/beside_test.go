@@ -69,7 +69,7 @@ func eventsBesideRuns(t *testing.T, seed uint64) {
 				t.Error(err)
 			}
 			if mode == Reassociate { // and a weekly re-read with the next
-				if err := st.Commit(store.Commit{Meta: meta(metaRereads, rereads{})}); err != nil {
+				if err := st.Commit(store.Commit{Meta: map[string][]byte{metaRereads: []byte("{}")}}); err != nil {
 					t.Error(err)
 				}
 			}

@@ -127,7 +127,7 @@ func TestCheck(t *testing.T) {
 			bad: some(Warn, append(rest, checkToken)...), check: checkToken, says: []string{"503", "passed"},
 		},
 		{
-			name: "owners off", spoil: without(ownersScope),
+			name: "owners off", spoil: without("crm.objects.owners.read"),
 			bad: some(OK), check: checkSenders, says: []string{"not matched", "grant crm.objects.owners.read"},
 		},
 		{
@@ -220,7 +220,7 @@ func TestCheck(t *testing.T) {
 			bad: some(Warn, checkQuarantine), check: checkQuarantine, says: []string{"3 records wait: 2 refused, 1 unreadable", "quarantine list"},
 		},
 		{
-			name: "schema problem", spoil: func(w *world) { w.jail(classSchemaProblem) },
+			name: "schema problem", spoil: func(w *world) { w.jail("schema_problem") },
 			bad: some(Fail, checkQuarantine), check: checkQuarantine, says: []string{"1 schema_problem"},
 		},
 		{
@@ -325,11 +325,8 @@ func (w *world) labelDeal(label string) {
 // redefine removes an association definition and makes it anew.
 func (w *world) redefine(to string) {
 	w.portal.UndefineAssociation("thnks", to)
-	st := w.open()
-	defer st.Close()
 	s, _ := w.portal.SchemaOf("thnks")
-	crm := w.engine(st).CRM
-	if err := crm.CreateAssociationDefinition(context.Background(), s.ID, map[string]string{"deals": "0-3"}[to], "again"); err != nil {
+	if err := w.client().CreateAssociationDefinition(context.Background(), s.ID, map[string]string{"deals": "0-3"}[to], "again"); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -491,8 +488,8 @@ func TestCheckDuringARun(t *testing.T) {
 			}
 			e := w.engine(st)
 			if doctor = e; own {
+				w.cfg = func(c *Config) { c.Busy = func() bool { return true } }
 				doctor = w.engine(st)
-				doctor.Busy = func() bool { return true }
 			}
 			rep, err := e.Run(context.Background(), Request{Mode: Backfill})
 			if err != nil || rep.Updated != 20 {

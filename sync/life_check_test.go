@@ -322,7 +322,7 @@ func (l *life) converged(st *store.Store, before map[string]map[string][]string,
 		}
 		for kind, typ := range linkTypes {
 			for _, id := range after[typ] {
-				if !hasLink(have.Links, kind, id) {
+				if !knowsLink(have, kind, id) {
 					l.t.Errorf("transaction %s: the journal does not know the link to %s %s", tx.ID, kind, id)
 				}
 			}

@@ -98,7 +98,7 @@ func (l *life) deleteProperty(n int) bool {
 	}
 	var ours []string
 	for _, p := range s.Properties {
-		if !p.Archived && !slices.Contains([]string{keyProperty, displayProperty, "tracking_url", "status"}, p.Name) && !strings.HasSuffix(p.Name, "_date") {
+		if !p.Archived && !slices.Contains([]string{keyProperty, "gift_name", "tracking_url", "status"}, p.Name) && !strings.HasSuffix(p.Name, "_date") {
 			ours = append(ours, p.Name)
 		}
 	}
@@ -224,7 +224,7 @@ func (l *life) heard(err error) {
 // once where a record was refused, and otherwise daily.
 func (l *life) untilLooked() time.Duration {
 	if len(l.lacking) > 0 && !l.looks {
-		return driftAfter + time.Hour
+		return daily + time.Hour
 	}
 	return 0
 }

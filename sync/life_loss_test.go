@@ -100,7 +100,7 @@ func (l *life) lose() {
 // was being created: it then does not know it for its own.
 func (l *life) own() {
 	s, ok := l.portal.SchemaOf("thnks")
-	if !ok || slices.ContainsFunc(s.Properties, func(p hubspottest.Property) bool { return p.Name == keyProperty && p.Group == groupName }) {
+	if !ok || slices.ContainsFunc(s.Properties, func(p hubspottest.Property) bool { return p.Name == keyProperty && p.Group == "thnks_hubspot_sync" }) {
 		return
 	}
 	l.live(0, func(ctx context.Context, e *Engine, _ *store.Store) {

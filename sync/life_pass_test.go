@@ -93,6 +93,7 @@ func (l *life) live(step int, do func(context.Context, *Engine, *store.Store)) {
 	ctx, cancel := context.WithCancel(l.t.Context())
 	defer cancel()
 	st := l.open()
+	l.file = st
 	if err := l.steps.begin(step, cancel, l.path); err != nil {
 		l.t.Fatal(err)
 	}
@@ -138,7 +139,7 @@ func (l *life) pass(ctx context.Context, e *Engine, req Request) (Report, error)
 	l.note("%s (dry run %v) of %d steps: created %d, updated %d, unchanged %d, quarantined %d, links %d, skipped %v", rep.Mode, req.DryRun,
 		taken, rep.Created, rep.Updated, rep.Unchanged, rep.Quarantined, rep.AssociationsCreated, rep.Skipped)
 	if name := map[Mode]string{Backfill: backfillCheckpoint, Resweep: resweepCheckpoint}[rep.Mode]; name != "" && !req.DryRun {
-		cp, _, err := e.Journal.Checkpoint(name)
+		cp, _, err := l.file.Checkpoint(name)
 		switch {
 		case err != nil:
 			l.t.Error(err)
@@ -182,7 +183,7 @@ func (l *life) takeOver(st *store.Store, before map[string]map[string][]string) 
 				g.contact, g.unfinished = made[0], !l.narrow
 			}
 		}
-		g.unfinished = g.unfinished && !hasLink(have.Links, plan.Contact, g.contact)
+		g.unfinished = g.unfinished && !knowsLink(have, plan.Contact, g.contact)
 	}
 }
 

@@ -220,6 +220,7 @@ type life struct {
 
 	out    lockedBuffer // what the program logged
 	steps  numbered     // of the program's present life
+	file   *store.Store // of the same
 	noting sync.Mutex
 	odd    *rand.Rand             // decides what happens during a pass
 	rowing *rand.Rand             // decides what rows are like that are not as usual

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -268,7 +269,13 @@ func TestClockWasAhead(t *testing.T) {
 		w.must(Backfill)
 		st := w.open() // as a backfill under a clock ten years ahead leaves it
 		ahead := time.Now().UTC().AddDate(10, 0, 0)
-		st.Commit(store.Commit{Meta: meta(metaRereads, rereads{Daily: ahead, Weekly: ahead})})
+		rereads, err := json.Marshal(map[string]time.Time{"daily": ahead, "weekly": ahead})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := st.Commit(store.Commit{Meta: map[string][]byte{metaRereads: rereads}}); err != nil {
+			t.Fatal(err)
+		}
 		st.Close()
 		for range 10 {
 			time.Sleep(daily)

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -79,9 +80,22 @@ func TestEventsAboutHeldGifts(t *testing.T) {
 		stop := d.start()
 		defer stop()
 		time.Sleep(10 * time.Minute)
-		e := d.loop.engine
-		r := e.newRun(Request{})
-		e.holds.take(r, []string{transaction(1)})
+		held, letGo := atomic.Bool{}, make(chan struct{})
+		d.set(func() {
+			d.commit = func(j Journal, c store.Commit) error {
+				about := func(s plan.Stored) bool { return s.Gift.ID == transaction(1) }
+				if slices.ContainsFunc(c.Gifts, about) && held.CompareAndSwap(false, true) {
+					<-letGo
+				}
+				return j.Commit(c)
+			}
+		})
+		d.thnks.Update(transaction(1), touch)
+		d.loop.Hint()
+		time.Sleep(time.Second)
+		if !held.Load() || d.loop.Status().Doing == "" {
+			t.Fatal("no run has the gift in hand")
+		}
 		d.webhook(transaction(1), plan.Refunded)
 		d.webhook(transaction(2), plan.Refunded)
 		if took := d.shows(transaction(2), plan.Refunded); took > time.Second {
@@ -89,7 +103,7 @@ func TestEventsAboutHeldGifts(t *testing.T) {
 		}
 		time.Sleep(5 * time.Minute)
 		d.wantStates(d.st, store.EventPending, store.EventApplied)
-		e.holds.letGo(r)
+		close(letGo)
 		if took := d.shows(transaction(1), plan.Refunded); took > time.Second {
 			t.Errorf("let go of, it waits %v", took)
 		}

@@ -106,7 +106,8 @@ func TestAskedRunSeesReplacedToken(t *testing.T) {
 			_, err := d.loop.Do(context.Background(), Request{Mode: Incremental}, Watcher{})
 			return err
 		}
-		if err := ask(); !isFatal(err) || d.loop.Status().Ready {
+		var fatal *Fatal
+		if err := ask(); !errors.As(err, &fatal) || d.loop.Status().Ready {
 			t.Errorf("with the old token: %v", err)
 		}
 		d.set(func() { d.token = "another-token" })

@@ -120,7 +120,7 @@ func TestUnknownEventsHideNoOthers(t *testing.T) {
 		defer d.start()()
 		time.Sleep(10 * time.Minute)
 		d.thnks.Fault(thnksapitest.Fault{Effect: thnksapitest.SlowOnly, Delay: 10 * time.Second})
-		for n := 0; n < dueAtOnce+1000; n += 500 {
+		for n := 0; n < 11_000; n += 500 { // more than are looked at together
 			var events []store.Event
 			for i := range 500 {
 				events = append(events, event(fmt.Sprint("unheard-of-", n+i), plan.Opened))

@@ -250,7 +250,7 @@ func TestShutdown(t *testing.T) {
 		"during the first backfill": func(*daemon) {},
 		"during an incremental run": func(d *daemon) {
 			d.must(Backfill)
-			d.record(metaLastSlot, time.Now())
+			d.record(lastSlot, time.Now())
 			time.Sleep(time.Hour)
 			d.touchAll()
 		},

@@ -3,6 +3,7 @@ package sync
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -60,6 +61,10 @@ func newDaemon(t *testing.T, spec string) *daemon {
 	}
 	return d
 }
+
+// What the state file calls when the last run ended, and when the last scheduled
+// one began.
+const lastSync, lastSlot = "last_sync", "last_slot"
 
 // errNoSecret is what Open says where a person is needed.
 var errNoSecret = errors.New("token_file: no such file")
@@ -162,12 +167,12 @@ func (l *ledger) Commit(c store.Commit) error {
 	}
 	l.d.mu.Lock()
 	defer l.d.mu.Unlock()
-	if c.Meta[metaLastSync] != nil {
+	if c.Meta[lastSync] != nil {
 		l.d.runs = append(l.d.runs, time.Now())
 	}
-	if c.Meta[metaLastSlot] != nil {
+	if slot := c.Meta[lastSlot]; slot != nil {
 		var at time.Time
-		if _, err := recall(l.Journal, metaLastSlot, &at); err != nil {
+		if err := json.Unmarshal(slot, &at); err != nil {
 			return err
 		}
 		l.d.slots = append(l.d.slots, at)

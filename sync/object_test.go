@@ -155,7 +155,7 @@ func TestObjectRefusals(t *testing.T) {
 			spoil: func(w *world) {
 				st := w.open()
 				defer st.Close()
-				if err := st.Commit(store.Commit{Meta: meta(metaCreating, "thnks")}); err != nil {
+				if err := st.Commit(store.Commit{Meta: map[string][]byte{metaCreating: []byte(`"thnks"`)}}); err != nil {
 					w.t.Fatal(err)
 				}
 				w.portal.AddForeignSchema("thnks", textProperty(keyProperty))

@@ -15,7 +15,7 @@ import (
 func (w *world) owner(id string) string {
 	w.t.Helper()
 	r, _ := w.portal.Record("thnks", w.record(id))
-	return r.Properties[ownerProperty]
+	return r.Properties["hubspot_owner_id"]
 }
 
 func (w *world) sent(id, sender string) {
@@ -38,7 +38,7 @@ func TestOwners(t *testing.T) {
 			t.Errorf("owners %q, %q, %q; want Sam for the first alone", w.owner("T-1"), w.owner("T-2"), w.owner("T-3"))
 		}
 		kim := w.portal.AddOwner("kim@example.com", "Kim", "Lee")
-		w.portal.UpdateProperties("thnks", w.record("T-1"), map[string]string{ownerProperty: kim})
+		w.portal.UpdateProperties("thnks", w.record("T-1"), map[string]string{"hubspot_owner_id": kim})
 		rep := w.must(ReassociateAll)
 		if w.owner("T-1") != kim || w.owner("T-2") != "" || w.owner("T-3") != kim || rep.Updated != 1 {
 			t.Errorf("owners %q, %q, %q, %d updated; want Kim's hand respected and the empty one filled", w.owner("T-1"), w.owner("T-2"), w.owner("T-3"), rep.Updated)

@@ -284,6 +284,23 @@ func TestRetryWithoutAKey(t *testing.T) {
 	})
 }
 
+// A twofold source lists twenty requests of two recipients each, none of which
+// has an id.
+type twofold struct{ SourceAPI }
+
+func (s twofold) Transactions(context.Context, thnksapi.Query) (*thnksapi.Page, error) {
+	var page thnksapi.Page
+	for i := range 20 {
+		page.Rows = append(page.Rows, s.Decode(json.RawMessage(strconv.Itoa(i)))...)
+	}
+	return &page, nil
+}
+
+func (twofold) Decode(raw json.RawMessage) []thnksapi.Row {
+	bad := thnksapi.Row{Raw: raw, Err: thnksapi.ErrNoID}
+	return []thnksapi.Row{bad, bad}
+}
+
 // TestRetryOfRecipientsFarApart: two recipients without an id share a row, and
 // other rows' keys lie between theirs: none of them leaves that is still bad.
 func TestRetryOfRecipientsFarApart(t *testing.T) {
@@ -291,27 +308,11 @@ func TestRetryOfRecipientsFarApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.bounds.WindowRows = 1
-		w.cfg = func(c *Config) {
-			c.IsExport = func(json.RawMessage) bool { return true }
-			c.DecodeExport = func(raw json.RawMessage) []thnksapi.Row {
-				bad := thnksapi.Row{Raw: raw, Err: thnksapi.ErrNoID}
-				return []thnksapi.Row{bad, bad}
-			}
+		w.cfg = func(c *Config) { c.Sources[0].API = twofold{c.Sources[0].API} }
+		if rep := w.must(Backfill); rep.Quarantined != 40 {
+			t.Fatalf("%+v, want 40 rows without an id", rep)
 		}
-		st := w.open()
-		for i := range 20 {
-			var rows window
-			for _, row := range w.engine(st).DecodeExport(json.RawMessage(strconv.Itoa(i))) {
-				rows.add(row, thnksapi.SinceNone)
-			}
-			for _, row := range rows.bad {
-				q := store.Quarantined{Key: row.key, Class: row.class, Reason: row.reason, Row: row.raw, RowDigest: digest(row.raw)}
-				if err := st.Commit(store.Commit{Quarantine: []store.Quarantined{q}}); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		st.Close()
+		time.Sleep(time.Hour)
 		if rep := w.must(Retry); rep.Quarantined != 40 || len(w.inJail()) != 40 {
 			t.Errorf("%d of 40 are quarantined, and %d still there", rep.Quarantined, len(w.inJail()))
 		}

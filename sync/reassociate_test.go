@@ -98,7 +98,7 @@ func TestReassociatingOrphansThatNoneMatch(t *testing.T) {
 		const n = 1200 // more than a window
 		w.thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 21, N: n, Recipients: n})...)
 		w.must(Backfill)
-		time.Sleep(missedFor)
+		time.Sleep(weekly)
 		rep := w.must(Reassociate)
 		if rep.Fetched != n || rep.Unchanged != n || rep.Orphans[plan.NoContact] != n {
 			t.Errorf("%+v, want all %d considered and unchanged", rep, n)
@@ -128,7 +128,7 @@ func TestReassociateFindsNewContacts(t *testing.T) {
 		w.must(Backfill)
 		ann, acme, deal := w.person("ann@example.com")
 		bob := w.portal.AddContact("robert@example.com", map[string]string{"hs_additional_emails": "x@example.com;bob@example.com"})
-		time.Sleep(missedFor)
+		time.Sleep(weekly)
 
 		before := w.portal.Snapshot()
 		dry, err := w.run(t.Context(), Request{Mode: Reassociate, DryRun: true})
@@ -161,12 +161,12 @@ func TestReassociateFindsNewContacts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if actions[e.Action]++; e.Action == actionAssociate && (len(e.TransactionIDs) == 0 || e.Path == "") {
+			if actions[e.Action]++; e.Action == "associate" && (len(e.TransactionIDs) == 0 || e.Path == "") {
 				t.Errorf("audit entry %+v says too little", e)
 			}
 		}
-		if actions[actionAssociate] != 3 {
-			t.Errorf("%d audit entries for contact, company and deal links, want 3", actions[actionAssociate])
+		if actions["associate"] != 3 {
+			t.Errorf("%d audit entries for contact, company and deal links, want 3", actions["associate"])
 		}
 	})
 }
@@ -255,7 +255,7 @@ func TestCrashAtEveryStepOfAReassociation(t *testing.T) {
 				w.portal.Populate(thnksapitest.Recipients(w.thnks.Transactions()), hubspottest.Population{
 					Matched: 0.9, Secondary: 0.3, WithCompany: 0.8, DealsPer: 2, OpenDeals: 0.6, Seed: 8,
 				})
-				time.Sleep(missedFor - time.Hour)
+				time.Sleep(weekly - time.Hour)
 				alive := w.die(step, mode)
 				rep := w.must(mode)
 				if left := rep.Orphans[plan.NoContact]; left > 20 {

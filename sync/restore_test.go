@@ -63,7 +63,7 @@ func TestRestoreWhereHubSpotHoldsTheDeletedRecord(t *testing.T) {
 		st := w.open()
 		q, ok, err := st.QuarantinedByKey("T-1")
 		st.Close()
-		if err != nil || !ok || q.Class != classHeld || !strings.Contains(q.Reason, record) || !strings.Contains(q.Reason, "restore it in HubSpot") {
+		if err != nil || !ok || q.Class != "deleted_in_hubspot" || !strings.Contains(q.Reason, record) || !strings.Contains(q.Reason, "restore it in HubSpot") {
 			t.Errorf("quarantined %+v, %v, %v", q, ok, err)
 		}
 		// A pass takes it for what it is, and not for a row to wait for.

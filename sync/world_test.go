@@ -99,9 +99,9 @@ func (w *world) logger() *slog.Logger {
 	return slog.New(slog.DiscardHandler)
 }
 
-func (w *world) engine(st *store.Store) *Engine {
+// client is the program's client of the portal.
+func (w *world) client() *hubspot.Client {
 	w.t.Helper()
-	log := w.logger()
 	transport := hubspottest.Transport(w.portal)
 	if w.wrap != nil {
 		transport = w.wrap(transport)
@@ -112,11 +112,17 @@ func (w *world) engine(st *store.Store) *Engine {
 		Token:     oauth2.StaticTokenSource(&oauth2.Token{AccessToken: w.portal.Token()}),
 		Transport: transport,
 		TimeZone:  func() *time.Location { return time.UTC },
-		Logger:    log,
+		Logger:    w.logger(),
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return crm
+}
+
+func (w *world) engine(st *store.Store) *Engine {
+	w.t.Helper()
+	log := w.logger()
 	keys := w.keys
 	if keys == nil {
 		keys = []string{"default"}
@@ -141,7 +147,7 @@ func (w *world) engine(st *store.Store) *Engine {
 		j = w.journal(st)
 	}
 	cfg := Config{
-		Portal: "acme", Sources: sources, CRM: crm, Journal: j, Inbox: st,
+		Portal: "acme", Sources: sources, CRM: w.client(), Journal: j, Inbox: st,
 		Object: ObjectNames{Name: "thnks", Singular: "Thnks", Plural: "Thnks"},
 		Rules:  w.rules, Logger: log, Bounds: w.bounds,
 	}
