@@ -103,7 +103,7 @@ func TestAdopt(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{PropertyLag: 700 * time.Millisecond}, thnksapitest.Options{})
 		id := w.strangers(25)
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 60, Recipients: 20}), 0.8)
-		records, schema := w.theirs(), must(w.portal.SchemaOf("thnks"))
+		records, schema := w.theirs(), w.schema("thnks")
 		if _, err := w.run(context.Background(), Request{Mode: Backfill}); err == nil || !strings.Contains(err.Error(), "check --adopt "+id+" --portal acme") {
 			t.Fatalf("before: %v, want the command named", err)
 		}
@@ -114,7 +114,7 @@ func TestAdopt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(schema, must(w.portal.SchemaOf("thnks"))); diff != "" {
+		if diff := cmp.Diff(schema, w.schema("thnks")); diff != "" {
 			t.Errorf("the dry run changed the definition:\n%s", diff)
 		}
 		rep := w.adopt(id)
@@ -146,13 +146,6 @@ func TestAdopt(t *testing.T) {
 			}
 		}
 	})
-}
-
-func must[T any](v T, ok bool) T {
-	if !ok {
-		panic("not there")
-	}
-	return v
 }
 
 // wantAudited checks that changes to the definition are in the audit.
@@ -189,7 +182,7 @@ func TestAdoptRefuses(t *testing.T) {
 		{"another name", func(w *world) string {
 			w.portal.AddForeignSchema("gifts", textProperty("gift_name"))
 			w.portal.RequireOnly("gifts")
-			return must(w.portal.SchemaOf("gifts")).ID
+			return w.schema("gifts").ID
 		}, []string{"it is called gifts, and the configuration says thnks"}},
 		{"the vendor's", func(w *world) string { return w.portal.AddForeignSchema("thnks") }, []string{"property status is of type string, not enumeration", "requires thnk_name"}},
 		{"several types", func(w *world) string {
@@ -271,7 +264,7 @@ func TestAdoptHalfReady(t *testing.T) {
 				t.Errorf("changes %q, want %q", rep.SchemaChanges, want)
 			}
 		}
-		s := must(w.portal.SchemaOf("thnks"))
+		s := w.schema("thnks")
 		for _, p := range s.Properties {
 			switch p.Name {
 			case "status":
@@ -302,7 +295,7 @@ func TestAdoptedObjectIsFoundAgain(t *testing.T) {
 		w.adopt(w.strangers(30))
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 40, Recipients: 20}), 0.8)
 		w.must(Backfill)
-		records, schema := w.theirs(), must(w.portal.SchemaOf("thnks"))
+		records, schema := w.theirs(), w.schema("thnks")
 		w.path = t.TempDir() + "/state/acme.db"
 		if rep := w.must(Backfill); rep.Created != 0 || rep.Updated != 0 {
 			t.Errorf("%d created, %d updated after the state file was lost", rep.Created, rep.Updated)
@@ -339,14 +332,14 @@ func TestCrashAtEveryStepOfAnAdoption(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.must(Backfill)
-		complete = must(w.portal.SchemaOf("thnks")).Properties
+		complete = w.schema("thnks").Properties
 	})
 	everyStep(t, 1, func(t *testing.T, step int) bool {
 		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
 		id := w.strangers(12)
 		w.portal.UndefineAssociation("thnks", "companies")
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 3, Recipients: 3}), 1)
-		records, schema := w.theirs(), must(w.portal.SchemaOf("thnks"))
+		records, schema := w.theirs(), w.schema("thnks")
 
 		alive := w.dieIn(step, adopting(id))
 		if step%4 < 2 { // a call or commit has two steps
@@ -358,7 +351,7 @@ func TestCrashAtEveryStepOfAnAdoption(t *testing.T) {
 		w.must(Backfill)
 		w.checkOurs()
 		w.wantTheirs(records, schema)
-		s := must(w.portal.SchemaOf("thnks"))
+		s := w.schema("thnks")
 		for _, want := range complete {
 			if !slices.ContainsFunc(s.Properties, func(p hubspottest.Property) bool { return p.Name == want.Name }) {
 				t.Errorf("step %d: property %s is missing", step, want.Name)

@@ -48,13 +48,13 @@ func TestCrashAtEveryStepOfAnApply(t *testing.T) {
 		seqs := w.receive(st, told[:12]...)
 		st.Close()
 
-		alive := w.process(step, func(ctx context.Context, e *Engine, st *store.Store, l *life) (failed error) {
+		alive := w.process(step, func(ctx context.Context, e *Engine, st *store.Store, s *steps) (failed error) {
 			for range 2 {
 				_, err1 := e.Apply(ctx)
 				_, err2 := e.Chase(ctx)
 				if failed = errors.Join(failed, err1, err2); len(seqs) == 12 {
 					// The endpoint's commit, and none of the engine's.
-					failed = errors.Join(failed, l.steps.commit(l, func() error {
+					failed = errors.Join(failed, s.commit(func() error {
 						seqs = append(seqs, w.receive(st, told[12:]...)...)
 						return nil
 					}))

@@ -19,7 +19,7 @@ func (w *world) die(step int, mode Mode) (alive bool) {
 // dieIn is die for any request.
 func (w *world) dieIn(step int, req Request) (alive bool) {
 	w.t.Helper()
-	return w.process(step, func(ctx context.Context, e *Engine, _ *store.Store, _ *life) error {
+	return w.process(step, func(ctx context.Context, e *Engine, _ *store.Store, _ *steps) error {
 		_, err := e.Run(ctx, req)
 		return err
 	})
@@ -32,19 +32,16 @@ func (w *world) dieIn(step int, req Request) (alive bool) {
 // Opening is no step of it: there the store commits only to make a file, which
 // has no name before it is whole, or one of an older format a newer one, in one
 // transaction. The kill loops, of the store and of the real program, cover that.
-func (w *world) process(step int, do func(context.Context, *Engine, *store.Store, *life) error) (alive bool) {
+func (w *world) process(step int, do func(context.Context, *Engine, *store.Store, *steps) error) (alive bool) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	was := commitID(w.path)
 	st := w.open()
 	defer st.Close()
-	l := &life{model: &model{world: w}} // of which only the steps are used
-	steps := &l.steps
-	if err := steps.begin(step, cancel, w.path); err != nil {
-		w.t.Fatal(err)
-	}
-	defer steps.file.Close()
+	var steps steps
+	steps.begin(w.t, step, w.path, cancel)
+	defer steps.end()
 	if was != 0 && steps.committed != was {
 		w.t.Errorf("step %d: opening the file took it from commit %d to %d", step, was, steps.committed)
 	}
@@ -54,37 +51,36 @@ func (w *world) process(step int, do func(context.Context, *Engine, *store.Store
 		if cfg != nil {
 			cfg(c)
 		}
-		c.Inbox = numberedInbox{c.Inbox, l}
+		c.Inbox = steps.inbox(c.Inbox)
 	}
-	w.wrap = func(next http.RoundTripper) http.RoundTripper { return steps.transport(underWay(next, steps)) }
-	w.journal = func(j Journal) Journal { return numberedJournal{j, l} }
+	w.wrap = func(next http.RoundTripper) http.RoundTripper { return steps.transport(underWay(next, &steps)) }
+	w.journal = steps.journal
 	defer func() { w.cfg, w.wrap, w.journal = cfg, nil, nil }()
 	calls := w.portal.Requests().Total
-	err := do(ctx, w.engine(st), st, l)
+	err := do(ctx, w.engine(st), st, &steps)
+	alive = steps.death() == ""
 	switch {
-	case steps.dead && err == nil:
+	case !alive && err == nil:
 		w.t.Fatalf("step %d: the process died and yet reports success", step)
-	case !steps.dead && err != nil:
+	case alive && err != nil:
 		w.t.Fatalf("step %d: %v", step, err)
 	}
-	if n := w.portal.Requests().Total - calls; n != steps.calls {
-		w.t.Errorf("step %d: HubSpot got %d calls, and %d were numbered steps", step, n, steps.calls)
+	if n := w.portal.Requests().Total - calls; n != steps.arrivals() {
+		w.t.Errorf("step %d: HubSpot got %d calls, and %d were numbered steps", step, n, steps.arrivals())
 	}
 	if err := st.Close(); err != nil {
 		w.t.Errorf("step %d: closing: %v", step, err)
 	}
-	if id := commitOf(steps.file); id != steps.committed {
-		w.t.Errorf("step %d: the file is at commit %d, and the last numbered step left it at %d", step, id, steps.committed)
-	}
-	return !steps.dead
+	steps.checkFile()
+	return alive
 }
 
 // underWay counts calls, each of which arrives: whoever dies, what has left
 // before is on its way.
-func underWay(next http.RoundTripper, steps *numbered) http.RoundTripper {
+func underWay(next http.RoundTripper, s *steps) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		resp, err := next.RoundTrip(req.WithContext(context.WithoutCancel(req.Context())))
-		_ = steps.call(req, nil)
+		_ = s.arrived(req, nil)
 		return resp, err
 	})
 }
@@ -114,4 +110,36 @@ func everyStep(t *testing.T, stride int, f func(t *testing.T, step int) (alive b
 		t.Errorf("died at %d steps, one in %d; the process must have more", steps, stride)
 	}
 	t.Logf("died at %d steps", steps)
+}
+
+// interrupt does a run whose process dies behind its n-th commit of gifts.
+func (w *world) interrupt(n int, req Request) {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	w.journal = func(j Journal) Journal { return &stopping{Journal: j, left: n, cancel: cancel} }
+	defer func() { w.journal = nil }()
+	if _, err := w.run(ctx, req); err == nil {
+		w.t.Fatal("the run was to be interrupted")
+	}
+}
+
+// A stopping journal lets the process die behind its n-th commit of gifts.
+type stopping struct {
+	Journal
+	left   int
+	cancel context.CancelFunc
+}
+
+func (s *stopping) Commit(c store.Commit) error {
+	if s.left <= 0 {
+		return errDead
+	}
+	err := s.Journal.Commit(c)
+	if len(c.Gifts) > 0 {
+		if s.left--; s.left == 0 {
+			s.cancel()
+		}
+	}
+	return err
 }

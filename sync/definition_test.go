@@ -9,29 +9,8 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
-	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
-
-// A stopping journal lets the process die behind its n-th commit of gifts.
-type stopping struct {
-	Journal
-	left   int
-	cancel context.CancelFunc
-}
-
-func (s *stopping) Commit(c store.Commit) error {
-	if s.left <= 0 {
-		return errDead
-	}
-	err := s.Journal.Commit(c)
-	if len(c.Gifts) > 0 {
-		if s.left--; s.left == 0 {
-			s.cancel()
-		}
-	}
-	return err
-}
 
 // TestDryRunNamesNewOptions: options are schema changes too.
 func TestDryRunNamesNewOptions(t *testing.T) {

@@ -22,7 +22,7 @@ func (w *world) deleteObject() {
 	for r := range w.portal.Records("thnks") {
 		w.portal.Archive("thnks", r.ID)
 	}
-	req, err := http.NewRequest(http.MethodDelete, "https://hubspot.test/crm-object-schemas/2026-09/schemas/"+must(w.portal.SchemaOf("thnks")).ID, nil)
+	req, err := http.NewRequest(http.MethodDelete, "https://hubspot.test/crm-object-schemas/2026-09/schemas/"+w.schema("thnks").ID, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestObjectGoneForAWhile(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := quietWorld(t, gifts)
 			w.must(Backfill)
-			id := must(w.portal.SchemaOf("thnks")).ID
+			id := w.schema("thnks").ID
 			time.Sleep(time.Hour)
 			w.changeAll("https://thnks.test/1")
 			fresh, _ := w.thnks.Transaction(transaction(1))

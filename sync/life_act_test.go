@@ -269,7 +269,7 @@ func (l *life) deliver(st *store.Store, all bool) {
 		now[i].Body = []byte(`{"note":"` + l.canary + `"}`)
 	}
 	for part := range slices.Chunk(now, 1+l.rng.IntN(5)) {
-		err := l.steps.commit(l, func() error {
+		err := l.steps.commit(func() error {
 			receipts, err := st.Receive(l.t.Context(), part...)
 			for i, r := range receipts {
 				ev := part[i]

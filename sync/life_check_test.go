@@ -224,8 +224,8 @@ func (l *life) audit(st *store.Store) {
 			noted[e.CorrelationID] = e.Path
 		}
 	}
-	for id, path := range l.steps.wrote {
-		if noted[id] != path && !l.steps.dead {
+	for id, path := range l.steps.writes() {
+		if noted[id] != path && l.steps.death() == "" {
 			l.t.Errorf("the audit has no entry for a call that wrote: %s %s", path, id)
 		}
 	}

@@ -195,7 +195,7 @@ func (l *life) mend() {
 		l.t.Errorf("HubSpot forbade what a run cannot do without, and nobody said so")
 	}
 	// A run that died may not have come to note it.
-	l.looks, l.met = l.looks || l.met && !l.steps.dead, false
+	l.looks, l.met = l.looks || l.met && l.steps.death() == "", false
 	l.midst, l.refusing, l.astray, l.shut, l.said = nil, "", nil, false, false
 	l.narrow = l.limited[0] != ""
 	if l.narrow {

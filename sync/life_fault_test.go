@@ -124,8 +124,8 @@ func (l *life) spoilThnks() {
 
 // heal ends all faults, and counts those that struck.
 func (l *life) heal() {
-	if l.steps.dead {
-		l.struck.add(l.steps.where)
+	if where := l.steps.death(); where != "" {
+		l.struck.add(where)
 	}
 	if l.fault != "" && !slices.Contains([]string{foreignLink, foreignCursor, cursorLoop}, l.fault) && l.portal.Struck()+l.thnks.Struck() > 0 {
 		l.struck.add(l.fault)
@@ -198,7 +198,7 @@ func (l *life) replay(ctx context.Context, e *Engine, st *store.Store) {
 	if len(seqs) == 0 {
 		return
 	}
-	err := l.steps.commit(l, func() error {
+	err := l.steps.commit(func() error {
 		_, err := st.Replay(ctx, seqs)
 		return err
 	})

@@ -71,7 +71,7 @@ func (l *life) episode(req Request, step int) (alive bool) {
 			l.workOff(ctx, e)
 		}
 	})
-	alive = !l.steps.dead
+	alive = l.steps.death() == ""
 	l.heal()
 	if req.DryRun {
 		l.same(snapshot, l.portal.Snapshot(), "a dry run changes the portal")
@@ -94,19 +94,15 @@ func (l *life) live(step int, do func(context.Context, *Engine, *store.Store)) {
 	defer cancel()
 	st := l.open()
 	l.file = st
-	if err := l.steps.begin(step, cancel, l.path); err != nil {
-		l.t.Fatal(err)
-	}
-	defer l.steps.file.Close()
+	l.steps.begin(l.t, step, l.path, cancel)
+	defer l.steps.end()
 	calls := l.portal.Requests().Total
 	do(ctx, l.engine(st), st)
 	l.rest.still() // what was on its way arrives, or not
-	if n := l.portal.Requests().Total - calls; n > l.steps.calls {
-		l.t.Errorf("HubSpot got %d calls, of which only %d were numbered steps", n, l.steps.calls)
+	if n := l.portal.Requests().Total - calls; n > l.steps.arrivals() {
+		l.t.Errorf("HubSpot got %d calls, of which only %d were numbered steps", n, l.steps.arrivals())
 	}
-	if id := commitOf(l.steps.file); id != l.steps.committed {
-		l.t.Errorf("the file is at commit %d, and the last numbered step left it at %d", id, l.steps.committed)
-	}
+	l.steps.checkFile()
 	if err := st.Close(); err != nil {
 		l.t.Errorf("closing: %v", err)
 	}
@@ -122,7 +118,7 @@ func (l *life) pass(ctx context.Context, e *Engine, req Request) (Report, error)
 	rep, err := e.Run(ctx, req)
 	l.heard(err)
 	l.punctual(req, time.Since(began), err)
-	if sum := rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + rep.skipped(); rep.Fetched != sum {
+	if sum := rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + skipped(rep); rep.Fetched != sum {
 		l.t.Errorf("%s: fetched %d, but the ends sum up to %d: %+v", req.Mode, rep.Fetched, sum, rep)
 	}
 	text, jsonErr := json.Marshal(rep)
@@ -130,10 +126,10 @@ func (l *life) pass(ctx context.Context, e *Engine, req Request) (Report, error)
 		l.t.Error(jsonErr)
 	}
 	l.secret("report", string(text))
-	taken, dead := l.steps.now()
+	taken, at, dead := l.steps.now()
 	if err != nil {
 		l.secret("error", err.Error())
-		l.note("%s (dry run %v) ended at step %d of %d, dead %v: %v", rep.Mode, req.DryRun, taken, l.steps.step, dead, err)
+		l.note("%s (dry run %v) ended at step %d of %d, dead %v: %v", rep.Mode, req.DryRun, taken, at, dead, err)
 		return rep, err
 	}
 	l.note("%s (dry run %v) of %d steps: created %d, updated %d, unchanged %d, quarantined %d, links %d, skipped %v", rep.Mode, req.DryRun,

@@ -127,7 +127,7 @@ func (l *life) breakDown() {
 // punctual sees to it that a run ends in time, whatever happens to other
 // portals, and that it ends well where its own servers are well.
 func (l *life) punctual(req Request, took time.Duration, err error) {
-	if _, dead := l.steps.now(); dead {
+	if l.steps.death() != "" {
 		return
 	}
 	most, amiss := inTime, l.amiss()

@@ -219,7 +219,7 @@ type life struct {
 	secrets []string // the canaries of all portals
 
 	out    lockedBuffer // what the program logged
-	steps  numbered     // of the program's present life
+	steps  steps        // of the program's present life
 	file   *store.Store // of the same
 	noting sync.Mutex
 	odd    *rand.Rand             // decides what happens during a pass
@@ -287,11 +287,11 @@ func newLife(t testing.TB, scope scope, seed uint64, n int, secrets []string) *l
 	w.cfg = func(c *Config) {
 		c.Portal, c.Logger = l.name, w.log
 		c.Sources[0].Key = "default"
-		c.Inbox = numberedInbox{c.Inbox, l}
+		c.Inbox = l.steps.inbox(c.Inbox)
 	}
 	w.wrap = l.wire
 	w.asking = l.askingThnks
-	w.journal = func(j Journal) Journal { return numberedJournal{j, l} }
+	w.journal = l.steps.journal
 	l.found()
 	l.note("options %+v; label %q, at most %d deals, companies %v, windows of %d, slices of %d", hs, w.rules.DealLabel, w.rules.MaxDeals, w.rules.Companies, w.bounds.WindowRows, w.bounds.SliceGifts)
 	return l

@@ -70,26 +70,13 @@ func simple(id string, at time.Time, email string) thnksapitest.Transaction {
 	}
 }
 
-// interruptAfterCommits does a run whose process dies behind its n-th commit of
-// gifts.
-func (w *world) interruptAfterCommits(n int, mode Mode) {
-	w.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	w.journal = func(j Journal) Journal { return &stopping{Journal: j, left: n, cancel: cancel} }
-	defer func() { w.journal = nil }()
-	if _, err := w.run(ctx, Request{Mode: mode}); err == nil {
-		w.t.Fatal("the run was to be interrupted")
-	}
-}
-
 // TestForgottenCursor: a listing is interrupted, and by the next run the
 // source has forgotten its cursor.
 func TestForgottenCursor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := smallWorld(t)
-		w.interruptAfterCommits(1, Backfill)
+		w.interrupt(1, Request{Mode: Backfill})
 		time.Sleep(time.Hour)
 		w.cfg = func(c *Config) { c.Sources[0].API = forgetful{c.Sources[0].API, map[string]bool{}} }
 		for range 3 {
@@ -145,9 +132,9 @@ func TestKeyAddedDuringBackfill(t *testing.T) {
 		w.bounds.WindowRows = 30
 		w.populate(txs, 0.8)
 		w.keys = keys[:1]
-		w.interruptAfterCommits(1, Backfill)
+		w.interrupt(1, Request{Mode: Backfill})
 		w.keys = []string{keys[1], keys[0]}
-		w.interruptAfterCommits(1, Backfill)
+		w.interrupt(1, Request{Mode: Backfill})
 		w.must(Backfill)
 		w.check()
 	})
@@ -168,7 +155,7 @@ func TestRebuildCrashInFirstWindow(t *testing.T) {
 		}
 		before := w.portal.Snapshot()
 		w.path += ".new"
-		w.interruptAfterCommits(1, Backfill)
+		w.interrupt(1, Request{Mode: Backfill})
 		w.must(Backfill)
 		if !sameSnapshot(before, w.portal.Snapshot()) {
 			t.Error("links that people had removed were made again: the rebuild was not resumed")
@@ -193,7 +180,7 @@ func TestDryRunOfAnUnfinishedRebuild(t *testing.T) {
 		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 10, N: 1500, Recipients: 300}), 1)
 		w.must(Backfill)
 		w.path += ".new"
-		w.interruptAfterCommits(2, Backfill)
+		w.interrupt(2, Request{Mode: Backfill})
 		w.journal = func(j Journal) Journal { return readOnly{j, t} }
 		if _, err := w.run(context.Background(), Request{Mode: Backfill, DryRun: true}); err != nil {
 			t.Fatal(err)

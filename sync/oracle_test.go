@@ -2,10 +2,8 @@ package sync
 
 import (
 	"maps"
-	"os"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,13 +12,6 @@ import (
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
-
-func mkdir(t testing.TB, dir string) {
-	t.Helper()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // populate makes contacts, companies and deals for most of the people that
 // gifts were sent to.

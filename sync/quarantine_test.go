@@ -224,7 +224,7 @@ func TestWeeklyListingReleases(t *testing.T) {
 			w.thnks.Update(tx.ID, func(tx *thnksapitest.Transaction) { tx.Gift.Name += "!" })
 		}
 		time.Sleep(8 * 24 * time.Hour)
-		w.interruptAfterCommits(1, Incremental)
+		w.interrupt(1, Request{Mode: Incremental})
 		if len(w.inJail()) != 1 {
 			t.Error("half a listing released the row")
 		}

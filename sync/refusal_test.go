@@ -35,8 +35,8 @@ func TestWholeCall404IsNoDeletion(t *testing.T) {
 		}
 		w.wrap = nil
 		time.Sleep(time.Hour)
-		if rep := w.must(Incremental); rep.Updated != 50 || rep.skipped() != 0 {
-			t.Errorf("once HubSpot answers again: updated %d, taken for deleted %d; want 50 and 0", rep.Updated, rep.skipped())
+		if rep := w.must(Incremental); rep.Updated != 50 || skipped(rep) != 0 {
+			t.Errorf("once HubSpot answers again: updated %d, taken for deleted %d; want 50 and 0", rep.Updated, skipped(rep))
 		}
 		w.check()
 	})

@@ -2,11 +2,9 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -69,13 +67,14 @@ func (w *world) must(mode Mode) Report {
 	if err != nil {
 		w.t.Fatalf("%s: %v", mode, err)
 	}
-	if sum := rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + rep.skipped(); rep.Fetched != sum {
+	if sum := rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + skipped(rep); rep.Fetched != sum {
 		w.t.Fatalf("%s: fetched %d, but the ends sum up to %d: %+v", mode, rep.Fetched, sum, rep)
 	}
 	return rep
 }
 
-func (rep Report) skipped() (n int) {
+// skipped is how many gifts a run left out.
+func skipped(rep Report) (n int) {
 	for _, k := range rep.Skipped {
 		n += k
 	}
@@ -84,7 +83,6 @@ func (rep Report) skipped() (n int) {
 
 func (w *world) open() *store.Store {
 	w.t.Helper()
-	mkdir(w.t, filepath.Dir(w.path))
 	st, err := store.Open(w.path, store.Options{Create: true, Logger: w.logger()})
 	if err != nil {
 		w.t.Fatal(err)
@@ -97,6 +95,16 @@ func (w *world) logger() *slog.Logger {
 		return w.log
 	}
 	return slog.New(slog.DiscardHandler)
+}
+
+// schema is the definition of an object of the portal's.
+func (w *world) schema(name string) hubspottest.Schema {
+	w.t.Helper()
+	s, ok := w.portal.SchemaOf(name)
+	if !ok {
+		w.t.Fatalf("the portal has no object %s", name)
+	}
+	return s
 }
 
 // client is the program's client of the portal.
@@ -157,76 +165,6 @@ func (w *world) engine(st *store.Store) *Engine {
 	return New(cfg)
 }
 
-// errDead is what a dead process would say.
-var errDead = errors.New("the process is dead")
-
-// A mortal process dies at one of its steps: a HubSpot call or a commit,
-// just before it takes effect or just after, with nobody left to hear the
-// answer. What it does afterwards has no effect.
-type mortal struct {
-	mu     sync.Mutex
-	step   int // the step to die at; two a call or commit: before and after
-	taken  int
-	dead   bool
-	where  string // it died
-	cancel context.CancelFunc
-}
-
-// Where a process may die.
-const (
-	beforeCall   = "death before a call"
-	afterCall    = "death after a call"
-	beforeCommit = "death before a commit"
-	afterCommit  = "death after a commit"
-)
-
-// tick takes a step and reports whether the process is dead now.
-func (m *mortal) tick(where string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.dead {
-		return true
-	}
-	m.taken++
-	if m.taken == m.step {
-		m.dead, m.where = true, where
-		m.cancel()
-	}
-	return m.dead
-}
-
-func (m *mortal) transport(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		if m.tick(beforeCall) {
-			return nil, errDead
-		}
-		resp, err := next.RoundTrip(req)
-		if m.tick(afterCall) {
-			if err == nil {
-				resp.Body.Close()
-			}
-			return nil, errDead
-		}
-		return resp, err
-	})
-}
-
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
-
-type mortalJournal struct {
-	Journal
-	m *mortal
-}
-
-func (j mortalJournal) Commit(c store.Commit) error {
-	if j.m.tick(beforeCommit) {
-		return errDead
-	}
-	err := j.Journal.Commit(c)
-	if j.m.tick(afterCommit) {
-		return errDead
-	}
-	return err
-}
