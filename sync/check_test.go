@@ -216,11 +216,11 @@ func TestCheck(t *testing.T) {
 			bad: some(Warn, checkSenders), check: checkSenders, says: []string{"1 sender is no active owner", "kim@example.com", "--reassociate=all"},
 		},
 		{
-			name: "quarantine", spoil: func(w *world) { w.jail("refused", "refused", "unreadable") },
+			name: "quarantine", spoil: func(w *world) { w.quarantine("refused", "refused", "unreadable") },
 			bad: some(Warn, checkQuarantine), check: checkQuarantine, says: []string{"3 records wait: 2 refused, 1 unreadable", "quarantine list"},
 		},
 		{
-			name: "schema problem", spoil: func(w *world) { w.jail("schema_problem") },
+			name: "schema problem", spoil: func(w *world) { w.quarantine("schema_problem") },
 			bad: some(Fail, checkQuarantine), check: checkQuarantine, says: []string{"1 schema_problem"},
 		},
 		{
@@ -303,8 +303,8 @@ type laden struct{ *store.Store }
 
 func (laden) InboxLoad() (float64, error) { return 0.9, nil }
 
-// jail puts a record of each class into quarantine.
-func (w *world) jail(classes ...string) {
+// quarantine puts a record of each class into quarantine.
+func (w *world) quarantine(classes ...string) {
 	w.t.Helper()
 	st := w.open()
 	defer st.Close()
