@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -15,7 +15,9 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -24,38 +26,38 @@ import (
 // one ends what it began, and every event has had its effect.
 func TestCrashAtEveryStepOfAnApply(t *testing.T) {
 	t.Parallel()
-	everyStep(t, 1, func(t *testing.T, step int) bool {
-		w := smallWorld(t)
-		w.must(Backfill)
-		txs := w.thnks.Transactions()
-		st := w.open()
-		old := w.receive(st, event(txs[30].ID, plan.Opened))[0]
-		w.work(w.engine(st))
-		time.Sleep(31 * daily) // after which it is forgotten
+	simulation.EveryStep(t, 1, func(t *testing.T, step int) bool {
+		w := simulation.Small(t)
+		w.Must(giftsync.Backfill)
+		txs := w.Thnks.Transactions()
+		st := w.Open()
+		old := w.Receive(st, simulation.Event(txs[30].ID, plan.Opened))[0]
+		w.ApplyEvents(w.Engine(st))
+		time.Sleep(31 * simulation.Day) // after which it is forgotten
 		fresh := thnksapitest.Generate(thnksapitest.Data{Seed: 9, N: 85, Recipients: 40, End: time.Now()})[80:]
-		w.thnks.Add(fresh...)
+		w.Thnks.Add(fresh...)
 		var told []store.Event
 		for i := range 20 {
-			ev := event(txs[i].ID, plan.Refunded)
+			ev := simulation.Event(txs[i].ID, plan.Refunded)
 			ev.Signed = i%4 > 0
 			told = append(told, ev)
 		}
 		for i := range fresh {
-			ev := event(fresh[i].ID, plan.Refunded)
+			ev := simulation.Event(fresh[i].ID, plan.Refunded)
 			ev.Signed = i%2 > 0
 			told = append(told, ev)
 		}
-		seqs := w.receive(st, told[:12]...)
+		seqs := w.Receive(st, told[:12]...)
 		st.Close()
 
-		alive := w.process(step, func(ctx context.Context, e *Engine, st *store.Store, s *steps) (failed error) {
+		alive := w.Process(step, func(ctx context.Context, e *giftsync.Engine, st *store.Store, s *simulation.Steps) (failed error) {
 			for range 2 {
 				_, err1 := e.Apply(ctx)
 				_, err2 := e.Chase(ctx)
 				if failed = errors.Join(failed, err1, err2); len(seqs) == 12 {
 					// The endpoint's commit, and none of the engine's.
-					failed = errors.Join(failed, s.commit(func() error {
-						seqs = append(seqs, w.receive(st, told[12:]...)...)
+					failed = errors.Join(failed, s.Commit(func() error {
+						seqs = append(seqs, w.Receive(st, told[12:]...)...)
 						return nil
 					}))
 				}
@@ -64,25 +66,25 @@ func TestCrashAtEveryStepOfAnApply(t *testing.T) {
 		})
 		time.Sleep(time.Minute)
 
-		st = w.open()
+		st = w.Open()
 		defer st.Close()
-		w.work(w.engine(st))
-		for seq, state := range w.states(st) {
+		w.ApplyEvents(w.Engine(st))
+		for seq, state := range w.EventStates(st) {
 			if state != store.EventApplied || seq == old {
 				t.Errorf("step %d: event %d is %q", step, seq, state)
 			}
 		}
 		for i, ev := range told {
-			if got := w.property(ev.TransactionID, "status") == "refunded"; got != ev.Signed && i < 20 {
+			if got := w.Property(ev.TransactionID, "status") == "refunded"; got != ev.Signed && i < 20 {
 				t.Errorf("step %d: event %d, signed %v: refunded %v", step, seqs[i], ev.Signed, got)
 			}
 		}
-		before := w.portal.Snapshot()
+		before := w.Portal.Snapshot()
 		if _, err := st.Replay(t.Context(), seqs); err != nil {
 			t.Error(err)
 		}
-		w.work(w.engine(st))
-		if diff := cmp.Diff(before, w.portal.Snapshot()); diff != "" {
+		w.ApplyEvents(w.Engine(st))
+		if diff := cmp.Diff(before, w.Portal.Snapshot()); diff != "" {
 			t.Errorf("step %d: all events once more change the portal:\n%s", step, diff)
 		}
 		if err := st.Check(t.Context()); err != nil {
@@ -108,13 +110,13 @@ func TestOrderOfEvents(t *testing.T) {
 func orderOfEvents(t *testing.T, rng *rand.Rand) {
 	told := make([]store.Event, 5)
 	orders := permutations(len(told))
-	w := quietWorld(t, len(orders))
-	w.must(Backfill)
-	st := w.open()
+	w := simulation.Quiet(t, len(orders))
+	w.Must(giftsync.Backfill)
+	st := w.Open()
 	defer st.Close()
-	e := w.engine(st)
+	e := w.Engine(st)
 	for n := range told {
-		ev := event("", claimable[rng.IntN(len(claimable))])
+		ev := simulation.Event("", simulation.Claimable[rng.IntN(len(simulation.Claimable))])
 		ev.At = ev.At.Add(-time.Duration(rng.IntN(6)) * 10 * time.Minute)
 		switch rng.IntN(4) {
 		case 0:
@@ -128,11 +130,11 @@ func orderOfEvents(t *testing.T, rng *rand.Rand) {
 	for round := range len(told) + 1 {
 		if round == when {
 			for n := range orders {
-				w.thnks.Update(transaction(n+1), func(tx *thnksapitest.Transaction) {
+				w.Thnks.Update(simulation.ID(n+1), func(tx *thnksapitest.Transaction) {
 					tx.Status, tx.Times.Opened, tx.UpdatedAt = "Opened", opened, updated
 				})
 			}
-			if _, err := e.Run(t.Context(), Request{Mode: Incremental}); err != nil {
+			if _, err := e.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -143,20 +145,20 @@ func orderOfEvents(t *testing.T, rng *rand.Rand) {
 					continue
 				}
 				ev := told[order[r]]
-				ev.TransactionID, ev.Key = transaction(n+1), fmt.Sprint(n, round, r)
+				ev.TransactionID, ev.Key = simulation.ID(n+1), fmt.Sprint(n, round, r)
 				events = append(events, ev)
 			}
 		}
-		w.receive(st, events...)
+		w.Receive(st, events...)
 		if rng.IntN(3) > 0 {
-			w.work(e)
+			w.ApplyEvents(e)
 		}
 	}
-	w.work(e)
+	w.ApplyEvents(e)
 	var first map[string]string
 	for n, order := range orders {
 		shown := make(map[string]string)
-		r := w.portal.Find("thnks", keyProperty, transaction(n+1))[0]
+		r := w.Portal.Find("thnks", "thnks_transaction_id", simulation.ID(n+1))[0]
 		for _, f := range plan.Fields() {
 			if f.Name != "sent_date" && (f.Type == "datetime" || slices.Contains([]string{"status", "parcel_status", "thank_you_note"}, f.Name)) {
 				shown[f.Name] = r.Properties[f.Name]
@@ -190,34 +192,34 @@ func permutations(n int) [][]int {
 func TestRefusedEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := quietWorld(t, 5)
-		w.thnks.Update(transaction(1), func(tx *thnksapitest.Transaction) { tx.Gift.Type = "" })
-		w.must(Backfill)
+		w := simulation.Quiet(t, 5)
+		w.Thnks.Update(simulation.ID(1), func(tx *thnksapitest.Transaction) { tx.Gift.Type = "" })
+		w.Must(giftsync.Backfill)
 		down := false
-		w.wrap = func(next http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(req *http.Request) (*http.Response, error) {
+		w.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 				if down {
-					return nil, errDead
+					return nil, simulation.ErrDead
 				}
 				return next.RoundTrip(req)
 			})
 		}
-		st := w.open()
+		st := w.Open()
 		defer st.Close()
-		e := w.engine(st)
-		w.receive(st, event(transaction(1), plan.Opened), event(transaction(2), plan.Opened))
+		e := w.Engine(st)
+		w.Receive(st, simulation.Event(simulation.ID(1), plan.Opened), simulation.Event(simulation.ID(2), plan.Opened))
 		down = true
 		var answer *hubspot.Error
 		if _, err := e.Apply(t.Context()); !errors.As(err, &answer) || answer.Kind != hubspot.Transient {
 			t.Errorf("HubSpot is down: %v", err)
 		}
-		w.wantStates(st, store.EventPending, store.EventPending)
+		w.WantEventStates(st, store.EventPending, store.EventPending)
 		down = false
-		w.portal.AddConditionalRule("thnks", "status", "opened", "gift_type")
-		w.work(e)
-		w.wantStates(st, store.EventRefused, store.EventApplied)
+		w.Portal.AddConditionalRule("thnks", "status", "opened", "gift_type")
+		w.ApplyEvents(e)
+		w.WantEventStates(st, store.EventRefused, store.EventApplied)
 		for n, want := range map[int]string{1: "sent", 2: "opened"} {
-			if got := w.property(transaction(n), "status"); got != want {
+			if got := w.Property(simulation.ID(n), "status"); got != want {
 				t.Errorf("%d: status %s, want %s", n, got, want)
 			}
 		}

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -12,130 +12,43 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"thnks-hubspot-sync/hubspot"
-	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
-
-// event is a signed event of now that a transaction has come to a status.
-func event(id string, status plan.Status) store.Event {
-	now := time.Now().UTC()
-	return store.Event{
-		Dialect: "gift-events", Key: fmt.Sprint(id, status, now.UnixNano()), Kind: "gift-status-changed", TransactionID: id,
-		Status: status, At: now, Signed: true, Effect: store.EffectClaim, ReceivedAt: now, Body: []byte("{}"),
-	}
-}
-
-// receive stores events as the webhook side does.
-func (w *world) receive(st *store.Store, events ...store.Event) []uint64 {
-	w.t.Helper()
-	receipts, err := st.Receive(context.Background(), events...)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var seqs []uint64
-	for _, r := range receipts {
-		seqs = append(seqs, r.Seq)
-	}
-	return seqs
-}
-
-// work lets both lanes work off what is due.
-func (w *world) work(e *Engine) (applied, chased Applied) {
-	w.t.Helper()
-	applied, err := e.Apply(context.Background())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if chased, err = e.Chase(context.Background()); err != nil {
-		w.t.Fatal(err)
-	}
-	return applied, chased
-}
-
-// states are the states of the events, by number.
-func (w *world) states(st *store.Store) map[uint64]store.EventState {
-	w.t.Helper()
-	states := make(map[uint64]store.EventState)
-	for e, err := range st.Events(context.Background(), store.EventFilter{}) {
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		states[e.Seq] = e.State
-	}
-	return states
-}
-
-func (w *world) wantStates(st *store.Store, want ...store.EventState) {
-	w.t.Helper()
-	got := w.states(st)
-	for i, state := range want {
-		if s := got[uint64(i+1)]; s != state {
-			w.t.Errorf("event %d is %q, want %q", i+1, s, state)
-		}
-	}
-	if len(got) != len(want) {
-		w.t.Errorf("%d events, want %d", len(got), len(want))
-	}
-}
-
-// property is what the record of a transaction shows.
-func (w *world) property(id, name string) string {
-	w.t.Helper()
-	records := w.portal.Find("thnks", keyProperty, id)
-	if len(records) != 1 {
-		w.t.Errorf("%d records of %s", len(records), id)
-		return ""
-	}
-	return records[0].Properties[name]
-}
-
-// quietWorld has n gifts that were sent, all of them in HubSpot.
-func quietWorld(t *testing.T, n int) *world {
-	w := newWorld(t, hubspottest.Options{Seed: 5}, thnksapitest.Options{})
-	txs := thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: n, Recipients: n, End: time.Now().Add(-daily)})
-	for i := range txs {
-		sent := txs[i].Times.Sent
-		txs[i].Status, txs[i].Times = "Sent", thnksapitest.Times{Sent: sent}
-		txs[i].UpdatedAt = time.Now().Add(-daily)
-	}
-	w.populate(txs, 1)
-	return w
-}
-
-func transaction(n int) string { return fmt.Sprintf("T-%06d", n) }
 
 // TestEventsReachHubSpot: what signed events say shows in the record, with its
 // times, and is settled.
 func TestEventsReachHubSpot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := quietWorld(t, 5)
-		w.must(Backfill)
-		st := w.open()
+		w := simulation.Quiet(t, 5)
+		w.Must(giftsync.Backfill)
+		st := w.Open()
 		defer st.Close()
-		e := w.engine(st)
+		e := w.Engine(st)
 
-		opened := event(transaction(1), plan.Opened)
-		parcel := event(transaction(1), "")
+		opened := simulation.Event(simulation.ID(1), plan.Opened)
+		parcel := simulation.Event(simulation.ID(1), "")
 		parcel.Effect, parcel.ParcelStatus, parcel.ParcelAt = store.EffectDetail, "inTransit", parcel.At.Add(-time.Hour)
-		note := event(transaction(2), "")
+		note := simulation.Event(simulation.ID(2), "")
 		note.Key, note.Effect, note.ThankYouNote = "note", store.EffectDetail, "Thank you!"
-		alias := event("unheard-of", plan.Redeemed)
-		alias.Aliases = []string{transaction(3)}
-		w.receive(st, opened, parcel, note, alias)
-		applied, _ := w.work(e)
+		alias := simulation.Event("unheard-of", plan.Redeemed)
+		alias.Aliases = []string{simulation.ID(3)}
+		w.Receive(st, opened, parcel, note, alias)
+		applied, _ := w.ApplyEvents(e)
 		if applied.Done != 4 {
 			t.Errorf("%+v", applied)
 		}
-		w.wantStates(st, store.EventApplied, store.EventApplied, store.EventApplied, store.EventApplied)
+		w.WantEventStates(st, store.EventApplied, store.EventApplied, store.EventApplied, store.EventApplied)
 		got := map[string]string{}
 		for _, p := range []struct {
 			n    int
 			name string
 		}{{1, "status"}, {1, "opened_date"}, {1, "parcel_status"}, {1, "parcel_status_date"}, {2, "thank_you_note"}, {2, "status"}, {3, "status"}, {4, "status"}} {
-			got[fmt.Sprint(p.n, " ", p.name)] = w.property(transaction(p.n), p.name)
+			got[fmt.Sprint(p.n, " ", p.name)] = w.Property(simulation.ID(p.n), p.name)
 		}
 		want := map[string]string{
 			"1 status": "opened", "1 opened_date": opened.At.Format("2006-01-02T15:04:05.000Z"),
@@ -147,29 +60,29 @@ func TestEventsReachHubSpot(t *testing.T) {
 		}
 
 		// Repeats and latecomers change nothing, and cost no call.
-		before, calls := w.portal.Snapshot(), w.portal.Requests().Total
-		late := event(transaction(1), plan.Delivered)
+		before, calls := w.Portal.Snapshot(), w.Portal.Requests().Total
+		late := simulation.Event(simulation.ID(1), plan.Delivered)
 		again := opened
 		again.Key = "the same, told under another key"
 		late.At = opened.At // before what is known, but not dated yet
-		w.receive(st, again)
-		w.work(e)
-		if diff := cmp.Diff(before, w.portal.Snapshot()); diff != "" || w.portal.Requests().Total != calls {
+		w.Receive(st, again)
+		w.ApplyEvents(e)
+		if diff := cmp.Diff(before, w.Portal.Snapshot()); diff != "" || w.Portal.Requests().Total != calls {
 			t.Errorf("a repeat changed the portal, or cost calls:\n%s", diff)
 		}
-		w.receive(st, late)
-		w.work(e)
-		if got := w.property(transaction(1), "status"); got != "opened" {
+		w.Receive(st, late)
+		w.ApplyEvents(e)
+		if got := w.Property(simulation.ID(1), "status"); got != "opened" {
 			t.Errorf("a late event lowered the status to %s", got)
 		}
 
 		// A newer snapshot corrects a wrong claim, 15 minutes later at the latest.
 		time.Sleep(time.Hour)
-		w.thnks.Update(transaction(3), func(tx *thnksapitest.Transaction) { tx.Message += "!"; tx.UpdatedAt = time.Now() })
-		if rep, err := e.Run(context.Background(), Request{Mode: Incremental}); err != nil || rep.Updated != 1 {
+		w.Thnks.Update(simulation.ID(3), func(tx *thnksapitest.Transaction) { tx.Message += "!"; tx.UpdatedAt = time.Now() })
+		if rep, err := e.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental}); err != nil || rep.Updated != 1 {
 			t.Errorf("%+v, %v", rep, err)
 		}
-		if got := w.property(transaction(3), "status"); got != "sent" {
+		if got := w.Property(simulation.ID(3), "status"); got != "sent" {
 			t.Errorf("status %s after the snapshot, want sent", got)
 		}
 	})
@@ -180,39 +93,39 @@ func TestEventsReachHubSpot(t *testing.T) {
 func TestUnknownTransactions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := quietWorld(t, 5)
-		w.must(Backfill)
-		st := w.open()
+		w := simulation.Quiet(t, 5)
+		w.Must(giftsync.Backfill)
+		st := w.Open()
 		defer st.Close()
-		e := w.engine(st)
+		e := w.Engine(st)
 		tx := thnksapitest.Generate(thnksapitest.Data{Seed: 6, N: 8, Recipients: 3})[7]
 		tx.Status, tx.Times = "Sent", thnksapitest.Times{Sent: time.Now()}
 		tx.UpdatedAt = time.Now()
 
-		w.receive(st, event(tx.ID, plan.Redeemed), event("T-never", plan.Opened))
+		w.Receive(st, simulation.Event(tx.ID, plan.Redeemed), simulation.Event("T-never", plan.Opened))
 		began := time.Now()
-		_, chased := w.work(e)
+		_, chased := w.ApplyEvents(e)
 		if want := began.Add(5 * time.Second); chased.Next.Sub(want).Abs() > time.Second {
 			t.Errorf("the next try is at %v, want %v", chased.Next, want)
 		}
-		w.wantStates(st, store.EventWaiting, store.EventWaiting)
-		w.thnks.Add(tx)
+		w.WantEventStates(st, store.EventWaiting, store.EventWaiting)
+		w.Thnks.Add(tx)
 		time.Sleep(time.Until(chased.Next))
-		_, chased = w.work(e)
-		w.wantStates(st, store.EventApplied, store.EventWaiting)
-		if got := w.property(tx.ID, "status"); got != "redeemed" {
+		_, chased = w.ApplyEvents(e)
+		w.WantEventStates(st, store.EventApplied, store.EventWaiting)
+		if got := w.Property(tx.ID, "status"); got != "redeemed" {
 			t.Errorf("status %s", got)
 		}
 		tries := 0
 		for !chased.Next.IsZero() {
 			time.Sleep(time.Until(chased.Next))
-			_, chased = w.work(e)
+			_, chased = w.ApplyEvents(e)
 			tries++
 		}
-		if took := time.Since(began); took < weekly || took > weekly+time.Hour {
+		if took := time.Since(began); took < simulation.Week || took > simulation.Week+time.Hour {
 			t.Errorf("given up after %v", took)
 		}
-		w.wantStates(st, store.EventApplied, store.EventRefused)
+		w.WantEventStates(st, store.EventApplied, store.EventRefused)
 		if tries > 200 {
 			t.Errorf("%d tries", tries)
 		}
@@ -224,28 +137,28 @@ func TestUnknownTransactions(t *testing.T) {
 func TestEventsOfQuarantinedGifts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := quietWorld(t, 5)
-		w.must(Backfill)
-		st := w.open()
+		w := simulation.Quiet(t, 5)
+		w.Must(giftsync.Backfill)
+		st := w.Open()
 		defer st.Close()
-		e := w.engine(st)
+		e := w.Engine(st)
 		tx := thnksapitest.Generate(thnksapitest.Data{Seed: 6, N: 8, Recipients: 3})[7]
 		tx.Status, tx.Times, tx.UpdatedAt = "Sent", thnksapitest.Times{Sent: time.Now()}, time.Now()
 		tx.Gift.Type = ""
-		w.thnks.Add(tx)
-		w.portal.AddConditionalRule("thnks", "status", "opened", "gift_type")
-		w.receive(st, event(tx.ID, plan.Opened))
-		w.work(e)
-		w.wantStates(st, store.EventWaiting)
+		w.Thnks.Add(tx)
+		w.Portal.AddConditionalRule("thnks", "status", "opened", "gift_type")
+		w.Receive(st, simulation.Event(tx.ID, plan.Opened))
+		w.ApplyEvents(e)
+		w.WantEventStates(st, store.EventWaiting)
 		if n, err := st.QuarantineCount(); n != 1 || err != nil {
 			t.Fatalf("%d in quarantine (%v), want the gift", n, err)
 		}
-		w.portal.ClearRules()
-		if _, err := e.Run(t.Context(), Request{Mode: Retry}); err != nil {
+		w.Portal.ClearRules()
+		if _, err := e.Run(t.Context(), giftsync.Request{Mode: giftsync.Retry}); err != nil {
 			t.Fatal(err)
 		}
-		w.wantStates(st, store.EventApplied)
-		if got := w.property(tx.ID, "status"); got != "opened" {
+		w.WantEventStates(st, store.EventApplied)
+		if got := w.Property(tx.ID, "status"); got != "opened" {
 			t.Errorf("status %s, want what the event said", got)
 		}
 	})
@@ -257,28 +170,28 @@ func TestEventsOfQuarantinedGifts(t *testing.T) {
 func TestEventsBeforeTheirGift(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := quietWorld(t, 5)
-		w.dialect.DetailPath = ""
-		st := w.open()
+		w := simulation.Quiet(t, 5)
+		w.Dialect.DetailPath = ""
+		st := w.Open()
 		defer st.Close()
-		e := w.engine(st)
-		w.receive(st, event(transaction(1), plan.Opened))
-		w.work(e)
-		w.wantStates(st, store.EventWaiting)
-		hint := event(transaction(2), plan.Opened)
+		e := w.Engine(st)
+		w.Receive(st, simulation.Event(simulation.ID(1), plan.Opened))
+		w.ApplyEvents(e)
+		w.WantEventStates(st, store.EventWaiting)
+		hint := simulation.Event(simulation.ID(2), plan.Opened)
 		hint.Signed = false
-		w.receive(st, hint)
-		w.work(e)
-		if _, err := e.Run(context.Background(), Request{Mode: Backfill}); err != nil {
+		w.Receive(st, hint)
+		w.ApplyEvents(e)
+		if _, err := e.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill}); err != nil {
 			t.Fatal(err)
 		}
-		w.wantStates(st, store.EventApplied, store.EventPending)
-		if got := w.property(transaction(1), "status"); got != "opened" {
+		w.WantEventStates(st, store.EventApplied, store.EventPending)
+		if got := w.Property(simulation.ID(1), "status"); got != "opened" {
 			t.Errorf("status %s", got)
 		}
-		w.work(e) // there is no call to ask with: the hint counts
-		w.wantStates(st, store.EventApplied, store.EventApplied)
-		if got := w.property(transaction(2), "status"); got != "opened" {
+		w.ApplyEvents(e) // there is no call to ask with: the hint counts
+		w.WantEventStates(st, store.EventApplied, store.EventApplied)
+		if got := w.Property(simulation.ID(2), "status"); got != "opened" {
 			t.Errorf("status %s", got)
 		}
 	})
@@ -288,21 +201,21 @@ func TestEventsBeforeTheirGift(t *testing.T) {
 func TestHintsAreAskedAbout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := quietWorld(t, 5)
-		w.must(Backfill)
-		st := w.open()
+		w := simulation.Quiet(t, 5)
+		w.Must(giftsync.Backfill)
+		st := w.Open()
 		defer st.Close()
-		e := w.engine(st)
-		forged, hint := event(transaction(1), plan.Refunded), event(transaction(2), plan.Opened)
+		e := w.Engine(st)
+		forged, hint := simulation.Event(simulation.ID(1), plan.Refunded), simulation.Event(simulation.ID(2), plan.Opened)
 		forged.Signed, hint.Signed = false, false
-		w.thnks.Update(transaction(2), func(tx *thnksapitest.Transaction) {
+		w.Thnks.Update(simulation.ID(2), func(tx *thnksapitest.Transaction) {
 			tx.Status, tx.Times.Opened, tx.UpdatedAt = "Opened", time.Now(), time.Now()
 		})
-		w.receive(st, forged, hint)
-		w.work(e)
-		w.wantStates(st, store.EventApplied, store.EventApplied)
+		w.Receive(st, forged, hint)
+		w.ApplyEvents(e)
+		w.WantEventStates(st, store.EventApplied, store.EventApplied)
 		for n, want := range map[int]string{1: "sent", 2: "opened"} {
-			if got := w.property(transaction(n), "status"); got != want {
+			if got := w.Property(simulation.ID(n), "status"); got != want {
 				t.Errorf("%d: status %s, want %s", n, got, want)
 			}
 		}
@@ -313,19 +226,19 @@ func TestHintsAreAskedAbout(t *testing.T) {
 func TestEventsAboutDeletedRecords(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := quietWorld(t, 5)
-		w.must(Backfill)
-		st := w.open()
+		w := simulation.Quiet(t, 5)
+		w.Must(giftsync.Backfill)
+		st := w.Open()
 		defer st.Close()
-		e := w.engine(st)
-		w.portal.Archive("thnks", w.portal.Find("thnks", keyProperty, transaction(1))[0].ID)
+		e := w.Engine(st)
+		w.Portal.Archive("thnks", w.Portal.Find("thnks", "thnks_transaction_id", simulation.ID(1))[0].ID)
 		for range 2 {
-			w.receive(st, event(transaction(1), plan.Opened))
-			w.work(e)
+			w.Receive(st, simulation.Event(simulation.ID(1), plan.Opened))
+			w.ApplyEvents(e)
 			time.Sleep(time.Second)
 		}
-		w.wantStates(st, store.EventListed, store.EventListed)
-		if n := len(w.portal.Find("thnks", keyProperty, transaction(1))); n != 0 {
+		w.WantEventStates(st, store.EventListed, store.EventListed)
+		if n := len(w.Portal.Find("thnks", "thnks_transaction_id", simulation.ID(1))); n != 0 {
 			t.Error("the record was made again")
 		}
 	})
@@ -340,22 +253,22 @@ func TestManyEvents(t *testing.T) {
 		if n, err := strconv.Atoi(os.Getenv("THNKS_EVENTS")); err == nil {
 			gifts = n
 		}
-		w := quietWorld(t, gifts)
-		w.must(Backfill)
-		st := w.open()
+		w := simulation.Quiet(t, gifts)
+		w.Must(giftsync.Backfill)
+		st := w.Open()
 		defer st.Close()
-		var crm CRM
-		w.cfg = func(c *Config) { crm = c.CRM }
-		e := w.engine(st)
+		var crm giftsync.CRM
+		w.Configure = func(c *giftsync.Config) { crm = c.CRM }
+		e := w.Engine(st)
 		for step := range gifts / 500 {
 			var events []store.Event
 			for i := range 500 {
-				events = append(events, event(transaction(step*500+i+1), plan.Opened))
+				events = append(events, simulation.Event(simulation.ID(step*500+i+1), plan.Opened))
 			}
-			w.receive(st, events...)
+			w.Receive(st, events...)
 		}
 		before := crm.Calls()
-		applied, _ := w.work(e)
+		applied, _ := w.ApplyEvents(e)
 		if applied.Done != gifts {
 			t.Errorf("%+v", applied)
 		}
@@ -365,7 +278,7 @@ func TestManyEvents(t *testing.T) {
 			t.Errorf("%d object calls, want at most %d", got, want)
 		}
 		for n := 1; n <= gifts; n += 97 {
-			if got := w.property(transaction(n), "status"); got != "opened" {
+			if got := w.Property(simulation.ID(n), "status"); got != "opened" {
 				t.Errorf("%d: status %s", n, got)
 			}
 		}
@@ -379,37 +292,37 @@ func TestNothingIsMadeTooEarly(t *testing.T) {
 	t.Parallel()
 	for name, known := range map[string]map[string]store.Checkpoint{
 		"object made, no backfill begun": nil,
-		"half rebuilt":                   {backfillCheckpoint: {}, rebuildCheckpoint: {Started: time.Unix(1, 0)}},
+		"half rebuilt":                   {giftsync.BackfillCheckpoint: {}, giftsync.RebuildCheckpoint: {Started: time.Unix(1, 0)}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			w := quietWorld(t, 5)
-			w.must(Backfill)
-			st := w.open()
-			object, err := st.Meta(metaObject)
+			w := simulation.Quiet(t, 5)
+			w.Must(giftsync.Backfill)
+			st := w.Open()
+			object, err := st.Meta(giftsync.MetaObject)
 			if err != nil {
 				t.Fatal(err)
 			}
 			st.Close()
-			w.path += ".new"
-			st = w.open()
+			w.Path += ".new"
+			st = w.Open()
 			defer st.Close()
-			if err := st.Commit(store.Commit{Meta: map[string][]byte{metaObject: object}, Checkpoints: known}); err != nil {
+			if err := st.Commit(store.Commit{Meta: map[string][]byte{giftsync.MetaObject: object}, Checkpoints: known}); err != nil {
 				t.Fatal(err)
 			}
-			w.receive(st, event(transaction(1), plan.Opened))
-			e := w.engine(st)
+			w.Receive(st, simulation.Event(simulation.ID(1), plan.Opened))
+			e := w.Engine(st)
 			for range 3 {
-				w.work(e)
-				time.Sleep(10 * daily)
+				w.ApplyEvents(e)
+				time.Sleep(10 * simulation.Day)
 			}
-			w.wantStates(st, store.EventWaiting)
+			w.WantEventStates(st, store.EventWaiting)
 			if n, err := st.Count(); n != 0 || err != nil {
 				t.Errorf("%s: %d gifts (%v)", name, n, err)
 			}
-			if _, err := e.Run(t.Context(), Request{Mode: Backfill}); err != nil {
+			if _, err := e.Run(t.Context(), giftsync.Request{Mode: giftsync.Backfill}); err != nil {
 				t.Fatal(err)
 			}
-			if got := w.property(transaction(1), "status"); got != "opened" && name != "half rebuilt" {
+			if got := w.Property(simulation.ID(1), "status"); got != "opened" && name != "half rebuilt" {
 				t.Errorf("%s: status %s", name, got)
 			}
 		})

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"net/http"
@@ -7,16 +7,11 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
-
-// late is a transaction that Thnks does not show yet.
-func late() thnksapitest.Transaction {
-	tx := thnksapitest.Generate(thnksapitest.Data{Seed: 6, N: 30, Recipients: 3})[29]
-	tx.Status, tx.Times, tx.UpdatedAt = "Sent", thnksapitest.Times{Sent: time.Now()}, time.Now()
-	return tx
-}
 
 // TestEventsThatThnksIsNotAskedFor: a transaction that Thnks refuses to show
 // stops nothing else, is looked for under its other names, and is given up in
@@ -25,24 +20,24 @@ func TestEventsThatThnksIsNotAskedFor(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusForbidden, http.StatusBadRequest, http.StatusGone} {
 		synctest.Test(t, func(t *testing.T) {
-			w := quietWorld(t, 5)
-			w.must(Backfill)
-			w.thnks.Fault(thnksapitest.Fault{Path: "foreign", Status: status})
-			tx := late()
-			w.thnks.Add(tx)
-			st := w.open()
+			w := simulation.Quiet(t, 5)
+			w.Must(giftsync.Backfill)
+			w.Thnks.Fault(thnksapitest.Fault{Path: "foreign", Status: status})
+			tx := simulation.Unlisted()
+			w.Thnks.Add(tx)
+			st := w.Open()
 			defer st.Close()
-			e := w.engine(st)
-			aliased := event("also-foreign", plan.Redeemed)
+			e := w.Engine(st)
+			aliased := simulation.Event("also-foreign", plan.Redeemed)
 			aliased.Aliases = []string{tx.ID}
-			w.receive(st, event("foreign", plan.Opened), aliased)
-			_, chased := w.work(e)
-			w.wantStates(st, store.EventWaiting, store.EventApplied)
+			w.Receive(st, simulation.Event("foreign", plan.Opened), aliased)
+			_, chased := w.ApplyEvents(e)
+			w.WantEventStates(st, store.EventWaiting, store.EventApplied)
 			for n := 0; !chased.Next.IsZero() && n < 200; n++ {
 				time.Sleep(time.Until(chased.Next))
-				_, chased = w.work(e)
+				_, chased = w.ApplyEvents(e)
 			}
-			w.wantStates(st, store.EventRefused, store.EventApplied)
+			w.WantEventStates(st, store.EventRefused, store.EventApplied)
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -16,20 +16,44 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
+// The lines of a check, by the names that users see.
+const (
+	checkToken        = "hubspot token"
+	checkHubSpotTLS   = "hubspot tls"
+	checkScopes       = "hubspot scopes"
+	checkTier         = "hubspot tier"
+	checkObject       = "custom object"
+	checkUnique       = "unique property"
+	checkProperties   = "properties"
+	checkAssociations = "association types"
+	checkDealLabel    = "deal label"
+	checkThnksKey     = "thnks key"
+	checkThnksTLS     = "thnks tls"
+	checkClock        = "clock"
+	checkQuarantine   = "quarantine"
+	checkEvents       = "events"
+	checkState        = "state file"
+	checkDisk         = "disk"
+	checkSenders      = "senders"
+	checkJournal      = "journal"
+)
+
 // examine opens everything and checks it.
-func (w *world) examine() []Finding {
-	w.t.Helper()
-	st := w.open()
+func examine(w *simulation.World) []giftsync.Finding {
+	w.T.Helper()
+	st := w.Open()
 	defer st.Close()
-	if w.journal == nil {
-		w.journal = func(Journal) Journal { return roomy{st} }
-		defer func() { w.journal = nil }()
+	if w.WrapJournal == nil {
+		w.WrapJournal = func(giftsync.Journal) giftsync.Journal { return roomy{st} }
+		defer func() { w.WrapJournal = nil }()
 	}
-	return w.engine(st).Check(context.Background())
+	return w.Engine(st).Check(context.Background())
 }
 
 // A roomy state file is on a large disk, whatever this machine has.
@@ -39,24 +63,24 @@ func (roomy) Space() (size, free int64, err error) { return 1 << 20, 100 << 30, 
 
 // levels are the findings' levels by name. A name that comes twice is a
 // mistake, as is a failing line that does not say what to do.
-func levels(t testing.TB, findings []Finding) map[string]Level {
+func levels(t testing.TB, findings []giftsync.Finding) map[string]giftsync.Level {
 	t.Helper()
-	got := make(map[string]Level)
+	got := make(map[string]giftsync.Level)
 	for _, f := range findings {
 		if _, twice := got[f.Check]; twice {
 			t.Errorf("%s: two findings", f.Check)
 		}
 		got[f.Check] = f.Level
-		if f.Level == Fail && f.Remedy == "" || f.What == "" || f.Portal != "acme" {
+		if f.Level == giftsync.Fail && f.Remedy == "" || f.What == "" || f.Portal != "acme" {
 			t.Errorf("finding %+v, want portal, what, and a remedy for a failure", f)
 		}
 	}
 	return got
 }
 
-func finding(t testing.TB, findings []Finding, check string) Finding {
+func finding(t testing.TB, findings []giftsync.Finding, check string) giftsync.Finding {
 	t.Helper()
-	i := slices.IndexFunc(findings, func(f Finding) bool { return f.Check == check })
+	i := slices.IndexFunc(findings, func(f giftsync.Finding) bool { return f.Check == check })
 	if i < 0 {
 		t.Fatalf("no finding of %q", check)
 	}
@@ -64,23 +88,23 @@ func finding(t testing.TB, findings []Finding, check string) Finding {
 }
 
 // healthy is what a portal's check says when all is well.
-var healthy = map[string]Level{
-	checkToken: OK, checkHubSpotTLS: OK, checkScopes: OK, checkTier: OK, checkObject: OK, checkUnique: OK,
-	checkProperties: OK, checkAssociations: OK, checkThnksKey: OK, checkThnksTLS: OK, checkClock: OK,
-	checkQuarantine: OK, checkState: OK, checkDisk: OK, checkSenders: OK, checkJournal: OK,
+var healthy = map[string]giftsync.Level{
+	checkToken: giftsync.OK, checkHubSpotTLS: giftsync.OK, checkScopes: giftsync.OK, checkTier: giftsync.OK, checkObject: giftsync.OK, checkUnique: giftsync.OK,
+	checkProperties: giftsync.OK, checkAssociations: giftsync.OK, checkThnksKey: giftsync.OK, checkThnksTLS: giftsync.OK, checkClock: giftsync.OK,
+	checkQuarantine: giftsync.OK, checkState: giftsync.OK, checkDisk: giftsync.OK, checkSenders: giftsync.OK, checkJournal: giftsync.OK,
 }
 
 // syncedWorld is a portal after its first backfill, whose only sender is an
 // owner.
-func syncedWorld(t *testing.T, opt hubspottest.Options) *world {
-	w := newWorld(t, opt, thnksapitest.Options{})
-	w.portal.AddOwner("sam@example.com", "Sam", "Poe")
-	w.person("ann@example.com")
+func syncedWorld(t *testing.T, opt hubspottest.Options) *simulation.World {
+	w := simulation.New(t, opt, thnksapitest.Options{})
+	w.Portal.AddOwner("sam@example.com", "Sam", "Poe")
+	w.AddPerson("ann@example.com")
 	for i := range 30 {
-		w.gift(fmt.Sprintf("T-%02d", i), "ann@example.com", 0)
-		w.thnks.Update(fmt.Sprintf("T-%02d", i), func(tx *thnksapitest.Transaction) { tx.Sender.Email = "Sam@example.com" })
+		w.AddGift(fmt.Sprintf("T-%02d", i), "ann@example.com", 0)
+		w.Thnks.Update(fmt.Sprintf("T-%02d", i), func(tx *thnksapitest.Transaction) { tx.Sender.Email = "Sam@example.com" })
 	}
-	w.must(Backfill)
+	w.Must(giftsync.Backfill)
 	return w
 }
 
@@ -89,165 +113,167 @@ func syncedWorld(t *testing.T, opt hubspottest.Options) *world {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	rest := []string{checkScopes, checkTier, checkObject, checkUnique, checkProperties, checkAssociations, checkSenders, checkJournal}
-	without := func(scopes ...string) func(*world) {
-		return func(w *world) {
-			w.portal.SetScopes(slices.DeleteFunc(hubspottest.DefaultScopes(), func(s string) bool { return slices.Contains(scopes, s) })...)
+	without := func(scopes ...string) func(*simulation.World) {
+		return func(w *simulation.World) {
+			w.Portal.SetScopes(slices.DeleteFunc(hubspottest.DefaultScopes(), func(s string) bool { return slices.Contains(scopes, s) })...)
 		}
 	}
-	status := func(path string, code int) func(*world) {
-		return func(w *world) { w.portal.Fault(hubspottest.Fault{PathContains: path, Status: code, Count: -1}) }
+	status := func(path string, code int) func(*simulation.World) {
+		return func(w *simulation.World) {
+			w.Portal.Fault(hubspottest.Fault{PathContains: path, Status: code, Count: -1})
+		}
 	}
 	for _, tt := range []struct {
 		name  string
 		opt   hubspottest.Options
-		spoil func(*world)
-		bad   map[string]Level // findings that differ from healthy
-		check string           // the line that is looked at
+		spoil func(*simulation.World)
+		bad   map[string]giftsync.Level // findings that differ from healthy
+		check string                    // the line that is looked at
 		says  []string
 	}{
 		{name: "all is well", check: checkJournal, says: []string{"30 records"}},
 		{
 			name: "token refused", spoil: status("/", 401),
-			bad: some(Warn, rest...).and(Fail, checkToken), check: checkToken, says: []string{"does not accept the token", "token_file"},
+			bad: some(giftsync.Warn, rest...).and(giftsync.Fail, checkToken), check: checkToken, says: []string{"does not accept the token", "token_file"},
 		},
 		{
-			name: "another account", spoil: func(w *world) { w.cfg = func(c *Config) { c.AccountID = "4711" } },
-			bad: some(Warn, rest...).and(Fail, checkToken), check: checkToken, says: []string{"account 62515", "bound to account 4711"},
+			name: "another account", spoil: func(w *simulation.World) { w.Configure = func(c *giftsync.Config) { c.AccountID = "4711" } },
+			bad: some(giftsync.Warn, rest...).and(giftsync.Fail, checkToken), check: checkToken, says: []string{"account 62515", "bound to account 4711"},
 		},
 		{
-			name: "HubSpot out of reach", spoil: func(w *world) {
-				w.wrap = func(http.RoundTripper) http.RoundTripper {
-					return roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") })
+			name: "HubSpot out of reach", spoil: func(w *simulation.World) {
+				w.WrapHubSpot = func(http.RoundTripper) http.RoundTripper {
+					return simulation.RoundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") })
 				}
 			},
-			bad: some(Warn, append(rest, checkHubSpotTLS)...).and(Fail, checkToken), check: checkToken, says: []string{"could not be reached", "base_url"},
+			bad: some(giftsync.Warn, append(rest, checkHubSpotTLS)...).and(giftsync.Fail, checkToken), check: checkToken, says: []string{"could not be reached", "base_url"},
 		},
 		{
 			name: "HubSpot unwell", spoil: status("/", 503),
-			bad: some(Warn, append(rest, checkToken)...), check: checkToken, says: []string{"503", "passed"},
+			bad: some(giftsync.Warn, append(rest, checkToken)...), check: checkToken, says: []string{"503", "passed"},
 		},
 		{
 			name: "owners off", spoil: without("crm.objects.owners.read"),
-			bad: some(OK), check: checkSenders, says: []string{"not matched", "grant crm.objects.owners.read"},
+			bad: some(giftsync.OK), check: checkSenders, says: []string{"not matched", "grant crm.objects.owners.read"},
 		},
 		{
 			name: "scopes missing", spoil: without("crm.objects.deals.read", "crm.objects.custom.write"),
-			bad: some(Fail, checkScopes), check: checkScopes, says: []string{"lacks crm.objects.deals.read, crm.objects.custom.write", "grant"},
+			bad: some(giftsync.Fail, checkScopes), check: checkScopes, says: []string{"lacks crm.objects.deals.read, crm.objects.custom.write", "grant"},
 		},
 		{
 			name: "scopes not listed", opt: hubspottest.Options{NoTokenInfo: true},
-			bad: some(OK), check: checkScopes, says: []string{"those for writing show only"},
+			bad: some(giftsync.OK), check: checkScopes, says: []string{"those for writing show only"},
 		},
 		{
 			name: "scopes not listed and missing", opt: hubspottest.Options{NoTokenInfo: true}, spoil: without("crm.objects.companies.read"),
-			bad: some(Fail, checkScopes), check: checkScopes, says: []string{"lacks crm.objects.companies.read"},
+			bad: some(giftsync.Fail, checkScopes), check: checkScopes, says: []string{"lacks crm.objects.companies.read"},
 		},
 		{
 			name: "custom objects unreadable", spoil: without("crm.schemas.custom.read"),
-			bad:   some(Warn, checkObject, checkUnique, checkProperties, checkAssociations, checkJournal).and(Fail, checkScopes, checkTier),
+			bad:   some(giftsync.Warn, checkObject, checkUnique, checkProperties, checkAssociations, checkJournal).and(giftsync.Fail, checkScopes, checkTier),
 			check: checkTier, says: []string{"lacks crm.schemas.custom.read"},
 		},
 		{
-			name: "downgraded", spoil: func(w *world) { w.portal.SetTier(hubspottest.Professional) },
-			bad:   some(Warn, checkObject, checkUnique, checkProperties, checkAssociations, checkJournal).and(Fail, checkTier),
+			name: "downgraded", spoil: func(w *simulation.World) { w.Portal.SetTier(hubspottest.Professional) },
+			bad:   some(giftsync.Warn, checkObject, checkUnique, checkProperties, checkAssociations, checkJournal).and(giftsync.Fail, checkTier),
 			check: checkTier, says: []string{"subscription does not include", "Enterprise"},
 		},
 		{
-			name: "the unique property is gone", spoil: func(w *world) { w.portal.ArchiveProperty("thnks", keyProperty) },
-			bad: some(Warn, checkProperties).and(Fail, checkUnique).and(Warn, checkJournal), check: checkUnique, says: []string{"missing or no longer unique"},
+			name: "the unique property is gone", spoil: func(w *simulation.World) { w.Portal.ArchiveProperty("thnks", "thnks_transaction_id") },
+			bad: some(giftsync.Warn, checkProperties).and(giftsync.Fail, checkUnique).and(giftsync.Warn, checkJournal), check: checkUnique, says: []string{"missing or no longer unique"},
 		},
 		{
-			name: "a property of another type", spoil: func(w *world) { w.portal.RetypeProperty("thnks", "gift_amount", "string", "text") },
-			bad: some(Fail, checkProperties), check: checkProperties, says: []string{"gift_amount is of type string, not number"},
+			name: "a property of another type", spoil: func(w *simulation.World) { w.Portal.RetypeProperty("thnks", "gift_amount", "string", "text") },
+			bad: some(giftsync.Fail, checkProperties), check: checkProperties, says: []string{"gift_amount is of type string, not number"},
 		},
 		{
-			name: "property and option missing", spoil: func(w *world) {
-				w.portal.ArchiveProperty("thnks", "parcel_status")
-				w.portal.SetOptions("thnks", "status", "scheduled", "sent", "delivered", "opened", "redeemed", "refunded", "expired", "undelivered", "donated")
+			name: "property and option missing", spoil: func(w *simulation.World) {
+				w.Portal.ArchiveProperty("thnks", "parcel_status")
+				w.Portal.SetOptions("thnks", "status", "scheduled", "sent", "delivered", "opened", "redeemed", "refunded", "expired", "undelivered", "donated")
 			},
-			bad: some(Warn, checkProperties), check: checkProperties, says: []string{"status = unknown, parcel_status", "sync --backfill"},
+			bad: some(giftsync.Warn, checkProperties), check: checkProperties, says: []string{"status = unknown, parcel_status", "sync --backfill"},
 		},
 		{
-			name: "edited in another way", spoil: func(w *world) { w.portal.RetypeProperty("thnks", "gift_type", "string", "textarea") },
-			bad: some(Warn, checkProperties), check: checkProperties, says: []string{"gift_type (textarea instead of text)"},
+			name: "edited in another way", spoil: func(w *simulation.World) { w.Portal.RetypeProperty("thnks", "gift_type", "string", "textarea") },
+			bad: some(giftsync.Warn, checkProperties), check: checkProperties, says: []string{"gift_type (textarea instead of text)"},
 		},
 		{
-			name: "not required any more", spoil: func(w *world) { w.portal.RequireOnly("thnks") },
-			bad: some(Warn, checkObject), check: checkObject, says: []string{"thnks_transaction_id is not required"},
+			name: "not required any more", spoil: func(w *simulation.World) { w.Portal.RequireOnly("thnks") },
+			bad: some(giftsync.Warn, checkObject), check: checkObject, says: []string{"thnks_transaction_id is not required"},
 		},
 		{
-			name: "something else is required", spoil: func(w *world) { w.portal.RequireOnly("thnks", keyProperty, "thank_you_note") },
-			bad: some(Fail, checkObject), check: checkObject, says: []string{"thank_you_note", "optional"},
+			name: "something else is required", spoil: func(w *simulation.World) { w.Portal.RequireOnly("thnks", "thnks_transaction_id", "thank_you_note") },
+			bad: some(giftsync.Fail, checkObject), check: checkObject, says: []string{"thank_you_note", "optional"},
 		},
 		{
-			name: "association types made anew", spoil: func(w *world) { w.redefine("deals") },
-			bad: some(Warn, checkAssociations), check: checkAssociations, says: []string{"made anew", "to deals"},
+			name: "association types made anew", spoil: func(w *simulation.World) { redefine(w, "deals") },
+			bad: some(giftsync.Warn, checkAssociations), check: checkAssociations, says: []string{"made anew", "to deals"},
 		},
 		{
-			name: "no association type", spoil: func(w *world) { w.portal.UndefineAssociation("thnks", "companies") },
-			bad: some(Warn, checkAssociations), check: checkAssociations, says: []string{"missing: to companies"},
+			name: "no association type", spoil: func(w *simulation.World) { w.Portal.UndefineAssociation("thnks", "companies") },
+			bad: some(giftsync.Warn, checkAssociations), check: checkAssociations, says: []string{"missing: to companies"},
 		},
 		{
-			name: "no such deal label", spoil: func(w *world) { w.rules.DealLabel = "Decision maker"; w.labelDeal("Champion") },
-			bad: some(Fail, checkDealLabel), check: checkDealLabel, says: []string{`"Decision maker"`, `"Champion"`},
+			name: "no such deal label", spoil: func(w *simulation.World) { w.Rules.DealLabel = "Decision maker"; labelDeal(w, "Champion") },
+			bad: some(giftsync.Fail, checkDealLabel), check: checkDealLabel, says: []string{`"Decision maker"`, `"Champion"`},
 		},
 		{
-			name: "deal label", spoil: func(w *world) { w.rules.DealLabel = "champion"; w.labelDeal("Champion") },
-			bad: some(OK, checkDealLabel), check: checkDealLabel, says: []string{"champion"},
+			name: "deal label", spoil: func(w *simulation.World) { w.Rules.DealLabel = "champion"; labelDeal(w, "Champion") },
+			bad: some(giftsync.OK, checkDealLabel), check: checkDealLabel, says: []string{"champion"},
 		},
 		{
-			name: "Thnks refuses the key", spoil: func(w *world) { w.thnks.Fault(thnksapitest.Fault{Status: 401}) },
-			bad: some(Fail, checkThnksKey), check: checkThnksKey, says: []string{"does not accept the API key", "api_key_file"},
+			name: "Thnks refuses the key", spoil: func(w *simulation.World) { w.Thnks.Fault(thnksapitest.Fault{Status: 401}) },
+			bad: some(giftsync.Fail, checkThnksKey), check: checkThnksKey, says: []string{"does not accept the API key", "api_key_file"},
 		},
 		{
-			name: "Thnks unwell", spoil: func(w *world) { w.thnks.Fault(thnksapitest.Fault{}) },
-			bad: some(Warn, checkThnksKey), check: checkThnksKey, says: []string{"500"},
+			name: "Thnks unwell", spoil: func(w *simulation.World) { w.Thnks.Fault(thnksapitest.Fault{}) },
+			bad: some(giftsync.Warn, checkThnksKey), check: checkThnksKey, says: []string{"500"},
 		},
 		{
 			name: "clock off", opt: hubspottest.Options{ClockSkew: 2 * time.Minute},
-			bad: some(Warn, checkClock), check: checkClock, says: []string{"behind HubSpot's, agrees with Thnks's", "timedatectl"},
+			bad: some(giftsync.Warn, checkClock), check: checkClock, says: []string{"behind HubSpot's, agrees with Thnks's", "timedatectl"},
 		},
 		{
 			name: "clock far off", opt: hubspottest.Options{ClockSkew: -10 * time.Minute},
-			bad: some(Fail, checkClock), check: checkClock, says: []string{"9m59s ahead of HubSpot's", "webhooks"},
+			bad: some(giftsync.Fail, checkClock), check: checkClock, says: []string{"9m59s ahead of HubSpot's", "webhooks"},
 		},
 		{
-			name: "a sender is no owner", spoil: func(w *world) { w.sent("T-99", "kim@example.com"); w.must(Incremental) },
-			bad: some(Warn, checkSenders), check: checkSenders, says: []string{"1 sender is no active owner", "kim@example.com", "--reassociate=all"},
+			name: "a sender is no owner", spoil: func(w *simulation.World) { w.AddGiftFrom("T-99", "kim@example.com"); w.Must(giftsync.Incremental) },
+			bad: some(giftsync.Warn, checkSenders), check: checkSenders, says: []string{"1 sender is no active owner", "kim@example.com", "--reassociate=all"},
 		},
 		{
-			name: "quarantine", spoil: func(w *world) { w.quarantine("refused", "refused", "unreadable") },
-			bad: some(Warn, checkQuarantine), check: checkQuarantine, says: []string{"3 records wait: 2 refused, 1 unreadable", "quarantine list"},
+			name: "quarantine", spoil: func(w *simulation.World) { quarantine(w, "refused", "refused", "unreadable") },
+			bad: some(giftsync.Warn, checkQuarantine), check: checkQuarantine, says: []string{"3 records wait: 2 refused, 1 unreadable", "quarantine list"},
 		},
 		{
-			name: "schema problem", spoil: func(w *world) { w.quarantine("schema_problem") },
-			bad: some(Fail, checkQuarantine), check: checkQuarantine, says: []string{"1 schema_problem"},
+			name: "schema problem", spoil: func(w *simulation.World) { quarantine(w, "schema_problem") },
+			bad: some(giftsync.Fail, checkQuarantine), check: checkQuarantine, says: []string{"1 schema_problem"},
 		},
 		{
-			name: "events come and go", spoil: func(w *world) { w.keep(event("T-01", plan.Opened)) },
-			bad: some(OK, checkEvents), check: checkEvents, says: []string{"1 to be worked off, 0 wait"},
+			name: "events come and go", spoil: func(w *simulation.World) { keep(w, simulation.Event("T-01", plan.Opened)) },
+			bad: some(giftsync.OK, checkEvents), check: checkEvents, says: []string{"1 to be worked off, 0 wait"},
 		},
 		{
-			name: "events were refused", spoil: func(w *world) { w.keep(store.Event{Effect: store.EffectUnknown}) },
-			bad: some(Warn, checkEvents), check: checkEvents, says: []string{"1 refused", "events list", "events replay"},
+			name: "events were refused", spoil: func(w *simulation.World) { keep(w, store.Event{Effect: store.EffectUnknown}) },
+			bad: some(giftsync.Warn, checkEvents), check: checkEvents, says: []string{"1 refused", "events list", "events replay"},
 		},
 		{
-			name: "events pile up", spoil: func(w *world) {
-				w.keep(event("T-01", plan.Opened))
-				w.cfg = func(c *Config) { c.Inbox = laden{c.Inbox.(*store.Store)} }
+			name: "events pile up", spoil: func(w *simulation.World) {
+				keep(w, simulation.Event("T-01", plan.Opened))
+				w.Configure = func(c *giftsync.Config) { c.Inbox = laden{c.Inbox.(*store.Store)} }
 			},
-			bad: some(Fail, checkEvents), check: checkEvents, says: []string{"90 % of the room"},
+			bad: some(giftsync.Fail, checkEvents), check: checkEvents, says: []string{"90 % of the room"},
 		},
 		{
-			name: "a record deleted", spoil: func(w *world) { w.portal.Archive("thnks", w.record("T-07")) },
-			bad: some(Warn, checkJournal), check: checkJournal, says: []string{"29 of 30", "deleted or merged: T-07", "--restore", "--reassociate=all"},
+			name: "a record deleted", spoil: func(w *simulation.World) { w.Portal.Archive("thnks", w.Record("T-07")) },
+			bad: some(giftsync.Warn, checkJournal), check: checkJournal, says: []string{"29 of 30", "deleted or merged: T-07", "--restore", "--reassociate=all"},
 		},
 		{
-			name: "records changed", spoil: func(w *world) {
-				w.portal.UpdateProperties("thnks", w.record("T-03"), map[string]string{"status": "donated"})
-				w.portal.UpdateProperties("thnks", w.record("T-04"), map[string]string{"message": "what", "gift_amount": "1"})
+			name: "records changed", spoil: func(w *simulation.World) {
+				w.Portal.UpdateProperties("thnks", w.Record("T-03"), map[string]string{"status": "donated"})
+				w.Portal.UpdateProperties("thnks", w.Record("T-04"), map[string]string{"message": "what", "gift_amount": "1"})
 			},
-			bad: some(Warn, checkJournal), check: checkJournal, says: []string{"28 of 30", "T-03 (status)", "T-04 (gift_amount, message)"},
+			bad: some(giftsync.Warn, checkJournal), check: checkJournal, says: []string{"28 of 30", "T-03 (status)", "T-04 (gift_amount, message)"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -257,9 +283,9 @@ func TestCheck(t *testing.T) {
 				if tt.spoil != nil {
 					tt.spoil(w)
 				}
-				findings := w.examine()
-				want := make(map[string]Level)
-				for _, m := range []map[string]Level{healthy, tt.bad} {
+				findings := examine(w)
+				want := make(map[string]giftsync.Level)
+				for _, m := range []map[string]giftsync.Level{healthy, tt.bad} {
 					for k, v := range m {
 						want[k] = v
 					}
@@ -279,11 +305,11 @@ func TestCheck(t *testing.T) {
 }
 
 // some gives these findings a level.
-func some(l Level, checks ...string) lines { return make(lines).and(l, checks...) }
+func some(l giftsync.Level, checks ...string) lines { return make(lines).and(l, checks...) }
 
-type lines map[string]Level
+type lines map[string]giftsync.Level
 
-func (m lines) and(l Level, checks ...string) lines {
+func (m lines) and(l giftsync.Level, checks ...string) lines {
 	for _, check := range checks {
 		m[check] = l
 	}
@@ -291,11 +317,11 @@ func (m lines) and(l Level, checks ...string) lines {
 }
 
 // keep puts events into the inbox.
-func (w *world) keep(e store.Event) {
-	st := w.open()
+func keep(w *simulation.World, e store.Event) {
+	st := w.Open()
 	defer st.Close()
 	e.Dialect, e.Key, e.ReceivedAt = "gift-events", "key", time.Now().UTC()
-	w.receive(st, e)
+	w.Receive(st, e)
 }
 
 // A laden inbox is nearly full.
@@ -304,30 +330,30 @@ type laden struct{ *store.Store }
 func (laden) InboxLoad() (float64, error) { return 0.9, nil }
 
 // quarantine puts a record of each class into quarantine.
-func (w *world) quarantine(classes ...string) {
-	w.t.Helper()
-	st := w.open()
+func quarantine(w *simulation.World, classes ...string) {
+	w.T.Helper()
+	st := w.Open()
 	defer st.Close()
 	var c store.Commit
 	for i, class := range classes {
 		c.Quarantine = append(c.Quarantine, store.Quarantined{Key: fmt.Sprint("Q-", i), Class: class, Reason: "because", Last: time.Now(), Row: json.RawMessage(`{}`)})
 	}
 	if err := st.Commit(c); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 }
 
-func (w *world) labelDeal(label string) {
-	contact, deal := w.portal.AddContact("eve@example.com", nil), w.portal.AddDeal(nil)
-	w.portal.AssociateLabelled("contacts", contact, "deals", deal, label)
+func labelDeal(w *simulation.World, label string) {
+	contact, deal := w.Portal.AddContact("eve@example.com", nil), w.Portal.AddDeal(nil)
+	w.Portal.AssociateLabelled("contacts", contact, "deals", deal, label)
 }
 
 // redefine removes an association definition and makes it anew.
-func (w *world) redefine(to string) {
-	w.portal.UndefineAssociation("thnks", to)
-	s, _ := w.portal.SchemaOf("thnks")
-	if err := w.client().CreateAssociationDefinition(context.Background(), s.ID, map[string]string{"deals": "0-3"}[to], "again"); err != nil {
-		w.t.Fatal(err)
+func redefine(w *simulation.World, to string) {
+	w.Portal.UndefineAssociation("thnks", to)
+	s, _ := w.Portal.SchemaOf("thnks")
+	if err := w.Client().CreateAssociationDefinition(context.Background(), s.ID, map[string]string{"deals": "0-3"}[to], "again"); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
@@ -336,21 +362,21 @@ func (w *world) redefine(to string) {
 func TestCheckBeforeTheFirstRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		findings := w.examine()
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		findings := examine(w)
 		if diff := cmp.Diff(healthy, levels(t, findings)); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
 		if f := finding(t, findings, checkObject); !strings.Contains(f.What, "not there yet") {
 			t.Errorf("%+v", f)
 		}
-		id := w.portal.AddForeignSchema("thnks")
-		findings = w.examine()
+		id := w.Portal.AddForeignSchema("thnks")
+		findings = examine(w)
 		f := finding(t, findings, checkObject)
-		if f.Level != Fail || !strings.Contains(f.Remedy, "check --adopt "+id+" --portal acme") {
+		if f.Level != giftsync.Fail || !strings.Contains(f.Remedy, "check --adopt "+id+" --portal acme") {
 			t.Errorf("%+v, want a failure that names the command", f)
 		}
-		if f := finding(t, findings, checkProperties); f.Level != Warn || !strings.HasPrefix(f.What, "not examined: ") {
+		if f := finding(t, findings, checkProperties); f.Level != giftsync.Warn || !strings.HasPrefix(f.What, "not examined: ") {
 			t.Errorf("%+v, want it passed over", f)
 		}
 	})
@@ -364,28 +390,28 @@ func TestCheckIsCheapAndReadsOnly(t *testing.T) {
 	for name, opt := range map[string]hubspottest.Options{"scopes listed": {}, "scopes probed": {NoTokenInfo: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			w := syncedWorld(t, opt)
-			w.rules.DealLabel = "Champion"
-			w.labelDeal("Champion")
-			w.portal.ArchiveProperty("thnks", "parcel_status")
-			w.redefine("deals")
+			w.Rules.DealLabel = "Champion"
+			labelDeal(w, "Champion")
+			w.Portal.ArchiveProperty("thnks", "parcel_status")
+			redefine(w, "deals")
 			commits := 0
-			w.journal = func(j Journal) Journal { return countingJournal{j, &commits} }
-			before := w.portal.Snapshot()
-			schema, _ := w.portal.SchemaOf("thnks")
-			w.portal.ResetRequests()
-			asked := w.thnks.Requests()
-			w.examine()
-			got := w.portal.Requests()
+			w.WrapJournal = func(j giftsync.Journal) giftsync.Journal { return countingJournal{j, &commits} }
+			before := w.Portal.Snapshot()
+			schema, _ := w.Portal.SchemaOf("thnks")
+			w.Portal.ResetRequests()
+			asked := w.Thnks.Requests()
+			examine(w)
+			got := w.Portal.Requests()
 			t.Logf("%s: %d calls to HubSpot: %v", name, got.Total, got.ByOperation)
-			if got.Total > 15 || w.thnks.Requests()-asked != 1 {
-				t.Errorf("%s: %d calls to HubSpot and %d to Thnks, want at most 15 and 1", name, got.Total, w.thnks.Requests()-asked)
+			if got.Total > 15 || w.Thnks.Requests()-asked != 1 {
+				t.Errorf("%s: %d calls to HubSpot and %d to Thnks, want at most 15 and 1", name, got.Total, w.Thnks.Requests()-asked)
 			}
 			for op := range got.ByOperation {
 				if !strings.HasPrefix(op, "GET ") && !strings.HasSuffix(op, "/batch/read") && op != "POST oauth/private-apps/get/access-token-info" {
 					t.Errorf("%s: %s is no reading", name, op)
 				}
 			}
-			if now, _ := w.portal.SchemaOf("thnks"); !sameSnapshot(before, w.portal.Snapshot()) || cmp.Diff(schema, now) != "" || commits > 0 {
+			if now, _ := w.Portal.SchemaOf("thnks"); !simulation.Same(before, w.Portal.Snapshot()) || cmp.Diff(schema, now) != "" || commits > 0 {
 				t.Errorf("%s: something was written (%d commits)", name, commits)
 			}
 		})
@@ -393,7 +419,7 @@ func TestCheckIsCheapAndReadsOnly(t *testing.T) {
 }
 
 type countingJournal struct {
-	Journal
+	giftsync.Journal
 	n *int
 }
 
@@ -406,11 +432,11 @@ func (j countingJournal) Commit(c store.Commit) error {
 func TestCheckOfAnotherJournal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.journal = func(j Journal) Journal { return countingJournal{j, new(int)} }
-		findings := w.examine()
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.WrapJournal = func(j giftsync.Journal) giftsync.Journal { return countingJournal{j, new(int)} }
+		findings := examine(w)
 		for _, check := range []string{checkState, checkDisk} {
-			if f := finding(t, findings, check); f.Level != Warn || f.What != "not examined: there is no state file yet" {
+			if f := finding(t, findings, check); f.Level != giftsync.Warn || f.What != "not examined: there is no state file yet" {
 				t.Errorf("%+v", f)
 			}
 		}
@@ -419,7 +445,7 @@ func TestCheckOfAnotherJournal(t *testing.T) {
 
 // A sickJournal is a state file with a fault or a full disk.
 type sickJournal struct {
-	Journal
+	giftsync.Journal
 	err        error
 	size, free int64
 }
@@ -432,18 +458,18 @@ func TestCheckStateFileAndDisk(t *testing.T) {
 	const gib = 1 << 30
 	for _, tt := range []struct {
 		sick        sickJournal
-		state, disk Level
+		state, disk giftsync.Level
 	}{
-		{sickJournal{size: gib, free: 2 * gib}, OK, OK},
-		{sickJournal{size: 3 * gib, free: 2 * gib}, OK, Warn},
-		{sickJournal{free: gib - 1}, OK, Warn},
-		{sickJournal{free: 64<<20 - 1}, OK, Fail},
-		{sickJournal{free: gib, err: &store.CorruptError{Path: "acme.db", Detail: "torn"}}, Fail, OK},
+		{sickJournal{size: gib, free: 2 * gib}, giftsync.OK, giftsync.OK},
+		{sickJournal{size: 3 * gib, free: 2 * gib}, giftsync.OK, giftsync.Warn},
+		{sickJournal{free: gib - 1}, giftsync.OK, giftsync.Warn},
+		{sickJournal{free: 64<<20 - 1}, giftsync.OK, giftsync.Fail},
+		{sickJournal{free: gib, err: &store.CorruptError{Path: "acme.db", Detail: "torn"}}, giftsync.Fail, giftsync.OK},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-			w.journal = func(j Journal) Journal { tt.sick.Journal = j; return tt.sick }
-			got := levels(t, w.examine())
+			w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+			w.WrapJournal = func(j giftsync.Journal) giftsync.Journal { tt.sick.Journal = j; return tt.sick }
+			got := levels(t, examine(w))
 			if got[checkState] != tt.state || got[checkDisk] != tt.disk {
 				t.Errorf("%+v: state file %s, disk %s; want %s, %s", tt.sick, got[checkState], got[checkDisk], tt.state, tt.disk)
 			}
@@ -458,20 +484,20 @@ func TestCheckDuringARun(t *testing.T) {
 	t.Parallel()
 	for _, own := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			w := smallWorld(t)
-			w.must(Backfill)
-			for _, tx := range w.thnks.Transactions()[:20] {
-				w.thnks.Update(tx.ID, func(tx *thnksapitest.Transaction) { tx.Gift.Name += "!" })
+			w := simulation.Small(t)
+			w.Must(giftsync.Backfill)
+			for _, tx := range w.Thnks.Transactions()[:20] {
+				w.Thnks.Update(tx.ID, func(tx *thnksapitest.Transaction) { tx.Gift.Name += "!" })
 			}
 			time.Sleep(2 * time.Hour)
-			st := w.open()
+			st := w.Open()
 			defer st.Close()
-			w.journal = func(Journal) Journal { return roomy{st} }
+			w.WrapJournal = func(giftsync.Journal) giftsync.Journal { return roomy{st} }
 			type checking struct{}
-			var doctor *Engine
+			var doctor *giftsync.Engine
 			checks := 0
-			w.wrap = func(next http.RoundTripper) http.RoundTripper {
-				return roundTripper(func(req *http.Request) (*http.Response, error) {
+			w.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+				return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 					resp, err := next.RoundTrip(req)
 					if req.Context().Value(checking{}) != nil {
 						return resp, err
@@ -479,19 +505,19 @@ func TestCheckDuringARun(t *testing.T) {
 					checks++
 					findings := doctor.Check(context.WithValue(req.Context(), checking{}, true))
 					for check, level := range levels(t, findings) {
-						if level != OK && check != checkSenders {
+						if level != giftsync.OK && check != checkSenders {
 							t.Errorf("after %s %s: %+v", req.Method, req.URL.Path, finding(t, findings, check))
 						}
 					}
 					return resp, err
 				})
 			}
-			e := w.engine(st)
+			e := w.Engine(st)
 			if doctor = e; own {
-				w.cfg = func(c *Config) { c.Busy = func() bool { return true } }
-				doctor = w.engine(st)
+				w.Configure = func(c *giftsync.Config) { c.Busy = func() bool { return true } }
+				doctor = w.Engine(st)
 			}
-			rep, err := e.Run(context.Background(), Request{Mode: Backfill})
+			rep, err := e.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill})
 			if err != nil || rep.Updated != 20 {
 				t.Fatalf("updated %d, error %v; want 20", rep.Updated, err)
 			}

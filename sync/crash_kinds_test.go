@@ -1,11 +1,13 @@
-package sync
+package sync_test
 
 import (
 	"testing"
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -14,29 +16,29 @@ import (
 // without a record.
 func TestCrashAtEveryStepOfARetry(t *testing.T) {
 	t.Parallel()
-	everyStep(t, 1, func(t *testing.T, step int) bool {
-		w := newWorld(t, hubspottest.Options{Seed: 61}, thnksapitest.Options{})
-		w.bounds.WindowRows, w.bounds.SliceGifts, w.bounds.CacheSlots = 4, 2, fewSlots
-		w.must(Backfill)
-		w.portal.RequireProperty("thnks", "message")
+	simulation.EveryStep(t, 1, func(t *testing.T, step int) bool {
+		w := simulation.New(t, hubspottest.Options{Seed: 61}, thnksapitest.Options{})
+		w.Bounds.WindowRows, w.Bounds.SliceGifts, w.Bounds.CacheSlots = 4, 2, simulation.LeastSlots
+		w.Must(giftsync.Backfill)
+		w.Portal.RequireProperty("thnks", "message")
 		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 61, N: 30, Recipients: 15})
 		for i := range txs {
 			if txs[i].Message = "Thanks"; i%5 == 0 {
 				txs[i].Message = ""
 			}
 		}
-		w.populate(txs, 0.7)
-		if rep := w.must(Backfill); rep.Quarantined != 6 {
+		w.Populate(txs, 0.7)
+		if rep := w.Must(giftsync.Backfill); rep.Quarantined != 6 {
 			t.Fatalf("%+v, want six refused", rep)
 		}
-		w.portal.ClearRules()
+		w.Portal.ClearRules()
 		time.Sleep(time.Hour)
-		alive := w.die(step, Retry)
-		w.must(Retry)
-		if left := w.reasons(); len(left) > 0 {
+		alive := w.Die(step, giftsync.Retry)
+		w.Must(giftsync.Retry)
+		if left := w.QuarantineReasons(); len(left) > 0 {
 			t.Errorf("step %d: still in quarantine: %v", step, left)
 		}
-		w.settle(step)
+		w.CheckRecovered(step)
 		return alive
 	})
 }
@@ -45,24 +47,24 @@ func TestCrashAtEveryStepOfARetry(t *testing.T) {
 // have deleted. The next restore makes those that lack, and none twice.
 func TestCrashAtEveryStepOfARestore(t *testing.T) {
 	t.Parallel()
-	everyStep(t, 1, func(t *testing.T, step int) bool {
-		w := fatefulWorld(t)
-		w.bounds.WindowRows, w.bounds.SliceGifts = 4, 2
-		w.must(Backfill)
-		for i, tx := range w.thnks.Transactions() {
+	simulation.EveryStep(t, 1, func(t *testing.T, step int) bool {
+		w := simulation.Tiny(t)
+		w.Bounds.WindowRows, w.Bounds.SliceGifts = 4, 2
+		w.Must(giftsync.Backfill)
+		for i, tx := range w.Thnks.Transactions() {
 			if i%4 == 0 {
-				w.portal.Archive("thnks", w.record(tx.ID))
+				w.Portal.Archive("thnks", w.Record(tx.ID))
 			}
 		}
-		if rep := w.must(ReassociateAll); rep.Skipped[plan.SkippedDeleted] != 10 {
+		if rep := w.Must(giftsync.ReassociateAll); rep.Skipped[plan.SkippedDeleted] != 10 {
 			t.Fatalf("%+v, want to see ten deleted", rep)
 		}
-		alive := w.die(step, Restore)
-		w.must(Restore)
-		if left := w.must(Restore); left.Fetched != 0 {
+		alive := w.Die(step, giftsync.Restore)
+		w.Must(giftsync.Restore)
+		if left := w.Must(giftsync.Restore); left.Fetched != 0 {
 			t.Errorf("step %d: a further restore still considers %d", step, left.Fetched)
 		}
-		w.settle(step)
+		w.CheckRecovered(step)
 		return alive
 	})
 }
@@ -72,28 +74,28 @@ func TestCrashAtEveryStepOfARestore(t *testing.T) {
 // quarantine that is no longer listed.
 func TestCrashAtEveryStepOfAWeeklyPass(t *testing.T) {
 	t.Parallel()
-	everyStep(t, 1, func(t *testing.T, step int) bool {
-		w := fatefulWorld(t)
-		w.thnks.Add(unreadable("T-x", time.Now().UTC()))
-		w.must(Backfill)
-		w.thnks.Delete("T-x")
-		for i, tx := range w.thnks.Transactions() {
+	simulation.EveryStep(t, 1, func(t *testing.T, step int) bool {
+		w := simulation.Tiny(t)
+		w.Thnks.Add(simulation.Unreadable("T-x", time.Now().UTC()))
+		w.Must(giftsync.Backfill)
+		w.Thnks.Delete("T-x")
+		for i, tx := range w.Thnks.Transactions() {
 			if i%4 == 0 {
-				w.thnks.Update(tx.ID, func(changed *thnksapitest.Transaction) {
+				w.Thnks.Update(tx.ID, func(changed *thnksapitest.Transaction) {
 					changed.TrackingURL, changed.UpdatedAt = "https://thnks.test/again", tx.UpdatedAt
 				})
 			}
 		}
-		w.portal.Populate(thnksapitest.Recipients(w.thnks.Transactions()), hubspottest.Population{
+		w.Portal.Populate(thnksapitest.Recipients(w.Thnks.Transactions()), hubspottest.Population{
 			Matched: 0.9, WithCompany: 0.8, DealsPer: 1, OpenDeals: 1, Seed: 8,
 		})
-		time.Sleep(weekly)
-		alive := w.die(step, Incremental)
-		w.settle(step)
-		if left := w.reasons(); len(left) > 0 {
+		time.Sleep(simulation.Week)
+		alive := w.Die(step, giftsync.Incremental)
+		w.CheckRecovered(step)
+		if left := w.QuarantineReasons(); len(left) > 0 {
 			t.Errorf("step %d: still in quarantine: %v", step, left)
 		}
-		st := w.open()
+		st := w.Open()
 		defer st.Close()
 		for have, err := range st.All(t.Context()) {
 			if err != nil || !have.Gone.IsZero() {
@@ -109,30 +111,30 @@ func TestCrashAtEveryStepOfAWeeklyPass(t *testing.T) {
 // doubled, and what people deleted or parted left so.
 func TestCrashAtEveryStepOfARebuild(t *testing.T) {
 	t.Parallel()
-	everyStep(t, 1, func(t *testing.T, step int) bool {
-		w := fatefulWorld(t)
-		w.must(Backfill)
-		for i, tx := range w.thnks.Transactions() {
-			switch record := w.record(tx.ID); i % 4 {
+	simulation.EveryStep(t, 1, func(t *testing.T, step int) bool {
+		w := simulation.Tiny(t)
+		w.Must(giftsync.Backfill)
+		for i, tx := range w.Thnks.Transactions() {
+			switch record := w.Record(tx.ID); i % 4 {
 			case 0:
-				w.portal.Archive("thnks", record)
+				w.Portal.Archive("thnks", record)
 			case 1:
-				for _, l := range w.portal.Links("thnks", record)["deals"] {
-					w.portal.Dissociate("thnks", record, "deals", l.ToID)
+				for _, l := range w.Portal.Links("thnks", record)["deals"] {
+					w.Portal.Dissociate("thnks", record, "deals", l.ToID)
 				}
 			}
 		}
-		before := w.portal.Snapshot()
+		before := w.Portal.Snapshot()
 		time.Sleep(time.Hour)
-		w.path += ".new"
-		alive := w.die(step, Backfill)
-		if rep := w.must(Incremental); rep.Created+rep.Updated+rep.AssociationsCreated > 0 || !sameSnapshot(before, w.portal.Snapshot()) {
+		w.Path += ".new"
+		alive := w.Die(step, giftsync.Backfill)
+		if rep := w.Must(giftsync.Incremental); rep.Created+rep.Updated+rep.AssociationsCreated > 0 || !simulation.Same(before, w.Portal.Snapshot()) {
 			t.Errorf("step %d: %+v: the portal is not as it was", step, rep)
 		}
-		if rep := w.must(Incremental); calls(rep) != 0 {
-			t.Errorf("step %d: the pass after recovery still makes %d HubSpot calls", step, calls(rep))
+		if rep := w.Must(giftsync.Incremental); simulation.Calls(rep) != 0 {
+			t.Errorf("step %d: the pass after recovery still makes %d HubSpot calls", step, simulation.Calls(rep))
 		}
-		st := w.open()
+		st := w.Open()
 		defer st.Close()
 		if n, err := st.Count(); n != 40 || err != nil {
 			t.Errorf("step %d: the journal knows %d gifts (%v), want 40", step, n, err)

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -16,13 +18,13 @@ import (
 func TestDryRunNamesNewOptions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.thnks.Add(simple("T-1", time.Now().UTC(), ""))
-		w.must(Backfill)
-		tx := simple("T-2", time.Now().UTC(), "")
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Thnks.Add(simulation.Transaction("T-1", time.Now().UTC(), ""))
+		w.Must(giftsync.Backfill)
+		tx := simulation.Transaction("T-2", time.Now().UTC(), "")
 		tx.Currency = "EUR"
-		w.thnks.Add(tx)
-		rep, err := w.run(context.Background(), Request{Mode: Incremental, DryRun: true})
+		w.Thnks.Add(tx)
+		rep, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental, DryRun: true})
 		if err != nil || !strings.Contains(strings.Join(rep.SchemaChanges, "\n"), "EUR") {
 			t.Errorf("schema changes %q (%v), want the option EUR that the run will add", rep.SchemaChanges, err)
 		}
@@ -35,13 +37,13 @@ func TestCrashWhileTheSchemaIsNotListedYet(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for step := 1; step < 40; step++ {
-			w := newWorld(t, hubspottest.Options{SchemaLag: time.Minute}, thnksapitest.Options{})
-			w.thnks.Add(simple("T-1", time.Now().UTC(), ""))
-			if w.die(step, Backfill) {
+			w := simulation.New(t, hubspottest.Options{SchemaLag: time.Minute}, thnksapitest.Options{})
+			w.Thnks.Add(simulation.Transaction("T-1", time.Now().UTC(), ""))
+			if w.Die(step, giftsync.Backfill) {
 				break
 			}
-			if _, err := w.run(context.Background(), Request{Mode: Backfill}); err != nil {
-				var fatal *Fatal
+			if _, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill}); err != nil {
+				var fatal *giftsync.Fatal
 				t.Fatalf("died at step %d; the next run (fatal: %v): %v", step, errors.As(err, &fatal), err)
 			}
 		}
@@ -49,10 +51,10 @@ func TestCrashWhileTheSchemaIsNotListedYet(t *testing.T) {
 }
 
 // A noStages journal cannot read the deal stages.
-type noStages struct{ Journal }
+type noStages struct{ giftsync.Journal }
 
 func (j noStages) Meta(name string) ([]byte, error) {
-	if name == metaStages {
+	if name == giftsync.MetaStages {
 		return nil, errors.New("the disk is sick")
 	}
 	return j.Journal.Meta(name)
@@ -66,10 +68,10 @@ func TestUnreadableStages(t *testing.T) {
 				t.Errorf("panic: %v", p)
 			}
 		}()
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 50, Recipients: 40}), 1)
-		w.journal = func(j Journal) Journal { return noStages{j} }
-		if _, err := w.run(context.Background(), Request{Mode: Backfill}); err == nil {
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 50, Recipients: 40}), 1)
+		w.WrapJournal = func(j giftsync.Journal) giftsync.Journal { return noStages{j} }
+		if _, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill}); err == nil {
 			t.Error("want an error")
 		}
 	})

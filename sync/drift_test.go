@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"testing"
@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -16,29 +18,29 @@ func TestARefusalHasTheDefinitionLookedAt(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
-		drift func(*world)
+		drift func(*simulation.World)
 	}{
-		{"a property", func(w *world) { w.portal.ArchiveProperty("thnks", "message") }},
-		{"statuses", func(w *world) { w.portal.SetOptions("thnks", "status", "unknown") }},
-		{"currencies", func(w *world) { w.portal.SetOptions("thnks", "gift_currency", "XXX") }},
+		{"a property", func(w *simulation.World) { w.Portal.ArchiveProperty("thnks", "message") }},
+		{"statuses", func(w *simulation.World) { w.Portal.SetOptions("thnks", "status", "unknown") }},
+		{"currencies", func(w *simulation.World) { w.Portal.SetOptions("thnks", "gift_currency", "XXX") }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-				txs := thnksapitest.Generate(thnksapitest.Data{Seed: 2, N: 3, Recipients: 2, Start: time.Now().Add(-daily)})
-				w.populate(txs[:2], 1)
-				w.must(Backfill)
+				w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+				txs := thnksapitest.Generate(thnksapitest.Data{Seed: 2, N: 3, Recipients: 2, Start: time.Now().Add(-simulation.Day)})
+				w.Populate(txs[:2], 1)
+				w.Must(giftsync.Backfill)
 				tt.drift(w)
 				txs[2].UpdatedAt, txs[2].Currency, txs[2].Amount = time.Now(), txs[0].Currency, txs[0].Amount
-				w.thnks.Add(txs[2])
-				if rep := w.must(Incremental); rep.Quarantined != 1 {
+				w.Thnks.Add(txs[2])
+				if rep := w.Must(giftsync.Incremental); rep.Quarantined != 1 {
 					t.Fatalf("%+v, want the new gift refused", rep)
 				}
 				time.Sleep(time.Hour)
-				if rep := w.must(Retry); rep.Created != 1 {
+				if rep := w.Must(giftsync.Retry); rep.Created != 1 {
 					t.Errorf("%+v, want the gift's record made", rep)
 				}
-				w.check()
+				w.Check()
 			})
 		})
 	}

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"slices"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -15,16 +17,16 @@ import (
 func TestDryRunWithAPropertyMissing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.thnks.Add(simple("T-1", time.Now().UTC(), ""))
-		w.must(Backfill)
-		w.portal.ArchiveProperty("thnks", "gift_currency")
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Thnks.Add(simulation.Transaction("T-1", time.Now().UTC(), ""))
+		w.Must(giftsync.Backfill)
+		w.Portal.ArchiveProperty("thnks", "gift_currency")
 		time.Sleep(time.Hour)
-		w.thnks.Add(simple("T-2", time.Now().UTC(), ""))
-		rep, err := w.run(t.Context(), Request{Mode: Backfill, DryRun: true})
+		w.Thnks.Add(simulation.Transaction("T-2", time.Now().UTC(), ""))
+		rep, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Backfill, DryRun: true})
 		if err != nil || !slices.Contains(rep.SchemaChanges, "add property gift_currency") || rep.Created != 1 {
 			t.Errorf("a dry run of a backfill plans %q, creates %d: %v", rep.SchemaChanges, rep.Created, err)
 		}
-		w.must(Backfill)
+		w.Must(giftsync.Backfill)
 	})
 }

@@ -1,10 +1,8 @@
-package sync
+package sync_test
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,171 +13,50 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
-	"thnks-hubspot-sync/thnksapi"
-	"thnks-hubspot-sync/thnksapi/export"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
-
-// exports lets the world's engine read export files, as the program does.
-func exports(t testing.TB) func(*Config) {
-	t.Helper()
-	format, err := export.New(export.Config{Dialect: thnksapi.DefaultDialect()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(c *Config) {
-		c.Export = func(path string) (ExportFile, error) { return format.Open(path) }
-		c.IsExport, c.DecodeExport, c.NearExport = export.Decodes, format.Decode, export.Near
-	}
-}
-
-// noKey is a portal that is fed from export files alone.
-func noKey(t testing.TB) func(*Config) {
-	with := exports(t)
-	return func(c *Config) {
-		with(c)
-		c.Sources = nil
-	}
-}
-
-var exportHeader = []string{
-	"Transaction ID", "Gift Name", "Gift Type", "Gift Amount", "Gift Currency", "Sender Name", "Sender Email",
-	"Recipient Name", "Recipient Email", "Status", "Message", "Tracking URL",
-	"Sent Date", "Opened Date", "Redeemed Date", "Refunded Date", "Expired Date", "Created At", "Updated At",
-}
-
-// exported is what an export file says of a transaction.
-func exported(tx thnksapitest.Transaction) []string {
-	at := func(t time.Time) string {
-		if t.IsZero() {
-			return ""
-		}
-		return t.UTC().Format(time.RFC3339Nano)
-	}
-	return []string{
-		tx.ID, tx.Gift.Name, tx.Gift.Type, tx.Amount, tx.Currency, tx.Sender.Name(), tx.Sender.Email,
-		tx.Recipient.Name(), tx.Recipient.Email, tx.Status, tx.Message, tx.TrackingURL,
-		at(tx.Times.Sent), at(tx.Times.Opened), at(tx.Times.Redeemed), at(tx.Times.Refunded), at(tx.Times.Expired),
-		at(tx.CreatedAt), at(tx.UpdatedAt),
-	}
-}
-
-// exportFile writes all that Thnks holds into a file of the world's.
-func (w *world) exportFile() string {
-	w.t.Helper()
-	path := filepath.Join(filepath.Dir(filepath.Dir(w.path)), "thnks.csv")
-	f, err := os.Create(path)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer f.Close()
-	out := csv.NewWriter(f)
-	rows := [][]string{exportHeader}
-	for _, tx := range w.thnks.Transactions() {
-		rows = append(rows, exported(tx))
-	}
-	if err := out.WriteAll(rows); err != nil {
-		w.t.Fatal(err)
-	}
-	return path
-}
-
-// text writes an export file of the given lines.
-func (w *world) text(lines ...string) string {
-	w.t.Helper()
-	path := filepath.Join(filepath.Dir(filepath.Dir(w.path)), "text.csv")
-	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
-		w.t.Fatal(err)
-	}
-	return path
-}
-
-// mustDo is must for any request.
-func (w *world) mustDo(req Request) Report {
-	w.t.Helper()
-	rep, err := w.run(context.Background(), req)
-	if err != nil {
-		w.t.Fatalf("%+v: %v", req, err)
-	}
-	if sum := rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + skipped(rep); rep.Fetched != sum {
-		w.t.Fatalf("fetched %d, but the ends sum up to %d: %+v", rep.Fetched, sum, rep)
-	}
-	return rep
-}
-
-func (w *world) mustFile(path string) Report {
-	w.t.Helper()
-	return w.mustDo(Request{Mode: Incremental, From: path})
-}
-
-// inJail is the quarantine by key.
-func (w *world) inJail() map[string]store.Quarantined {
-	w.t.Helper()
-	st := w.open()
-	defer st.Close()
-	return jailed(w.t, st)
-}
-
-func jailed(t testing.TB, j Journal) map[string]store.Quarantined {
-	t.Helper()
-	jail := make(map[string]store.Quarantined)
-	for q, err := range j.Quarantine(context.Background()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		jail[q.Key] = q
-	}
-	return jail
-}
-
-// reasons are the quarantine's, sorted by key of no meaning.
-func (w *world) reasons() map[string]int {
-	reasons := make(map[string]int)
-	for _, q := range w.inJail() {
-		reasons[q.Class+": "+q.Reason]++
-	}
-	return reasons
-}
 
 // TestSyncFromAFile: the portal ends up as from the API; again costs no call;
 // what the API's runs remember is not touched.
 func TestSyncFromAFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := smallWorld(t)
-		w.cfg = noKey(t)
-		if rep := w.must(Incremental); rep.Fetched != 0 || calls(rep) != 0 {
+		w := simulation.Small(t)
+		w.Configure = simulation.OnlyExports(t)
+		if rep := w.Must(giftsync.Incremental); rep.Fetched != 0 || simulation.Calls(rep) != 0 {
 			t.Errorf("a daemon's pass without a source: %+v", rep)
 		}
-		rep := w.mustFile(w.exportFile())
-		if rep.Mode != Backfill || rep.Created != 80 || rep.ThnksCalls != 0 || rep.Quarantined != 0 {
+		rep := w.MustFile(w.ExportAll())
+		if rep.Mode != giftsync.Backfill || rep.Created != 80 || rep.ThnksCalls != 0 || rep.Quarantined != 0 {
 			t.Errorf("got %+v, want 80 created in a backfill without a call to Thnks", rep)
 		}
-		w.check()
-		if rep := w.mustFile(w.exportFile()); rep.Unchanged != 80 || calls(rep) != 0 {
-			t.Errorf("again: %d unchanged with %d calls, want 80 and none", rep.Unchanged, calls(rep))
+		w.Check()
+		if rep := w.MustFile(w.ExportAll()); rep.Unchanged != 80 || simulation.Calls(rep) != 0 {
+			t.Errorf("again: %d unchanged with %d calls, want 80 and none", rep.Unchanged, simulation.Calls(rep))
 		}
 		time.Sleep(time.Hour)
-		tx := w.thnks.Transactions()[0]
-		w.thnks.Update(tx.ID, func(tx *thnksapitest.Transaction) { tx.Status, tx.Times.Refunded = "refunded", time.Now().UTC() })
-		if rep := w.mustFile(w.exportFile()); rep.Updated != 1 || rep.Unchanged != 79 {
+		tx := w.Thnks.Transactions()[0]
+		w.Thnks.Update(tx.ID, func(tx *thnksapitest.Transaction) { tx.Status, tx.Times.Refunded = "refunded", time.Now().UTC() })
+		if rep := w.MustFile(w.ExportAll()); rep.Updated != 1 || rep.Unchanged != 79 {
 			t.Errorf("one refunded: %+v", rep)
 		}
-		w.check()
+		w.Check()
 		for range 3 { // daily and weekly slots, without anything to list
 			time.Sleep(8 * 24 * time.Hour)
-			w.must(Incremental)
-			w.must(Backfill)
+			w.Must(giftsync.Incremental)
+			w.Must(giftsync.Backfill)
 		}
-		w.check()
-		st := w.open()
+		w.Check()
+		st := w.Open()
 		defer st.Close()
 		for have, err := range st.All(t.Context()) {
 			if err != nil || !have.Gone.IsZero() {
 				t.Errorf("%s is taken for gone: %v", have.Gift.ID, err)
 			}
 		}
-		for _, name := range []string{backfillCheckpoint, incrementalCheckpoint} {
+		for _, name := range []string{giftsync.BackfillCheckpoint, giftsync.IncrementalCheckpoint} {
 			if cp, ok, err := st.Checkpoint(name); ok || err != nil {
 				t.Errorf("checkpoint %s: %+v, %v; want none", name, cp, err)
 			}
@@ -192,21 +69,21 @@ func TestSyncFromAFile(t *testing.T) {
 func TestFileBesideTheAPI(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := smallWorld(t)
-		w.cfg = exports(t)
-		w.must(Backfill)
+		w := simulation.Small(t)
+		w.Configure = simulation.ReadExports(t)
+		w.Must(giftsync.Backfill)
 		before := func() (cp store.Checkpoint) {
-			st := w.open()
+			st := w.Open()
 			defer st.Close()
-			cp, _, err := st.Checkpoint(incrementalCheckpoint)
+			cp, _, err := st.Checkpoint(giftsync.IncrementalCheckpoint)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return cp
 		}
 		was := before()
-		old := w.text("Transaction ID,Status,Sent Date", "OLD-1,sent,2026-01-01", "OLD-2,opened,2026-01-01")
-		rep := w.mustDo(Request{Mode: Backfill, From: old, AcceptNewSource: true})
+		old := w.ExportLines("Transaction ID,Status,Sent Date", "OLD-1,sent,2026-01-01", "OLD-2,opened,2026-01-01")
+		rep := w.MustDo(giftsync.Request{Mode: giftsync.Backfill, From: old, AcceptNewSource: true})
 		if rep.Created != 2 {
 			t.Errorf("created %d of the file, want 2", rep.Created)
 		}
@@ -214,8 +91,8 @@ func TestFileBesideTheAPI(t *testing.T) {
 			t.Errorf("the API's watermarks moved:\n%s", diff)
 		}
 		time.Sleep(8 * 24 * time.Hour)
-		w.must(Incremental)
-		st := w.open()
+		w.Must(giftsync.Incremental)
+		st := w.Open()
 		defer st.Close()
 		gifts, err := st.Gifts([]string{"OLD-1", "OLD-2"})
 		if err != nil || !gifts["OLD-1"].Gone.IsZero() || !gifts["OLD-2"].Gone.IsZero() {
@@ -227,16 +104,16 @@ func TestFileBesideTheAPI(t *testing.T) {
 // TestCrashAtEveryStepOfAFile kills a first sync from a file everywhere.
 func TestCrashAtEveryStepOfAFile(t *testing.T) {
 	t.Parallel()
-	everyStep(t, 1, func(t *testing.T, step int) bool {
-		w := newWorld(t, hubspottest.Options{Seed: 3}, thnksapitest.Options{})
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 20, Recipients: 10}), 0.7)
-		w.cfg = noKey(t)
-		path := w.exportFile()
-		alive := w.dieIn(step, Request{Mode: Incremental, From: path})
-		w.mustFile(path)
-		w.check()
-		if rep := w.mustFile(path); calls(rep) != 0 {
-			t.Errorf("step %d: again costs %d calls", step, calls(rep))
+	simulation.EveryStep(t, 1, func(t *testing.T, step int) bool {
+		w := simulation.New(t, hubspottest.Options{Seed: 3}, thnksapitest.Options{})
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 20, Recipients: 10}), 0.7)
+		w.Configure = simulation.OnlyExports(t)
+		path := w.ExportAll()
+		alive := w.DieIn(step, giftsync.Request{Mode: giftsync.Incremental, From: path})
+		w.MustFile(path)
+		w.Check()
+		if rep := w.MustFile(path); simulation.Calls(rep) != 0 {
+			t.Errorf("step %d: again costs %d calls", step, simulation.Calls(rep))
 		}
 		return alive
 	})
@@ -248,21 +125,21 @@ func TestFilesResume(t *testing.T) {
 	t.Parallel()
 	for _, same := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, hubspottest.Options{Seed: 5}, thnksapitest.Options{})
-			w.cfg = noKey(t)
-			w.bounds.WindowRows = 1
-			w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 600, Recipients: 10}), 0.2)
-			path := w.exportFile()
-			w.interrupt(1, Request{Mode: Backfill, From: path})
+			w := simulation.New(t, hubspottest.Options{Seed: 5}, thnksapitest.Options{})
+			w.Configure = simulation.OnlyExports(t)
+			w.Bounds.WindowRows = 1
+			w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 600, Recipients: 10}), 0.2)
+			path := w.ExportAll()
+			w.Interrupt(1, giftsync.Request{Mode: giftsync.Backfill, From: path})
 			want := 100
 			if !same {
-				path, want = w.text("Transaction ID,Status", "T-x,sent"), 1
+				path, want = w.ExportLines("Transaction ID,Status", "T-x,sent"), 1
 			}
-			if rep := w.mustFile(path); rep.Fetched != want {
+			if rep := w.MustFile(path); rep.Fetched != want {
 				t.Errorf("same file %t: fetched %d, want %d", same, rep.Fetched, want)
 			}
 			if same {
-				w.check()
+				w.Check()
 			}
 		})
 	}
@@ -273,12 +150,12 @@ func TestFilesResume(t *testing.T) {
 func TestOldFilesSetNothingBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.cfg = noKey(t)
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Configure = simulation.OnlyExports(t)
 		status := func() map[string]string {
 			got := make(map[string]string)
-			for r := range w.portal.Records("thnks") {
-				got[r.Properties[keyProperty]] = r.Properties["status"]
+			for r := range w.Portal.Records("thnks") {
+				got[r.Properties["thnks_transaction_id"]] = r.Properties["status"]
 			}
 			return got
 		}
@@ -286,14 +163,14 @@ func TestOldFilesSetNothingBack(t *testing.T) {
 		older := []string{header, "bare,sent,,,,", "dated,sent,,2026-01-01,,", "stamped,opened,,,,2026-02-01T00:00:00Z", "planned,scheduled,2026-12-24,,,"}
 		newer := []string{header, "bare,redeemed,,,,", "dated,redeemed,,2026-01-01,2026-01-02,", "stamped,sent,,,,2026-02-02T00:00:00Z", "planned,sent,2026-12-24,2026-02-01,,"}
 		want := map[string]string{"bare": "redeemed", "dated": "redeemed", "stamped": "sent", "planned": "sent"}
-		w.mustFile(w.text(older...))
-		if rep := w.mustFile(w.text(newer...)); rep.Updated != 4 {
+		w.MustFile(w.ExportLines(older...))
+		if rep := w.MustFile(w.ExportLines(newer...)); rep.Updated != 4 {
 			t.Errorf("the newer file: %+v", rep)
 		}
 		if diff := cmp.Diff(want, status()); diff != "" {
 			t.Errorf("after the newer file (-want +got):\n%s", diff)
 		}
-		w.mustFile(w.text(older...))
+		w.MustFile(w.ExportLines(older...))
 		if diff := cmp.Diff(want, status()); diff != "" {
 			t.Errorf("after the older file (-want +got):\n%s", diff)
 		}
@@ -326,50 +203,50 @@ func TestSourceGuard(t *testing.T) {
 		{"an empty API, then a file", "empty", file, false, true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-			w.cfg = exports(t)
-			one := w.text("Transaction ID,Status", "T-1,sent")
+			w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+			w.Configure = simulation.ReadExports(t)
+			one := w.ExportLines("Transaction ID,Status", "T-1,sent")
 			if test.fed != "empty" {
-				w.thnks.Add(simple("T-1", time.Now().UTC(), "ann@acme.example"))
+				w.Thnks.Add(simulation.Transaction("T-1", time.Now().UTC(), "ann@acme.example"))
 			}
 			switch test.fed {
 			case none:
 			case file:
-				w.mustFile(one)
+				w.MustFile(one)
 			default:
-				w.must(Backfill)
+				w.Must(giftsync.Backfill)
 			}
 			switch test.fed {
 			case both:
-				w.mustDo(Request{Mode: Incremental, From: one, AcceptNewSource: true})
+				w.MustDo(giftsync.Request{Mode: giftsync.Incremental, From: one, AcceptNewSource: true})
 			case "unnoted":
-				st := w.open()
-				if err := st.Commit(store.Commit{Meta: map[string][]byte{metaSource: nil}}); err != nil {
+				st := w.Open()
+				if err := st.Commit(store.Commit{Meta: map[string][]byte{giftsync.MetaSource: nil}}); err != nil {
 					t.Fatal(err)
 				}
 				st.Close()
 			case "lost":
-				w.path += ".new"
+				w.Path += ".new"
 			}
-			req := Request{Mode: Incremental, AcceptNewSource: test.accept}
+			req := giftsync.Request{Mode: giftsync.Incremental, AcceptNewSource: test.accept}
 			if test.now == file {
 				req.From = one
 			}
-			before := w.portal.Snapshot()
+			before := w.Portal.Snapshot()
 			dry := req
 			dry.DryRun = true
-			_, dryErr := w.run(t.Context(), dry)
-			rep, err := w.run(t.Context(), req)
-			var fatal *Fatal
+			_, dryErr := w.Run(t.Context(), dry)
+			rep, err := w.Run(t.Context(), req)
+			var fatal *giftsync.Fatal
 			switch {
 			case test.admit && (err != nil || dryErr != nil):
 				t.Errorf("%s: %v, dry %v", test.name, err, dryErr)
 			case test.admit:
 				req.AcceptNewSource = false
-				w.mustDo(req) // from now on
+				w.MustDo(req) // from now on
 			case !errors.As(err, &fatal) || !errors.As(dryErr, &fatal) || !strings.Contains(err.Error(), "--accept-new-source"):
 				t.Errorf("%s: got %v, dry %v; want a refusal", test.name, err, dryErr)
-			case !sameSnapshot(before, w.portal.Snapshot()) || rep.Fetched != 0:
+			case !simulation.Same(before, w.Portal.Snapshot()) || rep.Fetched != 0:
 				t.Errorf("%s: refused, and yet something was written", test.name)
 			}
 		})
@@ -379,18 +256,18 @@ func TestSourceGuard(t *testing.T) {
 // TestRefusedFilesWriteNothing: not even the custom object.
 func TestRefusedFilesWriteNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-	w.cfg = noKey(t)
-	before := w.portal.Snapshot()
-	for _, path := range []string{w.text("Gift Name,Status", "Coffee,sent"), filepath.Join(t.TempDir(), "none.csv")} {
-		if rep, err := w.run(t.Context(), Request{Mode: Incremental, From: path}); err == nil || calls(rep) != 0 {
+	w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+	w.Configure = simulation.OnlyExports(t)
+	before := w.Portal.Snapshot()
+	for _, path := range []string{w.ExportLines("Gift Name,Status", "Coffee,sent"), filepath.Join(t.TempDir(), "none.csv")} {
+		if rep, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental, From: path}); err == nil || simulation.Calls(rep) != 0 {
 			t.Errorf("%s: %+v, %v", path, rep, err)
 		}
 	}
-	if _, err := w.run(t.Context(), Request{Mode: Retry, From: "x.csv"}); err == nil {
+	if _, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Retry, From: "x.csv"}); err == nil {
 		t.Error("a retry reads no file")
 	}
-	if !sameSnapshot(before, w.portal.Snapshot()) {
+	if !simulation.Same(before, w.Portal.Snapshot()) {
 		t.Error("something was written")
 	}
 }
@@ -400,22 +277,22 @@ func TestRefusedFilesWriteNothing(t *testing.T) {
 func TestLostFileOfAPortalWithoutAKey(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.cfg = noKey(t)
-		file := w.text("Transaction ID,Gift Name,Status", "T-1,Coffee,sent", "T-2,Tea,sent")
-		w.mustFile(file)
-		w.path += ".new"
-		w.must(Backfill)
-		st := w.open()
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Configure = simulation.OnlyExports(t)
+		file := w.ExportLines("Transaction ID,Gift Name,Status", "T-1,Coffee,sent", "T-2,Tea,sent")
+		w.MustFile(file)
+		w.Path += ".new"
+		w.Must(giftsync.Backfill)
+		st := w.Open()
 		n, err := st.Count()
 		if st.Close(); err != nil || n != 2 {
 			t.Errorf("the new state file knows %d gifts (%v), want 2", n, err)
 		}
-		var fatal *Fatal
-		if _, err := w.run(context.Background(), Request{Mode: Incremental, From: file}); !errors.As(err, &fatal) {
+		var fatal *giftsync.Fatal
+		if _, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental, From: file}); !errors.As(err, &fatal) {
 			t.Errorf("got %v, want somebody asked where the gifts were from", err)
 		}
-		if rep := w.mustDo(Request{Mode: Incremental, From: file, AcceptNewSource: true}); rep.Created != 0 || rep.Fetched != 2 {
+		if rep := w.MustDo(giftsync.Request{Mode: giftsync.Incremental, From: file, AcceptNewSource: true}); rep.Created != 0 || rep.Fetched != 2 {
 			t.Errorf("%+v, want both met again", rep)
 		}
 	})

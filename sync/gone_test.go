@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -17,16 +19,16 @@ import (
 func TestUnreadableIsNotGone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := quietWorld(t, 3)
-		w.must(Backfill)
-		time.Sleep(8 * daily)
-		w.thnks.Update(transaction(2), func(tx *thnksapitest.Transaction) { tx.Amount = "five" })
-		if rep := w.must(Incremental); rep.Quarantined != 1 || rep.Fetched != 3 {
+		w := simulation.Quiet(t, 3)
+		w.Must(giftsync.Backfill)
+		time.Sleep(8 * simulation.Day)
+		w.Thnks.Update(simulation.ID(2), func(tx *thnksapitest.Transaction) { tx.Amount = "five" })
+		if rep := w.Must(giftsync.Incremental); rep.Quarantined != 1 || rep.Fetched != 3 {
 			t.Errorf("%+v, want one of three in quarantine", rep)
 		}
-		st := w.open()
+		st := w.Open()
 		defer st.Close()
-		if got, _, err := st.Gift(transaction(2)); err != nil || !got.Gone.IsZero() {
+		if got, _, err := st.Gift(simulation.ID(2)); err != nil || !got.Gone.IsZero() {
 			t.Errorf("marked as no longer listed at %v (%v)", got.Gone, err)
 		}
 	})
@@ -37,16 +39,16 @@ func TestUnreadableIsNotGone(t *testing.T) {
 func TestMarkingGoneKeepsClaims(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := quietWorld(t, 3)
-		w.must(Backfill)
-		time.Sleep(8 * daily)
-		w.thnks.Delete(transaction(2))
-		w.journal = func(j Journal) Journal { return meddler{j} }
-		w.must(Incremental)
-		w.journal = nil
-		st := w.open()
+		w := simulation.Quiet(t, 3)
+		w.Must(giftsync.Backfill)
+		time.Sleep(8 * simulation.Day)
+		w.Thnks.Delete(simulation.ID(2))
+		w.WrapJournal = func(j giftsync.Journal) giftsync.Journal { return meddler{j} }
+		w.Must(giftsync.Incremental)
+		w.WrapJournal = nil
+		st := w.Open()
 		defer st.Close()
-		got, _, err := st.Gift(transaction(2))
+		got, _, err := st.Gift(simulation.ID(2))
 		if err != nil || got.Gone.IsZero() || len(got.Gift.Claims) != 1 {
 			t.Errorf("gone %v, claims %v (%v); want both", got.Gone, got.Gift.Claims, err)
 		}
@@ -54,7 +56,7 @@ func TestMarkingGoneKeepsClaims(t *testing.T) {
 }
 
 // A meddler commits a claim to each gift right after it was yielded.
-type meddler struct{ Journal }
+type meddler struct{ giftsync.Journal }
 
 func (m meddler) All(ctx context.Context) iter.Seq2[plan.Stored, error] {
 	return func(yield func(plan.Stored, error) bool) {

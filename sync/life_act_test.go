@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -23,7 +24,7 @@ func (l *life) acts() {
 			l.source()
 		}
 		if l.rowing.IntN(8) == 0 {
-			l.touch(one(l.rowing, l.thnks.IDs()))
+			l.touch(one(l.rowing, l.Thnks.IDs()))
 		}
 		time.Sleep(time.Duration(l.rng.IntN(300)) * time.Second)
 	}
@@ -60,12 +61,12 @@ func version(marker string) (n int) {
 func (l *life) add(tx thnksapitest.Transaction) {
 	l.personal(&tx)
 	tx.TrackingURL = marker(tx.ID, 0)
-	l.thnks.Add(tx)
+	l.Thnks.Add(tx)
 	l.keep(tx)
 }
 
 func (l *life) change(id string, at time.Time, f func(*thnksapitest.Transaction)) {
-	l.thnks.Update(id, func(tx *thnksapitest.Transaction) {
+	l.Thnks.Update(id, func(tx *thnksapitest.Transaction) {
 		if !at.After(tx.UpdatedAt) {
 			at = tx.UpdatedAt.Add(time.Microsecond)
 		}
@@ -103,7 +104,7 @@ func (l *life) lately() time.Time {
 
 // row is the id of one that Thnks has.
 func (l *life) row() string {
-	return one(l.rng, l.thnks.IDs())
+	return one(l.rng, l.Thnks.IDs())
 }
 
 // one is one of several ids, "" where there is none.
@@ -120,7 +121,7 @@ func (l *life) newGifts() {
 	at := l.lately()
 	for range 1 + l.rng.IntN(3) {
 		tx := thnksapitest.Generate(thnksapitest.Data{Seed: l.rng.Uint64(), N: 1})[0]
-		tx.ID = transaction(len(l.versions) + 1)
+		tx.ID = simulation.ID(len(l.versions) + 1)
 		if l.rng.IntN(6) == 0 {
 			tx.Gift.Type = ""
 		}
@@ -158,7 +159,7 @@ func (l *life) proceed() {
 			tx.Message += "!"
 		}
 	})
-	tx, _ := l.thnks.Transaction(id)
+	tx, _ := l.Thnks.Transaction(id)
 	l.note("Thnks: %s is %s as of %v", id, tx.Status, tx.UpdatedAt)
 	if !unheardOf(tx) && l.rng.IntN(2) == 0 {
 		l.post(id, plan.ParseStatus(tx.Status), at)
@@ -186,7 +187,7 @@ func (l *life) readdress() {
 	id, other := l.row(), l.row()
 	address := ""
 	if other != "" && l.rng.IntN(4) > 0 {
-		tx, _ := l.thnks.Transaction(other)
+		tx, _ := l.Thnks.Transaction(other)
 		address = tx.Recipient.Email
 	}
 	l.change(id, l.lately(), func(tx *thnksapitest.Transaction) { tx.Recipient.Email = address })
@@ -196,7 +197,7 @@ func (l *life) readdress() {
 // sameStamp changes many gifts with one stamp, more than fit a page.
 func (l *life) sameStamp() {
 	at := time.Now().UTC().Truncate(time.Second)
-	for _, id := range l.thnks.IDs() {
+	for _, id := range l.Thnks.IDs() {
 		if l.rng.IntN(2) == 0 {
 			l.change(id, at, func(tx *thnksapitest.Transaction) { tx.Message += "." })
 		}
@@ -206,7 +207,7 @@ func (l *life) sameStamp() {
 
 func (l *life) deleteRow() {
 	if id := l.row(); id != "" {
-		l.thnks.Delete(id)
+		l.Thnks.Delete(id)
 		l.lost[id] = true
 		l.note("Thnks: %s deleted", id)
 	}
@@ -219,16 +220,16 @@ func (l *life) tell() {
 	case 0:
 		id = fmt.Sprintf("T-9%05d", l.rng.IntN(1000)) // of somewhere else
 	case 1:
-		id = transaction(1 + l.rng.IntN(len(l.versions)+2)) // perhaps deleted, or yet to come
+		id = simulation.ID(1 + l.rng.IntN(len(l.versions)+2)) // perhaps deleted, or yet to come
 	}
 	l.note("Thnks: an event of %s sets out", id)
-	l.post(id, claimable[l.rng.IntN(len(claimable))], time.Now().UTC().Add(-time.Duration(l.rng.IntN(3000))*time.Second).Truncate(time.Millisecond))
+	l.post(id, simulation.Claimable[l.rng.IntN(len(simulation.Claimable))], time.Now().UTC().Add(-time.Duration(l.rng.IntN(3000))*time.Second).Truncate(time.Millisecond))
 }
 
 // post sends an event off, at times twice, or as another that says the same.
 func (l *life) post(id string, status plan.Status, at time.Time) {
 	l.keys++
-	ev := event(id, status)
+	ev := simulation.Event(id, status)
 	ev.Key, ev.At = fmt.Sprint(l.name, l.keys), at
 	ev.Signed = l.rng.IntN(5) > 0
 	switch l.rng.IntN(8) {
@@ -269,8 +270,8 @@ func (l *life) deliver(st *store.Store, all bool) {
 		now[i].Body = []byte(`{"note":"` + l.canary + `"}`)
 	}
 	for part := range slices.Chunk(now, 1+l.rng.IntN(5)) {
-		err := l.steps.commit(func() error {
-			receipts, err := st.Receive(l.t.Context(), part...)
+		err := l.steps.Commit(func() error {
+			receipts, err := st.Receive(l.T.Context(), part...)
 			for i, r := range receipts {
 				ev := part[i]
 				ev.Seq, ev.DuplicateOf = r.Seq, r.DuplicateOf
@@ -282,7 +283,7 @@ func (l *life) deliver(st *store.Store, all bool) {
 			return err
 		})
 		if err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"encoding/json"
@@ -15,7 +15,9 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -34,7 +36,7 @@ func (l *life) note(format string, args ...any) {
 
 // meddle changes a row while it is being listed.
 func (l *life) meddle() {
-	if ids := l.thnks.IDs(); len(ids) > 0 {
+	if ids := l.Thnks.IDs(); len(ids) > 0 {
 		id := ids[l.odd.IntN(len(ids))]
 		l.change(id, time.Now().UTC(), func(tx *thnksapitest.Transaction) { tx.Message += "~" })
 		l.note("Thnks: %s changed while it is read", id)
@@ -46,29 +48,29 @@ func (l *life) meddle() {
 func (l *life) secret(what, text string) {
 	for _, c := range l.secrets {
 		if i := strings.Index(text, c); i >= 0 {
-			l.t.Errorf("portal %s: a %s tells a secret: …%s…", l.name, what, text[max(0, i-200):min(len(text), i+60)])
+			l.T.Errorf("portal %s: a %s tells a secret: …%s…", l.name, what, text[max(0, i-200):min(len(text), i+60)])
 		}
 	}
 }
 
 // same compares what should not have changed.
 func (l *life) same(before, after any, what string) {
-	l.t.Helper()
+	l.T.Helper()
 	if reflect.DeepEqual(before, after) { // which is much faster
 		return
 	}
 	opts := cmp.Options{cmp.Comparer(decimal.Decimal.Equal), cmpopts.EquateEmpty()}
 	if diff := cmp.Diff(before, after, opts); diff != "" {
-		l.t.Errorf("%s (-before +after):\n%s", what, diff)
+		l.T.Errorf("%s (-before +after):\n%s", what, diff)
 	}
 }
 
 // journalled is what the journal holds of the gifts.
 func (l *life) journalled(st *store.Store) map[string]plan.Stored {
 	all := make(map[string]plan.Stored)
-	for s, err := range st.All(l.t.Context()) {
+	for s, err := range st.All(l.T.Context()) {
 		if err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 		all[s.Gift.ID] = s
 	}
@@ -77,30 +79,30 @@ func (l *life) journalled(st *store.Store) map[string]plan.Stored {
 
 // closely opens the file anew, as the next process would, to look at it.
 func (l *life) closely(look func(*store.Store)) {
-	l.t.Helper()
-	st := l.open()
+	l.T.Helper()
+	st := l.Open()
 	defer st.Close()
 	look(st)
 }
 
 // inspect checks what must hold at any time.
 func (l *life) inspect(st *store.Store) {
-	l.t.Helper()
-	l.secret("log line", l.out.take())
-	raw, err := os.ReadFile(l.path)
+	l.T.Helper()
+	l.secret("log line", l.out.Take())
+	raw, err := os.ReadFile(l.Path)
 	if err != nil {
-		l.t.Error(err)
+		l.T.Error(err)
 	}
 	for _, c := range l.secrets {
 		if text := string(raw); strings.Contains(text, "pat-"+c) || strings.Contains(text, "key-"+c) || c != l.canary && strings.Contains(text, c) {
-			l.t.Errorf("portal %s: the file holds a token, or something of another portal", l.name)
+			l.T.Errorf("portal %s: the file holds a token, or something of another portal", l.name)
 		}
 	}
 	if len(raw) > 4<<20 {
-		l.t.Errorf("the file has grown to %d bytes", len(raw))
+		l.T.Errorf("the file has grown to %d bytes", len(raw))
 	}
-	if err := st.Check(l.t.Context()); err != nil {
-		l.t.Errorf("state file: %v", err)
+	if err := st.Check(l.T.Context()); err != nil {
+		l.T.Errorf("state file: %v", err)
 	}
 	l.events(st, false)
 	l.audit(st)
@@ -112,10 +114,10 @@ func (l *life) inspect(st *store.Store) {
 // records are the live records of gifts by transaction; no two are of one.
 func (l *life) records() map[string]hubspottest.Record {
 	records := make(map[string]hubspottest.Record)
-	for r := range l.portal.Records("thnks") {
+	for r := range l.Portal.Records("thnks") {
 		id := r.Properties["thnks_transaction_id"]
 		if records[id].ID != "" {
-			l.t.Errorf("transaction %s has two records", id)
+			l.T.Errorf("transaction %s has two records", id)
 		}
 		records[id] = r
 	}
@@ -137,16 +139,16 @@ func (l *life) regress(records map[string]hubspottest.Record) {
 		}
 		switch from, to := version(was.marker), version(is.marker); {
 		case to < from:
-			l.t.Errorf("transaction %s went back from version %d to %d", id, from, to)
+			l.T.Errorf("transaction %s went back from version %d to %d", id, from, to)
 		case to > from || l.unsettled(id) || l.overtaken(id, to, was.status):
 			continue
 		}
 		if plan.Status(is.status).Rank() < plan.Status(was.status).Rank() {
-			l.t.Errorf("transaction %s went back from %s to %s", id, was.status, is.status)
+			l.T.Errorf("transaction %s went back from %s to %s", id, was.status, is.status)
 		}
 		for s, at := range was.dates {
 			if at != "" && is.dates[s] != at && !slices.Contains(l.claimed(id, s), is.dates[s]) {
-				l.t.Errorf("transaction %s was %s as of %s, and now as of %q", id, s, at, is.dates[s])
+				l.T.Errorf("transaction %s was %s as of %s, and now as of %q", id, s, at, is.dates[s])
 			}
 		}
 	}
@@ -174,18 +176,18 @@ func (l *life) claimed(id, status string) (at []string) {
 // passedOver checks that the checkpoints have passed no row that is neither in
 // HubSpot nor set aside.
 func (l *life) passedOver(st *store.Store, records map[string]hubspottest.Record) {
-	backfill, _, err1 := st.Checkpoint(backfillCheckpoint)
-	changes, _, err2 := st.Checkpoint(incrementalCheckpoint)
+	backfill, _, err1 := st.Checkpoint(giftsync.BackfillCheckpoint)
+	changes, _, err2 := st.Checkpoint(giftsync.IncrementalCheckpoint)
 	if err1 != nil || err2 != nil {
-		l.t.Error(err1, err2)
+		l.T.Error(err1, err2)
 	}
 	// From here on the next pass lists again.
 	again := changes.Watermarks["default"].Add(-15 * time.Minute)
-	aside, err := st.QuarantinedByID(l.thnks.IDs())
+	aside, err := st.QuarantinedByID(l.Thnks.IDs())
 	if err != nil {
-		l.t.Error(err)
+		l.T.Error(err)
 	}
-	for _, tx := range l.thnks.Transactions() {
+	for _, tx := range l.Thnks.Transactions() {
 		if tx.ID == "" || l.gift(tx.ID).gone || l.graves.back[tx.ID] {
 			continue
 		}
@@ -199,9 +201,9 @@ func (l *life) passedOver(st *store.Store, records map[string]hubspottest.Record
 			}
 			switch showed := l.shows[tx.ID][k]; {
 			case !backfill.Finished.IsZero() && !showed.After(backfill.Started):
-				l.t.Errorf("the backfill passed over version %d of %s, which showed since %v", k, tx.ID, showed)
+				l.T.Errorf("the backfill passed over version %d of %s, which showed since %v", k, tx.ID, showed)
 			case v.UpdatedAt.Before(again) && showed.Sub(v.UpdatedAt) < 15*time.Minute:
-				l.t.Errorf("the watermark passed over version %d of %s, as of %v, which showed since %v: the next pass lists from %v on", k, tx.ID, v.UpdatedAt, showed, again)
+				l.T.Errorf("the watermark passed over version %d of %s, as of %v, which showed since %v: the next pass lists from %v on", k, tx.ID, v.UpdatedAt, showed, again)
 			}
 		}
 	}
@@ -211,22 +213,22 @@ func (l *life) passedOver(st *store.Store, records map[string]hubspottest.Record
 // entry for every call that wrote, unless that life ended in between.
 func (l *life) audit(st *store.Store) {
 	noted := make(map[string]string)
-	for e, err := range st.Audit(l.t.Context()) {
+	for e, err := range st.Audit(l.T.Context()) {
 		if err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 		text, err := json.Marshal(e)
 		if err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 		l.secret("audit entry", string(text))
 		if e.CorrelationID != "" {
 			noted[e.CorrelationID] = e.Path
 		}
 	}
-	for id, path := range l.steps.writes() {
-		if noted[id] != path && l.steps.death() == "" {
-			l.t.Errorf("the audit has no entry for a call that wrote: %s %s", path, id)
+	for id, path := range l.steps.Writes() {
+		if noted[id] != path && l.steps.Death() == "" {
+			l.T.Errorf("the audit has no entry for a call that wrote: %s %s", path, id)
 		}
 	}
 }
@@ -234,11 +236,11 @@ func (l *life) audit(st *store.Store) {
 // events checks that the file has every event that was acknowledged, and at the
 // end that each has come to one.
 func (l *life) events(st *store.Store, end bool) {
-	l.t.Helper()
+	l.T.Helper()
 	have := make(map[uint64]store.Event)
-	for e, err := range st.Events(l.t.Context(), store.EventFilter{}) {
+	for e, err := range st.Events(l.T.Context(), store.EventFilter{}) {
 		if err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 		have[e.Seq] = e
 	}
@@ -249,11 +251,11 @@ func (l *life) events(st *store.Store, end bool) {
 		}
 		switch {
 		case !ok:
-			if time.Since(e.ReceivedAt) < 30*daily {
-				l.t.Errorf("event %d is not in the file", e.Seq)
+			if time.Since(e.ReceivedAt) < 30*simulation.Day {
+				l.T.Errorf("event %d is not in the file", e.Seq)
 			}
 		case e.DuplicateOf != 0 && is.State != store.EventDuplicate, e.DuplicateOf == 0 && e.Effect == store.EffectListed && is.State != store.EventListed:
-			l.t.Errorf("event %d, duplicate of %d, is %s", e.Seq, e.DuplicateOf, is.State)
+			l.T.Errorf("event %d, duplicate of %d, is %s", e.Seq, e.DuplicateOf, is.State)
 		case end && e.DuplicateOf == 0 && e.Effect != store.EffectListed:
 			l.ended(e, is)
 		}
@@ -262,7 +264,7 @@ func (l *life) events(st *store.Store, end bool) {
 
 // ended checks the end of an event that has an effect.
 func (l *life) ended(e, is store.Event) {
-	tx, there := l.thnks.Transaction(e.TransactionID)
+	tx, there := l.Thnks.Transaction(e.TransactionID)
 	there = there && !tx.VisibleAfter.After(time.Now())
 	_, known := l.gifts[e.TransactionID]
 	gone := l.gift(e.TransactionID).gone
@@ -270,24 +272,24 @@ func (l *life) ended(e, is store.Event) {
 	case is.State == store.EventApplied:
 	case is.State == store.EventListed && is.Reason != "" && (gone || l.graves.rose[e.TransactionID]):
 	case is.State == store.EventWaiting && is.Reason != "" && !there:
-	case is.State == store.EventRefused && is.Reason != "" && (!there || time.Since(e.ReceivedAt) > 7*daily):
+	case is.State == store.EventRefused && is.Reason != "" && (!there || time.Since(e.ReceivedAt) > 7*simulation.Day):
 	default:
-		l.t.Errorf("event %d of %s (there %v, known %v, deleted by people %v) is %s: %q, next %v", e.Seq, e.TransactionID, there, known, gone, is.State, is.Reason, is.NextTry)
+		l.T.Errorf("event %d of %s (there %v, known %v, deleted by people %v) is %s: %q, next %v", e.Seq, e.TransactionID, there, known, gone, is.State, is.Reason, is.NextTry)
 	}
 }
 
 // converged checks everything that two passes bring about.
 func (l *life) converged(st *store.Store, before map[string]map[string][]string, began time.Time) {
-	l.t.Helper()
+	l.T.Helper()
 	l.events(st, true)
 	if n, err := st.QuarantineCount(); err != nil || n != l.nameless {
-		for q, err := range st.Quarantine(l.t.Context()) {
-			l.t.Log(q.Key, q.Class, q.Reason, err)
+		for q, err := range st.Quarantine(l.T.Context()) {
+			l.T.Log(q.Key, q.Class, q.Reason, err)
 		}
-		l.t.Errorf("%d in quarantine (%v), want the %d rows without an id", n, err, l.nameless)
+		l.T.Errorf("%d in quarantine (%v), want the %d rows without an id", n, err, l.nameless)
 	}
 	records := l.records()
-	for _, tx := range l.thnks.Transactions() {
+	for _, tx := range l.Thnks.Transactions() {
 		if tx.ID == "" {
 			continue
 		}
@@ -296,14 +298,14 @@ func (l *life) converged(st *store.Store, before map[string]map[string][]string,
 		late := l.late(tx)
 		if g.gone || !exists {
 			if exists || !g.gone && !late {
-				l.t.Errorf("transaction %s: record there %v, but deleted by people %v", tx.ID, exists, g.gone)
+				l.T.Errorf("transaction %s: record there %v, but deleted by people %v", tx.ID, exists, g.gone)
 			}
 			continue
 		}
 		if !late || version(r.Properties["tracking_url"]) == version(tx.TrackingURL) {
 			l.compare(tx, g, r)
 		}
-		after := l.links(r.ID)
+		after := l.Links(r.ID)
 		if !l.aside[tx.ID] || len(l.versions[tx.ID]) == 1 {
 			l.judge(tx, g, before[tx.ID], after, began)
 		} else {
@@ -318,19 +320,19 @@ func (l *life) converged(st *store.Store, before map[string]map[string][]string,
 		}
 		have, ok, err := st.Gift(tx.ID)
 		if err != nil || !ok || have.ObjectID != r.ID || (have.Orphan == "") != (len(after["contacts"]) > 0) && !g.open {
-			l.t.Errorf("transaction %s: the journal has record %s, orphan %q; want %s with contacts %v (%v, %v)", tx.ID, have.ObjectID, have.Orphan, r.ID, after["contacts"], ok, err)
+			l.T.Errorf("transaction %s: the journal has record %s, orphan %q; want %s with contacts %v (%v, %v)", tx.ID, have.ObjectID, have.Orphan, r.ID, after["contacts"], ok, err)
 		}
-		for kind, typ := range linkTypes {
+		for kind, typ := range simulation.LinkTypes {
 			for _, id := range after[typ] {
 				if !knowsLink(have, kind, id) {
-					l.t.Errorf("transaction %s: the journal does not know the link to %s %s", tx.ID, kind, id)
+					l.T.Errorf("transaction %s: the journal does not know the link to %s %s", tx.ID, kind, id)
 				}
 			}
 		}
 	}
 	for id := range records {
 		if l.versions[id] == nil {
-			l.t.Errorf("a record of %q, which Thnks never had", id)
+			l.T.Errorf("a record of %q, which Thnks never had", id)
 		}
 	}
 }
@@ -343,15 +345,15 @@ func (l *life) late(tx thnksapitest.Transaction) bool {
 
 // compare holds a record against the row and the events that it stands for.
 func (l *life) compare(tx thnksapitest.Transaction, g *modelGift, r hubspottest.Record) {
-	l.t.Helper()
+	l.T.Helper()
 	// What was given up before its gift showed says nothing of it.
 	told := slices.DeleteFunc(slices.Clone(l.told), func(e store.Event) bool { return e.State == store.EventRefused || e.DuplicateOf != 0 || l.passedBy(e) })
 	told = append(told, l.forgot.relics...)
-	want := facts(tx)
+	want := simulation.ValuesDue(tx)
 	for name, v := range map[string]string{
-		"status": l.shownOf(tx, told, r), "parcel_status": parcelBy(tx, told), "gift_name": tx.Gift.Name, "gift_type": tx.Gift.Type, "gift_currency": tx.Currency,
+		"status": l.shownOf(tx, told, r), "parcel_status": simulation.ShownParcel(tx, told), "gift_name": tx.Gift.Name, "gift_type": tx.Gift.Type, "gift_currency": tx.Currency,
 		"sender_name": tx.Sender.Name(), "sender_email": tx.Sender.Email, "recipient_name": tx.Recipient.Name(),
-		"recipient_email": tx.Recipient.Email, "recipient_phone": tx.Recipient.Phone, "message": tx.Message, "thank_you_note": noteBy(tx, told),
+		"recipient_email": tx.Recipient.Email, "recipient_phone": tx.Recipient.Phone, "message": tx.Message, "thank_you_note": simulation.ShownNote(tx, told),
 	} {
 		want[name] = l.printed(v)
 	}
@@ -375,7 +377,7 @@ func (l *life) compare(tx thnksapitest.Transaction, g *modelGift, r hubspottest.
 		// What an earlier version or a claim said may stand. It must where the
 		// claim still counts.
 		may := []string{""}
-		if s == shown && string(s) != statusOf(tx) && !unheardOf(tx) {
+		if s == shown && string(s) != simulation.StatusOf(tx) && !unheardOf(tx) {
 			may = nil
 		}
 		may = append(may, l.claimed(tx.ID, string(s))...)
@@ -395,6 +397,6 @@ func (l *life) compare(tx thnksapitest.Transaction, g *modelGift, r hubspottest.
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		l.t.Errorf("transaction %s: record differs (-want +got):\n%s", tx.ID, diff)
+		l.T.Errorf("transaction %s: record differs (-want +got):\n%s", tx.ID, diff)
 	}
 }

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -92,13 +93,13 @@ func (l *life) drift() {
 // deleteProperty deletes one that is not in use in the definition. Those that
 // the checks of every moment read stay.
 func (l *life) deleteProperty(n int) bool {
-	s, ok := l.portal.SchemaOf("thnks")
+	s, ok := l.Portal.SchemaOf("thnks")
 	if !ok {
 		return false
 	}
 	var ours []string
 	for _, p := range s.Properties {
-		if !p.Archived && !slices.Contains([]string{keyProperty, "gift_name", "tracking_url", "status"}, p.Name) && !strings.HasSuffix(p.Name, "_date") {
+		if !p.Archived && !slices.Contains([]string{"thnks_transaction_id", "gift_name", "tracking_url", "status"}, p.Name) && !strings.HasSuffix(p.Name, "_date") {
 			ours = append(ours, p.Name)
 		}
 	}
@@ -106,7 +107,7 @@ func (l *life) deleteProperty(n int) bool {
 		return false
 	}
 	name := ours[n%len(ours)]
-	l.portal.ArchiveProperty("thnks", name)
+	l.Portal.ArchiveProperty("thnks", name)
 	l.lack(lack{name: propertyGone, property: name})
 	l.note("people: property %s deleted", name)
 	return true
@@ -125,7 +126,7 @@ func (l *life) deleteOptions(name, property string, n int) bool {
 		return false
 	}
 	keep := have[n%len(have)]
-	l.portal.SetOptions("thnks", property, keep)
+	l.Portal.SetOptions("thnks", property, keep)
 	l.lack(lack{name, property, without(have, []string{keep})})
 	l.note("people: all options of %s but %s deleted", property, keep)
 	return true
@@ -133,7 +134,7 @@ func (l *life) deleteOptions(name, property string, n int) bool {
 
 // options are the values of an enumeration, none where it is not there.
 func (l *life) options(property string) []string {
-	s, _ := l.portal.SchemaOf("thnks")
+	s, _ := l.Portal.SchemaOf("thnks")
 	for _, p := range s.Properties {
 		if p.Name == property && !p.Archived {
 			return p.Options
@@ -143,7 +144,7 @@ func (l *life) options(property string) []string {
 }
 
 func (l *life) downgrade(int) bool {
-	l.portal.SetTier(hubspottest.Professional)
+	l.Portal.SetTier(hubspottest.Professional)
 	l.refusing = downgraded
 	l.note("HubSpot: not an Enterprise account")
 	return true
@@ -151,7 +152,7 @@ func (l *life) downgrade(int) bool {
 
 func (l *life) takeScopes(n int) bool {
 	left := slices.DeleteFunc(hubspottest.DefaultScopes(), func(string) bool { n /= 2; return n%2 == 0 })
-	l.portal.SetScopes(left...)
+	l.Portal.SetScopes(left...)
 	l.refusing = scopesGone
 	l.note("HubSpot: only the scopes %v are left", left)
 	return true
@@ -161,7 +162,7 @@ func (l *life) takeScopes(n int) bool {
 // those of another. Where HubSpot drops a link without a word, that looks as if
 // people had removed it, and the end would be open.
 func (l *life) limitLinks(n int) bool {
-	if _, ok := l.portal.SchemaOf("thnks"); !ok || l.dropsLinks {
+	if _, ok := l.Portal.SchemaOf("thnks"); !ok || l.dropsLinks {
 		return false
 	}
 	from, to := "thnks", []string{"contacts", "companies", "deals"}[n%3]
@@ -170,7 +171,7 @@ func (l *life) limitLinks(n int) bool {
 	}
 	most := n / 2 % 3
 	l.limited, l.narrowed = [2]string{from, to}, true
-	l.portal.LimitAssociations(from, to, most)
+	l.Portal.LimitAssociations(from, to, most)
 	l.note("people: at most %d links from %s to %s", most, from, to)
 	return true
 }
@@ -192,18 +193,18 @@ func (l *life) stray(n int) bool {
 // to put back itself.
 func (l *life) mend() {
 	if l.shut && !l.said {
-		l.t.Errorf("HubSpot forbade what a run cannot do without, and nobody said so")
+		l.T.Errorf("HubSpot forbade what a run cannot do without, and nobody said so")
 	}
 	// A run that died may not have come to note it.
-	l.looks, l.met = l.looks || l.met && l.steps.death() == "", false
+	l.looks, l.met = l.looks || l.met && l.steps.Death() == "", false
 	l.midst, l.refusing, l.astray, l.shut, l.said = nil, "", nil, false, false
 	l.narrow = l.limited[0] != ""
 	if l.narrow {
-		l.portal.LimitAssociations(l.limited[0], l.limited[1], 1_000_000)
+		l.Portal.LimitAssociations(l.limited[0], l.limited[1], 1_000_000)
 		l.limited = [2]string{}
 	}
-	l.portal.SetTier(hubspottest.Enterprise)
-	l.portal.SetScopes(hubspottest.DefaultScopes()...)
+	l.Portal.SetTier(hubspottest.Enterprise)
+	l.Portal.SetScopes(hubspottest.DefaultScopes()...)
 }
 
 // amiss reports whether a run may fail for what the servers or people did.
@@ -224,7 +225,7 @@ func (l *life) heard(err error) {
 // once where a record was refused, and otherwise daily.
 func (l *life) untilLooked() time.Duration {
 	if len(l.lacking) > 0 && !l.looks {
-		return daily + time.Hour
+		return simulation.Day + time.Hour
 	}
 	return 0
 }
@@ -232,9 +233,9 @@ func (l *life) untilLooked() time.Duration {
 // setAside notes the gifts of which a version is in quarantine. Until it is tried
 // again they are linked by the address that they had before.
 func (l *life) setAside(st *store.Store) {
-	rows, err := st.QuarantinedByID(l.thnks.IDs())
+	rows, err := st.QuarantinedByID(l.Thnks.IDs())
 	if err != nil {
-		l.t.Error(err)
+		l.T.Error(err)
 	}
 	l.aside = make(map[string]bool)
 	for id := range rows {
@@ -250,7 +251,7 @@ func (l *life) complete() {
 	}
 	for _, gone := range l.lacking {
 		if gone.name != currenciesGone {
-			l.t.Errorf("the definition still lacks %s %v", gone.property, gone.options)
+			l.T.Errorf("the definition still lacks %s %v", gone.property, gone.options)
 		}
 	}
 	l.lacking = nil
@@ -259,7 +260,7 @@ func (l *life) complete() {
 // disturbed lies before HubSpot: there things drift while a run is under way,
 // and from there what takes effect is seen.
 func (l *life) disturbed(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(req *http.Request) (*http.Response, error) {
+	return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 		l.drifting.Lock()
 		if l.until--; l.midst != nil && l.until < 0 {
 			l.midst()
@@ -288,7 +289,7 @@ func (l *life) disturbed(next http.RoundTripper) http.RoundTripper {
 // putBack reports whether something that was taken off is there again: of the
 // currencies, those that gifts need.
 func (l *life) putBack(gone lack) bool {
-	s, _ := l.portal.SchemaOf("thnks")
+	s, _ := l.Portal.SchemaOf("thnks")
 	for _, p := range s.Properties {
 		still := len(without(gone.options, p.Options))
 		back := still == 0 || gone.name == currenciesGone && still < len(gone.options)
@@ -304,11 +305,11 @@ func (l *life) putBack(gone lack) bool {
 // whose it is.
 func (l *life) mistaken(req *http.Request) (*http.Response, error) {
 	if req.Method != http.MethodGet || !strings.Contains(req.URL.Path, "/account-info/") {
-		l.t.Errorf("portal %s: %s %s goes to portal %s", l.name, req.Method, req.URL.Path, l.astray.name)
+		l.T.Errorf("portal %s: %s %s goes to portal %s", l.name, req.Method, req.URL.Path, l.astray.name)
 	}
 	req = req.Clone(req.Context())
-	req.Header.Set("Authorization", "Bearer "+l.astray.portal.Token())
-	resp, err := hubspottest.Transport(l.astray.portal).RoundTrip(req)
+	req.Header.Set("Authorization", "Bearer "+l.astray.Portal.Token())
+	resp, err := hubspottest.Transport(l.astray.Portal).RoundTrip(req)
 	if err == nil {
 		l.struck.add(answersAsAnother)
 		l.drifting.Lock()
@@ -334,7 +335,7 @@ func (l *life) puzzle() {
 		}
 		tx.Status = limbo
 	})
-	tx, _ := l.thnks.Transaction(id)
+	tx, _ := l.Thnks.Transaction(id)
 	l.note("Thnks: %s is %s as of %v", id, tx.Status, tx.UpdatedAt)
 }
 
@@ -348,7 +349,7 @@ func (l *life) shownOf(tx thnksapitest.Transaction, told []store.Event, r hubspo
 	}
 	l.compared[tx.TrackingURL] = true
 	if !unheardOf(tx) {
-		return shownBy(tx, told)
+		return simulation.ShownStatus(tx, told)
 	}
 	read := false
 	var may []string
@@ -356,14 +357,14 @@ func (l *life) shownOf(tx thnksapitest.Transaction, told []store.Event, r hubspo
 		if !unheardOf(v) && !read {
 			for _, at := range slices.Concat(l.stamps[v.TrackingURL], []time.Time{v.UpdatedAt}) { // whichever was read
 				v.UpdatedAt = at
-				may = append(may, shownBy(v, told))
+				may = append(may, simulation.ShownStatus(v, told))
 			}
 			read = l.compared[v.TrackingURL]
 		}
 	}
 	if !read { // none of them may have been, and then every claim counts
 		tx.UpdatedAt = time.Time{}
-		may = append(may, shownBy(tx, told))
+		may = append(may, simulation.ShownStatus(tx, told))
 	}
 	may = append(may, l.forgot.showed[tx.ID])
 	if is := r.Properties["status"]; slices.Contains(may, is) {

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -99,11 +100,11 @@ func (l *life) spoil() {
 	if k.name == foreignLink { // few answers have a link
 		f.PathContains, f.After, f.Count = "", 0, -1
 	}
-	l.portal.Fault(f)
+	l.Portal.Fault(f)
 	l.fault = k.name
 	l.note("HubSpot: fault %+v", f)
-	if _, ok := l.portal.SchemaOf("thnks"); ok && l.rng.IntN(2) == 0 {
-		l.portal.AddConditionalRule("thnks", "status", []string{"sent", "opened", "redeemed"}[l.rng.IntN(3)], "gift_type")
+	if _, ok := l.Portal.SchemaOf("thnks"); ok && l.rng.IntN(2) == 0 {
+		l.Portal.AddConditionalRule("thnks", "status", []string{"sent", "opened", "redeemed"}[l.rng.IntN(3)], "gift_type")
 		l.note("HubSpot: a rule requires gift_type")
 	}
 }
@@ -117,25 +118,25 @@ func (l *life) spoilThnks() {
 	}
 	f := k.fault
 	f.After, f.Count = l.rng.IntN(1+l.rng.IntN(4)), []int{1, 2, 6, 0}[l.rng.IntN(4)]
-	l.thnks.Fault(f)
+	l.Thnks.Fault(f)
 	l.fault = k.name
 	l.note("Thnks: fault %+v", f)
 }
 
 // heal ends all faults, and counts those that struck.
 func (l *life) heal() {
-	if where := l.steps.death(); where != "" {
+	if where := l.steps.Death(); where != "" {
 		l.struck.add(where)
 	}
-	if l.fault != "" && !slices.Contains([]string{foreignLink, foreignCursor, cursorLoop}, l.fault) && l.portal.Struck()+l.thnks.Struck() > 0 {
+	if l.fault != "" && !slices.Contains([]string{foreignLink, foreignCursor, cursorLoop}, l.fault) && l.Portal.Struck()+l.Thnks.Struck() > 0 {
 		l.struck.add(l.fault)
 	}
 	l.fault, l.repeats = "", false
-	l.portal.ClearFaults()
-	if _, ok := l.portal.SchemaOf("thnks"); ok {
-		l.portal.ClearRules()
+	l.Portal.ClearFaults()
+	if _, ok := l.Portal.SchemaOf("thnks"); ok {
+		l.Portal.ClearRules()
 	}
-	l.thnks.ClearFaults()
+	l.Thnks.ClearFaults()
 	l.faulty = false
 	l.mend()
 }
@@ -185,11 +186,11 @@ func (l *life) overhear(body string) {
 
 // replay is what people do about events that HubSpot refused, when what it refused
 // them for is mended.
-func (l *life) replay(ctx context.Context, e *Engine, st *store.Store) {
+func (l *life) replay(ctx context.Context, e *giftsync.Engine, st *store.Store) {
 	var seqs []uint64
 	for ev, err := range st.Events(ctx, store.EventFilter{}) {
 		if err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 		if ev.State == store.EventRefused && slices.ContainsFunc(slices.Concat(driftRefusals, []string{ruleRefusal}), func(words string) bool { return strings.Contains(ev.Reason, words) }) {
 			seqs = append(seqs, ev.Seq)
@@ -198,16 +199,16 @@ func (l *life) replay(ctx context.Context, e *Engine, st *store.Store) {
 	if len(seqs) == 0 {
 		return
 	}
-	err := l.steps.commit(func() error {
+	err := l.steps.Commit(func() error {
 		_, err := st.Replay(ctx, seqs)
 		return err
 	})
 	if err != nil {
-		l.t.Error(err)
+		l.T.Error(err)
 	}
 	l.note("people: events %v replayed", seqs)
 	if !l.workOff(ctx, e) {
-		l.t.Error("replayed events could not be worked off")
+		l.T.Error("replayed events could not be worked off")
 	}
 }
 

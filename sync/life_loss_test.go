@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 )
 
 // A lostFile is what the model remembers of a state file that was lost.
@@ -45,9 +47,9 @@ func (l *life) mislay() {
 //   - A record that people deleted stays deleted: HubSpot lists it. One that
 //     they merged into another's is listed nowhere, and its gift is a new one.
 func (l *life) lose() {
-	if err := os.Remove(l.path); err != nil {
+	if err := os.Remove(l.Path); err != nil {
 		if !os.IsNotExist(err) {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 		return
 	}
@@ -58,7 +60,7 @@ func (l *life) lose() {
 	l.forgot.events, l.forgot.relics = append(l.forgot.events, l.told...), nil
 	l.told = nil
 	clear(l.graves.back)
-	for _, r := range l.portal.Snapshot()["thnks"] {
+	for _, r := range l.Portal.Snapshot()["thnks"] {
 		id := r.Properties["thnks_transaction_id"]
 		at, _ := time.Parse(time.RFC3339, r.Properties["parcel_status_date"])
 		l.forgot.relics = append(l.forgot.relics,
@@ -75,7 +77,7 @@ func (l *life) lose() {
 		}
 	}
 	deleted := make(map[string]bool)
-	for _, r := range l.portal.Snapshot()["thnks"] {
+	for _, r := range l.Portal.Snapshot()["thnks"] {
 		if r.Archived {
 			deleted[r.Properties["thnks_transaction_id"]] = true
 		}
@@ -89,7 +91,7 @@ func (l *life) lose() {
 			*g = modelGift{known: make(map[string][]string), others: make(map[string][]string), gone: g.gone && deleted[id]}
 			continue
 		}
-		g.known, g.contact, g.unfinished, g.open = l.links(r.ID), "", false, false
+		g.known, g.contact, g.unfinished, g.open = l.Links(r.ID), "", false, false
 		if c := g.known["contacts"]; len(c) == 1 {
 			g.contact = c[0]
 		}
@@ -99,16 +101,18 @@ func (l *life) lose() {
 // own does as the program says where the file was lost while the custom object
 // was being created: it then does not know it for its own.
 func (l *life) own() {
-	s, ok := l.portal.SchemaOf("thnks")
-	if !ok || slices.ContainsFunc(s.Properties, func(p hubspottest.Property) bool { return p.Name == keyProperty && p.Group == "thnks_hubspot_sync" }) {
+	s, ok := l.Portal.SchemaOf("thnks")
+	if !ok || slices.ContainsFunc(s.Properties, func(p hubspottest.Property) bool {
+		return p.Name == "thnks_transaction_id" && p.Group == "thnks_hubspot_sync"
+	}) {
 		return
 	}
-	l.live(0, func(ctx context.Context, e *Engine, _ *store.Store) {
-		var fatal *Fatal
-		if _, err := e.Run(ctx, Request{Mode: Backfill}); !errors.As(err, &fatal) || !strings.Contains(fatal.Remedy, "check --adopt "+s.ID) {
-			l.t.Errorf("an object that is not known: %v, want the remedy", err)
+	l.live(0, func(ctx context.Context, e *giftsync.Engine, _ *store.Store) {
+		var fatal *giftsync.Fatal
+		if _, err := e.Run(ctx, giftsync.Request{Mode: giftsync.Backfill}); !errors.As(err, &fatal) || !strings.Contains(fatal.Remedy, "check --adopt "+s.ID) {
+			l.T.Errorf("an object that is not known: %v, want the remedy", err)
 		}
-		l.well(ctx, e, Request{Mode: Adopt, Keys: []string{s.ID}})
+		l.well(ctx, e, giftsync.Request{Mode: giftsync.Adopt, Keys: []string{s.ID}})
 	})
 }
 
@@ -118,7 +122,7 @@ func (l *life) own() {
 // claim's date goes, when the program has read the row again, and HubSpot takes it.
 func (l *life) lasting(id string, is seen) seen {
 	if l.forgot.falling[id] {
-		is.status = statusOf(l.versions[id][version(is.marker)])
+		is.status = simulation.StatusOf(l.versions[id][version(is.marker)])
 		is.dates = maps.Clone(is.dates)
 		maps.DeleteFunc(is.dates, func(s, at string) bool { return slices.Contains(l.claimed(id, s), at) })
 	}

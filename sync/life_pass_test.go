@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -10,7 +10,9 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -33,14 +35,14 @@ func (l *life) badly() {
 			l.spoil()
 		}
 	}
-	req := Request{Mode: []Mode{Incremental, Incremental, Incremental, Backfill, Reassociate, ReassociateAll, Retry}[l.rng.IntN(7)]}
+	req := giftsync.Request{Mode: []giftsync.Mode{giftsync.Incremental, giftsync.Incremental, giftsync.Incremental, giftsync.Backfill, giftsync.Reassociate, giftsync.ReassociateAll, giftsync.Retry}[l.rng.IntN(7)]}
 	req.DryRun = l.rng.IntN(10) == 0
 	l.episode(req, step)
 }
 
 // episode is a life of the program: something is asked of it, events come in,
 // and it dies at a step, 0 for none.
-func (l *life) episode(req Request, step int) (alive bool) {
+func (l *life) episode(req giftsync.Request, step int) (alive bool) {
 	if l.dropsLinks || l.rng.IntN(3) > 0 {
 		time.Sleep(modelSettled)
 	}
@@ -49,12 +51,12 @@ func (l *life) episode(req Request, step int) (alive bool) {
 		time.Sleep(time.Duration(l.rng.IntN(40)) * time.Minute)
 	}
 	before := l.state()
-	snapshot, id := hubspottest.Snapshot(nil), commitID(l.path)
+	snapshot, id := hubspottest.Snapshot(nil), simulation.CommitID(l.Path)
 	if req.DryRun {
-		snapshot = l.portal.Snapshot()
+		snapshot = l.Portal.Snapshot()
 	}
 	beside, soon := !req.DryRun && l.rng.IntN(2) == 0, time.Duration(1+l.rng.IntN(2000))*time.Millisecond
-	l.live(step, func(ctx context.Context, e *Engine, st *store.Store) {
+	l.live(step, func(ctx context.Context, e *giftsync.Engine, st *store.Store) {
 		if !req.DryRun {
 			l.deliver(st, false)
 		}
@@ -71,12 +73,12 @@ func (l *life) episode(req Request, step int) (alive bool) {
 			l.workOff(ctx, e)
 		}
 	})
-	alive = l.steps.death() == ""
+	alive = l.steps.Death() == ""
 	l.heal()
 	if req.DryRun {
-		l.same(snapshot, l.portal.Snapshot(), "a dry run changes the portal")
-		if now := commitID(l.path); id != 0 && now != id {
-			l.t.Errorf("a dry run commits: %d to %d", id, now)
+		l.same(snapshot, l.Portal.Snapshot(), "a dry run changes the portal")
+		if now := simulation.CommitID(l.Path); id != 0 && now != id {
+			l.T.Errorf("a dry run commits: %d to %d", id, now)
 		}
 	}
 	l.closely(func(st *store.Store) {
@@ -88,23 +90,23 @@ func (l *life) episode(req Request, step int) (alive bool) {
 
 // live opens the file, has the program do something until its step-th step, and
 // closes the file.
-func (l *life) live(step int, do func(context.Context, *Engine, *store.Store)) {
-	l.t.Helper()
-	ctx, cancel := context.WithCancel(l.t.Context())
+func (l *life) live(step int, do func(context.Context, *giftsync.Engine, *store.Store)) {
+	l.T.Helper()
+	ctx, cancel := context.WithCancel(l.T.Context())
 	defer cancel()
-	st := l.open()
+	st := l.Open()
 	l.file = st
-	l.steps.begin(l.t, step, l.path, cancel)
-	defer l.steps.end()
-	calls := l.portal.Requests().Total
-	do(ctx, l.engine(st), st)
+	l.steps.Begin(l.T, step, l.Path, cancel)
+	defer l.steps.Close()
+	calls := l.Portal.Requests().Total
+	do(ctx, l.Engine(st), st)
 	l.rest.still() // what was on its way arrives, or not
-	if n := l.portal.Requests().Total - calls; n > l.steps.arrivals() {
-		l.t.Errorf("HubSpot got %d calls, of which only %d were numbered steps", n, l.steps.arrivals())
+	if n := l.Portal.Requests().Total - calls; n > l.steps.Arrivals() {
+		l.T.Errorf("HubSpot got %d calls, of which only %d were numbered steps", n, l.steps.Arrivals())
 	}
-	l.steps.checkFile()
+	l.steps.CheckFile()
 	if err := st.Close(); err != nil {
-		l.t.Errorf("closing: %v", err)
+		l.T.Errorf("closing: %v", err)
 	}
 	// The waits between the program's tries are random, and nothing else: from
 	// here on the history is the seed's again.
@@ -113,20 +115,18 @@ func (l *life) live(step int, do func(context.Context, *Engine, *store.Store)) {
 }
 
 // pass has the program do one run, and looks at its report.
-func (l *life) pass(ctx context.Context, e *Engine, req Request) (Report, error) {
+func (l *life) pass(ctx context.Context, e *giftsync.Engine, req giftsync.Request) (giftsync.Report, error) {
 	began := time.Now().UTC()
 	rep, err := e.Run(ctx, req)
 	l.heard(err)
 	l.punctual(req, time.Since(began), err)
-	if sum := rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + skipped(rep); rep.Fetched != sum {
-		l.t.Errorf("%s: fetched %d, but the ends sum up to %d: %+v", req.Mode, rep.Fetched, sum, rep)
-	}
+	simulation.CheckReport(l.T, rep)
 	text, jsonErr := json.Marshal(rep)
 	if jsonErr != nil {
-		l.t.Error(jsonErr)
+		l.T.Error(jsonErr)
 	}
 	l.secret("report", string(text))
-	taken, at, dead := l.steps.now()
+	taken, at, dead := l.steps.Now()
 	if err != nil {
 		l.secret("error", err.Error())
 		l.note("%s (dry run %v) ended at step %d of %d, dead %v: %v", rep.Mode, req.DryRun, taken, at, dead, err)
@@ -134,11 +134,11 @@ func (l *life) pass(ctx context.Context, e *Engine, req Request) (Report, error)
 	}
 	l.note("%s (dry run %v) of %d steps: created %d, updated %d, unchanged %d, quarantined %d, links %d, skipped %v", rep.Mode, req.DryRun,
 		taken, rep.Created, rep.Updated, rep.Unchanged, rep.Quarantined, rep.AssociationsCreated, rep.Skipped)
-	if name := map[Mode]string{Backfill: backfillCheckpoint, Resweep: resweepCheckpoint}[rep.Mode]; name != "" && !req.DryRun {
+	if name := map[giftsync.Mode]string{giftsync.Backfill: giftsync.BackfillCheckpoint, giftsync.Resweep: giftsync.ResweepCheckpoint}[rep.Mode]; name != "" && !req.DryRun {
 		cp, _, err := l.file.Checkpoint(name)
 		switch {
 		case err != nil:
-			l.t.Error(err)
+			l.T.Error(err)
 		case cp.Finished.Before(began): // a daily one
 			l.reread = began
 		case cp.Started.After(l.reread):
@@ -149,7 +149,7 @@ func (l *life) pass(ctx context.Context, e *Engine, req Request) (Report, error)
 }
 
 // workOff lets the program apply events.
-func (l *life) workOff(ctx context.Context, e *Engine) (ok bool) {
+func (l *life) workOff(ctx context.Context, e *giftsync.Engine) (ok bool) {
 	applied, err1 := e.Apply(ctx)
 	chased, err2 := e.Chase(ctx)
 	l.heard(errors.Join(err1, err2))
@@ -169,7 +169,7 @@ func (l *life) takeOver(st *store.Store, before map[string]map[string][]string) 
 		g := l.gift(id)
 		have, _, err := st.Gift(id)
 		if err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 		for kind, ids := range links {
 			made := without(ids, before[id][kind])
@@ -189,34 +189,34 @@ func (l *life) settle() {
 	l.longPause = l.rng.IntN(3) > 0
 	pause := 2 * time.Hour
 	if l.longPause {
-		pause = 8 * daily
+		pause = 8 * simulation.Day
 	}
 	time.Sleep(max(pause, l.untilLooked()))
 	before, began := l.state(), time.Now()
 	l.calm = true
 	defer func() { l.calm = false }()
-	l.live(0, func(ctx context.Context, e *Engine, st *store.Store) {
+	l.live(0, func(ctx context.Context, e *giftsync.Engine, st *store.Store) {
 		l.deliver(st, true)
 		l.setAside(st)
 		l.resurrect(ctx, e, before)
 		for range 2 { // the first may have had to end what another began
-			l.well(ctx, e, Request{Mode: Incremental})
+			l.well(ctx, e, giftsync.Request{Mode: giftsync.Incremental})
 			time.Sleep(modelSettled)
 		}
 		l.arrived(st)
 		if n, err := st.QuarantineCount(); err != nil || n > l.nameless {
-			l.well(ctx, e, Request{Mode: Retry})
+			l.well(ctx, e, giftsync.Request{Mode: giftsync.Retry})
 		}
 		if !l.workOff(ctx, e) {
-			l.t.Error("events could not be worked off")
+			l.T.Error("events could not be worked off")
 		}
-		if rep := l.well(ctx, e, Request{Mode: ReassociateAll}); rep.Fetched == 0 && len(l.lacking) > 0 {
-			l.well(ctx, e, Request{Mode: ReassociateAll}) // the first had but to end what another began
+		if rep := l.well(ctx, e, giftsync.Request{Mode: giftsync.ReassociateAll}); rep.Fetched == 0 && len(l.lacking) > 0 {
+			l.well(ctx, e, giftsync.Request{Mode: giftsync.ReassociateAll}) // the first had but to end what another began
 		}
 		l.replay(ctx, e, st)
 		time.Sleep(modelSettled)
 	})
-	if l.t.Failed() {
+	if l.T.Failed() {
 		return
 	}
 	l.closely(func(st *store.Store) {
@@ -225,26 +225,26 @@ func (l *life) settle() {
 		l.converged(st, before, began)
 	})
 	l.complete()
-	if l.t.Failed() {
+	if l.T.Failed() {
 		return
 	}
-	l.live(0, func(ctx context.Context, e *Engine, st *store.Store) {
-		modes := [][]Mode{{Incremental}, {ReassociateAll}, {Incremental, Reassociate}, {Backfill}}[l.rng.IntN(4)]
-		if l.dawns(began) || modes[0] == Backfill && slices.ContainsFunc(l.thnks.Transactions(), l.late) {
+	l.live(0, func(ctx context.Context, e *giftsync.Engine, st *store.Store) {
+		modes := [][]giftsync.Mode{{giftsync.Incremental}, {giftsync.ReassociateAll}, {giftsync.Incremental, giftsync.Reassociate}, {giftsync.Backfill}}[l.rng.IntN(4)]
+		if l.dawns(began) || modes[0] == giftsync.Backfill && slices.ContainsFunc(l.Thnks.Transactions(), l.late) {
 			modes = nil // in between a gift may begin to show
 		}
-		if modes != nil && modes[0] == Backfill { // which meets what was in doubt, or showed late, before others do
-			l.well(ctx, e, Request{Mode: Backfill})
+		if modes != nil && modes[0] == giftsync.Backfill { // which meets what was in doubt, or showed late, before others do
+			l.well(ctx, e, giftsync.Request{Mode: giftsync.Backfill})
 			time.Sleep(modelSettled)
 		}
-		settled, gifts := l.portal.Snapshot(), l.journalled(st)
+		settled, gifts := l.Portal.Snapshot(), l.journalled(st)
 		for _, mode := range modes {
-			rep := l.well(ctx, e, Request{Mode: mode})
+			rep := l.well(ctx, e, giftsync.Request{Mode: mode})
 			if rep.Created+rep.Updated+rep.AssociationsCreated > 0 {
-				l.t.Errorf("%s: a pass over what is settled creates %d, updates %d, makes %d links", mode, rep.Created, rep.Updated, rep.AssociationsCreated)
+				l.T.Errorf("%s: a pass over what is settled creates %d, updates %d, makes %d links", mode, rep.Created, rep.Updated, rep.AssociationsCreated)
 			}
 		}
-		l.same(settled, l.portal.Snapshot(), "passes over what is settled change the portal")
+		l.same(settled, l.Portal.Snapshot(), "passes over what is settled change the portal")
 		l.same(gifts, l.journalled(st), "passes over what is settled change the journal")
 		if l.rowing.IntN(12) == 0 {
 			l.unmoved(ctx, e)
@@ -256,38 +256,38 @@ func (l *life) settle() {
 // arrived checks what passes bring about by themselves: the newest version of each
 // row that they could read and HubSpot take.
 func (l *life) arrived(st *store.Store) {
-	l.t.Helper()
+	l.T.Helper()
 	aside := make(map[string]bool)
-	for q, err := range st.Quarantine(l.t.Context()) {
+	for q, err := range st.Quarantine(l.T.Context()) {
 		if err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 		aside[q.TransactionID] = true
 	}
 	records := l.records()
-	for _, tx := range l.thnks.Transactions() {
+	for _, tx := range l.Thnks.Transactions() {
 		if tx.ID == "" || aside[tx.ID] || l.late(tx) || l.gift(tx.ID).gone {
 			continue
 		}
 		r := records[tx.ID]
 		if is := r.Properties["tracking_url"]; r.ID == "" || version(is) != version(tx.TrackingURL) {
-			l.t.Errorf("transaction %s: two passes brought record %q with %q, want %q", tx.ID, r.ID, is, tx.TrackingURL)
+			l.T.Errorf("transaction %s: two passes brought record %q with %q, want %q", tx.ID, r.ID, is, tx.TrackingURL)
 		}
 	}
 }
 
 // dawns reports whether a row begins to show after a moment and within the hour.
 func (l *life) dawns(after time.Time) bool {
-	return slices.ContainsFunc(l.thnks.Transactions(), func(tx thnksapitest.Transaction) bool {
+	return slices.ContainsFunc(l.Thnks.Transactions(), func(tx thnksapitest.Transaction) bool {
 		return tx.VisibleAfter.After(after) && time.Until(tx.VisibleAfter) < time.Hour
 	})
 }
 
 // well is pass for one that has to end well.
-func (l *life) well(ctx context.Context, e *Engine, req Request) Report {
+func (l *life) well(ctx context.Context, e *giftsync.Engine, req giftsync.Request) giftsync.Report {
 	rep, err := l.pass(ctx, e, req)
 	if err != nil && !strings.Contains(err.Error(), "no custom object") {
-		l.t.Errorf("%s: %v", req.Mode, err)
+		l.T.Errorf("%s: %v", req.Mode, err)
 	}
 	return rep
 }

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 )
 
 // A graveyard is what people have deleted and brought back.
@@ -29,7 +30,7 @@ func (l *life) burials() []weighted {
 // buried are the records of a type that people have deleted.
 func (l *life) buried(kind string) []string {
 	var ids []string
-	for id, r := range l.portal.Snapshot()[kind] {
+	for id, r := range l.Portal.Snapshot()[kind] {
 		if r.Archived {
 			ids = append(ids, id)
 		}
@@ -47,7 +48,7 @@ func (l *life) restoreContact() {
 		return
 	}
 	id := ids[l.rng.IntN(len(ids))]
-	if !l.portal.Restore("contacts", id) {
+	if !l.Portal.Restore("contacts", id) {
 		l.note("contact %s cannot be restored: its address is taken", id)
 		return
 	}
@@ -73,10 +74,10 @@ func (l *life) restoreGift() {
 		return
 	}
 	object := ids[l.rng.IntN(len(ids))]
-	r, _ := l.portal.Record("thnks", object)
+	r, _ := l.Portal.Record("thnks", object)
 	id := r.Properties["thnks_transaction_id"]
-	if !l.portal.Restore("thnks", object) {
-		l.t.Errorf("the deleted record of %s cannot be restored: it has another", id)
+	if !l.Portal.Restore("thnks", object) {
+		l.T.Errorf("the deleted record of %s cannot be restored: it has another", id)
 		return
 	}
 	l.note("gift %s restored", id)
@@ -91,15 +92,15 @@ func (l *life) restoreGift() {
 // resurrect has the program look at the records that came back, and read what it
 // passed over. They are linked by what they say until that is read: to the contact
 // of another recipient, where Thnks has got one meanwhile.
-func (l *life) resurrect(ctx context.Context, e *Engine, before map[string]map[string][]string) {
+func (l *life) resurrect(ctx context.Context, e *giftsync.Engine, before map[string]map[string][]string) {
 	if len(l.graves.back) == 0 {
 		return
 	}
-	l.well(ctx, e, Request{Mode: ReassociateAll})
+	l.well(ctx, e, giftsync.Request{Mode: giftsync.ReassociateAll})
 	records := l.records()
 	for id := range l.graves.back {
-		g, links := l.gift(id), l.links(records[id].ID)
-		if tx, ok := l.thnks.Transaction(id); !ok || tx.Recipient.Email == records[id].Properties["recipient_email"] || len(links["contacts"]) != 1 {
+		g, links := l.gift(id), l.Links(records[id].ID)
+		if tx, ok := l.Thnks.Transaction(id); !ok || tx.Recipient.Email == records[id].Properties["recipient_email"] || len(links["contacts"]) != 1 {
 			continue
 		}
 		before[id], g.contact = links, links["contacts"][0]
@@ -107,7 +108,7 @@ func (l *life) resurrect(ctx context.Context, e *Engine, before map[string]map[s
 			g.known[kind] = union(g.known[kind], ids)
 		}
 	}
-	l.well(ctx, e, Request{Mode: Backfill})
+	l.well(ctx, e, giftsync.Request{Mode: giftsync.Backfill})
 	time.Sleep(modelSettled)
 	clear(l.graves.back)
 }

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -25,7 +27,7 @@ const (
 // that is too long, which [TestUglyDataAllArrives] has and lives have no time for.
 var warts = sync.OnceValue(func() (rows []thnksapitest.Transaction) {
 	end := time.Date(2026, 6, 8, 0, 0, 0, 0, time.UTC)
-	for i, tx := range thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 200, Recipients: 40, Start: end.Add(-70 * daily), End: end, Ugly: true}) {
+	for i, tx := range thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 200, Recipients: 40, Start: end.Add(-70 * simulation.Day), End: end, Ugly: true}) {
 		if i%4 == 3 && len(tx.Message) < 1000 {
 			rows = append(rows, tx)
 		}
@@ -66,7 +68,7 @@ func (l *life) printed(s string) string {
 func likely(t time.Time) bool { return t.Year() >= 2000 && t.Year() <= 2100 }
 
 // unheardOf reports whether nobody knows the row's status.
-func unheardOf(tx thnksapitest.Transaction) bool { return statusOf(tx) == "unknown" }
+func unheardOf(tx thnksapitest.Transaction) bool { return simulation.StatusOf(tx) == "unknown" }
 
 // touch moves a row's stamp, and nothing else. Its version is the same one, which
 // shows under the new stamp from here on.
@@ -74,7 +76,7 @@ func (l *life) touch(id string) {
 	if id == "" {
 		return
 	}
-	l.thnks.Update(id, func(tx *thnksapitest.Transaction) {
+	l.Thnks.Update(id, func(tx *thnksapitest.Transaction) {
 		at := time.Now().UTC().Truncate(time.Microsecond)
 		if !at.After(tx.UpdatedAt) {
 			at = tx.UpdatedAt.Add(time.Microsecond)
@@ -90,24 +92,24 @@ func (l *life) touch(id string) {
 // unmoved touches rows of which all is settled: the pass that reads them has
 // nothing to write. Of a row that events told of, the snapshot is newer than the
 // claims now, and late ones have not been read.
-func (l *life) unmoved(ctx context.Context, e *Engine) {
-	for _, tx := range l.thnks.Transactions() {
+func (l *life) unmoved(ctx context.Context, e *giftsync.Engine) {
+	for _, tx := range l.Thnks.Transactions() {
 		told := slices.ContainsFunc(l.acknowledged(), func(ev store.Event) bool { return ev.TransactionID == tx.ID })
 		if tx.ID != "" && !told && !l.late(tx) {
 			l.touch(tx.ID)
 		}
 	}
-	before := l.portal.Snapshot()
-	rep := l.well(ctx, e, Request{Mode: Incremental})
+	before := l.Portal.Snapshot()
+	rep := l.well(ctx, e, giftsync.Request{Mode: giftsync.Incremental})
 	if rep.Created+rep.Updated+rep.AssociationsCreated > 0 {
-		l.t.Errorf("a pass over rows that were only touched creates %d, updates %d, makes %d links", rep.Created, rep.Updated, rep.AssociationsCreated)
+		l.T.Errorf("a pass over rows that were only touched creates %d, updates %d, makes %d links", rep.Created, rep.Updated, rep.AssociationsCreated)
 	}
-	l.same(before, l.portal.Snapshot(), "rows that were only touched change the portal")
+	l.same(before, l.Portal.Snapshot(), "rows that were only touched change the portal")
 }
 
 // jostle adds a row while rows are being listed, or deletes one.
 func (l *life) jostle() {
-	ids := l.thnks.IDs()
+	ids := l.Thnks.IDs()
 	if len(ids) == 0 {
 		return
 	}
@@ -115,13 +117,13 @@ func (l *life) jostle() {
 	case 0:
 		at := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Duration(l.rowing.IntN(600)) * time.Second)
 		tx := thnksapitest.Generate(thnksapitest.Data{Seed: l.rowing.Uint64(), N: 1})[0]
-		tx.ID = transaction(len(l.versions) + 1)
+		tx.ID = simulation.ID(len(l.versions) + 1)
 		tx.CreatedAt, tx.UpdatedAt, tx.Status, tx.Times = at, at, "sent", thnksapitest.Times{Sent: at}
 		l.add(tx)
 		l.struck.add(addedWhileRead)
 		l.note("Thnks: %s of %v added while it is read", tx.ID, at)
 	case 1:
-		l.thnks.Delete(id)
+		l.Thnks.Delete(id)
 		l.lost[id] = true
 		l.struck.add(deletedWhileRead)
 		l.note("Thnks: %s deleted while it is read", id)
@@ -133,5 +135,5 @@ func (l *life) jostle() {
 // that pages repeat, not that one is missing.
 func (l *life) repeatPage() {
 	l.repeats = false
-	l.thnks.Fault(thnksapitest.Fault{Path: "/transactions", Count: 1, Effect: thnksapitest.RepeatPage})
+	l.Thnks.Fault(thnksapitest.Fault{Path: "/transactions", Count: 1, Effect: thnksapitest.RepeatPage})
 }

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -69,10 +71,10 @@ func (l *life) ail(over <-chan struct{}) {
 	before := l.state()
 	l.faulty, l.calm = true, true // what it does by chance must not depend on when the others are over
 	l.breakDown()
-	l.live(0, func(ctx context.Context, e *Engine, st *store.Store) {
+	l.live(0, func(ctx context.Context, e *giftsync.Engine, st *store.Store) {
 		l.deliver(st, false)
 		for {
-			if _, err := l.pass(ctx, e, Request{Mode: Incremental}); err != nil {
+			if _, err := l.pass(ctx, e, giftsync.Request{Mode: giftsync.Incremental}); err != nil {
 				l.struck.add(brokenBeside)
 			}
 			l.workOff(ctx, e)
@@ -104,30 +106,30 @@ func (l *life) breakDown() {
 		{Kind: hubspottest.ResetConn},
 		{Kind: hubspottest.ResetConn, AfterEffect: true},
 		{Kind: hubspottest.EmptyAnswer},
-		{Kind: hubspottest.DelayAnswer, Delay: daily},
+		{Kind: hubspottest.DelayAnswer, Delay: simulation.Day},
 		{Kind: hubspottest.DripBody, Delay: time.Minute},
 	}
 	thnks := []thnksapitest.Fault{
 		{Status: 500},
 		{Status: 429},
 		{Effect: thnksapitest.ResetBefore},
-		{Effect: thnksapitest.SlowOnly, Delay: daily},
+		{Effect: thnksapitest.SlowOnly, Delay: simulation.Day},
 	}
 	n := l.rng.IntN(len(hubspot) + len(thnks))
 	if n >= len(hubspot) {
-		l.thnks.Fault(thnks[n-len(hubspot)])
+		l.Thnks.Fault(thnks[n-len(hubspot)])
 		l.note("Thnks is broken: %+v", thnks[n-len(hubspot)])
 		return
 	}
 	hubspot[n].Count = -1
-	l.portal.Fault(hubspot[n])
+	l.Portal.Fault(hubspot[n])
 	l.note("HubSpot is broken: %+v", hubspot[n])
 }
 
 // punctual sees to it that a run ends in time, whatever happens to other
 // portals, and that it ends well where its own servers are well.
-func (l *life) punctual(req Request, took time.Duration, err error) {
-	if l.steps.death() != "" {
+func (l *life) punctual(req giftsync.Request, took time.Duration, err error) {
+	if l.steps.Death() != "" {
 		return
 	}
 	most, amiss := inTime, l.amiss()
@@ -135,9 +137,9 @@ func (l *life) punctual(req Request, took time.Duration, err error) {
 		most = givenUp
 	}
 	if took > most {
-		l.t.Errorf("portal %s: %s took %v (anything amiss: %v)", l.name, req.Mode, took, amiss)
+		l.T.Errorf("portal %s: %s took %v (anything amiss: %v)", l.name, req.Mode, took, amiss)
 	}
 	if err != nil && !amiss && !strings.Contains(err.Error(), "no custom object") {
-		l.t.Errorf("portal %s: %s (dry run %v) with servers that are well: %v", l.name, req.Mode, req.DryRun, err)
+		l.T.Errorf("portal %s: %s (dry run %v) with servers that are well: %v", l.name, req.Mode, req.DryRun, err)
 	}
 }

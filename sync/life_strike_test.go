@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/simulation"
 )
 
 // What befalls the lives beside what tables name: the faults, the drifts, what
@@ -62,7 +63,7 @@ func (s *strikes) into(all *strikes) {
 // of them mostly.
 func kinds() (often, seldom []string) {
 	often = []string{
-		beforeCall, afterCall, beforeCommit, afterCommit,
+		simulation.BeforeCall, simulation.AfterCall, simulation.BeforeCommit, simulation.AfterCommit,
 		eventLost, eventDoubled, eventLate, eventStrange, eventUnsigned, eventUseless,
 		aheadOfTime, changedWhileRead, inTheMidst, fileLost, brokenBeside,
 		uglyText, rowTouched, addedWhileRead, deletedWhileRead,
@@ -125,7 +126,7 @@ func (s *strikes) report(t *testing.T, histories uint64) {
 
 // oddities are the kinds of an event that has come in.
 func (l *life) oddities(ev store.Event) (names []string) {
-	tx, there := l.thnks.Transaction(ev.TransactionID)
+	tx, there := l.Thnks.Transaction(ev.TransactionID)
 	for name, is := range map[string]bool{
 		eventDoubled:  ev.DuplicateOf != 0,
 		eventLate:     slices.ContainsFunc(l.told, func(e store.Event) bool { return e.TransactionID == ev.TransactionID && e.At.After(ev.At) }),

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"fmt"
@@ -17,6 +17,8 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -32,7 +34,7 @@ import (
 func TestEngineAgainstAModel(t *testing.T) {
 	t.Parallel()
 	seeds, first := uint64(100), uint64(1)
-	if raceDetector {
+	if simulation.RaceDetector {
 		seeds = 20
 	}
 	if n, err := strconv.ParseUint(os.Getenv("THNKS_ENGINE_SEED"), 10, 64); err == nil {
@@ -179,24 +181,24 @@ func play(t *testing.T, seed uint64) {
 func TestCrashAtEveryStepOfALife(t *testing.T) {
 	t.Parallel()
 	seeds, stride := uint64(2), 1
-	if raceDetector {
+	if simulation.RaceDetector {
 		seeds, stride = 1, 5
 	}
 	for seed := range seeds {
-		everyStep(t, stride, func(t *testing.T, step int) bool {
+		simulation.EveryStep(t, stride, func(t *testing.T, step int) bool {
 			l := newLife(t, large, 1_000_000+seed, 0, []string{canary(0)})
 			defer func() {
 				if t.Failed() {
 					t.Logf("seed %d, step %d; what happened:\n  %s", seed, step, strings.Join(l.history, "\n  "))
 				}
 			}()
-			req := Request{Mode: Backfill}
+			req := giftsync.Request{Mode: giftsync.Backfill}
 			if l.acts(); seed > 0 { // what is there already changes
 				l.settle()
 				for range 3 {
 					l.acts()
 				}
-				req.Mode = Incremental
+				req.Mode = giftsync.Incremental
 			}
 			alive := l.episode(req, step)
 			l.settle()
@@ -218,9 +220,9 @@ type life struct {
 	canary  string
 	secrets []string // the canaries of all portals
 
-	out    lockedBuffer // what the program logged
-	steps  steps        // of the program's present life
-	file   *store.Store // of the same
+	out    simulation.LogBuffer // what the program logged
+	steps  simulation.Steps     // of the program's present life
+	file   *store.Store         // of the same
 	noting sync.Mutex
 	odd    *rand.Rand             // decides what happens during a pass
 	rowing *rand.Rand             // decides what rows are like that are not as usual
@@ -267,13 +269,13 @@ func newLife(t testing.TB, scope scope, seed uint64, n int, secrets []string) *l
 	if limits {
 		hs.Limits = hubspottest.Limits{Burst: 110, SearchPerSecond: 5, AssociationsPer10s: 100}
 	}
-	w := newWorld(t, hs, thnksapitest.Options{PageLimit: 2 + rng.IntN(9), Keys: map[string]string{"key-" + secrets[n]: ""}})
-	w.bounds.WindowRows, w.bounds.SliceGifts, w.bounds.CacheSlots = 3+rng.IntN(15), 1+rng.IntN(8), fewSlots
-	w.keys = []string{"key-" + secrets[n]}
-	w.rules.MaxDeals, w.rules.Lookback, w.rules.Companies = 1+rng.IntN(4), 40*daily, rng.IntN(4) > 0
+	w := simulation.New(t, hs, thnksapitest.Options{PageLimit: 2 + rng.IntN(9), Keys: map[string]string{"key-" + secrets[n]: ""}})
+	w.Bounds.WindowRows, w.Bounds.SliceGifts, w.Bounds.CacheSlots = 3+rng.IntN(15), 1+rng.IntN(8), simulation.LeastSlots
+	w.Keys = []string{"key-" + secrets[n]}
+	w.Rules.MaxDeals, w.Rules.Lookback, w.Rules.Companies = 1+rng.IntN(4), 40*simulation.Day, rng.IntN(4) > 0
 	l := &life{
 		model: &model{
-			world: w, rng: rng, gifts: make(map[string]*modelGift), secondaryByEmail: hs.SecondaryByEmail,
+			World: w, rng: rng, gifts: make(map[string]*modelGift), secondaryByEmail: hs.SecondaryByEmail,
 			archivedHold: hs.ArchivedHoldUnique, dropsLinks: hs.InvalidLinks == hubspottest.DropLink,
 		},
 		scope: scope, name: fmt.Sprint("p", n), canary: secrets[n], secrets: secrets, limits: limits,
@@ -283,17 +285,17 @@ func newLife(t testing.TB, scope scope, seed uint64, n int, secrets []string) *l
 		stamps:   make(map[string][]time.Time),
 		versions: make(map[string][]thnksapitest.Transaction), lost: make(map[string]bool), shown: make(map[string]seen), shows: make(map[string][]time.Time),
 	}
-	w.log = slog.New(slog.NewTextHandler(&l.out, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.cfg = func(c *Config) {
-		c.Portal, c.Logger = l.name, w.log
+	w.Logger = slog.New(slog.NewTextHandler(&l.out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	w.Configure = func(c *giftsync.Config) {
+		c.Portal, c.Logger = l.name, w.Logger
 		c.Sources[0].Key = "default"
-		c.Inbox = l.steps.inbox(c.Inbox)
+		c.Inbox = l.steps.Inbox(c.Inbox)
 	}
-	w.wrap = l.wire
-	w.asking = l.askingThnks
-	w.journal = l.steps.journal
+	w.WrapHubSpot = l.wire
+	w.WrapThnks = l.askingThnks
+	w.WrapJournal = l.steps.Journal
 	l.found()
-	l.note("options %+v; label %q, at most %d deals, companies %v, windows of %d, slices of %d", hs, w.rules.DealLabel, w.rules.MaxDeals, w.rules.Companies, w.bounds.WindowRows, w.bounds.SliceGifts)
+	l.note("options %+v; label %q, at most %d deals, companies %v, windows of %d, slices of %d", hs, w.Rules.DealLabel, w.Rules.MaxDeals, w.Rules.Companies, w.Bounds.WindowRows, w.Bounds.SliceGifts)
 	return l
 }
 
@@ -301,7 +303,7 @@ func newLife(t testing.TB, scope scope, seed uint64, n int, secrets []string) *l
 func (l *life) found() {
 	n := 1 + l.rng.IntN(l.scope.gifts)
 	ugly := l.rowing.IntN(6) == 0
-	for _, tx := range thnksapitest.Generate(thnksapitest.Data{Seed: l.rng.Uint64(), N: n, Recipients: 1 + l.rng.IntN(l.scope.gifts), Start: time.Now().Add(-70 * daily)}) {
+	for _, tx := range thnksapitest.Generate(thnksapitest.Data{Seed: l.rng.Uint64(), N: n, Recipients: 1 + l.rng.IntN(l.scope.gifts), Start: time.Now().Add(-70 * simulation.Day)}) {
 		if ugly && l.rowing.IntN(2) == 0 {
 			tx = l.mar(tx)
 		}
@@ -322,8 +324,8 @@ func (l *life) found() {
 		l.createContact()
 	}
 	if l.rng.IntN(2) == 0 {
-		l.tie(l.contact(), l.portal.AddDeal(nil), true) // the label has to exist
-		l.rules.DealLabel = modelLabel
+		l.tie(l.contact(), l.Portal.AddDeal(nil), true) // the label has to exist
+		l.Rules.DealLabel = modelLabel
 	}
 }
 
@@ -332,7 +334,7 @@ func (l *life) addNameless(tx thnksapitest.Transaction) {
 	l.nameless++
 	l.personal(&tx)
 	tx.TrackingURL = marker("", l.nameless)
-	l.thnks.Add(tx)
+	l.Thnks.Add(tx)
 }
 
 // personal puts the canary into everything about people.

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"thnks-hubspot-sync/sync/simulation"
 )
 
 // wire is what lies between the program and HubSpot. Calls take a time that
@@ -14,18 +16,18 @@ import (
 // the machine does meanwhile.
 func (l *life) wire(next http.RoundTripper) http.RoundTripper {
 	next = l.disturbed(next)
-	return l.steps.transport(roundTripper(func(req *http.Request) (*http.Response, error) {
+	return l.steps.Transport(simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 		body := l.sent(req)
 		latency(req, body)
 		resp, err := next.RoundTrip(req)
 		if err != nil || l.faulty {
-			_ = l.steps.arrived(req, nil)
+			_ = l.steps.Arrived(req, nil)
 			return resp, err
 		}
 		if resp.StatusCode == http.StatusTooManyRequests {
-			l.t.Errorf("HubSpot saw more than its limit: %s %s", req.Method, req.URL.Path)
+			l.T.Errorf("HubSpot saw more than its limit: %s %s", req.Method, req.URL.Path)
 		}
-		return resp, l.steps.arrived(req, resp)
+		return resp, l.steps.Arrived(req, resp)
 	}))
 }
 
@@ -42,7 +44,7 @@ func (l *life) sent(req *http.Request) []byte {
 			continue
 		}
 		if bytes.Contains(body, []byte(c)) || strings.Contains(req.URL.String(), c) || strings.Contains(req.Header.Get("Authorization"), c) {
-			l.t.Errorf("portal %s: %s %s carries something of another portal", l.name, req.Method, req.URL.Path)
+			l.T.Errorf("portal %s: %s %s carries something of another portal", l.name, req.Method, req.URL.Path)
 		}
 	}
 	return body
@@ -59,7 +61,7 @@ func latency(req *http.Request, body []byte) {
 // askingThnks is what lies between the program and Thnks. Between two pages of a
 // listing things may happen there.
 func (l *life) askingThnks(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(req *http.Request) (*http.Response, error) {
+	return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 		latency(req, l.sent(req))
 		if !l.calm && req.URL.Query().Has("cursor") && l.fault != pageRepeated { // a page that has changed would pass for another
 			if l.odd.IntN(8) == 0 {

@@ -1,19 +1,17 @@
-package sync
+package sync_test
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"net/http"
-	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
@@ -21,7 +19,7 @@ import (
 // A forgetful source accepts only cursors that it issued itself: it has
 // forgotten those of an earlier process.
 type forgetful struct {
-	SourceAPI
+	giftsync.SourceAPI
 	issued map[string]bool
 }
 
@@ -36,53 +34,19 @@ func (f forgetful) Transactions(ctx context.Context, q thnksapi.Query) (*thnksap
 	return p, err
 }
 
-// failing answers the calls whose path contains part, from the after-th on,
-// with a status and body, without any effect.
-func failing(part string, after, status int, body string) func(http.RoundTripper) http.RoundTripper {
-	return func(next http.RoundTripper) http.RoundTripper {
-		var seen atomic.Int64
-		return roundTripper(func(req *http.Request) (*http.Response, error) {
-			if !strings.Contains(req.URL.Path, part) {
-				return next.RoundTrip(req)
-			}
-			if seen.Add(1) <= int64(after) {
-				return next.RoundTrip(req)
-			}
-			io.Copy(io.Discard, req.Body)
-			return reply(req, status, body), nil
-		})
-	}
-}
-
-func reply(req *http.Request, status int, body string) *http.Response {
-	return &http.Response{
-		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req,
-		Header: http.Header{"Content-Type": {"application/json"}},
-		Body:   io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
-	}
-}
-
-func simple(id string, at time.Time, email string) thnksapitest.Transaction {
-	return thnksapitest.Transaction{
-		ID: id, Gift: thnksapitest.Gift{Name: "Coffee"}, Status: "sent", Amount: "5", Currency: "USD",
-		Recipient: thnksapitest.Person{FirstName: "A", LastName: "B", Email: email},
-		Times:     thnksapitest.Times{Sent: at}, CreatedAt: at, UpdatedAt: at,
-	}
-}
-
 // TestForgottenCursor: a listing is interrupted, and by the next run the
 // source has forgotten its cursor.
 func TestForgottenCursor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := smallWorld(t)
-		w.interrupt(1, Request{Mode: Backfill})
+		w := simulation.Small(t)
+		w.Interrupt(1, giftsync.Request{Mode: giftsync.Backfill})
 		time.Sleep(time.Hour)
-		w.cfg = func(c *Config) { c.Sources[0].API = forgetful{c.Sources[0].API, map[string]bool{}} }
+		w.Configure = func(c *giftsync.Config) { c.Sources[0].API = forgetful{c.Sources[0].API, map[string]bool{}} }
 		for range 3 {
-			_, err := w.run(context.Background(), Request{Mode: Incremental})
+			_, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental})
 			if err == nil {
-				w.check()
+				w.Check()
 				return
 			}
 			t.Log(err)
@@ -104,13 +68,13 @@ func circular(err error) bool {
 func TestCircularCursor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := smallWorld(t)
-		w.bounds.WindowRows = 15
-		w.thnks.Fault(thnksapitest.Fault{After: 2, Count: 1, Effect: thnksapitest.CursorLoop})
-		if _, err := w.run(t.Context(), Request{Mode: Backfill}); !circular(err) {
+		w := simulation.Small(t)
+		w.Bounds.WindowRows = 15
+		w.Thnks.Fault(thnksapitest.Fault{After: 2, Count: 1, Effect: thnksapitest.CursorLoop})
+		if _, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Backfill}); !circular(err) {
 			t.Fatalf("got %v, want the news of a circle", err)
 		}
-		w.settle(0)
+		w.CheckRecovered(0)
 	})
 }
 
@@ -128,15 +92,15 @@ func TestKeyAddedDuringBackfill(t *testing.T) {
 				keys = append(keys, k)
 			}
 		}
-		w := newWorld(t, hubspottest.Options{}, opts)
-		w.bounds.WindowRows = 30
-		w.populate(txs, 0.8)
-		w.keys = keys[:1]
-		w.interrupt(1, Request{Mode: Backfill})
-		w.keys = []string{keys[1], keys[0]}
-		w.interrupt(1, Request{Mode: Backfill})
-		w.must(Backfill)
-		w.check()
+		w := simulation.New(t, hubspottest.Options{}, opts)
+		w.Bounds.WindowRows = 30
+		w.Populate(txs, 0.8)
+		w.Keys = keys[:1]
+		w.Interrupt(1, giftsync.Request{Mode: giftsync.Backfill})
+		w.Keys = []string{keys[1], keys[0]}
+		w.Interrupt(1, giftsync.Request{Mode: giftsync.Backfill})
+		w.Must(giftsync.Backfill)
+		w.Check()
 	})
 }
 
@@ -145,26 +109,26 @@ func TestKeyAddedDuringBackfill(t *testing.T) {
 func TestRebuildCrashInFirstWindow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{Seed: 10}, thnksapitest.Options{})
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 10, N: 900, Recipients: 300}), 1)
-		w.must(Backfill)
-		for r := range w.portal.Records("thnks") { // people removed every deal
-			for _, l := range w.portal.Links("thnks", r.ID)["deals"] {
-				w.portal.Dissociate("thnks", r.ID, "deals", l.ToID)
+		w := simulation.New(t, hubspottest.Options{Seed: 10}, thnksapitest.Options{})
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 10, N: 900, Recipients: 300}), 1)
+		w.Must(giftsync.Backfill)
+		for r := range w.Portal.Records("thnks") { // people removed every deal
+			for _, l := range w.Portal.Links("thnks", r.ID)["deals"] {
+				w.Portal.Dissociate("thnks", r.ID, "deals", l.ToID)
 			}
 		}
-		before := w.portal.Snapshot()
-		w.path += ".new"
-		w.interrupt(1, Request{Mode: Backfill})
-		w.must(Backfill)
-		if !sameSnapshot(before, w.portal.Snapshot()) {
+		before := w.Portal.Snapshot()
+		w.Path += ".new"
+		w.Interrupt(1, giftsync.Request{Mode: giftsync.Backfill})
+		w.Must(giftsync.Backfill)
+		if !simulation.Same(before, w.Portal.Snapshot()) {
 			t.Error("links that people had removed were made again: the rebuild was not resumed")
 		}
 	})
 }
 
 type readOnly struct {
-	Journal
+	giftsync.Journal
 	t *testing.T
 }
 
@@ -176,13 +140,13 @@ func (r readOnly) Commit(c store.Commit) error {
 func TestDryRunOfAnUnfinishedRebuild(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{Seed: 10}, thnksapitest.Options{})
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 10, N: 1500, Recipients: 300}), 1)
-		w.must(Backfill)
-		w.path += ".new"
-		w.interrupt(2, Request{Mode: Backfill})
-		w.journal = func(j Journal) Journal { return readOnly{j, t} }
-		if _, err := w.run(context.Background(), Request{Mode: Backfill, DryRun: true}); err != nil {
+		w := simulation.New(t, hubspottest.Options{Seed: 10}, thnksapitest.Options{})
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 10, N: 1500, Recipients: 300}), 1)
+		w.Must(giftsync.Backfill)
+		w.Path += ".new"
+		w.Interrupt(2, giftsync.Request{Mode: giftsync.Backfill})
+		w.WrapJournal = func(j giftsync.Journal) giftsync.Journal { return readOnly{j, t} }
+		if _, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill, DryRun: true}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -193,19 +157,19 @@ func TestDryRunOfAnUnfinishedRebuild(t *testing.T) {
 func TestOldVersionAfterRebuild(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		time.Sleep(daily) // the bubble's clock begins in 2000, and stamps before that do not count
-		old := simple("T-1", time.Now().UTC().Add(-time.Hour), "")
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		time.Sleep(simulation.Day) // the bubble's clock begins in 2000, and stamps before that do not count
+		old := simulation.Transaction("T-1", time.Now().UTC().Add(-time.Hour), "")
 		opened := old
 		opened.Status, opened.UpdatedAt = "opened", old.UpdatedAt.Add(time.Minute)
 		opened.Times.Opened = opened.UpdatedAt
-		w.thnks.Add(opened)
-		w.must(Backfill)
-		w.path += ".new"
-		w.must(Backfill)
-		w.thnks.Add(old)
-		w.must(Backfill)
-		if r := w.portal.Find("thnks", "thnks_transaction_id", "T-1")[0]; r.Properties["status"] != "opened" {
+		w.Thnks.Add(opened)
+		w.Must(giftsync.Backfill)
+		w.Path += ".new"
+		w.Must(giftsync.Backfill)
+		w.Thnks.Add(old)
+		w.Must(giftsync.Backfill)
+		if r := w.Portal.Find("thnks", "thnks_transaction_id", "T-1")[0]; r.Properties["status"] != "opened" {
 			t.Errorf("an older version lowered the status to %s: the unchanged gift's version is not recorded", r.Properties["status"])
 		}
 	})
@@ -216,32 +180,32 @@ func TestOldVersionAfterRebuild(t *testing.T) {
 func TestResweepAfterAKeyWasRenamed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 15})
-		w.bounds.WindowRows = 30
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 80, Recipients: 40, End: time.Now().Add(-10 * daily)}), 0.7)
-		w.must(Backfill)
-		time.Sleep(weekly)
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 15})
+		w.Bounds.WindowRows = 30
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 80, Recipients: 40, End: time.Now().Add(-10 * simulation.Day)}), 0.7)
+		w.Must(giftsync.Backfill)
+		time.Sleep(simulation.Week)
 		ctx, cancel := context.WithCancel(context.Background())
-		w.journal = func(j Journal) Journal { return &atCheckpoint{Journal: j, cancel: cancel} }
-		if _, err := w.run(ctx, Request{Mode: Incremental}); err == nil {
+		w.WrapJournal = func(j giftsync.Journal) giftsync.Journal { return &atCheckpoint{Journal: j, cancel: cancel} }
+		if _, err := w.Run(ctx, giftsync.Request{Mode: giftsync.Incremental}); err == nil {
 			t.Fatal("want the interruption")
 		}
-		w.journal = nil
-		w.keys = []string{"renamed"}
-		if rep := w.must(Incremental); rep.Mode != Resweep || rep.Fetched < 50 {
+		w.WrapJournal = nil
+		w.Keys = []string{"renamed"}
+		if rep := w.Must(giftsync.Incremental); rep.Mode != giftsync.Resweep || rep.Fetched < 50 {
 			t.Errorf("mode %s fetched %d: the weekly listing was ticked off without listing anything", rep.Mode, rep.Fetched)
 		}
 	})
 }
 
 type atCheckpoint struct {
-	Journal
+	giftsync.Journal
 	cancel context.CancelFunc
 }
 
 func (s *atCheckpoint) Commit(c store.Commit) error {
 	err := s.Journal.Commit(c)
-	if _, ok := c.Checkpoints[resweepCheckpoint]; ok {
+	if _, ok := c.Checkpoints[giftsync.ResweepCheckpoint]; ok {
 		s.cancel()
 	}
 	return err
@@ -251,22 +215,22 @@ func (s *atCheckpoint) Commit(c store.Commit) error {
 func TestClockWasAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 50, Recipients: 40, End: time.Now().Add(-10 * daily)}), 0.7)
-		w.must(Backfill)
-		st := w.open() // as a backfill under a clock ten years ahead leaves it
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 50, Recipients: 40, End: time.Now().Add(-10 * simulation.Day)}), 0.7)
+		w.Must(giftsync.Backfill)
+		st := w.Open() // as a backfill under a clock ten years ahead leaves it
 		ahead := time.Now().UTC().AddDate(10, 0, 0)
 		rereads, err := json.Marshal(map[string]time.Time{"daily": ahead, "weekly": ahead})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := st.Commit(store.Commit{Meta: map[string][]byte{metaRereads: rereads}}); err != nil {
+		if err := st.Commit(store.Commit{Meta: map[string][]byte{giftsync.MetaRereads: rereads}}); err != nil {
 			t.Fatal(err)
 		}
 		st.Close()
 		for range 10 {
-			time.Sleep(daily)
-			if rep := w.must(Incremental); rep.Mode == Resweep {
+			time.Sleep(simulation.Day)
+			if rep := w.Must(giftsync.Incremental); rep.Mode == giftsync.Resweep {
 				return
 			}
 		}
@@ -278,19 +242,19 @@ func TestClockWasAhead(t *testing.T) {
 func TestGoneMarkGoesWithAnUpdate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, Recipients: 20, End: time.Now().Add(-10 * daily)}), 1)
-		w.must(Backfill)
-		tx, _ := w.thnks.Transaction("T-000007")
-		w.thnks.Delete("T-000007")
-		time.Sleep(weekly)
-		w.must(Incremental)
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, Recipients: 20, End: time.Now().Add(-10 * simulation.Day)}), 1)
+		w.Must(giftsync.Backfill)
+		tx, _ := w.Thnks.Transaction("T-000007")
+		w.Thnks.Delete("T-000007")
+		time.Sleep(simulation.Week)
+		w.Must(giftsync.Incremental)
 		tx.TrackingURL, tx.UpdatedAt = "https://thnks.test/back", time.Now().UTC()
-		w.thnks.Add(tx)
-		w.thnks.Add(simple("T-new", time.Now().UTC().Add(time.Second), ""))
+		w.Thnks.Add(tx)
+		w.Thnks.Add(simulation.Transaction("T-new", time.Now().UTC().Add(time.Second), ""))
 		time.Sleep(time.Hour)
-		w.must(Incremental)
-		st := w.open()
+		w.Must(giftsync.Incremental)
+		st := w.Open()
 		defer st.Close()
 		if s, _, _ := st.Gift("T-000007"); s.Gift.TrackingURL == tx.TrackingURL && !s.Gone.IsZero() {
 			t.Error("listed again and updated, and still marked as gone")
@@ -303,11 +267,11 @@ func TestGoneMarkGoesWithAnUpdate(t *testing.T) {
 func TestTheWorldHasDates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 100, Recipients: 20}), 1)
-		w.must(Backfill)
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 100, Recipients: 20}), 1)
+		w.Must(giftsync.Backfill)
 		dated := 0
-		for r := range w.portal.Records("thnks") {
+		for r := range w.Portal.Records("thnks") {
 			if r.Properties["sent_date"] != "" {
 				dated++
 			}

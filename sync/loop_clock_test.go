@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 )
 
 // TestDaemonDay: the first run comes at once and each further one at its slot.
@@ -35,7 +37,7 @@ func TestDaemonDay(t *testing.T) {
 		if diff := cmp.Diff(want, d.slots); diff != "" {
 			t.Errorf("scheduled runs (-want +got):\n%s", diff)
 		}
-		d.check()
+		d.Check()
 		if last := d.loop.Status().LastSync; last.Sub(want[8]) > time.Minute || last.Before(want[8]) {
 			t.Errorf("last sync %v", last)
 		}
@@ -54,7 +56,7 @@ func TestStarts(t *testing.T) {
 	}{
 		"nothing missed":           {10 * time.Minute, 20 * time.Minute, nil, 0, 30 * time.Minute},
 		"one slot missed":          {10 * time.Minute, 60 * time.Minute, nil, 1, 50 * time.Minute},
-		"ten days missed":          {10 * time.Minute, 10*daily + 20*time.Minute, nil, 1, 30 * time.Minute},
+		"ten days missed":          {10 * time.Minute, 10*simulation.Day + 20*time.Minute, nil, 1, 30 * time.Minute},
 		"a slot recorded to come":  {10 * time.Minute, 20 * time.Minute, func(d *daemon) { d.recordSlot(time.Now().AddDate(5, 0, 0)) }, 1, 30 * time.Minute},
 		"an unreadable slot":       {10 * time.Minute, 20 * time.Minute, func(d *daemon) { d.record(lastSlot, "noon") }, 1, 30 * time.Minute},
 		"clock a little set back":  {time.Second, 0, func(d *daemon) { d.skew = -2 * time.Second }, 0, time.Hour + time.Second},
@@ -95,15 +97,15 @@ func TestStarts(t *testing.T) {
 func (d *daemon) recordSlot(at time.Time) { d.record(lastSlot, at) }
 
 func (d *daemon) record(name string, v any) {
-	d.t.Helper()
+	d.T.Helper()
 	data, err := json.Marshal(v)
 	if err != nil {
-		d.t.Fatal(err)
+		d.T.Fatal(err)
 	}
-	st := d.open()
+	st := d.Open()
 	defer st.Close()
 	if err := st.Commit(store.Commit{Meta: map[string][]byte{name: data}}); err != nil {
-		d.t.Fatal(err)
+		d.T.Fatal(err)
 	}
 }
 
@@ -111,12 +113,12 @@ func (d *daemon) record(name string, v any) {
 func (d *daemon) beginBackfill() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	d.commit = func(j Journal, c store.Commit) error {
+	d.commit = func(j giftsync.Journal, c store.Commit) error {
 		cancel()
 		return j.Commit(c)
 	}
-	if _, err := d.run(ctx, Request{Mode: Backfill}); err == nil {
-		d.t.Fatal("the backfill was to be interrupted")
+	if _, err := d.Run(ctx, giftsync.Request{Mode: giftsync.Backfill}); err == nil {
+		d.T.Fatal("the backfill was to be interrupted")
 	}
 	d.commit = nil
 }
@@ -127,12 +129,12 @@ func TestClockJumps(t *testing.T) {
 	t.Parallel()
 	for name, jumps := range map[string][]time.Duration{
 		"asleep for 8 hours":      {8 * time.Hour},
-		"asleep for 10 days":      {10 * daily},
+		"asleep for 10 days":      {10 * simulation.Day},
 		"set back 3 hours":        {-3 * time.Hour},
 		"set back 40 minutes":     {-40 * time.Minute},
-		"set back 2 years":        {-2 * 365 * daily},
-		"forward and back":        {5 * daily, -5 * daily},
-		"a year forward and back": {365 * daily, -365 * daily},
+		"set back 2 years":        {-2 * 365 * simulation.Day},
+		"forward and back":        {5 * simulation.Day, -5 * simulation.Day},
+		"a year forward and back": {365 * simulation.Day, -365 * simulation.Day},
 		"back and forward":        {-7 * time.Hour, 7 * time.Hour},
 		"by a second, many times": slices.Repeat([]time.Duration{-time.Second, time.Second}, 4),
 	} {

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -11,13 +11,15 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi"
 )
 
 // webhook does what the public side does with an event.
 func (d *daemon) webhook(id string, status plan.Status) {
-	d.receive(d.st, event(id, status))
+	d.Receive(d.st, simulation.Event(id, status))
 	d.loop.Events()
 }
 
@@ -25,7 +27,7 @@ func (d *daemon) webhook(id string, status plan.Status) {
 // after a minute.
 func (d *daemon) shows(id string, status plan.Status) time.Duration {
 	began := time.Now()
-	for d.property(id, "status") != string(status) && time.Since(began) < time.Minute {
+	for d.Property(id, "status") != string(status) && time.Since(began) < time.Minute {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return time.Since(began)
@@ -33,7 +35,7 @@ func (d *daemon) shows(id string, status plan.Status) time.Duration {
 
 // farAway adds the time that a call to HubSpot takes.
 func farAway(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(req *http.Request) (*http.Response, error) {
+	return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 		time.Sleep(75 * time.Millisecond)
 		resp, err := next.RoundTrip(req)
 		time.Sleep(75 * time.Millisecond)
@@ -52,19 +54,19 @@ func TestEventsBesideALongRun(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		d.set(func() { d.commit = slow(20 * time.Second) })
 		go func() {
-			if _, err := d.loop.Do(t.Context(), Request{Mode: Backfill}, Watcher{}); err != nil {
+			if _, err := d.loop.Do(t.Context(), giftsync.Request{Mode: giftsync.Backfill}, giftsync.Watcher{}); err != nil {
 				t.Error(err)
 			}
 		}()
 		d.touchAll()
 		time.Sleep(time.Second)
 		for n := 1; n <= 20; n++ {
-			d.receive(d.st, event(transaction(n), plan.Refunded))
+			d.Receive(d.st, simulation.Event(simulation.ID(n), plan.Refunded))
 		}
 		d.loop.Events()
 		time.Sleep(3 * time.Minute)
 		for n := 1; n <= 20; n++ {
-			if got := d.property(transaction(n), "status"); got != string(plan.Refunded) {
+			if got := d.Property(simulation.ID(n), "status"); got != string(plan.Refunded) {
 				t.Errorf("%d: status %s", n, got)
 			}
 		}
@@ -82,29 +84,29 @@ func TestEventsAboutHeldGifts(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		held, letGo := atomic.Bool{}, make(chan struct{})
 		d.set(func() {
-			d.commit = func(j Journal, c store.Commit) error {
-				about := func(s plan.Stored) bool { return s.Gift.ID == transaction(1) }
+			d.commit = func(j giftsync.Journal, c store.Commit) error {
+				about := func(s plan.Stored) bool { return s.Gift.ID == simulation.ID(1) }
 				if slices.ContainsFunc(c.Gifts, about) && held.CompareAndSwap(false, true) {
 					<-letGo
 				}
 				return j.Commit(c)
 			}
 		})
-		d.thnks.Update(transaction(1), touch)
+		d.Thnks.Update(simulation.ID(1), touch)
 		d.loop.Hint()
 		time.Sleep(time.Second)
 		if !held.Load() || d.loop.Status().Doing == "" {
 			t.Fatal("no run has the gift in hand")
 		}
-		d.webhook(transaction(1), plan.Refunded)
-		d.webhook(transaction(2), plan.Refunded)
-		if took := d.shows(transaction(2), plan.Refunded); took > time.Second {
+		d.webhook(simulation.ID(1), plan.Refunded)
+		d.webhook(simulation.ID(2), plan.Refunded)
+		if took := d.shows(simulation.ID(2), plan.Refunded); took > time.Second {
 			t.Errorf("a gift that is not held waits %v", took)
 		}
 		time.Sleep(5 * time.Minute)
-		d.wantStates(d.st, store.EventPending, store.EventApplied)
+		d.WantEventStates(d.st, store.EventPending, store.EventApplied)
 		close(letGo)
-		if took := d.shows(transaction(1), plan.Refunded); took > time.Second {
+		if took := d.shows(simulation.ID(1), plan.Refunded); took > time.Second {
 			t.Errorf("let go of, it waits %v", took)
 		}
 	})
@@ -118,15 +120,15 @@ func TestEventsOfAPortalInTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaemon(t, "@hourly")
 		down := false
-		wrap := d.wrap
-		d.wrap = func(next http.RoundTripper) http.RoundTripper {
+		wrap := d.WrapHubSpot
+		d.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
 			signed := wrap(next)
-			return roundTripper(func(req *http.Request) (*http.Response, error) {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 				d.mu.Lock()
 				dead := down
 				d.mu.Unlock()
 				if dead {
-					return nil, errDead
+					return nil, simulation.ErrDead
 				}
 				return signed.RoundTrip(req)
 			})
@@ -136,45 +138,45 @@ func TestEventsOfAPortalInTrouble(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 
 		right := d.token
-		d.portal.SetToken("another")
-		d.webhook(transaction(1), plan.Refunded)
+		d.Portal.SetToken("another")
+		d.webhook(simulation.ID(1), plan.Refunded)
 		time.Sleep(time.Second)
 		if s := d.loop.Status(); s.Ready || !strings.Contains(s.Problem, "token") {
 			t.Errorf("status %+v", s)
 		}
-		calls := d.portal.Requests().Total
+		calls := d.Portal.Requests().Total
 		for range 10 {
-			d.webhook(transaction(2), plan.Refunded)
+			d.webhook(simulation.ID(2), plan.Refunded)
 			time.Sleep(time.Minute)
 		}
-		if more := d.portal.Requests().Total - calls; more != 0 {
+		if more := d.Portal.Requests().Total - calls; more != 0 {
 			t.Errorf("%d calls by a parked portal", more)
 		}
-		d.portal.SetToken(right)
+		d.Portal.SetToken(right)
 		time.Sleep(time.Hour)
 		for n := 1; n <= 2; n++ {
-			if got := d.property(transaction(n), "status"); got != string(plan.Refunded) {
+			if got := d.Property(simulation.ID(n), "status"); got != string(plan.Refunded) {
 				t.Errorf("%d: status %s once the portal is well", n, got)
 			}
 		}
 
-		defect := func(j Journal, c store.Commit) error {
+		defect := func(j giftsync.Journal, c store.Commit) error {
 			if len(c.Events) > 0 {
 				panic("a defect")
 			}
 			return j.Commit(c)
 		}
 		for i, on := range []func(){func() { down = true }, func() { d.commit = defect }} {
-			id := transaction(3 + i)
+			id := simulation.ID(3 + i)
 			d.set(on)
 			d.webhook(id, plan.Refunded)
 			time.Sleep(3 * time.Minute)
-			if states := d.states(d.st); states[uint64(len(states))] != store.EventPending {
+			if states := d.EventStates(d.st); states[uint64(len(states))] != store.EventPending {
 				t.Errorf("%s: the event is %q", id, states[uint64(len(states))])
 			}
 			d.set(func() { down, d.commit = false, nil })
 			time.Sleep(2 * time.Minute)
-			if got := d.property(id, "status"); got != string(plan.Refunded) {
+			if got := d.Property(id, "status"); got != string(plan.Refunded) {
 				t.Errorf("%s: status %s", id, got)
 			}
 		}
@@ -190,20 +192,20 @@ func TestEventsBeforeTheStart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaemon(t, "@hourly")
-		d.must(Backfill)
-		st := d.open()
-		d.receive(st, event(transaction(1), plan.Refunded))
+		d.Must(giftsync.Backfill)
+		st := d.Open()
+		d.Receive(st, simulation.Event(simulation.ID(1), plan.Refunded))
 		st.Close()
-		d.opening = func() error { return errDead }
+		d.opening = func() error { return simulation.ErrDead }
 		stop := d.start()
 		defer stop()
 		time.Sleep(time.Minute)
-		d.webhook(transaction(2), plan.Refunded)
+		d.webhook(simulation.ID(2), plan.Refunded)
 		time.Sleep(time.Minute)
 		d.set(func() { d.opening = nil })
 		time.Sleep(2 * time.Minute)
 		for n := 1; n <= 2; n++ {
-			if got := d.property(transaction(n), "status"); got != string(plan.Refunded) {
+			if got := d.Property(simulation.ID(n), "status"); got != string(plan.Refunded) {
 				t.Errorf("%d: status %s", n, got)
 			}
 		}
@@ -220,7 +222,7 @@ func TestEventsOfALostEngine(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		var panicked atomic.Bool
 		d.set(func() {
-			d.commit = func(j Journal, c store.Commit) error {
+			d.commit = func(j giftsync.Journal, c store.Commit) error {
 				if len(c.Events) > 0 && panicked.CompareAndSwap(false, true) {
 					panic("a defect")
 				}
@@ -229,18 +231,18 @@ func TestEventsOfALostEngine(t *testing.T) {
 		})
 		d.touchAll()
 		go func() {
-			if _, err := d.loop.Do(t.Context(), Request{Mode: Backfill}, Watcher{}); err != nil {
+			if _, err := d.loop.Do(t.Context(), giftsync.Request{Mode: giftsync.Backfill}, giftsync.Watcher{}); err != nil {
 				t.Error(err)
 			}
 		}()
 		time.Sleep(time.Second)
-		d.webhook(transaction(20), plan.Refunded)
+		d.webhook(simulation.ID(20), plan.Refunded)
 		time.Sleep(30 * time.Second) // it notes first what it is about to write
-		if doing := d.loop.Status().Doing; !panicked.Load() || doing != Backfill {
+		if doing := d.loop.Status().Doing; !panicked.Load() || doing != giftsync.Backfill {
 			t.Errorf("after the panic: panicked %v, doing %q", panicked.Load(), doing)
 		}
 		time.Sleep(10 * time.Minute)
-		d.wantStates(d.st, store.EventApplied)
+		d.WantEventStates(d.st, store.EventApplied)
 	})
 }
 
@@ -250,7 +252,7 @@ func TestPutOffEventsKeepTheirTime(t *testing.T) {
 	t.Parallel()
 	for name, meanwhile := range map[string]func(d *daemon, stop func() time.Duration) (restop func() time.Duration){
 		"another event": func(d *daemon, stop func() time.Duration) func() time.Duration {
-			d.webhook(transaction(1), plan.Refunded)
+			d.webhook(simulation.ID(1), plan.Refunded)
 			time.Sleep(time.Second)
 			return stop
 		},
@@ -265,14 +267,14 @@ func TestPutOffEventsKeepTheirTime(t *testing.T) {
 			d := newDaemon(t, "@daily")
 			stop := d.start()
 			time.Sleep(10 * time.Minute)
-			tx := late()
+			tx := simulation.Unlisted()
 			d.webhook(tx.ID, plan.Opened)
 			time.Sleep(time.Second)
 			stop = meanwhile(d, stop)
 			defer stop()
-			d.thnks.Add(tx)
+			d.Thnks.Add(tx)
 			time.Sleep(30 * time.Second)
-			if state := d.states(d.st)[1]; state != store.EventApplied {
+			if state := d.EventStates(d.st)[1]; state != store.EventApplied {
 				t.Errorf("%s: the event is %q", name, state)
 			}
 		})
@@ -280,7 +282,7 @@ func TestPutOffEventsKeepTheirTime(t *testing.T) {
 }
 
 // A fragile source panics when it is asked for a transaction.
-type fragile struct{ SourceAPI }
+type fragile struct{ giftsync.SourceAPI }
 
 func (fragile) Transaction(context.Context, string) (*thnksapi.Row, error) { panic("a defect") }
 
@@ -290,7 +292,7 @@ func TestAPanicWhileAsking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaemon(t, "@hourly")
 		sound := false
-		d.broken = func(c *Config) {
+		d.broken = func(c *giftsync.Config) {
 			for i := range c.Sources {
 				if !sound {
 					c.Sources[i].API = fragile{c.Sources[i].API}
@@ -300,15 +302,15 @@ func TestAPanicWhileAsking(t *testing.T) {
 		stop := d.start()
 		defer stop()
 		time.Sleep(10 * time.Minute)
-		tx := late()
-		d.thnks.Add(tx)
+		tx := simulation.Unlisted()
+		d.Thnks.Add(tx)
 		d.webhook(tx.ID, plan.Opened)
-		d.webhook(transaction(1), plan.Refunded)
+		d.webhook(simulation.ID(1), plan.Refunded)
 		time.Sleep(time.Minute)
-		if state := d.states(d.st)[1]; state != store.EventPending {
+		if state := d.EventStates(d.st)[1]; state != store.EventPending {
 			t.Errorf("the event is %q", state)
 		}
-		if got := d.property(transaction(1), "status"); got != string(plan.Refunded) {
+		if got := d.Property(simulation.ID(1), "status"); got != string(plan.Refunded) {
 			t.Errorf("the other event's gift is %s", got)
 		}
 		if !strings.Contains(d.log.String(), "panicked") {
@@ -316,7 +318,7 @@ func TestAPanicWhileAsking(t *testing.T) {
 		}
 		d.set(func() { sound = true })
 		time.Sleep(2 * time.Minute)
-		if state := d.states(d.st)[1]; state != store.EventApplied {
+		if state := d.EventStates(d.st)[1]; state != store.EventApplied {
 			t.Errorf("mended, the event is %q", state)
 		}
 	})

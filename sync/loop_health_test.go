@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -18,8 +20,8 @@ func slowly(d time.Duration) thnksapitest.Fault {
 }
 
 func (d *daemon) touchAll() {
-	for _, tx := range d.thnks.Transactions() {
-		d.thnks.Update(tx.ID, touch)
+	for _, tx := range d.Thnks.Transactions() {
+		d.Thnks.Update(tx.ID, touch)
 	}
 }
 
@@ -33,8 +35,8 @@ func TestReplacedToken(t *testing.T) {
 		d := newDaemon(t, "@hourly")
 		defer d.start()()
 		time.Sleep(30 * time.Minute)
-		d.portal.SetToken("another-token")
-		d.thnks.Update("T-000003", touch)
+		d.Portal.SetToken("another-token")
+		d.Thnks.Update("T-000003", touch)
 		revoked := time.Now()
 		time.Sleep(4 * time.Hour)
 		s := d.loop.Status()
@@ -58,7 +60,7 @@ func TestReplacedToken(t *testing.T) {
 		if log := d.log.String(); strings.Count(log, "portal is well again") != 1 {
 			t.Errorf("logged %s", log)
 		}
-		d.check()
+		d.Check()
 	})
 }
 
@@ -70,9 +72,9 @@ func TestProblemOutlivesRestart(t *testing.T) {
 		d := newDaemon(t, "@daily")
 		stop := d.start()
 		time.Sleep(30 * time.Minute)
-		d.portal.SetToken("another-token")
-		d.thnks.Update("T-000003", touch)
-		time.Sleep(daily)
+		d.Portal.SetToken("another-token")
+		d.Thnks.Update("T-000003", touch)
+		time.Sleep(simulation.Day)
 		if d.loop.Status().Ready {
 			t.Fatal("ready with a revoked token")
 		}
@@ -90,7 +92,7 @@ func TestProblemOutlivesRestart(t *testing.T) {
 		if s := d.loop.Status(); !s.Ready || time.Since(s.LastSync) > time.Minute {
 			t.Errorf("after the second restart: %+v", s)
 		}
-		d.check()
+		d.Check()
 	})
 }
 
@@ -99,14 +101,14 @@ func TestAskedRunSeesReplacedToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaemon(t, "@daily")
-		d.portal.SetToken("another-token")
+		d.Portal.SetToken("another-token")
 		defer d.start()()
 		synctest.Wait()
 		ask := func() error {
-			_, err := d.loop.Do(context.Background(), Request{Mode: Incremental}, Watcher{})
+			_, err := d.loop.Do(context.Background(), giftsync.Request{Mode: giftsync.Incremental}, giftsync.Watcher{})
 			return err
 		}
-		var fatal *Fatal
+		var fatal *giftsync.Fatal
 		if err := ask(); !errors.As(err, &fatal) || d.loop.Status().Ready {
 			t.Errorf("with the old token: %v", err)
 		}
@@ -130,8 +132,8 @@ func TestHeldStateFile(t *testing.T) {
 		if !s.Ready || s.Trouble != held.Error() || !s.NextRun.IsZero() {
 			t.Errorf("status %+v", s)
 		}
-		rep, err := d.loop.Do(context.Background(), Request{Mode: Retry}, Watcher{})
-		if !errors.Is(err, held) || rep.Error != err.Error() || rep.Portal != "acme" || rep.Mode != Retry || rep.Skipped == nil {
+		rep, err := d.loop.Do(context.Background(), giftsync.Request{Mode: giftsync.Retry}, giftsync.Watcher{})
+		if !errors.Is(err, held) || rep.Error != err.Error() || rep.Portal != "acme" || rep.Mode != giftsync.Retry || rep.Skipped == nil {
 			t.Errorf("an asker got %v, %+v", err, rep)
 		}
 		if log := d.log.String(); strings.Count(log, held.Error()) != 1 {
@@ -162,7 +164,7 @@ func TestMissingSecret(t *testing.T) {
 		if s := d.loop.Status(); !s.Ready || d.passed() != 1 {
 			t.Errorf("%d runs, status %+v", d.passed(), s)
 		}
-		d.check()
+		d.Check()
 	})
 }
 
@@ -175,7 +177,7 @@ func TestAskedFailureIsTheAskers(t *testing.T) {
 		defer d.start()()
 		synctest.Wait()
 		before := d.loop.Status()
-		if _, err := d.loop.Do(context.Background(), Request{Mode: Restore, Keys: []string{"T-nobody"}}, Watcher{}); err == nil {
+		if _, err := d.loop.Do(context.Background(), giftsync.Request{Mode: giftsync.Restore, Keys: []string{"T-nobody"}}, giftsync.Watcher{}); err == nil {
 			t.Error("there is nothing to restore")
 		}
 		if after := d.loop.Status(); after != before {
@@ -189,12 +191,12 @@ func TestProblemOutlivesTrouble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaemon(t, "@hourly")
-		d.portal.SetToken("another-token")
+		d.Portal.SetToken("another-token")
 		defer d.start()()
 		synctest.Wait()
 		since := d.loop.Status().Since
-		d.thnks.Fault(thnksapitest.Fault{Effect: thnksapitest.ResetBefore})
-		d.portal.Fault(hubspottest.Fault{Count: -1, Kind: hubspottest.ResetConn})
+		d.Thnks.Fault(thnksapitest.Fault{Effect: thnksapitest.ResetBefore})
+		d.Portal.Fault(hubspottest.Fault{Count: -1, Kind: hubspottest.ResetConn})
 		time.Sleep(90 * time.Minute)
 		s := d.loop.Status()
 		if s.Ready || s.Problem == "" || s.Trouble == "" || !s.Since.Equal(since) {
@@ -214,30 +216,30 @@ func TestParkedPortal(t *testing.T) {
 		defer parked.st.Close()
 		defer healthy.keep(parked.loop, healthy.loop)()
 		time.Sleep(30 * time.Minute)
-		before := parked.portal.Requests().Total
-		parked.portal.Fault(hubspottest.Fault{Count: -1, Kind: hubspottest.RespondStatus, Status: 477, RetryAfter: "86400"})
+		before := parked.Portal.Requests().Total
+		parked.Portal.Fault(hubspottest.Fault{Count: -1, Kind: hubspottest.RespondStatus, Status: 477, RetryAfter: "86400"})
 		for hour := range 24 {
 			for _, d := range []*daemon{parked, healthy} {
-				d.thnks.Update(fmt.Sprintf("T-%06d", hour%20+1), touch)
+				d.Thnks.Update(fmt.Sprintf("T-%06d", hour%20+1), touch)
 			}
 			time.Sleep(time.Hour)
 		}
-		parked.portal.ClearFaults()
+		parked.Portal.ClearFaults()
 		if healthy.passed() != 25 || parked.passed() != 1 {
 			t.Errorf("healthy portal: %d passes, want 25; parked one: %d, want the first", healthy.passed(), parked.passed())
 		}
-		if n := parked.portal.Requests().Total - before; n > 5 {
+		if n := parked.Portal.Requests().Total - before; n > 5 {
 			t.Errorf("%d calls to the portal that wants to be left alone", n)
 		}
 		s := parked.loop.Status()
 		if !s.Ready || !strings.Contains(s.Trouble, "477") || s.Since.IsZero() {
 			t.Errorf("status of the parked portal: %+v", s)
 		}
-		healthy.check()
+		healthy.Check()
 		time.Sleep(2 * time.Hour)
 		if s := parked.loop.Status(); s.Trouble != "" {
 			t.Errorf("after the day: %+v", s)
 		}
-		parked.check()
+		parked.Check()
 	})
 }

@@ -1,6 +1,6 @@
 //go:build !race
 
-package sync
+package sync_test
 
 import (
 	"fmt"
@@ -15,6 +15,7 @@ import (
 	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -29,23 +30,23 @@ func TestEventLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const known, more = 300, 10_000
 		d := newDaemon(t, "@daily")
-		d.portal = contract.New(t, hubspottest.Options{Limits: hubspottest.Limits{Burst: 110, AssociationsPer10s: 150, SearchPerSecond: 5}})
-		d.token = d.portal.Token()
-		d.thnks = thnksapitest.New(thnksapitest.Options{})
-		d.bounds.WindowRows = 0 // the default
-		old := thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: known, Recipients: known / 5, End: time.Now().Add(-daily)})
+		d.Portal = contract.New(t, hubspottest.Options{Limits: hubspottest.Limits{Burst: 110, AssociationsPer10s: 150, SearchPerSecond: 5}})
+		d.token = d.Portal.Token()
+		d.Thnks = thnksapitest.New(thnksapitest.Options{})
+		d.Bounds.WindowRows = 0 // the default
+		old := thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: known, Recipients: known / 5, End: time.Now().Add(-simulation.Day)})
 		unopened(old)
-		d.populate(old, 1)
-		wrap := d.wrap
-		d.wrap = func(next http.RoundTripper) http.RoundTripper { return wrap(farAway(next)) }
+		d.Populate(old, 1)
+		wrap := d.WrapHubSpot
+		d.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper { return wrap(farAway(next)) }
 		stop := d.start()
 		defer stop()
 		time.Sleep(10 * time.Minute)
 
 		var idle, busy, underway []time.Duration
 		for n := 1; n <= 20; n++ {
-			d.webhook(transaction(n), plan.Opened)
-			idle = append(idle, d.shows(transaction(n), plan.Opened))
+			d.webhook(simulation.ID(n), plan.Opened)
+			idle = append(idle, d.shows(simulation.ID(n), plan.Opened))
 			time.Sleep(10 * time.Second)
 		}
 
@@ -54,7 +55,7 @@ func TestEventLatency(t *testing.T) {
 			fresh[i].UpdatedAt = time.Now()
 		}
 		unopened(fresh)
-		d.populate(fresh, 1)
+		d.Populate(fresh, 1)
 		time.Sleep(time.Minute)
 		d.loop.Hint()
 		time.Sleep(10 * time.Second)
@@ -72,9 +73,9 @@ func TestEventLatency(t *testing.T) {
 		made := known // so many records there are
 		last := ""    // the one made last
 		for n := 21; n <= known && d.loop.Status().Doing != ""; n++ {
-			measure(transaction(n), &busy)
-			if now := d.portal.Count("thnks"); now > made {
-				for r := range d.portal.Records("thnks") {
+			measure(simulation.ID(n), &busy)
+			if now := d.Portal.Count("thnks"); now > made {
+				for r := range d.Portal.Records("thnks") {
 					last = r.Properties["thnks_transaction_id"]
 				}
 				made = now
@@ -119,18 +120,18 @@ func TestUnknownEventsHideNoOthers(t *testing.T) {
 		d := newDaemon(t, "@daily")
 		defer d.start()()
 		time.Sleep(10 * time.Minute)
-		d.thnks.Fault(thnksapitest.Fault{Effect: thnksapitest.SlowOnly, Delay: 10 * time.Second})
+		d.Thnks.Fault(thnksapitest.Fault{Effect: thnksapitest.SlowOnly, Delay: 10 * time.Second})
 		for n := 0; n < 11_000; n += 500 { // more than are looked at together
 			var events []store.Event
 			for i := range 500 {
-				events = append(events, event(fmt.Sprint("unheard-of-", n+i), plan.Opened))
+				events = append(events, simulation.Event(fmt.Sprint("unheard-of-", n+i), plan.Opened))
 			}
-			d.receive(d.st, events...)
+			d.Receive(d.st, events...)
 		}
 		d.loop.Events()
 		time.Sleep(time.Second)
-		d.webhook(transaction(1), plan.Refunded)
-		if took := d.shows(transaction(1), plan.Refunded); took > time.Second {
+		d.webhook(simulation.ID(1), plan.Refunded)
+		if took := d.shows(simulation.ID(1), plan.Refunded); took > time.Second {
 			t.Errorf("it took %v", took)
 		}
 	})

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi"
 )
 
@@ -47,7 +49,7 @@ func TestHints(t *testing.T) {
 		d.commit = slow(20 * time.Minute)
 		defer d.start()()
 		time.Sleep(70 * time.Minute) // the backfill is under way, and a slot has come
-		if s := d.loop.Status(); s.Doing != Backfill || !s.NextRun.IsZero() {
+		if s := d.loop.Status(); s.Doing != giftsync.Backfill || !s.NextRun.IsZero() {
 			t.Errorf("during the backfill, with a slot due: %+v", s)
 		}
 		for range 10 {
@@ -82,25 +84,25 @@ func TestDoInLine(t *testing.T) {
 		time.Sleep(90 * time.Second)
 
 		type end struct {
-			rep Report
+			rep giftsync.Report
 			err error
 		}
-		ask := func(ctx context.Context, mode Mode, waiting *Status) chan end {
+		ask := func(ctx context.Context, mode giftsync.Mode, waiting *giftsync.Status) chan end {
 			ended := make(chan end, 1)
 			go func() {
-				rep, err := d.loop.Do(ctx, Request{Mode: mode}, Watcher{Waiting: func(s Status) { *waiting = s }})
+				rep, err := d.loop.Do(ctx, giftsync.Request{Mode: mode}, giftsync.Watcher{Waiting: func(s giftsync.Status) { *waiting = s }})
 				ended <- end{rep, err}
 			}()
 			synctest.Wait()
 			return ended
 		}
-		var waits [3]Status
+		var waits [3]giftsync.Status
 		impatient, leave := context.WithCancel(context.Background())
-		first := ask(context.Background(), Retry, &waits[0])
-		second := ask(impatient, Backfill, &waits[1])
-		third := ask(context.Background(), Incremental, &waits[2])
+		first := ask(context.Background(), giftsync.Retry, &waits[0])
+		second := ask(impatient, giftsync.Backfill, &waits[1])
+		third := ask(context.Background(), giftsync.Incremental, &waits[2])
 		for i, s := range waits {
-			if s.Doing != Backfill {
+			if s.Doing != giftsync.Backfill {
 				t.Errorf("asker %d was told %+v, want that a backfill is under way", i, s)
 			}
 		}
@@ -112,7 +114,7 @@ func TestDoInLine(t *testing.T) {
 		if a.err != nil || b.err != nil {
 			t.Fatal(a.err, b.err)
 		}
-		if a.rep.Mode != Retry || b.rep.Mode != Incremental || b.rep.StartedAt.Before(a.rep.FinishedAt) {
+		if a.rep.Mode != giftsync.Retry || b.rep.Mode != giftsync.Incremental || b.rep.StartedAt.Before(a.rep.FinishedAt) {
 			t.Errorf("the runs were %+v and %+v", a.rep, b.rep)
 		}
 		if n := d.passed(); n != 3 {
@@ -128,17 +130,17 @@ func TestDryRunEndsWithItsAsker(t *testing.T) {
 		d := newDaemon(t, "@hourly")
 		defer d.start()()
 		synctest.Wait()
-		requests := d.thnks.Requests()
+		requests := d.Thnks.Requests()
 		hold := make(chan struct{})
-		watch := Watcher{Progress: func(Progress) { <-hold }} // an asker that reads nothing holds no run up
+		watch := giftsync.Watcher{Progress: func(giftsync.Progress) { <-hold }} // an asker that reads nothing holds no run up
 		ctx, leave := context.WithCancel(context.Background())
 		var errs [2]error
 		for i := range errs {
-			go func() { _, errs[i] = d.loop.Do(ctx, Request{Mode: Backfill, DryRun: true}, watch) }()
+			go func() { _, errs[i] = d.loop.Do(ctx, giftsync.Request{Mode: giftsync.Backfill, DryRun: true}, watch) }()
 		}
-		d.set(func() { d.thnks.Fault(slowly(10 * time.Second)) })
+		d.set(func() { d.Thnks.Fault(slowly(10 * time.Second)) })
 		time.Sleep(15 * time.Second)
-		if s := d.loop.Status(); s.Doing != Backfill {
+		if s := d.loop.Status(); s.Doing != giftsync.Backfill {
 			t.Fatalf("no dry run under way: %+v", s)
 		}
 		leave()
@@ -153,7 +155,7 @@ func TestDryRunEndsWithItsAsker(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		}
-		if n := d.thnks.Requests() - requests; n > 4 {
+		if n := d.Thnks.Requests() - requests; n > 4 {
 			t.Errorf("%d pages were read for nobody", n)
 		}
 		if s := d.loop.Status(); !s.Ready || s.Trouble != "" {
@@ -173,9 +175,9 @@ func TestWatcher(t *testing.T) {
 		time.Sleep(time.Minute)
 		var seen []int
 		over := false
-		rep, err := d.loop.Do(context.Background(), Request{Mode: Backfill}, Watcher{
-			Waiting: func(s Status) { t.Errorf("nothing to wait for: %+v", s) },
-			Progress: func(p Progress) {
+		rep, err := d.loop.Do(context.Background(), giftsync.Request{Mode: giftsync.Backfill}, giftsync.Watcher{
+			Waiting: func(s giftsync.Status) { t.Errorf("nothing to wait for: %+v", s) },
+			Progress: func(p giftsync.Progress) {
 				if over {
 					t.Error("called after the end")
 				}
@@ -207,14 +209,14 @@ func TestStopAndResume(t *testing.T) {
 		if s.Doing != "" || !s.Ready || !strings.Contains(s.Trouble, "interrupted; the next run resumes") || d.loop.Stop() {
 			t.Errorf("after the stop: %+v", s)
 		}
-		if n := d.portal.Count("thnks"); n == 0 || n == 20 {
+		if n := d.Portal.Count("thnks"); n == 0 || n == 20 {
 			t.Errorf("%d records, want some and not all", n)
 		}
 		time.Sleep(70 * time.Minute)
 		if s := d.loop.Status(); s.Trouble != "" || !s.Since.IsZero() {
 			t.Errorf("after the next slot: %+v", s)
 		}
-		d.check()
+		d.Check()
 	})
 }
 
@@ -224,8 +226,8 @@ func TestStopDuringACall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaemon(t, "@hourly")
-		d.wrap = func(http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(req *http.Request) (*http.Response, error) {
+		d.WrapHubSpot = func(http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 				<-req.Context().Done()
 				return nil, context.Cause(req.Context()) // as net/http does
 			})
@@ -249,7 +251,7 @@ func TestShutdown(t *testing.T) {
 	for name, prepare := range map[string]func(*daemon){
 		"during the first backfill": func(*daemon) {},
 		"during an incremental run": func(d *daemon) {
-			d.must(Backfill)
+			d.Must(giftsync.Backfill)
 			d.record(lastSlot, time.Now())
 			time.Sleep(time.Hour)
 			d.touchAll()
@@ -264,20 +266,20 @@ func TestShutdown(t *testing.T) {
 				time.Sleep(7 * time.Second)
 				passed, recorded := d.passed(), len(d.slots)
 				var errs [2]error
-				var reps [2]Report
+				var reps [2]giftsync.Report
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
-					reps[0], errs[0] = d.loop.Do(context.Background(), Request{Mode: Incremental}, Watcher{})
+					reps[0], errs[0] = d.loop.Do(context.Background(), giftsync.Request{Mode: giftsync.Incremental}, giftsync.Watcher{})
 				}()
 				synctest.Wait()
 				if took := stop(); took > 10*time.Second {
 					t.Errorf("the end took %v", took)
 				}
 				<-done
-				reps[1], errs[1] = d.loop.Do(context.Background(), Request{Mode: Incremental}, Watcher{})
+				reps[1], errs[1] = d.loop.Do(context.Background(), giftsync.Request{Mode: giftsync.Incremental}, giftsync.Watcher{})
 				for i, err := range errs {
-					if !errors.Is(err, ErrStopping) || !strings.Contains(err.Error(), "did not begin") || reps[i].Error != err.Error() {
+					if !errors.Is(err, giftsync.ErrStopping) || !strings.Contains(err.Error(), "did not begin") || reps[i].Error != err.Error() {
 						t.Errorf("one who waited got %v, %+v", err, reps[i])
 					}
 				}
@@ -291,7 +293,7 @@ func TestShutdown(t *testing.T) {
 					t.Errorf("%d runs at once, want 1", d.passed()-passed)
 				}
 				stop()
-				d.check()
+				d.Check()
 			})
 		})
 	}
@@ -306,13 +308,15 @@ func TestInterruptedAskerIsTold(t *testing.T) {
 		synctest.Wait()
 		d.touchAll()
 		d.set(func() { d.commit = slow(5 * time.Second) })
-		var rep Report
+		var rep giftsync.Report
 		var err error
-		go func() { rep, err = d.loop.Do(context.Background(), Request{Mode: Backfill}, Watcher{}) }()
+		go func() {
+			rep, err = d.loop.Do(context.Background(), giftsync.Request{Mode: giftsync.Backfill}, giftsync.Watcher{})
+		}()
 		time.Sleep(7 * time.Second)
 		stop()
 		synctest.Wait()
-		if !errors.Is(err, ErrStopping) || !strings.Contains(err.Error(), "the next run resumes") || rep.Error != err.Error() || rep.Fetched == 0 {
+		if !errors.Is(err, giftsync.ErrStopping) || !strings.Contains(err.Error(), "the next run resumes") || rep.Error != err.Error() || rep.Fetched == 0 {
 			t.Errorf("got %v, %+v", err, rep)
 		}
 	})
@@ -323,13 +327,13 @@ func TestPanic(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaemon(t, "@hourly")
-		d.commit = func(Journal, store.Commit) error { panic("the sky falls") }
+		d.commit = func(giftsync.Journal, store.Commit) error { panic("the sky falls") }
 		defer d.start()()
 		synctest.Wait()
 		if s := d.loop.Status(); !strings.Contains(s.Trouble, "defect") || s.Doing != "" {
 			t.Errorf("after a panic: %+v", s)
 		}
-		_, err := d.loop.Do(context.Background(), Request{Mode: Incremental}, Watcher{})
+		_, err := d.loop.Do(context.Background(), giftsync.Request{Mode: giftsync.Incremental}, giftsync.Watcher{})
 		if err == nil || strings.Contains(err.Error(), "sky") {
 			t.Errorf("the asker got %v", err)
 		}
@@ -345,7 +349,7 @@ func TestPanic(t *testing.T) {
 		if s := d.loop.Status(); s.Trouble != "" || d.passed() != 1 || d.opened() != 3 {
 			t.Errorf("%d runs, opened %d times: %+v", d.passed(), d.opened(), s)
 		}
-		d.check()
+		d.Check()
 	})
 }
 
@@ -353,20 +357,20 @@ func TestPanic(t *testing.T) {
 // alone, too.
 func TestPanicBeside(t *testing.T) {
 	t.Parallel()
-	fall := roundTripper(func(*http.Request) (*http.Response, error) { panic("the sky falls") })
-	for name, breakIt := range map[string]func(*Config){
-		"reading Thnks":    func(c *Config) { c.Sources[0].API = falling{c.Sources[0].API} },
-		"searching behind": func(c *Config) { c.CRM = fallingSearch{c.CRM} },
-		"calling HubSpot":  func(*Config) {},
+	fall := simulation.RoundTripper(func(*http.Request) (*http.Response, error) { panic("the sky falls") })
+	for name, breakIt := range map[string]func(*giftsync.Config){
+		"reading Thnks":    func(c *giftsync.Config) { c.Sources[0].API = falling{c.Sources[0].API} },
+		"searching behind": func(c *giftsync.Config) { c.CRM = fallingSearch{c.CRM} },
+		"calling HubSpot":  func(*giftsync.Config) {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newDaemon(t, "@hourly")
 				d.broken = breakIt
-				d.thnks.Add(simple("T-nobody", time.Now().UTC(), "nobody@acme.example")) // somebody to search for
+				d.Thnks.Add(simulation.Transaction("T-nobody", time.Now().UTC(), "nobody@acme.example")) // somebody to search for
 				if name == "calling HubSpot" {
-					d.wrap = func(next http.RoundTripper) http.RoundTripper {
-						return roundTripper(func(req *http.Request) (*http.Response, error) {
+					d.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+						return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 							if strings.HasSuffix(req.URL.Path, "/batch/create") && strings.Contains(req.URL.Path, "/objects/") {
 								return fall(req)
 							}
@@ -387,13 +391,13 @@ func TestPanicBeside(t *testing.T) {
 	}
 }
 
-type falling struct{ SourceAPI }
+type falling struct{ giftsync.SourceAPI }
 
 func (falling) Transactions(context.Context, thnksapi.Query) (*thnksapi.Page, error) {
 	panic("the sky falls")
 }
 
-type fallingSearch struct{ CRM }
+type fallingSearch struct{ giftsync.CRM }
 
 func (fallingSearch) ContactsByAdditionalEmail(context.Context, []string, []string) ([]hubspot.ContactsOutcome, error) {
 	panic("the sky falls")

@@ -1,7 +1,6 @@
-package sync
+package sync_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,28 +14,30 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
 // A daemon is a world whose runs a loop does.
 type daemon struct {
-	*world
+	*simulation.World
 	schedule cron.Schedule
 	offset   time.Duration
 
-	loop *Loop // of the present life
-	log  lockedBuffer
+	loop *giftsync.Loop // of the present life
+	log  simulation.LogBuffer
 	st   *store.Store
 
 	mu      sync.Mutex
-	broken  func(*Config) // spoils what Open gives; nil lets it be
-	token   string        // what the token file holds
-	opening func() error  // fails Open; nil lets it be
-	opens   int           // calls of Open
-	skew    time.Duration // of the wall clock against the bubble's
-	runs    []time.Time   // when passes ended well
-	slots   []time.Time   // what was recorded of scheduled runs
-	commit  func(Journal, store.Commit) error
+	broken  func(*giftsync.Config) // spoils what Open gives; nil lets it be
+	token   string                 // what the token file holds
+	opening func() error           // fails Open; nil lets it be
+	opens   int                    // calls of Open
+	skew    time.Duration          // of the wall clock against the bubble's
+	runs    []time.Time            // when passes ended well
+	slots   []time.Time            // what was recorded of scheduled runs
+	commit  func(giftsync.Journal, store.Commit) error
 }
 
 // newDaemon makes a daemon with 20 gifts to copy, in 4 windows.
@@ -46,14 +47,14 @@ func newDaemon(t *testing.T, spec string) *daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &daemon{world: newWorld(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 5}), schedule: schedule}
-	d.bounds.WindowRows = 5
-	d.token = d.portal.Token()
-	d.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 20, Recipients: 10, End: time.Now().Add(-daily)}), 1)
-	d.journal = func(j Journal) Journal { return &ledger{j, d} }
-	d.wrap = func(next http.RoundTripper) http.RoundTripper {
+	d := &daemon{World: simulation.New(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 5}), schedule: schedule}
+	d.Bounds.WindowRows = 5
+	d.token = d.Portal.Token()
+	d.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 20, Recipients: 10, End: time.Now().Add(-simulation.Day)}), 1)
+	d.WrapJournal = func(j giftsync.Journal) giftsync.Journal { return &ledger{j, d} }
+	d.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
 		token := d.token // Open holds mu
-		return roundTripper(func(req *http.Request) (*http.Response, error) {
+		return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 			req = req.Clone(req.Context())
 			req.Header.Set("Authorization", "Bearer "+token)
 			return next.RoundTrip(req)
@@ -66,15 +67,18 @@ func newDaemon(t *testing.T, spec string) *daemon {
 // one began.
 const lastSync, lastSlot = "last_sync", "last_slot"
 
+// watchEvery is how often the loop looks at the clock whatever the schedules say.
+const watchEvery = 30 * time.Second
+
 // errNoSecret is what Open says where a person is needed.
 var errNoSecret = errors.New("token_file: no such file")
 
 // begin makes the loop of a new life, as the program's start does.
 func (d *daemon) begin() {
-	d.st = d.open()
-	d.loop = NewLoop(LoopConfig{
+	d.st = d.Open()
+	d.loop = giftsync.NewLoop(giftsync.LoopConfig{
 		Portal: "acme", Schedule: d.schedule, Offset: d.offset,
-		Open: func(progress func(Progress)) (*Engine, error) {
+		Open: func(progress func(giftsync.Progress)) (*giftsync.Engine, error) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.opens++
@@ -83,16 +87,16 @@ func (d *daemon) begin() {
 					return nil, err
 				}
 			}
-			d.cfg = func(c *Config) {
+			d.Configure = func(c *giftsync.Config) {
 				c.Progress = progress
 				if d.broken != nil {
 					d.broken(c)
 				}
 			}
-			return d.engine(d.st), nil
+			return d.Engine(d.st), nil
 		},
 		NeedsPerson: func(err error) bool { return err == errNoSecret },
-		Progress:    func(Progress) {},
+		Progress:    func(giftsync.Progress) {},
 		Logger:      slog.New(slog.NewTextHandler(&d.log, nil)),
 		Now: func() time.Time {
 			d.mu.Lock()
@@ -109,12 +113,12 @@ func (d *daemon) start() (stop func() time.Duration) {
 	return d.keep(d.loop)
 }
 
-func (d *daemon) keep(loops ...*Loop) (stop func() time.Duration) {
+func (d *daemon) keep(loops ...*giftsync.Loop) (stop func() time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		Keep(ctx, loops, slog.New(slog.DiscardHandler))
+		giftsync.Keep(ctx, loops, slog.New(slog.DiscardHandler))
 	}()
 	return func() time.Duration {
 		asked := time.Now()
@@ -122,8 +126,8 @@ func (d *daemon) keep(loops ...*Loop) (stop func() time.Duration) {
 		<-ended
 		took := time.Since(asked)
 		d.st.Close()
-		if d.t.Failed() {
-			d.t.Log(d.log.String())
+		if d.T.Failed() {
+			d.T.Log(d.log.String())
 		}
 		return took
 	}
@@ -151,7 +155,7 @@ func (d *daemon) opened() int {
 
 // A ledger notes which runs ended, by what they leave in the journal.
 type ledger struct {
-	Journal
+	giftsync.Journal
 	d *daemon
 }
 
@@ -160,7 +164,7 @@ func (l *ledger) Commit(c store.Commit) error {
 	commit := l.d.commit
 	l.d.mu.Unlock()
 	if commit == nil {
-		commit = Journal.Commit
+		commit = giftsync.Journal.Commit
 	}
 	if err := commit(l.Journal, c); err != nil {
 		return err
@@ -181,37 +185,11 @@ func (l *ledger) Commit(c store.Commit) error {
 }
 
 // slow makes every commit of gifts take so long.
-func slow(d time.Duration) func(Journal, store.Commit) error {
-	return func(j Journal, c store.Commit) error {
+func slow(d time.Duration) func(giftsync.Journal, store.Commit) error {
+	return func(j giftsync.Journal, c store.Commit) error {
 		if len(c.Gifts) > 0 {
 			time.Sleep(d)
 		}
 		return j.Commit(c)
 	}
-}
-
-// A lockedBuffer is a log that several goroutines write to.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-// take returns what was written since it was last called.
-func (b *lockedBuffer) take() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	defer b.buf.Reset()
-	return b.buf.String()
 }

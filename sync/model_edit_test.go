@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"fmt"
@@ -56,14 +56,14 @@ func (m *model) oneOf(acts []weighted) {
 }
 
 func (m *model) tick() {
-	added, changed := m.thnks.Tick(m.rng)
+	added, changed := m.Thnks.Tick(m.rng)
 	m.note("Thnks: gifts %v added, %v changed", added, changed)
 }
 
 // any returns a record of a type, "" when there is none.
 func (m *model) any(kind string) string {
 	var ids []string
-	for r := range m.portal.Records(kind) {
+	for r := range m.Portal.Records(kind) {
 		ids = append(ids, r.ID)
 	}
 	if len(ids) == 0 {
@@ -77,7 +77,7 @@ func (m *model) contact() string {
 	if id := m.any("contacts"); id != "" {
 		return id
 	}
-	return m.portal.AddContact(m.name()+"@elsewhere.example", nil)
+	return m.Portal.AddContact(m.name()+"@elsewhere.example", nil)
 }
 
 func (m *model) name() string {
@@ -91,7 +91,7 @@ func (m *model) free() string {
 	for _, a := range m.held {
 		taken[a] = true
 	}
-	for c := range m.portal.Records("contacts") {
+	for c := range m.Portal.Records("contacts") {
 		for _, a := range addressesOf(c) {
 			taken[a] = true
 		}
@@ -108,7 +108,7 @@ func addressesOf(c hubspottest.Record) []string {
 }
 
 func (m *model) recipients() []string {
-	all := thnksapitest.Recipients(m.thnks.Transactions())
+	all := thnksapitest.Recipients(m.Thnks.Transactions())
 	return union(all)
 }
 
@@ -118,22 +118,22 @@ func (m *model) createContact() {
 		// A longer address with the same words is no match.
 		address, more = m.name()+"@elsewhere.example", "x."+address+";"+address
 	}
-	id := m.portal.AddContact(address, map[string]string{"hs_additional_emails": more})
+	id := m.Portal.AddContact(address, map[string]string{"hs_additional_emails": more})
 	m.note("contact %s created: %s, also %s", id, address, more)
 	if m.rng.IntN(3) > 0 {
 		m.employ(id)
 	}
 	for range m.rng.IntN(4) {
-		m.tie(id, m.portal.AddDeal(map[string]string{"dealstage": m.stage()}), m.rng.IntN(2) == 0)
+		m.tie(id, m.Portal.AddDeal(map[string]string{"dealstage": m.stage()}), m.rng.IntN(2) == 0)
 	}
 }
 
 func (m *model) employ(contact string) {
 	company := m.any("companies")
 	if company == "" || m.rng.IntN(2) == 0 {
-		company = m.portal.AddCompany(map[string]string{"name": m.name()})
+		company = m.Portal.AddCompany(map[string]string{"name": m.name()})
 	}
-	m.portal.SetPrimaryCompany(contact, company)
+	m.Portal.SetPrimaryCompany(contact, company)
 	m.note("contact %s works for company %s", contact, company)
 }
 
@@ -143,11 +143,11 @@ func (m *model) stage() string {
 
 func (m *model) tie(contact, deal string, labelled bool) {
 	if labelled {
-		m.portal.AssociateLabelled("contacts", contact, "deals", deal, modelLabel)
+		m.Portal.AssociateLabelled("contacts", contact, "deals", deal, modelLabel)
 	} else {
-		m.portal.Associate("contacts", contact, "deals", deal)
+		m.Portal.Associate("contacts", contact, "deals", deal)
 	}
-	r, _ := m.portal.Record("deals", deal)
+	r, _ := m.Portal.Record("deals", deal)
 	m.note("contact %s tied to deal %s (%s), labelled %v", contact, deal, r.Properties["dealstage"], labelled)
 }
 
@@ -157,7 +157,7 @@ func (m *model) mergeCompanies() { m.merge("companies") }
 func (m *model) merge(kind string) {
 	a, b := m.any(kind), m.any(kind)
 	if a != b {
-		m.note("%s %s and %s merged into %s", kind, a, b, m.portal.Merge(kind, a, b))
+		m.note("%s %s and %s merged into %s", kind, a, b, m.Portal.Merge(kind, a, b))
 	}
 }
 
@@ -166,23 +166,23 @@ func (m *model) mergeGifts() {
 	if a == b {
 		return
 	}
-	ra, _ := m.portal.Record("thnks", a)
-	rb, _ := m.portal.Record("thnks", b)
+	ra, _ := m.Portal.Record("thnks", a)
+	rb, _ := m.Portal.Record("thnks", b)
 	stays, goes := m.gifts[ra.Properties["thnks_transaction_id"]], m.gifts[rb.Properties["thnks_transaction_id"]]
 	for kind, ids := range goes.known {
 		stays.known[kind] = union(stays.known[kind], ids)
 		stays.others[kind] = union(stays.others[kind], ids)
 	}
 	stays.mixed, goes.gone = true, true
-	m.note("gift %s merged into %s as %s", rb.Properties["thnks_transaction_id"], ra.Properties["thnks_transaction_id"], m.portal.Merge("thnks", a, b))
+	m.note("gift %s merged into %s as %s", rb.Properties["thnks_transaction_id"], ra.Properties["thnks_transaction_id"], m.Portal.Merge("thnks", a, b))
 }
 
 func (m *model) deleteContact() {
 	if id := m.any("contacts"); id != "" {
-		if c, _ := m.portal.Record("contacts", id); m.archivedHold {
+		if c, _ := m.Portal.Record("contacts", id); m.archivedHold {
 			m.held = append(m.held, addressesOf(c)...)
 		}
-		m.portal.Archive("contacts", id)
+		m.Portal.Archive("contacts", id)
 		m.note("contact %s deleted", id)
 	}
 }
@@ -192,34 +192,34 @@ func (m *model) deleteGift() {
 	if id == "" {
 		return
 	}
-	r, _ := m.portal.Record("thnks", id)
+	r, _ := m.Portal.Record("thnks", id)
 	m.gifts[r.Properties["thnks_transaction_id"]].gone = true
-	m.portal.Archive("thnks", id)
+	m.Portal.Archive("thnks", id)
 	m.note("gift %s deleted", r.Properties["thnks_transaction_id"])
 }
 
 func (m *model) moveDeal() {
 	if id := m.any("deals"); id != "" {
 		stage := m.stage()
-		m.portal.UpdateProperties("deals", id, map[string]string{"dealstage": stage})
+		m.Portal.UpdateProperties("deals", id, map[string]string{"dealstage": stage})
 		m.note("deal %s moved to %s", id, stage)
 	}
 }
 
 func (m *model) createDeal() {
-	m.tie(m.contact(), m.portal.AddDeal(map[string]string{"dealstage": m.stage()}), m.rng.IntN(2) == 0)
+	m.tie(m.contact(), m.Portal.AddDeal(map[string]string{"dealstage": m.stage()}), m.rng.IntN(2) == 0)
 }
 
 // relabel gives one of a contact's deals the label, or takes it off.
 func (m *model) relabel() {
 	contact := m.contact()
-	deals := m.portal.Links("contacts", contact)["deals"]
+	deals := m.Portal.Links("contacts", contact)["deals"]
 	if len(deals) == 0 {
 		return
 	}
 	l := deals[m.rng.IntN(len(deals))]
 	if len(l.Types) > 1 {
-		m.portal.RemoveLabel("contacts", contact, "deals", l.ToID, modelLabel)
+		m.Portal.RemoveLabel("contacts", contact, "deals", l.ToID, modelLabel)
 		m.note("contact %s and deal %s: label removed", contact, l.ToID)
 		return
 	}
@@ -232,13 +232,13 @@ func (m *model) unlink() {
 	if gift == "" {
 		return
 	}
-	r, _ := m.portal.Record("thnks", gift)
-	links := m.portal.Links("thnks", gift)[kind]
+	r, _ := m.Portal.Record("thnks", gift)
+	links := m.Portal.Links("thnks", gift)[kind]
 	if len(links) == 0 {
 		return
 	}
 	to := links[m.rng.IntN(len(links))].ToID
-	m.portal.Dissociate("thnks", gift, kind, to)
+	m.Portal.Dissociate("thnks", gift, kind, to)
 	m.note("gift %s unlinked from %s %s", r.Properties["thnks_transaction_id"], kind, to)
 }
 
@@ -246,17 +246,17 @@ func (m *model) unlink() {
 func (m *model) linkByHand() {
 	gift, kind := m.any("thnks"), []string{"contacts", "contacts", "companies", "deals"}[m.rng.IntN(4)]
 	to := m.any(kind)
-	if gift == "" || to == "" || kind == "contacts" && len(m.portal.Links("thnks", gift)[kind]) > 0 && m.rng.IntN(6) > 0 {
+	if gift == "" || to == "" || kind == "contacts" && len(m.Portal.Links("thnks", gift)[kind]) > 0 && m.rng.IntN(6) > 0 {
 		return
 	}
-	r, _ := m.portal.Record("thnks", gift)
-	m.portal.Associate("thnks", gift, kind, to)
+	r, _ := m.Portal.Record("thnks", gift)
+	m.Portal.Associate("thnks", gift, kind, to)
 	m.note("gift %s linked by hand to %s %s", r.Properties["thnks_transaction_id"], kind, to)
 }
 
 func (m *model) changeEmail() {
 	id, address := m.contact(), m.free()
-	m.portal.UpdateProperties("contacts", id, map[string]string{"email": address})
+	m.Portal.UpdateProperties("contacts", id, map[string]string{"email": address})
 	m.note("contact %s has the address %s now", id, address)
 }
 

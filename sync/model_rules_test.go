@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"cmp"
@@ -78,11 +78,11 @@ func (m *model) linksDue(tx thnksapitest.Transaction, g *modelGift, before map[s
 		allowed["companies"] = []string{company}
 	}
 	age := at.Sub(sentAt(tx))
-	young, border := age <= m.rules.Lookback, (age-m.rules.Lookback).Abs() < time.Hour
+	young, border := age <= m.Rules.Lookback, (age-m.Rules.Lookback).Abs() < time.Hour
 	seen := union(known["deals"], before["deals"])
 	first := func(known []string) []string {
 		fresh := without(deals, known)
-		return fresh[:max(0, min(len(fresh), m.rules.MaxDeals-len(known)))]
+		return fresh[:max(0, min(len(fresh), m.Rules.MaxDeals-len(known)))]
 	}
 	if made || young && !border {
 		due["deals"] = first(seen)
@@ -107,7 +107,7 @@ func (m *model) match(tx thnksapitest.Transaction) (contact string, sure bool) {
 		return "", true
 	}
 	secondary := ""
-	for c := range m.portal.Records("contacts") {
+	for c := range m.Portal.Records("contacts") {
 		if c.Properties["email"] == address {
 			return c.ID, true
 		}
@@ -125,17 +125,17 @@ func (m *model) belongings(contact string) (company string, deals []string) {
 		return "", nil
 	}
 	const primary = 1
-	links := m.portal.Links("contacts", contact)
+	links := m.Portal.Links("contacts", contact)
 	for _, l := range links["companies"] {
-		if slices.Contains(l.Types, primary) && m.world.rules.Companies {
+		if slices.Contains(l.Types, primary) && m.World.Rules.Companies {
 			company = l.ToID
 		}
 	}
 	var open []hubspottest.Record
 	for _, l := range links["deals"] {
-		d, ok := m.portal.Record("deals", l.ToID)
+		d, ok := m.Portal.Record("deals", l.ToID)
 		stage := d.Properties["dealstage"]
-		tied := m.rules.DealLabel == "" || len(l.Types) > 1 // the label's type beside the plain one
+		tied := m.Rules.DealLabel == "" || len(l.Types) > 1 // the label's type beside the plain one
 		if ok && !d.Archived && tied && stage != "closedwon" && stage != "closedlost" {
 			open = append(open, d)
 		}
@@ -150,7 +150,7 @@ func (m *model) belongings(contact string) (company string, deals []string) {
 }
 
 func (m *model) lives(kind, id string) bool {
-	r, ok := m.portal.Record(kind, id)
+	r, ok := m.Portal.Record(kind, id)
 	return ok && !r.Archived
 }
 

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"fmt"
@@ -15,7 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -60,7 +62,7 @@ const (
 // A model is a portal, the people who edit it, and what must be true of the
 // links of each gift.
 type model struct {
-	*world
+	*simulation.World
 	rng     *rand.Rand
 	gifts   map[string]*modelGift // by transaction id
 	history []string
@@ -98,24 +100,24 @@ func newModel(t *testing.T, seed uint64) *model {
 	if coin() {
 		hs.AssociationPage = 2
 	}
-	w := newWorld(t, hs, thnksapitest.Options{PageLimit: 25})
-	w.bounds.WindowRows, w.bounds.SliceGifts = 5+rng.IntN(40), 1+rng.IntN(20)
-	w.rules.MaxDeals, w.rules.Lookback = 1+rng.IntN(4), 40*daily
-	time.Sleep(100 * daily) // a bubble begins in 2000, and times before that count for nothing
-	m := &model{world: w, rng: rng, gifts: make(map[string]*modelGift), secondaryByEmail: hs.SecondaryByEmail, archivedHold: hs.ArchivedHoldUnique, dropsLinks: hs.InvalidLinks == hubspottest.DropLink}
-	m.thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: seed, N: 30, Recipients: 14, Start: time.Now().Add(-70 * daily)})...)
+	w := simulation.New(t, hs, thnksapitest.Options{PageLimit: 25})
+	w.Bounds.WindowRows, w.Bounds.SliceGifts = 5+rng.IntN(40), 1+rng.IntN(20)
+	w.Rules.MaxDeals, w.Rules.Lookback = 1+rng.IntN(4), 40*simulation.Day
+	time.Sleep(100 * simulation.Day) // a bubble begins in 2000, and times before that count for nothing
+	m := &model{World: w, rng: rng, gifts: make(map[string]*modelGift), secondaryByEmail: hs.SecondaryByEmail, archivedHold: hs.ArchivedHoldUnique, dropsLinks: hs.InvalidLinks == hubspottest.DropLink}
+	m.Thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: seed, N: 30, Recipients: 14, Start: time.Now().Add(-70 * simulation.Day)})...)
 	for i, address := range []string{"", "nobody", "  "} {
-		m.thnks.Update(fmt.Sprintf("T-%06d", 3+i), func(tx *thnksapitest.Transaction) { tx.Recipient.Email = address })
+		m.Thnks.Update(fmt.Sprintf("T-%06d", 3+i), func(tx *thnksapitest.Transaction) { tx.Recipient.Email = address })
 	}
 	for range 9 {
 		m.createContact()
 	}
 	// The label has to exist.
-	m.tie(m.contact(), m.portal.AddDeal(nil), true)
+	m.tie(m.contact(), m.Portal.AddDeal(nil), true)
 	if coin() {
-		m.rules.DealLabel = modelLabel
+		m.Rules.DealLabel = modelLabel
 	}
-	m.note("options %+v, label %q, at most %d deals, windows of %d, slices of %d", hs, m.rules.DealLabel, m.rules.MaxDeals, w.bounds.WindowRows, w.bounds.SliceGifts)
+	m.note("options %+v, label %q, at most %d deals, windows of %d, slices of %d", hs, m.Rules.DealLabel, m.Rules.MaxDeals, w.Bounds.WindowRows, w.Bounds.SliceGifts)
 	return m
 }
 
@@ -135,33 +137,33 @@ func (m *model) round() {
 	m.longPause = m.rng.IntN(3) > 0
 	pause := 2 * time.Hour
 	if m.longPause {
-		pause = 8 * daily
+		pause = 8 * simulation.Day
 	}
 	time.Sleep(pause)
 
 	before := m.state()
 	started := time.Now()
-	for _, mode := range []Mode{Incremental, ReassociateAll} {
-		rep := m.must(mode)
+	for _, mode := range []giftsync.Mode{giftsync.Incremental, giftsync.ReassociateAll} {
+		rep := m.Must(mode)
 		m.note("%s: created %d, updated %d, unchanged %d, links %d, skipped %v", rep.Mode, rep.Created, rep.Updated, rep.Unchanged, rep.AssociationsCreated, rep.Skipped)
 		if rep.Quarantined > 0 {
-			m.t.Errorf("%s: %d quarantined", mode, rep.Quarantined)
+			m.T.Errorf("%s: %d quarantined", mode, rep.Quarantined)
 		}
 		time.Sleep(modelSettled)
 	}
 	m.checkRound(before, started)
-	if m.t.Failed() {
+	if m.T.Failed() {
 		return
 	}
-	settled := m.portal.Snapshot()
-	for _, mode := range []Mode{Incremental, ReassociateAll, Reassociate} {
-		rep := m.must(mode)
+	settled := m.Portal.Snapshot()
+	for _, mode := range []giftsync.Mode{giftsync.Incremental, giftsync.ReassociateAll, giftsync.Reassociate} {
+		rep := m.Must(mode)
 		if rep.Created+rep.Updated+rep.AssociationsCreated > 0 {
-			m.t.Errorf("%s: a pass over what is settled creates %d, updates %d, makes %d links", mode, rep.Created, rep.Updated, rep.AssociationsCreated)
+			m.T.Errorf("%s: a pass over what is settled creates %d, updates %d, makes %d links", mode, rep.Created, rep.Updated, rep.AssociationsCreated)
 		}
 	}
-	if diff := cmp.Diff(settled, m.portal.Snapshot()); diff != "" {
-		m.t.Errorf("passes over what is settled change the portal (-before +after):\n%s", diff)
+	if diff := cmp.Diff(settled, m.Portal.Snapshot()); diff != "" {
+		m.T.Errorf("passes over what is settled change the portal (-before +after):\n%s", diff)
 	}
 }
 
@@ -170,7 +172,7 @@ func (m *model) round() {
 func (m *model) hasty() {
 	m.act()
 	before := m.state()
-	rep := m.must(Incremental)
+	rep := m.Must(giftsync.Incremental)
 	m.note("in haste: created %d, updated %d, links %d", rep.Created, rep.Updated, rep.AssociationsCreated)
 	for id, links := range m.state() {
 		g := m.gift(id)
@@ -196,8 +198,8 @@ func (m *model) gift(id string) *modelGift {
 // state are the links of every gift that has a record, by transaction.
 func (m *model) state() map[string]map[string][]string {
 	state := make(map[string]map[string][]string)
-	for r := range m.portal.Records("thnks") {
-		state[r.Properties["thnks_transaction_id"]] = m.links(r.ID)
+	for r := range m.Portal.Records("thnks") {
+		state[r.Properties["thnks_transaction_id"]] = m.Links(r.ID)
 	}
 	return state
 }
@@ -205,48 +207,48 @@ func (m *model) state() map[string]map[string][]string {
 // checkRound compares every gift with the rules, and takes over what they
 // have become.
 func (m *model) checkRound(before map[string]map[string][]string, at time.Time) {
-	m.t.Helper()
+	m.T.Helper()
 	records := make(map[string]hubspottest.Record)
-	for r := range m.portal.Records("thnks") {
+	for r := range m.Portal.Records("thnks") {
 		if id := r.Properties["thnks_transaction_id"]; records[id].ID == "" {
 			records[id] = r
 		} else {
-			m.t.Errorf("transaction %s has two records", id)
+			m.T.Errorf("transaction %s has two records", id)
 		}
 	}
-	st := m.open()
+	st := m.Open()
 	defer st.Close()
-	for _, tx := range m.thnks.Transactions() {
+	for _, tx := range m.Thnks.Transactions() {
 		g := m.gift(tx.ID)
 		r, exists := records[tx.ID]
 		if g.gone || !exists {
 			if exists != !g.gone {
-				m.t.Errorf("transaction %s: record there %v, but deleted by people %v", tx.ID, exists, g.gone)
+				m.T.Errorf("transaction %s: record there %v, but deleted by people %v", tx.ID, exists, g.gone)
 			}
 			continue
 		}
-		want, got := facts(tx), make(map[string]string)
+		want, got := simulation.ValuesDue(tx), make(map[string]string)
 		for k, v := range want {
 			if got[k] = r.Properties[k]; g.mixed && v == "" {
 				got[k] = "" // the merge filled it in
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			m.t.Errorf("transaction %s: record differs (-want +got):\n%s", tx.ID, diff)
+			m.T.Errorf("transaction %s: record differs (-want +got):\n%s", tx.ID, diff)
 		}
-		after := m.links(r.ID)
+		after := m.Links(r.ID)
 		m.judge(tx, g, before[tx.ID], after, at)
 		for kind, ids := range after {
 			g.known[kind] = union(m.now(kind, g.known[kind]), ids)
 		}
 		have, ok, err := st.Gift(tx.ID)
 		if err != nil || !ok || have.ObjectID != r.ID || (have.Orphan == "") != (len(after["contacts"]) > 0) && !g.open {
-			m.t.Errorf("transaction %s: the journal has record %s, orphan %q; want %s with contacts %v (%v, %v)", tx.ID, have.ObjectID, have.Orphan, r.ID, after["contacts"], ok, err)
+			m.T.Errorf("transaction %s: the journal has record %s, orphan %q; want %s with contacts %v (%v, %v)", tx.ID, have.ObjectID, have.Orphan, r.ID, after["contacts"], ok, err)
 		}
-		for kind, typ := range linkTypes {
+		for kind, typ := range simulation.LinkTypes {
 			for _, id := range after[typ] {
 				if !knowsLink(have, kind, id) {
-					m.t.Errorf("transaction %s: the journal does not know the link to %s %s", tx.ID, kind, id)
+					m.T.Errorf("transaction %s: the journal does not know the link to %s %s", tx.ID, kind, id)
 				}
 			}
 		}
@@ -255,17 +257,17 @@ func (m *model) checkRound(before map[string]map[string][]string, at time.Time) 
 
 // judge compares a gift's links before and after the passes.
 func (m *model) judge(tx thnksapitest.Transaction, g *modelGift, before, after map[string][]string, at time.Time) {
-	m.t.Helper()
+	m.T.Helper()
 	due, allowed := m.linksDue(tx, g, before, at)
 	for _, kind := range []string{"contacts", "companies", "deals"} {
 		for _, id := range union(before[kind], due[kind]) {
 			if !slices.Contains(after[kind], id) {
-				m.t.Errorf("transaction %s (contact %q): lacks %s %s; has %v, had %v, is due %v", tx.ID, g.contact, kind, id, after[kind], before[kind], due[kind])
+				m.T.Errorf("transaction %s (contact %q): lacks %s %s; has %v, had %v, is due %v", tx.ID, g.contact, kind, id, after[kind], before[kind], due[kind])
 			}
 		}
 		for _, id := range after[kind] {
 			if !slices.Contains(union(before[kind], due[kind], allowed[kind]), id) {
-				m.t.Errorf("transaction %s (contact %q): %s %s must not be linked; had %v, is due %v, may %v, once had %v", tx.ID, g.contact, kind, id, before[kind], due[kind], allowed[kind], g.known[kind])
+				m.T.Errorf("transaction %s (contact %q): %s %s must not be linked; had %v, is due %v, may %v, once had %v", tx.ID, g.contact, kind, id, before[kind], due[kind], allowed[kind], g.known[kind])
 			}
 		}
 	}
@@ -279,7 +281,7 @@ func (m *model) judge(tx thnksapitest.Transaction, g *modelGift, before, after m
 func (m *model) now(kind string, ids []string) []string {
 	var now []string
 	for _, id := range ids {
-		if r, ok := m.portal.Record(kind, id); ok {
+		if r, ok := m.Portal.Record(kind, id); ok {
 			id = r.ID
 		}
 		now = append(now, id)

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -19,9 +21,9 @@ import (
 func TestObjectIsCreatedAsTheContractSays(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{SchemaLag: time.Minute, PropertyLag: 700 * time.Millisecond}, thnksapitest.Options{})
-		w.must(Backfill)
-		s, ok := w.portal.SchemaOf("thnks")
+		w := simulation.New(t, hubspottest.Options{SchemaLag: time.Minute, PropertyLag: 700 * time.Millisecond}, thnksapitest.Options{})
+		w.Must(giftsync.Backfill)
+		s, ok := w.Portal.SchemaOf("thnks")
 		if !ok {
 			t.Fatal("no custom object thnks")
 		}
@@ -113,18 +115,18 @@ func TestObjectRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		opt   hubspottest.Options
-		spoil func(*world)
+		spoil func(*simulation.World)
 		says  []string
 	}{
 		{
 			name:  "a stranger's object",
-			spoil: func(w *world) { w.portal.AddForeignSchema("thnks") },
+			spoil: func(w *simulation.World) { w.Portal.AddForeignSchema("thnks") },
 			says:  []string{"did not make", "portals[].hubspot.object", "check --adopt 2-"},
 		},
 		{
 			name:  "no room for another object",
 			opt:   hubspottest.Options{MaxCustomTypes: 1},
-			spoil: func(w *world) { w.portal.AddForeignSchema("boats") },
+			spoil: func(w *simulation.World) { w.Portal.AddForeignSchema("boats") },
 			says:  []string{"refuses to make the custom object thnks", "make room"},
 		},
 		{
@@ -144,45 +146,45 @@ func TestObjectRefusals(t *testing.T) {
 		},
 		{
 			name: "a token that is not accepted",
-			spoil: func(w *world) {
-				w.portal.SetToken("another")
-				w.portal.Fault(hubspottest.Fault{Status: 401, Count: -1})
+			spoil: func(w *simulation.World) {
+				w.Portal.SetToken("another")
+				w.Portal.Fault(hubspottest.Fault{Status: 401, Count: -1})
 			},
 			says: []string{"does not accept the token", "token_file"},
 		},
 		{
 			name: "an object like the one that a run was to create, with a key that is not unique",
-			spoil: func(w *world) {
-				st := w.open()
+			spoil: func(w *simulation.World) {
+				st := w.Open()
 				defer st.Close()
-				if err := st.Commit(store.Commit{Meta: map[string][]byte{metaCreating: []byte(`"thnks"`)}}); err != nil {
-					w.t.Fatal(err)
+				if err := st.Commit(store.Commit{Meta: map[string][]byte{giftsync.MetaCreating: []byte(`"thnks"`)}}); err != nil {
+					w.T.Fatal(err)
 				}
-				w.portal.AddForeignSchema("thnks", textProperty(keyProperty))
+				w.Portal.AddForeignSchema("thnks", simulation.TextProperty("thnks_transaction_id"))
 			},
 			says: []string{"no longer unique"},
 		},
 		{
 			name:  "another account's token",
-			spoil: func(w *world) { w.cfg = func(c *Config) { c.AccountID = "4711" } },
+			spoil: func(w *simulation.World) { w.Configure = func(c *giftsync.Config) { c.AccountID = "4711" } },
 			says:  []string{"account 62515", "bound to account 4711"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, tt.opt, thnksapitest.Options{})
-				w.thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 10, Recipients: 5})...)
+				w := simulation.New(t, tt.opt, thnksapitest.Options{})
+				w.Thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 10, Recipients: 5})...)
 				if tt.spoil != nil {
 					tt.spoil(w)
 				}
-				before := w.portal.Snapshot()
-				defined, _ := w.portal.SchemaOf("thnks")
-				_, err := w.run(context.Background(), Request{Mode: Backfill})
-				var fatal *Fatal
+				before := w.Portal.Snapshot()
+				defined, _ := w.Portal.SchemaOf("thnks")
+				_, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill})
+				var fatal *giftsync.Fatal
 				if !errors.As(err, &fatal) {
 					t.Fatalf("got %v, want a fatal error", err)
 				}
-				if now, _ := w.portal.SchemaOf("thnks"); len(now.Properties) != len(defined.Properties) {
+				if now, _ := w.Portal.SchemaOf("thnks"); len(now.Properties) != len(defined.Properties) {
 					t.Errorf("the object had %d properties and has %d", len(defined.Properties), len(now.Properties))
 				}
 				for _, s := range tt.says {
@@ -190,7 +192,7 @@ func TestObjectRefusals(t *testing.T) {
 						t.Errorf("%q does not say %q", err, s)
 					}
 				}
-				if !sameSnapshot(before, w.portal.Snapshot()) {
+				if !simulation.Same(before, w.Portal.Snapshot()) {
 					t.Error("something was written")
 				}
 			})
@@ -203,21 +205,21 @@ func TestObjectDrift(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
-		drift func(*world)
+		drift func(*simulation.World)
 		says  string // "" when the portal mends it
 	}{
-		{"a property is missing", func(w *world) { w.portal.ArchiveProperty("thnks", "tracking_url") }, ""},
-		{"options are missing", func(w *world) { w.portal.SetOptions("thnks", "status", "sent", "opened", "mine") }, ""},
-		{"an option has the label of a missing one", func(w *world) { w.portal.SetOptions("thnks", "status", "sent", "opened", "Redeemed") }, ""},
-		{"the unique property is missing", func(w *world) { w.portal.ArchiveProperty("thnks", "thnks_transaction_id") }, "no longer unique"},
+		{"a property is missing", func(w *simulation.World) { w.Portal.ArchiveProperty("thnks", "tracking_url") }, ""},
+		{"options are missing", func(w *simulation.World) { w.Portal.SetOptions("thnks", "status", "sent", "opened", "mine") }, ""},
+		{"an option has the label of a missing one", func(w *simulation.World) { w.Portal.SetOptions("thnks", "status", "sent", "opened", "Redeemed") }, ""},
+		{"the unique property is missing", func(w *simulation.World) { w.Portal.ArchiveProperty("thnks", "thnks_transaction_id") }, "no longer unique"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-				w.must(Backfill)
+				w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+				w.Must(giftsync.Backfill)
 				tt.drift(w)
-				w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 2, N: 100, Recipients: 30}), 0.8)
-				_, err := w.run(context.Background(), Request{Mode: Backfill})
+				w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 2, N: 100, Recipients: 30}), 0.8)
+				_, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill})
 				if tt.says != "" {
 					if err == nil || !strings.Contains(err.Error(), tt.says) {
 						t.Fatalf("got %v, want words about %q", err, tt.says)
@@ -227,8 +229,8 @@ func TestObjectDrift(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				w.check()
-				s, _ := w.portal.SchemaOf("thnks")
+				w.Check()
+				s, _ := w.Portal.SchemaOf("thnks")
 				i := slices.IndexFunc(s.Properties, func(p hubspottest.Property) bool { return p.Name == "status" })
 				if tt.name == "options are missing" && !slices.Contains(s.Properties[i].Options, "mine") {
 					t.Error("an option that people added is gone")
@@ -244,11 +246,11 @@ func TestAmountsWithoutCurrency(t *testing.T) {
 	t.Parallel()
 	for refused, want := range map[bool]string{false: "currency", true: "formatted"} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, hubspottest.Options{NoCurrencyProperty: refused}, thnksapitest.Options{})
-			w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 20, Recipients: 5}), 0.8)
-			w.must(Backfill)
-			w.check()
-			s, _ := w.portal.SchemaOf("thnks")
+			w := simulation.New(t, hubspottest.Options{NoCurrencyProperty: refused}, thnksapitest.Options{})
+			w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 20, Recipients: 5}), 0.8)
+			w.Must(giftsync.Backfill)
+			w.Check()
+			s, _ := w.Portal.SchemaOf("thnks")
 			i := slices.IndexFunc(s.Properties, func(p hubspottest.Property) bool { return p.Name == "gift_amount" })
 			if got := s.Properties[i].NumberDisplayHint; got != want {
 				t.Errorf("refused: %v; the amount is shown as %q, want %q", refused, got, want)
@@ -263,10 +265,10 @@ func TestAmountsWithoutCurrency(t *testing.T) {
 func TestAPropertyRestoredWithAnotherTypeStopsThePortal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.must(Backfill)
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Must(giftsync.Backfill)
 		live := func() (n int) {
-			s, _ := w.portal.SchemaOf("thnks")
+			s, _ := w.Portal.SchemaOf("thnks")
 			for _, p := range s.Properties {
 				if !p.Archived {
 					n++
@@ -277,8 +279,8 @@ func TestAPropertyRestoredWithAnotherTypeStopsThePortal(t *testing.T) {
 		stops := func(when string) {
 			t.Helper()
 			before := live()
-			_, err := w.run(context.Background(), Request{Mode: Backfill})
-			var fatal *Fatal
+			_, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill})
+			var fatal *giftsync.Fatal
 			if !errors.As(err, &fatal) || !strings.Contains(err.Error(), "gift_name is of type number, not string") || !strings.Contains(err.Error(), "for good") {
 				t.Errorf("%s: got %v", when, err)
 			}
@@ -286,9 +288,9 @@ func TestAPropertyRestoredWithAnotherTypeStopsThePortal(t *testing.T) {
 				t.Errorf("%s: the object has %d properties, and had %d before the run", when, after, before)
 			}
 		}
-		w.portal.RetypeProperty("thnks", "gift_name", "number", "number")
+		w.Portal.RetypeProperty("thnks", "gift_name", "number", "number")
 		stops("retyped")
-		w.portal.ArchiveProperty("thnks", "gift_name")
+		w.Portal.ArchiveProperty("thnks", "gift_name")
 		stops("deleted")
 	})
 }
@@ -299,18 +301,18 @@ func TestAPropertyRestoredWithAnotherTypeStopsThePortal(t *testing.T) {
 func TestWriteScopesOnTheFarSide(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{Seed: 71, FarSideWrite: true}, thnksapitest.Options{})
-		w.gift("T-1", "ann@example.com", daily)
-		w.must(Backfill)
-		w.person("ann@example.com")
-		_, err := w.run(context.Background(), Request{Mode: Reassociate})
-		var fatal *Fatal
+		w := simulation.New(t, hubspottest.Options{Seed: 71, FarSideWrite: true}, thnksapitest.Options{})
+		w.AddGift("T-1", "ann@example.com", simulation.Day)
+		w.Must(giftsync.Backfill)
+		w.AddPerson("ann@example.com")
+		_, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Reassociate})
+		var fatal *giftsync.Fatal
 		if !errors.As(err, &fatal) || !strings.Contains(err.Error(), ".write") {
 			t.Fatalf("got %v, want to hear of a scope", err)
 		}
-		w.portal.SetScopes(append(hubspottest.DefaultScopes(), "crm.objects.companies.write", "crm.objects.deals.write")...)
-		w.must(Reassociate)
-		if got := w.links(w.record("T-1")); len(got["contacts"]) != 1 || len(got["companies"]) != 1 || len(got["deals"]) != 1 {
+		w.Portal.SetScopes(append(hubspottest.DefaultScopes(), "crm.objects.companies.write", "crm.objects.deals.write")...)
+		w.Must(giftsync.Reassociate)
+		if got := w.Links(w.Record("T-1")); len(got["contacts"]) != 1 || len(got["companies"]) != 1 || len(got["deals"]) != 1 {
 			t.Errorf("linked to %v, want contact, company and deal", got)
 		}
 	})

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"slices"
@@ -8,19 +8,16 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
-func (w *world) owner(id string) string {
-	w.t.Helper()
-	r, _ := w.portal.Record("thnks", w.record(id))
+func owner(w *simulation.World, id string) string {
+	w.T.Helper()
+	r, _ := w.Portal.Record("thnks", w.Record(id))
 	return r.Properties["hubspot_owner_id"]
-}
-
-func (w *world) sent(id, sender string) {
-	w.gift(id, "ann@example.com", 0)
-	w.thnks.Update(id, func(tx *thnksapitest.Transaction) { tx.Sender.Email = sender })
 }
 
 // TestOwners: a record is its sender's from the start, or when nobody's; what
@@ -28,22 +25,22 @@ func (w *world) sent(id, sender string) {
 func TestOwners(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{Seed: 61}, thnksapitest.Options{})
-		sam := w.portal.AddOwner("Sam@Example.com", "Sam", "Poe")
-		w.sent("T-1", "sam@EXAMPLE.com ")
-		w.sent("T-2", "stranger@example.com")
-		w.sent("T-3", "kim@example.com")
-		w.must(Backfill)
-		if w.owner("T-1") != sam || w.owner("T-2") != "" || w.owner("T-3") != "" {
-			t.Errorf("owners %q, %q, %q; want Sam for the first alone", w.owner("T-1"), w.owner("T-2"), w.owner("T-3"))
+		w := simulation.New(t, hubspottest.Options{Seed: 61}, thnksapitest.Options{})
+		sam := w.Portal.AddOwner("Sam@Example.com", "Sam", "Poe")
+		w.AddGiftFrom("T-1", "sam@EXAMPLE.com ")
+		w.AddGiftFrom("T-2", "stranger@example.com")
+		w.AddGiftFrom("T-3", "kim@example.com")
+		w.Must(giftsync.Backfill)
+		if owner(w, "T-1") != sam || owner(w, "T-2") != "" || owner(w, "T-3") != "" {
+			t.Errorf("owners %q, %q, %q; want Sam for the first alone", owner(w, "T-1"), owner(w, "T-2"), owner(w, "T-3"))
 		}
-		kim := w.portal.AddOwner("kim@example.com", "Kim", "Lee")
-		w.portal.UpdateProperties("thnks", w.record("T-1"), map[string]string{"hubspot_owner_id": kim})
-		rep := w.must(ReassociateAll)
-		if w.owner("T-1") != kim || w.owner("T-2") != "" || w.owner("T-3") != kim || rep.Updated != 1 {
-			t.Errorf("owners %q, %q, %q, %d updated; want Kim's hand respected and the empty one filled", w.owner("T-1"), w.owner("T-2"), w.owner("T-3"), rep.Updated)
+		kim := w.Portal.AddOwner("kim@example.com", "Kim", "Lee")
+		w.Portal.UpdateProperties("thnks", w.Record("T-1"), map[string]string{"hubspot_owner_id": kim})
+		rep := w.Must(giftsync.ReassociateAll)
+		if owner(w, "T-1") != kim || owner(w, "T-2") != "" || owner(w, "T-3") != kim || rep.Updated != 1 {
+			t.Errorf("owners %q, %q, %q, %d updated; want Kim's hand respected and the empty one filled", owner(w, "T-1"), owner(w, "T-2"), owner(w, "T-3"), rep.Updated)
 		}
-		w.settled()
+		w.CheckSettled()
 	})
 }
 
@@ -52,23 +49,23 @@ func TestOwners(t *testing.T) {
 func TestRetryOfWhatHasNoRow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{Seed: 63}, thnksapitest.Options{})
-		w.sent("T-1", "kim@example.com")
-		w.must(Backfill)
-		kim := w.portal.AddOwner("kim@example.com", "Kim", "Lee")
-		w.wrap = failing("/batch/update", 0, 400, `{"status":"error","category":"VALIDATION_ERROR","message":"Property values were not valid"}`)
-		if rep := w.must(ReassociateAll); rep.Quarantined != 1 {
+		w := simulation.New(t, hubspottest.Options{Seed: 63}, thnksapitest.Options{})
+		w.AddGiftFrom("T-1", "kim@example.com")
+		w.Must(giftsync.Backfill)
+		kim := w.Portal.AddOwner("kim@example.com", "Kim", "Lee")
+		w.WrapHubSpot = simulation.Failing("/batch/update", 0, 400, `{"status":"error","category":"VALIDATION_ERROR","message":"Property values were not valid"}`)
+		if rep := w.Must(giftsync.ReassociateAll); rep.Quarantined != 1 {
 			t.Fatalf("%+v, want the new owner refused", rep)
 		}
-		w.wrap = nil
-		if rep := w.must(Retry); rep.Quarantined != 0 {
+		w.WrapHubSpot = nil
+		if rep := w.Must(giftsync.Retry); rep.Quarantined != 0 {
 			t.Errorf("%+v, want nothing left in quarantine", rep)
 		}
-		w.must(ReassociateAll)
-		if w.owner("T-1") != kim {
-			t.Errorf("owner %q, want Kim", w.owner("T-1"))
+		w.Must(giftsync.ReassociateAll)
+		if owner(w, "T-1") != kim {
+			t.Errorf("owner %q, want Kim", owner(w, "T-1"))
 		}
-		w.settled()
+		w.CheckSettled()
 	})
 }
 
@@ -77,15 +74,15 @@ func TestOwnersNeedTheirScope(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		scopes := slices.DeleteFunc(hubspottest.DefaultScopes(), func(s string) bool { return s == "crm.objects.owners.read" })
-		w := newWorld(t, hubspottest.Options{Seed: 62, Scopes: scopes}, thnksapitest.Options{})
-		w.bounds.WindowRows = 1
-		w.portal.AddOwner("sam@example.com", "Sam", "Poe")
-		w.sent("T-1", "sam@example.com")
-		w.sent("T-2", "sam@example.com")
-		if rep := w.must(Backfill); rep.Created != 2 || w.owner("T-1") != "" {
-			t.Errorf("%+v, owner %q; want both created and without an owner", rep, w.owner("T-1"))
+		w := simulation.New(t, hubspottest.Options{Seed: 62, Scopes: scopes}, thnksapitest.Options{})
+		w.Bounds.WindowRows = 1
+		w.Portal.AddOwner("sam@example.com", "Sam", "Poe")
+		w.AddGiftFrom("T-1", "sam@example.com")
+		w.AddGiftFrom("T-2", "sam@example.com")
+		if rep := w.Must(giftsync.Backfill); rep.Created != 2 || owner(w, "T-1") != "" {
+			t.Errorf("%+v, owner %q; want both created and without an owner", rep, owner(w, "T-1"))
 		}
-		w.settled()
+		w.CheckSettled()
 	})
 }
 
@@ -97,51 +94,51 @@ func TestLimitedAssociations(t *testing.T) {
 		to  string
 		ago time.Duration // that the gifts were sent
 	}{
-		{"contacts", daily},
-		{"companies", daily},
-		{"deals", daily},
-		{"deals", 200 * daily}, // longer ago than deals are added of late
+		{"contacts", simulation.Day},
+		{"companies", simulation.Day},
+		{"deals", simulation.Day},
+		{"deals", 200 * simulation.Day}, // longer ago than deals are added of late
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			to := tt.to
-			age()
-			w := newWorld(t, hubspottest.Options{Seed: 63}, thnksapitest.Options{})
-			ann, acme, deal := w.person("ann@example.com")
-			w.must(Backfill) // makes the object
-			w.portal.LimitAssociations(to, "thnks", 1)
-			w.gift("T-1", "ann@example.com", tt.ago)
-			w.gift("T-2", "ann@example.com", tt.ago)
-			rep := w.must(Backfill)
+			simulation.WaitAYear()
+			w := simulation.New(t, hubspottest.Options{Seed: 63}, thnksapitest.Options{})
+			ann, acme, deal := w.AddPerson("ann@example.com")
+			w.Must(giftsync.Backfill) // makes the object
+			w.Portal.LimitAssociations(to, "thnks", 1)
+			w.AddGift("T-1", "ann@example.com", tt.ago)
+			w.AddGift("T-2", "ann@example.com", tt.ago)
+			rep := w.Must(giftsync.Backfill)
 			if rep.Created != 2 || rep.Quarantined != 0 {
 				t.Fatalf("%+v, want both created", rep)
 			}
 			all := map[string][]string{"contacts": {ann}, "companies": {acme}, "deals": {deal}}
 			full, short := "T-1", "T-2"
-			if len(w.links(w.record("T-1"))[to]) == 0 {
+			if len(w.Links(w.Record("T-1"))[to]) == 0 {
 				full, short = short, full
 			}
-			w.wantLinked(full, all)
+			w.WantLinked(full, all)
 			want := map[string][]string{"contacts": {ann}, "companies": {acme}, "deals": {deal}}
 			delete(want, to)
-			w.wantLinked(short, want)
+			w.WantLinked(short, want)
 			if to == "contacts" && rep.Orphans[plan.NoContact] != 1 {
 				t.Errorf("orphans %v, want the one whose contact is full", rep.Orphans)
 			}
-			i := slices.IndexFunc(w.journalled(short).Links, func(l plan.Link) bool { return linkTypes[l.Kind] == to })
-			if i < 0 || !w.journalled(short).Links[i].Refused {
-				t.Errorf("the journal has %+v, want the refused link noted", w.journalled(short).Links)
+			i := slices.IndexFunc(w.Stored(short).Links, func(l plan.Link) bool { return simulation.LinkTypes[l.Kind] == to })
+			if i < 0 || !w.Stored(short).Links[i].Refused {
+				t.Errorf("the journal has %+v, want the refused link noted", w.Stored(short).Links)
 			}
-			if rep = w.must(Reassociate); rep.HubSpotCalls[hubspot.Associations] > 1 || rep.Updated != 0 {
+			if rep = w.Must(giftsync.Reassociate); rep.HubSpotCalls[hubspot.Associations] > 1 || rep.Updated != 0 {
 				t.Errorf("%+v: tried again", rep)
 			}
-			w.must(ReassociateAll)
-			w.wantLinked(short, want)
-			w.portal.LimitAssociations(to, "thnks", 100)
-			if rep = w.must(ReassociateAll); rep.AssociationsCreated != 1 {
+			w.Must(giftsync.ReassociateAll)
+			w.WantLinked(short, want)
+			w.Portal.LimitAssociations(to, "thnks", 100)
+			if rep = w.Must(giftsync.ReassociateAll); rep.AssociationsCreated != 1 {
 				t.Errorf("%+v, want the pair linked when there is room", rep)
 			}
-			w.wantLinked(short, all)
-			w.settled()
+			w.WantLinked(short, all)
+			w.CheckSettled()
 		})
 	}
 }

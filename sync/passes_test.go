@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
@@ -23,25 +25,25 @@ func TestLateRowsAreFound(t *testing.T) {
 		{10 * time.Minute, 0, time.Hour},
 		{20 * time.Hour, 0, 25 * time.Hour},
 		{20 * time.Hour, 60 * time.Hour, time.Hour}, // the program was off when the re-read was due
-		{20 * daily, 0, weekly + time.Hour},
+		{20 * simulation.Day, 0, simulation.Week + time.Hour},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-			w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, Recipients: 20}), 1)
-			w.must(Backfill)
-			w.must(Incremental)
+			w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+			w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, Recipients: 20}), 1)
+			w.Must(giftsync.Backfill)
+			w.Must(giftsync.Incremental)
 			time.Sleep(tt.late)
 			stamp := time.Now().UTC().Add(-tt.late)
 			// Something newer carries the watermark past the late row's stamp.
-			w.thnks.Add(thnksapitest.Transaction{ID: "T-new", Status: "sent", CreatedAt: time.Now().UTC(), UpdatedAt: time.Now().UTC()})
-			w.must(Incremental)
-			w.thnks.Add(thnksapitest.Transaction{ID: "T-late", Status: "sent", CreatedAt: stamp, UpdatedAt: stamp})
+			w.Thnks.Add(thnksapitest.Transaction{ID: "T-new", Status: "sent", CreatedAt: time.Now().UTC(), UpdatedAt: time.Now().UTC()})
+			w.Must(giftsync.Incremental)
+			w.Thnks.Add(thnksapitest.Transaction{ID: "T-late", Status: "sent", CreatedAt: stamp, UpdatedAt: stamp})
 			time.Sleep(tt.off)
 			for waited := time.Duration(0); waited < tt.within; waited += time.Hour {
 				time.Sleep(time.Hour)
-				w.must(Incremental)
+				w.Must(giftsync.Incremental)
 			}
-			w.check()
+			w.Check()
 		})
 	}
 }
@@ -51,13 +53,13 @@ func TestLateRowsAreFound(t *testing.T) {
 func TestRowsGoneAtTheSourceAreMarked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, Recipients: 20, End: time.Now().Add(-10 * daily)}), 1)
-		w.must(Backfill)
-		tx, _ := w.thnks.Transaction("T-000007")
-		w.thnks.Delete("T-000007")
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, Recipients: 20, End: time.Now().Add(-10 * simulation.Day)}), 1)
+		w.Must(giftsync.Backfill)
+		tx, _ := w.Thnks.Transaction("T-000007")
+		w.Thnks.Delete("T-000007")
 		mark := func() bool {
-			st := w.open()
+			st := w.Open()
 			defer st.Close()
 			s, ok, err := st.Gift("T-000007")
 			if err != nil || !ok {
@@ -65,16 +67,16 @@ func TestRowsGoneAtTheSourceAreMarked(t *testing.T) {
 			}
 			return !s.Gone.IsZero()
 		}
-		time.Sleep(weekly)
-		if rep := w.must(Incremental); rep.Mode != Resweep || rep.Fetched != 49 {
+		time.Sleep(simulation.Week)
+		if rep := w.Must(giftsync.Incremental); rep.Mode != giftsync.Resweep || rep.Fetched != 49 {
 			t.Errorf("mode %s fetched %d, want a full listing of 49", rep.Mode, rep.Fetched)
 		}
-		if !mark() || w.portal.Count("thnks") != 50 {
-			t.Errorf("marked %v with %d records, want the mark and all 50", mark(), w.portal.Count("thnks"))
+		if !mark() || w.Portal.Count("thnks") != 50 {
+			t.Errorf("marked %v with %d records, want the mark and all 50", mark(), w.Portal.Count("thnks"))
 		}
-		w.thnks.Add(tx)
-		time.Sleep(weekly)
-		w.must(Incremental)
+		w.Thnks.Add(tx)
+		time.Sleep(simulation.Week)
+		w.Must(giftsync.Incremental)
 		if mark() {
 			t.Error("still marked although listed again")
 		}
@@ -97,16 +99,16 @@ func TestSeveralKeysMakeAUnion(t *testing.T) {
 			opts.Keys["key-of-"+s] = s
 			keys = append(keys, "key-of-"+s)
 		}
-		w := newWorld(t, hubspottest.Options{}, opts)
-		w.keys = keys
-		w.populate(txs, 0.8)
-		if rep := w.must(Backfill); rep.Fetched != 300 || rep.Created != 300 {
+		w := simulation.New(t, hubspottest.Options{}, opts)
+		w.Keys = keys
+		w.Populate(txs, 0.8)
+		if rep := w.Must(giftsync.Backfill); rep.Fetched != 300 || rep.Created != 300 {
 			t.Errorf("fetched %d, created %d; want each of 300 once", rep.Fetched, rep.Created)
 		}
-		w.check()
+		w.Check()
 		time.Sleep(time.Hour)
-		if rep := w.must(Incremental); rep.ThnksCalls != len(keys) || calls(rep) != 0 {
-			t.Errorf("an idle pass costs %d Thnks and %d HubSpot calls, want one Thnks call a key and none", rep.ThnksCalls, calls(rep))
+		if rep := w.Must(giftsync.Incremental); rep.ThnksCalls != len(keys) || simulation.Calls(rep) != 0 {
+			t.Errorf("an idle pass costs %d Thnks and %d HubSpot calls, want one Thnks call a key and none", rep.ThnksCalls, simulation.Calls(rep))
 		}
 	})
 }
@@ -115,19 +117,19 @@ func TestSeveralKeysMakeAUnion(t *testing.T) {
 func TestSourcesWithoutAChangeFilter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{Shape: thnksapitest.Shape{Filter: thnksapitest.CreatedFilter}})
-		w.dialect.Since.Kind = thnksapi.SinceCreated
-		w.dialect.Since.Param = "created_since"
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 6, N: 100, Recipients: 30}), 1)
-		w.must(Backfill)
-		w.thnks.Update("T-000050", func(tx *thnksapitest.Transaction) { tx.TrackingURL = "https://thnks.test/changed" })
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{Shape: thnksapitest.Shape{Filter: thnksapitest.CreatedFilter}})
+		w.Dialect.Since.Kind = thnksapi.SinceCreated
+		w.Dialect.Since.Param = "created_since"
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 6, N: 100, Recipients: 30}), 1)
+		w.Must(giftsync.Backfill)
+		w.Thnks.Update("T-000050", func(tx *thnksapitest.Transaction) { tx.TrackingURL = "https://thnks.test/changed" })
 		time.Sleep(time.Hour)
-		w.must(Incremental)
+		w.Must(giftsync.Incremental)
 		time.Sleep(24 * time.Hour)
-		if rep := w.must(Incremental); rep.Updated != 1 {
+		if rep := w.Must(giftsync.Incremental); rep.Updated != 1 {
 			t.Errorf("the daily re-read updated %d, want the changed one", rep.Updated)
 		}
-		w.check()
+		w.Check()
 	})
 }
 
@@ -136,19 +138,19 @@ func TestSourcesWithoutAChangeFilter(t *testing.T) {
 func TestDryRunWritesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 7, N: 200, Recipients: 50}), 0.8)
-		dry := func() Report {
-			w.open().Close() // makes the state file
-			before, journal := w.portal.Snapshot(), w.file()
-			rep, err := w.run(context.Background(), Request{Mode: Backfill, DryRun: true})
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 7, N: 200, Recipients: 50}), 0.8)
+		dry := func() giftsync.Report {
+			w.Open().Close() // makes the state file
+			before, journal := w.Portal.Snapshot(), file(w)
+			rep, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill, DryRun: true})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !sameSnapshot(before, w.portal.Snapshot()) {
+			if !simulation.Same(before, w.Portal.Snapshot()) {
 				t.Error("a dry run changed the portal")
 			}
-			if !bytes.Equal(journal, w.file()) {
+			if !bytes.Equal(journal, file(w)) {
 				t.Error("a dry run changed the state file")
 			}
 			return rep
@@ -157,17 +159,17 @@ func TestDryRunWritesNothing(t *testing.T) {
 		if len(first.SchemaChanges) == 0 || first.Created != 200 || len(first.Changes) != 20 {
 			t.Errorf("planned %d schema changes, %d creates, listed %d; want some, 200, 20", len(first.SchemaChanges), first.Created, len(first.Changes))
 		}
-		st := w.open()
-		if _, begun, _ := st.Checkpoint(backfillCheckpoint); begun {
+		st := w.Open()
+		if _, begun, _ := st.Checkpoint(giftsync.BackfillCheckpoint); begun {
 			t.Error("a dry run began a backfill")
 		}
 		st.Close()
-		real := w.must(Backfill)
+		real := w.Must(giftsync.Backfill)
 		if real.AssociationsCreated != first.AssociationsCreated {
 			t.Errorf("planned %d links, made %d", first.AssociationsCreated, real.AssociationsCreated)
 		}
 		// With the state file lost, a dry run learns from HubSpot what exists.
-		w.path += ".lost"
+		w.Path += ".lost"
 		if rep := dry(); rep.Created != 0 || rep.Unchanged+rep.Updated != 200 {
 			t.Errorf("created %d, unchanged %d, updated %d; want all 200 found", rep.Created, rep.Unchanged, rep.Updated)
 		}
@@ -175,11 +177,11 @@ func TestDryRunWritesNothing(t *testing.T) {
 }
 
 // file returns what is in the state file.
-func (w *world) file() []byte {
-	w.t.Helper()
-	data, err := os.ReadFile(w.path)
+func file(w *simulation.World) []byte {
+	w.T.Helper()
+	data, err := os.ReadFile(w.Path)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return data
 }
@@ -189,14 +191,14 @@ func (w *world) file() []byte {
 func TestFutureStampDoesNotPoisonTheWatermark(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.must(Backfill)
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Must(giftsync.Backfill)
 		far := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
-		w.thnks.Add(thnksapitest.Transaction{ID: "T-far", Status: "sent", CreatedAt: time.Now().UTC(), UpdatedAt: far})
-		w.must(Incremental)
+		w.Thnks.Add(thnksapitest.Transaction{ID: "T-far", Status: "sent", CreatedAt: time.Now().UTC(), UpdatedAt: far})
+		w.Must(giftsync.Incremental)
 		time.Sleep(time.Hour)
-		w.thnks.Add(thnksapitest.Transaction{ID: "T-near", Status: "sent", CreatedAt: time.Now().UTC(), UpdatedAt: time.Now().UTC()})
-		if rep := w.must(Incremental); rep.Created != 1 {
+		w.Thnks.Add(thnksapitest.Transaction{ID: "T-near", Status: "sent", CreatedAt: time.Now().UTC(), UpdatedAt: time.Now().UTC()})
+		if rep := w.Must(giftsync.Incremental); rep.Created != 1 {
 			t.Errorf("created %d, want the new one", rep.Created)
 		}
 	})
@@ -208,25 +210,25 @@ func TestFutureStampDoesNotPoisonTheWatermark(t *testing.T) {
 func TestResumedResweepReadsWhatChanged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.thnks.Add(simple("T-1", time.Now().UTC().Add(-daily), "one@example.com"))
-		w.must(Backfill)
-		time.Sleep(weekly)
-		w.portal.Fault(hubspottest.Fault{Kind: hubspottest.RespondStatus, Status: 500, PathContains: "/contacts/", Count: -1})
-		if rep, err := w.run(t.Context(), Request{Mode: Incremental}); err == nil || rep.Fetched != 1 {
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Thnks.Add(simulation.Transaction("T-1", time.Now().UTC().Add(-simulation.Day), "one@example.com"))
+		w.Must(giftsync.Backfill)
+		time.Sleep(simulation.Week)
+		w.Portal.Fault(hubspottest.Fault{Kind: hubspottest.RespondStatus, Status: 500, PathContains: "/contacts/", Count: -1})
+		if rep, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental}); err == nil || rep.Fetched != 1 {
 			t.Fatalf("%+v, %v; want the run to end when everything is listed", rep, err)
 		}
-		w.portal.ClearFaults()
-		w.thnks.Update("T-1", func(tx *thnksapitest.Transaction) {
+		w.Portal.ClearFaults()
+		w.Thnks.Update("T-1", func(tx *thnksapitest.Transaction) {
 			tx.Status, tx.Recipient.Email, tx.UpdatedAt = "redeemed", "other@example.com", time.Now().UTC()
 		})
-		w.portal.AddContact("one@example.com", nil)
+		w.Portal.AddContact("one@example.com", nil)
 		time.Sleep(time.Hour)
-		rep := w.must(Incremental)
-		if got := w.property("T-1", "status"); got != "redeemed" || rep.Mode != Resweep {
+		rep := w.Must(giftsync.Incremental)
+		if got := w.Property("T-1", "status"); got != "redeemed" || rep.Mode != giftsync.Resweep {
 			t.Errorf("a %s leaves the gift %s", rep.Mode, got)
 		}
-		if links := w.portal.Links("thnks", w.record("T-1"))["contacts"]; len(links) > 0 {
+		if links := w.Portal.Links("thnks", w.Record("T-1"))["contacts"]; len(links) > 0 {
 			t.Errorf("linked to the contact of another recipient: %v", links)
 		}
 	})

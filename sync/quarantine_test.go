@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
@@ -47,11 +49,11 @@ func TestQuarantinedGroups(t *testing.T) {
 	add("k", "refused:X", "line 4: 11 fields, the header has 12")
 	add("l", "refused", "ann@acme.example is no address")
 	add("m", "refused", "bob@acme.example is no address")
-	got, err := Quarantined(t.Context(), "acme", j)
+	got, err := giftsync.Quarantined(t.Context(), "acme", j)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []QuarantineGroup{
+	want := []giftsync.QuarantineGroup{
 		{Class: "refused", Reason: j[1].Reason, Count: 7, Keys: []string{"b", "d", "e", "f", "g"}},
 		{Class: "refused", Reason: "ann@acme.example is no address", Count: 2, Keys: []string{"l", "m"}},
 		{Class: "unreadable", Reason: j[0].Reason, Count: 2, Keys: []string{"a", "c"}},
@@ -70,11 +72,11 @@ func TestQuarantinedGroups(t *testing.T) {
 func TestLifeOfBadLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.cfg = noKey(t)
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Configure = simulation.OnlyExports(t)
 		header := "Transaction ID,Gift Name,Status,Gift Amount,Gift Currency"
 		bad := []string{header, "T-1,Coffee,sent,5,USD", "T-2,Coffee", ",Tea,sent,,", "T-3,Tea,sent,\"1,234\",USD", "T-4,Tea,sent,,"}
-		rep := w.mustFile(w.text(bad...))
+		rep := w.MustFile(w.ExportLines(bad...))
 		if rep.Created != 2 || rep.Quarantined != 3 || rep.Fetched != 5 {
 			t.Fatalf("got %+v", rep)
 		}
@@ -83,38 +85,38 @@ func TestLifeOfBadLines(t *testing.T) {
 			"no_id: line 4: the row has no transaction id, so it cannot be identified": 1,
 			"unreadable: line 5: gift_amount: may be read as two amounts, as its separator may be that of thousands or of decimals: export it with two decimals, or without thousands": 1,
 		}
-		if diff := cmp.Diff(want, w.reasons()); diff != "" {
+		if diff := cmp.Diff(want, w.QuarantineReasons()); diff != "" {
 			t.Fatalf("quarantine (-want +got):\n%s", diff)
 		}
 		time.Sleep(time.Hour)
-		if rep := w.must(Retry); rep.Quarantined != 3 {
+		if rep := w.Must(giftsync.Retry); rep.Quarantined != 3 {
 			t.Errorf("a retry: %+v", rep)
 		}
-		if diff := cmp.Diff(want, w.reasons()); diff != "" {
+		if diff := cmp.Diff(want, w.QuarantineReasons()); diff != "" {
 			t.Errorf("after a retry (-want +got):\n%s", diff)
 		}
 		time.Sleep(time.Hour)
-		w.mustFile(w.text(bad...)) // met again
-		for key, q := range w.inJail() {
+		w.MustFile(w.ExportLines(bad...)) // met again
+		for key, q := range w.Quarantine() {
 			if !q.Last.After(q.First) || q.Attempts != 3 {
 				t.Errorf("%s: %d attempts, first %s, last %s", key, q.Attempts, q.First, q.Last)
 			}
 		}
 		time.Sleep(time.Hour)
-		w.must(Incremental) // without a source: no listing, nobody leaves
-		if n := len(w.inJail()); n != 3 {
+		w.Must(giftsync.Incremental) // without a source: no listing, nobody leaves
+		if n := len(w.Quarantine()); n != 3 {
 			t.Errorf("%d in quarantine after a pass without a source, want 3", n)
 		}
-		rep = w.mustFile(w.text(header, "T-1,Coffee,sent,5,USD", "T-2,Coffee,sent,,", "T-5,Tea,sent,,", "T-3,Tea,sent,\"1,234\",USD"))
+		rep = w.MustFile(w.ExportLines(header, "T-1,Coffee,sent,5,USD", "T-2,Coffee,sent,,", "T-5,Tea,sent,,", "T-3,Tea,sent,\"1,234\",USD"))
 		if rep.Created != 2 || rep.Quarantined != 1 {
 			t.Errorf("half mended: %+v", rep)
 		}
-		if got := w.reasons(); len(got) != 1 || len(w.inJail()) != 1 {
+		if got := w.QuarantineReasons(); len(got) != 1 || len(w.Quarantine()) != 1 {
 			t.Errorf("after it was half mended: %v", got)
 		}
 		time.Sleep(time.Hour)
-		w.mustFile(w.text(header, "T-3,Tea,sent,\"1,234.00\",USD"))
-		if got := w.reasons(); len(got) != 0 {
+		w.MustFile(w.ExportLines(header, "T-3,Tea,sent,\"1,234.00\",USD"))
+		if got := w.QuarantineReasons(); len(got) != 0 {
 			t.Errorf("mended: %v", got)
 		}
 	})
@@ -125,8 +127,8 @@ func TestLifeOfBadLines(t *testing.T) {
 func TestFilesOfMonths(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.cfg = noKey(t)
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Configure = simulation.OnlyExports(t)
 		header := "Transaction ID,Gift Name,Status"
 		january := []string{header, "torn", "T-1,Coffee,sent", "T-2,Tea", ",Cake,sent", "T-3,Tea,sent"}
 		for _, step := range []struct {
@@ -140,8 +142,8 @@ func TestFilesOfMonths(t *testing.T) {
 			{"february again", []string{header, "T-4,Tea,sent", "T-5,Tea,sent"}, 1},
 			{"all", []string{header, "T-1,Coffee,sent", "T-2,Tea,sent", "T-9,Cake,sent", "T-3,Tea,sent", "T-4,Tea,sent", "T-5,Tea,sent"}, 0},
 		} {
-			w.mustFile(w.text(step.lines...))
-			if got := w.reasons(); len(w.inJail()) != step.left {
+			w.MustFile(w.ExportLines(step.lines...))
+			if got := w.QuarantineReasons(); len(w.Quarantine()) != step.left {
 				t.Errorf("after %s: %v, want %d", step.name, got, step.left)
 			}
 			time.Sleep(time.Hour)
@@ -149,30 +151,23 @@ func TestFilesOfMonths(t *testing.T) {
 	})
 }
 
-// unreadable is a transaction of which no more than a digest can be told.
-func unreadable(id string, at time.Time) thnksapitest.Transaction {
-	tx := simple(id, at, "c@acme.example")
-	tx.Amount = "five"
-	return tx
-}
-
 // TestRowsWithoutAnIDLeave: of the API's, by its whole listings and by no
 // other.
 func TestRowsWithoutAnIDLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 2})
-		w.cfg = exports(t)
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 2})
+		w.Configure = simulation.ReadExports(t)
 		now := time.Now().UTC()
-		w.thnks.Add(simple("T-1", now, "a@acme.example"), simple("T-2", now, "b@acme.example"), unreadable("T-3", now))
-		if rep := w.must(Backfill); rep.Quarantined != 1 {
+		w.Thnks.Add(simulation.Transaction("T-1", now, "a@acme.example"), simulation.Transaction("T-2", now, "b@acme.example"), simulation.Unreadable("T-3", now))
+		if rep := w.Must(giftsync.Backfill); rep.Quarantined != 1 {
 			t.Fatalf("got %+v", rep)
 		}
-		w.mustDo(Request{Mode: Incremental, From: w.text("Transaction ID,Status", "T-1,sent", ",sent"), AcceptNewSource: true})
+		w.MustDo(giftsync.Request{Mode: giftsync.Incremental, From: w.ExportLines("Transaction ID,Status", "T-1,sent", ",sent"), AcceptNewSource: true})
 		kinds := func(want ...string) {
 			t.Helper()
 			got := make(map[string]bool)
-			for _, q := range w.inJail() {
+			for _, q := range w.Quarantine() {
 				kind := "api"
 				if strings.Contains(string(q.Row), "export_row") {
 					kind = "file"
@@ -189,19 +184,19 @@ func TestRowsWithoutAnIDLeave(t *testing.T) {
 		}
 		kinds("api", "file")
 		time.Sleep(time.Hour)
-		w.must(Backfill) // met again
+		w.Must(giftsync.Backfill) // met again
 		kinds("api", "file")
-		w.thnks.Update("T-3", func(tx *thnksapitest.Transaction) { tx.Amount = "5" })
+		w.Thnks.Update("T-3", func(tx *thnksapitest.Transaction) { tx.Amount = "5" })
 		time.Sleep(time.Hour)
-		w.must(Incremental)
+		w.Must(giftsync.Incremental)
 		kinds("api", "file") // changes alone tell nothing about it
-		dry := Request{Mode: Backfill, DryRun: true}
-		w.mustDo(dry)
+		dry := giftsync.Request{Mode: giftsync.Backfill, DryRun: true}
+		w.MustDo(dry)
 		kinds("api", "file")
-		w.must(Backfill)
+		w.Must(giftsync.Backfill)
 		kinds("file")
 		time.Sleep(time.Hour)
-		w.mustFile(w.text("Transaction ID,Status", "T-1,sent"))
+		w.MustFile(w.ExportLines("Transaction ID,Status", "T-1,sent"))
 		kinds()
 	})
 }
@@ -210,26 +205,26 @@ func TestRowsWithoutAnIDLeave(t *testing.T) {
 func TestWeeklyListingReleases(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := smallWorld(t)
+		w := simulation.Small(t)
 		now := time.Now().UTC()
-		w.thnks.Add(unreadable("T-x", now))
-		w.must(Backfill)
-		if len(w.inJail()) != 1 {
+		w.Thnks.Add(simulation.Unreadable("T-x", now))
+		w.Must(giftsync.Backfill)
+		if len(w.Quarantine()) != 1 {
 			t.Fatal("the row without an id is not in quarantine")
 		}
-		if !w.thnks.Delete("T-x") {
+		if !w.Thnks.Delete("T-x") {
 			t.Fatal("nothing to delete")
 		}
-		for _, tx := range w.thnks.Transactions() {
-			w.thnks.Update(tx.ID, func(tx *thnksapitest.Transaction) { tx.Gift.Name += "!" })
+		for _, tx := range w.Thnks.Transactions() {
+			w.Thnks.Update(tx.ID, func(tx *thnksapitest.Transaction) { tx.Gift.Name += "!" })
 		}
 		time.Sleep(8 * 24 * time.Hour)
-		w.interrupt(1, Request{Mode: Incremental})
-		if len(w.inJail()) != 1 {
+		w.Interrupt(1, giftsync.Request{Mode: giftsync.Incremental})
+		if len(w.Quarantine()) != 1 {
 			t.Error("half a listing released the row")
 		}
-		w.must(Incremental)
-		if len(w.inJail()) != 0 {
+		w.Must(giftsync.Incremental)
+		if len(w.Quarantine()) != 0 {
 			t.Error("the row is still in quarantine after a whole listing")
 		}
 	})
@@ -240,22 +235,22 @@ func TestWeeklyListingReleases(t *testing.T) {
 func TestChangedRowsAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.cfg = noKey(t)
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Configure = simulation.OnlyExports(t)
 		header := "Transaction ID,Gift Name,Status,Message"
-		w.mustFile(w.text(header, "T-1,Coffee,sent,Thanks"))
-		w.portal.RequireProperty("thnks", "message")
-		rep := w.mustFile(w.text(header, "T-1,Coffee,sent,Thanks", "T-2,Tea,sent,"))
-		if rep.Quarantined != 1 || w.inJail()["T-2"].Attempts != 1 {
-			t.Fatalf("got %+v, %v", rep, w.reasons())
+		w.MustFile(w.ExportLines(header, "T-1,Coffee,sent,Thanks"))
+		w.Portal.RequireProperty("thnks", "message")
+		rep := w.MustFile(w.ExportLines(header, "T-1,Coffee,sent,Thanks", "T-2,Tea,sent,"))
+		if rep.Quarantined != 1 || w.Quarantine()["T-2"].Attempts != 1 {
+			t.Fatalf("got %+v, %v", rep, w.QuarantineReasons())
 		}
-		rep = w.mustFile(w.text(header, "", "T-2,Tea,sent,", "T-1,Coffee,sent,Thanks"))
-		if rep.Quarantined != 1 || calls(rep) != 0 || w.inJail()["T-2"].Attempts != 1 {
+		rep = w.MustFile(w.ExportLines(header, "", "T-2,Tea,sent,", "T-1,Coffee,sent,Thanks"))
+		if rep.Quarantined != 1 || simulation.Calls(rep) != 0 || w.Quarantine()["T-2"].Attempts != 1 {
 			t.Errorf("the same row on another line is tried again: %+v", rep)
 		}
-		rep = w.mustFile(w.text(header, "T-2,Tea,sent,Thank you"))
-		if rep.Created != 1 || len(w.inJail()) != 0 {
-			t.Errorf("changed: %+v, %v", rep, w.reasons())
+		rep = w.MustFile(w.ExportLines(header, "T-2,Tea,sent,Thank you"))
+		if rep.Created != 1 || len(w.Quarantine()) != 0 {
+			t.Errorf("changed: %+v, %v", rep, w.QuarantineReasons())
 		}
 	})
 }
@@ -264,29 +259,30 @@ func TestChangedRowsAreTriedAgain(t *testing.T) {
 func TestRetryWithoutAKey(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
 		// Two recipients without an id share a row; something else is tried beside.
-		w.thnks.Add(unreadable("T-1", time.Now().UTC()))
-		w.must(Backfill)
-		st := w.open()
-		for key, q := range jailed(t, st) {
+		w.Thnks.Add(simulation.Unreadable("T-1", time.Now().UTC()))
+		w.Must(giftsync.Backfill)
+		waiting := w.Quarantine()
+		st := w.Open()
+		for key, q := range waiting {
 			q.Key = key[1:] + "x"
 			if err := st.Commit(store.Commit{Quarantine: []store.Quarantined{q}}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		st.Close()
-		w.cfg = noKey(t)
-		w.mustDo(Request{Mode: Incremental, From: w.text("Transaction ID,Status", ",sent"), AcceptNewSource: true})
-		if rep := w.must(Retry); rep.Fetched != 1 || len(w.inJail()) != 3 {
-			t.Errorf("got %+v, %v", rep, w.reasons())
+		w.Configure = simulation.OnlyExports(t)
+		w.MustDo(giftsync.Request{Mode: giftsync.Incremental, From: w.ExportLines("Transaction ID,Status", ",sent"), AcceptNewSource: true})
+		if rep := w.Must(giftsync.Retry); rep.Fetched != 1 || len(w.Quarantine()) != 3 {
+			t.Errorf("got %+v, %v", rep, w.QuarantineReasons())
 		}
 	})
 }
 
 // A twofold source lists twenty requests of two recipients each, none of which
 // has an id.
-type twofold struct{ SourceAPI }
+type twofold struct{ giftsync.SourceAPI }
 
 func (s twofold) Transactions(context.Context, thnksapi.Query) (*thnksapi.Page, error) {
 	var page thnksapi.Page
@@ -306,15 +302,15 @@ func (twofold) Decode(raw json.RawMessage) []thnksapi.Row {
 func TestRetryOfRecipientsFarApart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.bounds.WindowRows = 1
-		w.cfg = func(c *Config) { c.Sources[0].API = twofold{c.Sources[0].API} }
-		if rep := w.must(Backfill); rep.Quarantined != 40 {
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Bounds.WindowRows = 1
+		w.Configure = func(c *giftsync.Config) { c.Sources[0].API = twofold{c.Sources[0].API} }
+		if rep := w.Must(giftsync.Backfill); rep.Quarantined != 40 {
 			t.Fatalf("%+v, want 40 rows without an id", rep)
 		}
 		time.Sleep(time.Hour)
-		if rep := w.must(Retry); rep.Quarantined != 40 || len(w.inJail()) != 40 {
-			t.Errorf("%d of 40 are quarantined, and %d still there", rep.Quarantined, len(w.inJail()))
+		if rep := w.Must(giftsync.Retry); rep.Quarantined != 40 || len(w.Quarantine()) != 40 {
+			t.Errorf("%d of 40 are quarantined, and %d still there", rep.Quarantined, len(w.Quarantine()))
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"bytes"
@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -22,39 +24,39 @@ import (
 func TestWholeCall404IsNoDeletion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, Recipients: 20}), 1)
-		w.must(Backfill)
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 50, Recipients: 20}), 1)
+		w.Must(giftsync.Backfill)
 		time.Sleep(time.Hour)
 		for i := 1; i <= 50; i++ {
-			w.thnks.Update(fmt.Sprintf("T-%06d", i), func(tx *thnksapitest.Transaction) { tx.TrackingURL += "x" })
+			w.Thnks.Update(fmt.Sprintf("T-%06d", i), func(tx *thnksapitest.Transaction) { tx.TrackingURL += "x" })
 		}
-		w.wrap = failing("/batch/update", 0, 404, `{"status":"error","message":"resource not found"}`)
-		if _, err := w.run(context.Background(), Request{Mode: Incremental}); err == nil {
+		w.WrapHubSpot = simulation.Failing("/batch/update", 0, 404, `{"status":"error","message":"resource not found"}`)
+		if _, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental}); err == nil {
 			t.Fatal("want an error")
 		}
-		w.wrap = nil
+		w.WrapHubSpot = nil
 		time.Sleep(time.Hour)
-		if rep := w.must(Incremental); rep.Updated != 50 || skipped(rep) != 0 {
-			t.Errorf("once HubSpot answers again: updated %d, taken for deleted %d; want 50 and 0", rep.Updated, skipped(rep))
+		if rep := w.Must(giftsync.Incremental); rep.Updated != 50 || simulation.Skipped(rep) != 0 {
+			t.Errorf("once HubSpot answers again: updated %d, taken for deleted %d; want 50 and 0", rep.Updated, simulation.Skipped(rep))
 		}
-		w.check()
+		w.Check()
 	})
 }
 
 // associating makes a world where the second pass has links to make behind
 // the writes: orphans whose gift changes after their contact appeared.
-func associating(t *testing.T, n int) *world {
-	w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-	time.Sleep(daily)
+func associating(t *testing.T, n int) *simulation.World {
+	w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+	time.Sleep(simulation.Day)
 	at := time.Now().UTC().Add(-time.Hour)
 	for i := range n {
-		w.thnks.Add(simple(fmt.Sprintf("T-%04d", i), at, fmt.Sprintf("p%d@example.com", i)))
+		w.Thnks.Add(simulation.Transaction(fmt.Sprintf("T-%04d", i), at, fmt.Sprintf("p%d@example.com", i)))
 	}
-	w.must(Backfill)
+	w.Must(giftsync.Backfill)
 	for i := range n {
-		w.portal.AddContact(fmt.Sprintf("p%d@example.com", i), nil)
-		w.thnks.Update(fmt.Sprintf("T-%04d", i), func(tx *thnksapitest.Transaction) { tx.TrackingURL = "x" })
+		w.Portal.AddContact(fmt.Sprintf("p%d@example.com", i), nil)
+		w.Thnks.Update(fmt.Sprintf("T-%04d", i), func(tx *thnksapitest.Transaction) { tx.TrackingURL = "x" })
 	}
 	return w
 }
@@ -73,18 +75,18 @@ func TestWholeCallErrorsForgoNoLinks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := associating(t, 50)
-				w.wrap = failing("/contacts/batch/create", 0, answer.status, answer.body)
-				if _, err := w.run(context.Background(), Request{Mode: Incremental}); err == nil {
+				w.WrapHubSpot = simulation.Failing("/contacts/batch/create", 0, answer.status, answer.body)
+				if _, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental}); err == nil {
 					t.Fatal("want an error")
 				}
-				w.wrap = nil
+				w.WrapHubSpot = nil
 				time.Sleep(time.Hour)
-				w.must(Incremental)
+				w.Must(giftsync.Incremental)
 				time.Sleep(time.Hour)
-				w.must(Backfill)
+				w.Must(giftsync.Backfill)
 				linked := 0
-				for r := range w.portal.Records("thnks") {
-					linked += len(w.links(r.ID)["contacts"])
+				for r := range w.Portal.Records("thnks") {
+					linked += len(w.Links(r.ID)["contacts"])
 				}
 				if linked != 50 {
 					t.Errorf("once mended, %d of 50 gifts are linked", linked)
@@ -99,8 +101,8 @@ func TestPairPassedOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := associating(t, 10)
-		w.wrap = func(next http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(req *http.Request) (*http.Response, error) {
+		w.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 				if !strings.Contains(req.URL.Path, "/contacts/batch/create") {
 					return next.RoundTrip(req)
 				}
@@ -111,12 +113,12 @@ func TestPairPassedOver(t *testing.T) {
 				b, _ := io.ReadAll(req.Body)
 				json.Unmarshal(b, &in)
 				for _, i := range in.Inputs {
-					if !bytes.Contains(i, []byte(w.portal.Find("thnks", "thnks_transaction_id", "T-0003")[0].ID)) {
+					if !bytes.Contains(i, []byte(w.Portal.Find("thnks", "thnks_transaction_id", "T-0003")[0].ID)) {
 						rest.Inputs = append(rest.Inputs, i)
 					}
 				}
 				if len(rest.Inputs) == 0 {
-					return reply(req, 200, `{"status":"COMPLETE","results":[]}`), nil
+					return simulation.Reply(req, 200, `{"status":"COMPLETE","results":[]}`), nil
 				}
 				b, _ = json.Marshal(rest)
 				req = req.Clone(req.Context())
@@ -124,14 +126,14 @@ func TestPairPassedOver(t *testing.T) {
 				return next.RoundTrip(req)
 			})
 		}
-		_, err := w.run(context.Background(), Request{Mode: Incremental})
-		w.wrap = nil
+		_, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental})
+		w.WrapHubSpot = nil
 		if err != nil {
-			w.must(Incremental)
-			w.check()
+			w.Must(giftsync.Incremental)
+			w.Check()
 			return
 		}
-		st := w.open()
+		st := w.Open()
 		defer st.Close()
 		s, _, _ := st.Gift("T-0003")
 		if s.Gift.TrackingURL != "x" {
@@ -145,15 +147,15 @@ func TestPairPassedOver(t *testing.T) {
 func TestGuardMeasuresAShareOfRows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
 		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 1600, Recipients: 200})
 		for i := range txs {
 			if i%5 == 0 {
 				txs[i].ID = "" // 320 of 1,600: a fifth, evenly spread
 			}
 		}
-		w.populate(txs, 0.8)
-		if _, err := w.run(context.Background(), Request{Mode: Backfill}); err != nil {
+		w.Populate(txs, 0.8)
+		if _, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill}); err != nil {
 			t.Fatalf("a fifth of the rows has no id, and the portal stops: %v", err)
 		}
 	})
@@ -162,8 +164,8 @@ func TestGuardMeasuresAShareOfRows(t *testing.T) {
 func TestRetryIsNotStoppedByTheGuard(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.bounds.WindowRows = 500
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Bounds.WindowRows = 500
 		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 5, N: 1600, Recipients: 200})
 		for i := range txs {
 			if i%5 == 0 {
@@ -173,14 +175,14 @@ func TestRetryIsNotStoppedByTheGuard(t *testing.T) {
 				txs[i].Message = "Thanks"
 			}
 		}
-		w.must(Backfill)
-		w.portal.RequireProperty("thnks", "message")
+		w.Must(giftsync.Backfill)
+		w.Portal.RequireProperty("thnks", "message")
 		txs[77].Message = ""
-		w.populate(txs, 0.8)
-		w.must(Backfill)
-		w.bounds.WindowRows = 0 // the default
-		w.portal.ClearRules()
-		if rep, err := w.run(context.Background(), Request{Mode: Retry}); err != nil || rep.Created != 1 {
+		w.Populate(txs, 0.8)
+		w.Must(giftsync.Backfill)
+		w.Bounds.WindowRows = 0 // the default
+		w.Portal.ClearRules()
+		if rep, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Retry}); err != nil || rep.Created != 1 {
 			t.Errorf("the mended record stays in quarantine beside those without an id: created %d, %v", rep.Created, err)
 		}
 	})
@@ -192,10 +194,10 @@ func TestRetryIsNotStoppedByTheGuard(t *testing.T) {
 func TestSchemaProblemOfAShare(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{Seed: 14}, thnksapitest.Options{})
-		w.must(Backfill)
+		w := simulation.New(t, hubspottest.Options{Seed: 14}, thnksapitest.Options{})
+		w.Must(giftsync.Backfill)
 		time.Sleep(time.Hour)
-		w.portal.RequireProperty("thnks", "message")
+		w.Portal.RequireProperty("thnks", "message")
 		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 14, N: 1000, Recipients: 200})
 		for i := range txs {
 			txs[i].Message = "Thanks"
@@ -203,21 +205,21 @@ func TestSchemaProblemOfAShare(t *testing.T) {
 				txs[i].Message = ""
 			}
 		}
-		w.populate(txs, 0.8)
-		_, err := w.run(context.Background(), Request{Mode: Backfill})
-		var fatal *Fatal
+		w.Populate(txs, 0.8)
+		_, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill})
+		var fatal *giftsync.Fatal
 		if !errors.As(err, &fatal) {
 			t.Fatalf("got %v, want a fatal schema problem", err)
 		}
-		if n := w.portal.Count("thnks"); n < 300 {
+		if n := w.Portal.Count("thnks"); n < 300 {
 			t.Fatalf("%d records were made before the guard stepped in, want a slice's", n)
 		}
-		w.portal.ClearRules()
+		w.Portal.ClearRules()
 		time.Sleep(time.Hour)
-		if rep := w.must(Backfill); rep.Created+rep.Unchanged != 1000 || rep.Quarantined != 0 {
+		if rep := w.Must(giftsync.Backfill); rep.Created+rep.Unchanged != 1000 || rep.Quarantined != 0 {
 			t.Errorf("once mended: created %d, unchanged %d, quarantined %d; want all 1000 and nobody set aside", rep.Created, rep.Unchanged, rep.Quarantined)
 		}
-		w.check()
+		w.Check()
 	})
 }
 
@@ -226,21 +228,21 @@ func TestSchemaProblemOfAShare(t *testing.T) {
 func TestInterruptedSchemaProblem(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{Seed: 13}, thnksapitest.Options{})
-		w.must(Backfill)
-		w.portal.RequireProperty("thnks", "thank_you_note")
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 13, N: 1000, Recipients: 200}), 0.8)
+		w := simulation.New(t, hubspottest.Options{Seed: 13}, thnksapitest.Options{})
+		w.Must(giftsync.Backfill)
+		w.Portal.RequireProperty("thnks", "thank_you_note")
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 13, N: 1000, Recipients: 200}), 0.8)
 		// Everything is refused, and before the window is through the
 		// connection fails.
-		w.wrap = failing("/batch/create", 25, 503, "")
-		if _, err := w.run(context.Background(), Request{Mode: Backfill}); err == nil {
+		w.WrapHubSpot = simulation.Failing("/batch/create", 25, 503, "")
+		if _, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill}); err == nil {
 			t.Fatal("want an error")
 		}
-		w.wrap = nil
+		w.WrapHubSpot = nil
 		time.Sleep(time.Hour)
-		w.run(context.Background(), Request{Mode: Backfill}) // may find the schema problem
-		w.portal.ClearRules()
-		if rep := w.must(Backfill); rep.Created != 1000 || rep.Quarantined != 0 {
+		w.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill}) // may find the schema problem
+		w.Portal.ClearRules()
+		if rep := w.Must(giftsync.Backfill); rep.Created != 1000 || rep.Quarantined != 0 {
 			t.Errorf("once mended: created %d, quarantined %d; want all 1000 and nobody set aside", rep.Created, rep.Quarantined)
 		}
 	})
@@ -251,35 +253,35 @@ func TestInterruptedSchemaProblem(t *testing.T) {
 func TestInnocentsOfARefusedBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{Seed: 13}, thnksapitest.Options{})
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 13, N: 150, Recipients: 50}), 0.8)
-		w.must(Backfill)
+		w := simulation.New(t, hubspottest.Options{Seed: 13}, thnksapitest.Options{})
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 13, N: 150, Recipients: 50}), 0.8)
+		w.Must(giftsync.Backfill)
 		time.Sleep(time.Hour)
 		for i := 1; i <= 150; i++ {
-			w.thnks.Update(fmt.Sprintf("T-%06d", i), func(tx *thnksapitest.Transaction) { tx.TrackingURL += "x" })
+			w.Thnks.Update(fmt.Sprintf("T-%06d", i), func(tx *thnksapitest.Transaction) { tx.TrackingURL += "x" })
 		}
 		// The batch of the last 50 meets a sick server; that of the first 100
 		// is refused as a whole.
-		last := w.portal.Find("thnks", "thnks_transaction_id", "T-000149")[0].ID
-		w.wrap = func(next http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(req *http.Request) (*http.Response, error) {
+		last := w.Portal.Find("thnks", "thnks_transaction_id", "T-000149")[0].ID
+		w.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 				if !strings.Contains(req.URL.Path, "/batch/update") {
 					return next.RoundTrip(req)
 				}
 				b, _ := io.ReadAll(req.Body)
 				if bytes.Contains(b, []byte(last)) {
-					return reply(req, 503, ""), nil
+					return simulation.Reply(req, 503, ""), nil
 				}
 				time.Sleep(5 * time.Second) // slower than the other batch's retries
-				return reply(req, 400, `{"status":"error","category":"VALIDATION_ERROR","message":"no"}`), nil
+				return simulation.Reply(req, 400, `{"status":"error","category":"VALIDATION_ERROR","message":"no"}`), nil
 			})
 		}
-		if _, err := w.run(context.Background(), Request{Mode: Incremental}); err == nil {
+		if _, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental}); err == nil {
 			t.Fatal("want an error")
 		}
-		w.wrap = nil
+		w.WrapHubSpot = nil
 		time.Sleep(time.Minute)
-		if rep := w.must(Incremental); rep.Quarantined != 0 || rep.Updated != 150 {
+		if rep := w.Must(giftsync.Incremental); rep.Quarantined != 0 || rep.Updated != 150 {
 			t.Errorf("quarantined %d, updated %d; want 0 and 150", rep.Quarantined, rep.Updated)
 		}
 	})
@@ -289,29 +291,29 @@ func TestInnocentsOfARefusedBatch(t *testing.T) {
 func TestRetryLosesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		time.Sleep(daily)
-		w.must(Backfill)
-		w.portal.RequireProperty("thnks", "message")
-		contact := w.portal.AddContact("p@example.com", nil)
-		w.portal.SetPrimaryCompany(contact, w.portal.AddCompany(map[string]string{"name": "Acme"}))
-		w.thnks.Add(simple("T-1", time.Now().UTC().Add(-time.Hour), "p@example.com"))
-		if rep := w.must(Backfill); rep.Quarantined != 1 {
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		time.Sleep(simulation.Day)
+		w.Must(giftsync.Backfill)
+		w.Portal.RequireProperty("thnks", "message")
+		contact := w.Portal.AddContact("p@example.com", nil)
+		w.Portal.SetPrimaryCompany(contact, w.Portal.AddCompany(map[string]string{"name": "Acme"}))
+		w.Thnks.Add(simulation.Transaction("T-1", time.Now().UTC().Add(-time.Hour), "p@example.com"))
+		if rep := w.Must(giftsync.Backfill); rep.Quarantined != 1 {
 			t.Fatalf("%+v", rep)
 		}
-		w.portal.ClearRules()
+		w.Portal.ClearRules()
 		time.Sleep(time.Hour)
-		w.portal.Fault(hubspottest.Fault{PathContains: "/batch/create", Kind: hubspottest.ResetConn, AfterEffect: true})
-		w.portal.Fault(hubspottest.Fault{PathContains: "/companies/batch/create", Count: -1, Kind: hubspottest.RespondStatus, Status: 503})
-		if _, err := w.run(context.Background(), Request{Mode: Retry}); err == nil {
+		w.Portal.Fault(hubspottest.Fault{PathContains: "/batch/create", Kind: hubspottest.ResetConn, AfterEffect: true})
+		w.Portal.Fault(hubspottest.Fault{PathContains: "/companies/batch/create", Count: -1, Kind: hubspottest.RespondStatus, Status: 503})
+		if _, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Retry}); err == nil {
 			t.Fatal("want an error")
 		}
-		w.portal.ClearFaults()
+		w.Portal.ClearFaults()
 		time.Sleep(time.Hour)
-		w.must(Retry)
-		w.must(Incremental)
-		w.check()
-		st := w.open()
+		w.Must(giftsync.Retry)
+		w.Must(giftsync.Incremental)
+		w.Check()
+		st := w.Open()
 		defer st.Close()
 		if _, ok, err := st.Gift("T-1"); !ok || err != nil {
 			t.Errorf("the gift is in HubSpot, but neither in the journal nor in quarantine any more (%v)", err)
@@ -324,30 +326,30 @@ func TestRetryLosesNothing(t *testing.T) {
 func TestUnchangedGiftLeavesQuarantine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		tx := simple("T-1", time.Now().UTC(), "")
-		w.thnks.Add(tx)
-		w.must(Backfill)
-		w.portal.AddConditionalRule("thnks", "status", "opened", "thank_you_note")
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		tx := simulation.Transaction("T-1", time.Now().UTC(), "")
+		w.Thnks.Add(tx)
+		w.Must(giftsync.Backfill)
+		w.Portal.AddConditionalRule("thnks", "status", "opened", "thank_you_note")
 		time.Sleep(time.Hour)
-		w.thnks.Update("T-1", func(tx *thnksapitest.Transaction) { tx.Status = "opened"; tx.UpdatedAt = time.Now().UTC() })
-		if rep := w.must(Incremental); rep.Quarantined != 1 {
+		w.Thnks.Update("T-1", func(tx *thnksapitest.Transaction) { tx.Status = "opened"; tx.UpdatedAt = time.Now().UTC() })
+		if rep := w.Must(giftsync.Incremental); rep.Quarantined != 1 {
 			t.Fatalf("%+v", rep)
 		}
 		time.Sleep(time.Hour)
-		w.thnks.Update("T-1", func(tx *thnksapitest.Transaction) { tx.Status = "sent"; tx.UpdatedAt = time.Now().UTC() })
-		if rep := w.must(Incremental); rep.Unchanged != 1 {
+		w.Thnks.Update("T-1", func(tx *thnksapitest.Transaction) { tx.Status = "sent"; tx.UpdatedAt = time.Now().UTC() })
+		if rep := w.Must(giftsync.Incremental); rep.Unchanged != 1 {
 			t.Fatalf("%+v", rep)
 		}
-		st := w.open()
+		st := w.Open()
 		n, _ := st.QuarantineCount()
 		st.Close()
 		if n != 0 {
 			t.Error("the gift is as HubSpot has it, and still in quarantine")
 		}
-		w.portal.ClearRules()
-		w.must(Retry)
-		if r := w.portal.Find("thnks", "thnks_transaction_id", "T-1")[0]; r.Properties["status"] != "sent" {
+		w.Portal.ClearRules()
+		w.Must(giftsync.Retry)
+		if r := w.Portal.Find("thnks", "thnks_transaction_id", "T-1")[0]; r.Properties["status"] != "sent" {
 			t.Errorf("the retry wrote the outdated row: status %s, want sent", r.Properties["status"])
 		}
 	})
@@ -357,16 +359,16 @@ func TestUnchangedGiftLeavesQuarantine(t *testing.T) {
 func TestSystematicLeavesSomethingToLookAt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{Seed: 13}, thnksapitest.Options{})
-		w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 13, N: 150, Recipients: 50}), 0.8)
-		w.must(Backfill)
+		w := simulation.New(t, hubspottest.Options{Seed: 13}, thnksapitest.Options{})
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 13, N: 150, Recipients: 50}), 0.8)
+		w.Must(giftsync.Backfill)
 		time.Sleep(time.Hour)
 		for i := 1; i <= 150; i++ {
-			w.thnks.Update(fmt.Sprintf("T-%06d", i), func(tx *thnksapitest.Transaction) { tx.TrackingURL += "x" })
+			w.Thnks.Update(fmt.Sprintf("T-%06d", i), func(tx *thnksapitest.Transaction) { tx.TrackingURL += "x" })
 		}
-		w.wrap = failing("/batch/update", 0, 400, `{"status":"error","category":"VALIDATION_ERROR","message":"the very reason"}`)
-		rep, err := w.run(context.Background(), Request{Mode: Incremental})
-		st := w.open()
+		w.WrapHubSpot = simulation.Failing("/batch/update", 0, 400, `{"status":"error","category":"VALIDATION_ERROR","message":"the very reason"}`)
+		rep, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental})
+		st := w.Open()
 		defer st.Close()
 		n, _ := st.QuarantineCount()
 		if err != nil && strings.Contains(err.Error(), "quarantine list") && n == 0 {
@@ -379,26 +381,26 @@ func TestSystematicLeavesSomethingToLookAt(t *testing.T) {
 func TestNoCompanyWithoutContact(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, hubspottest.Options{}, thnksapitest.Options{})
-		time.Sleep(daily)
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		time.Sleep(simulation.Day)
 		at := time.Now().UTC().Add(-time.Hour)
-		w.thnks.Add(simple("T-1", at, "p@example.com"))
-		contact := w.portal.AddContact("p@example.com", nil)
-		company := w.portal.AddCompany(map[string]string{"name": "Acme"})
-		w.portal.SetPrimaryCompany(contact, company)
+		w.Thnks.Add(simulation.Transaction("T-1", at, "p@example.com"))
+		contact := w.Portal.AddContact("p@example.com", nil)
+		company := w.Portal.AddCompany(map[string]string{"name": "Acme"})
+		w.Portal.SetPrimaryCompany(contact, company)
 		// The contact is deleted between the look-up and the write.
-		w.wrap = func(next http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(req *http.Request) (*http.Response, error) {
+		w.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 				if strings.HasSuffix(req.URL.Path, "/batch/create") && strings.Contains(req.URL.Path, "/crm/objects/2026-09/2-") && contact != "" {
-					w.portal.Archive("contacts", contact)
+					w.Portal.Archive("contacts", contact)
 					contact = ""
 				}
 				return next.RoundTrip(req)
 			})
 		}
-		rep := w.must(Backfill)
-		r := w.portal.Find("thnks", "thnks_transaction_id", "T-1")[0]
-		if l := w.links(r.ID); len(l["contacts"]) == 0 && len(l["companies"]) > 0 {
+		rep := w.Must(giftsync.Backfill)
+		r := w.Portal.Find("thnks", "thnks_transaction_id", "T-1")[0]
+		if l := w.Links(r.ID); len(l["contacts"]) == 0 && len(l["companies"]) > 0 {
 			t.Errorf("an orphan (%v) is linked to the company of a contact that it is not linked to: %v", rep.Orphans, l)
 		}
 	})

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"strings"
@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -16,67 +18,67 @@ import (
 func TestRestore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, ann, acme, deal := linked(t, hubspottest.Options{Seed: 51}, daily)
-		w.gift("T-2", "ann@example.com", daily)
-		w.gift("T-3", "ann@example.com", daily)
-		w.must(Incremental)
+		w, ann, acme, deal := simulation.Linked(t, hubspottest.Options{Seed: 51}, simulation.Day)
+		w.AddGift("T-2", "ann@example.com", simulation.Day)
+		w.AddGift("T-3", "ann@example.com", simulation.Day)
+		w.Must(giftsync.Incremental)
 		for _, id := range []string{"T-1", "T-2"} {
-			w.thnks.Update(id, func(tx *thnksapitest.Transaction) { tx.Message = "Thank you, Ann" })
+			w.Thnks.Update(id, func(tx *thnksapitest.Transaction) { tx.Message = "Thank you, Ann" })
 		}
-		w.must(Incremental)
-		w.portal.Archive("thnks", w.record("T-1"))
-		w.portal.Archive("thnks", w.record("T-2"))
-		w.must(ReassociateAll)
+		w.Must(giftsync.Incremental)
+		w.Portal.Archive("thnks", w.Record("T-1"))
+		w.Portal.Archive("thnks", w.Record("T-2"))
+		w.Must(giftsync.ReassociateAll)
 
-		if _, err := w.run(t.Context(), Request{Mode: Restore, Keys: []string{"T-3"}}); err == nil || !strings.Contains(err.Error(), "T-3") {
+		if _, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Restore, Keys: []string{"T-3"}}); err == nil || !strings.Contains(err.Error(), "T-3") {
 			t.Errorf("restoring a record that is not deleted: %v", err)
 		}
-		rep, err := w.run(t.Context(), Request{Mode: Restore, Keys: []string{"T-1"}})
+		rep, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Restore, Keys: []string{"T-1"}})
 		if err != nil || rep.Created != 1 || rep.Fetched != 1 {
 			t.Fatalf("%+v, %v; want the one asked for", rep, err)
 		}
-		w.wantLinked("T-1", map[string][]string{"contacts": {ann}, "companies": {acme}, "deals": {deal}})
-		if r, _ := w.portal.Record("thnks", w.record("T-1")); r.Properties["message"] != "Thank you, Ann" {
+		w.WantLinked("T-1", map[string][]string{"contacts": {ann}, "companies": {acme}, "deals": {deal}})
+		if r, _ := w.Portal.Record("thnks", w.Record("T-1")); r.Properties["message"] != "Thank you, Ann" {
 			t.Errorf("restored with message %q", r.Properties["message"])
 		}
-		if rep = w.must(Restore); rep.Created != 1 || w.portal.Count("thnks") != 3 {
+		if rep = w.Must(giftsync.Restore); rep.Created != 1 || w.Portal.Count("thnks") != 3 {
 			t.Errorf("%+v, want the other one restored", rep)
 		}
-		if rep = w.must(Restore); rep.Fetched != 0 {
+		if rep = w.Must(giftsync.Restore); rep.Fetched != 0 {
 			t.Errorf("%+v, want nothing left to restore", rep)
 		}
-		w.settled()
+		w.CheckSettled()
 	})
 }
 
 func TestRestoreWhereHubSpotHoldsTheDeletedRecord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, ann, acme, deal := linked(t, hubspottest.Options{Seed: 52, ArchivedHoldUnique: true}, daily)
-		record := w.record("T-1")
-		w.portal.Archive("thnks", record)
-		w.must(ReassociateAll)
-		rep := w.must(Restore)
-		if rep.Quarantined != 1 || w.journalled("T-1").Deleted.IsZero() {
+		w, ann, acme, deal := simulation.Linked(t, hubspottest.Options{Seed: 52, ArchivedHoldUnique: true}, simulation.Day)
+		record := w.Record("T-1")
+		w.Portal.Archive("thnks", record)
+		w.Must(giftsync.ReassociateAll)
+		rep := w.Must(giftsync.Restore)
+		if rep.Quarantined != 1 || w.Stored("T-1").Deleted.IsZero() {
 			t.Errorf("%+v, want it set aside and the tombstone kept", rep)
 		}
-		st := w.open()
+		st := w.Open()
 		q, ok, err := st.QuarantinedByKey("T-1")
 		st.Close()
 		if err != nil || !ok || q.Class != "deleted_in_hubspot" || !strings.Contains(q.Reason, record) || !strings.Contains(q.Reason, "restore it in HubSpot") {
 			t.Errorf("quarantined %+v, %v, %v", q, ok, err)
 		}
 		// A pass takes it for what it is, and not for a row to wait for.
-		if rep = w.must(Incremental); rep.Quarantined != 0 || rep.Skipped[plan.SkippedDeleted] != 1 {
+		if rep = w.Must(giftsync.Incremental); rep.Quarantined != 0 || rep.Skipped[plan.SkippedDeleted] != 1 {
 			t.Errorf("%+v, want it skipped", rep)
 		}
 		// People restore it, as they were told.
-		w.portal.Restore("thnks", record)
-		if rep = w.must(Restore); rep.Updated != 1 || rep.Quarantined != 0 {
+		w.Portal.Restore("thnks", record)
+		if rep = w.Must(giftsync.Restore); rep.Updated != 1 || rep.Quarantined != 0 {
 			t.Errorf("%+v, want the restored record adopted", rep)
 		}
-		w.wantLinked("T-1", map[string][]string{"contacts": {ann}, "companies": {acme}, "deals": {deal}})
-		if w.record("T-1") != record {
+		w.WantLinked("T-1", map[string][]string{"contacts": {ann}, "companies": {acme}, "deals": {deal}})
+		if w.Record("T-1") != record {
 			t.Error("the record was doubled")
 		}
 	})
@@ -87,25 +89,25 @@ func TestTombstonesSurviveALostJournal(t *testing.T) {
 	t.Parallel()
 	for _, all := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, hubspottest.Options{Seed: 53}, thnksapitest.Options{})
-			w.populate(thnksapitest.Generate(thnksapitest.Data{Seed: 53, N: 30, Recipients: 10}), 1)
-			w.must(Backfill)
+			w := simulation.New(t, hubspottest.Options{Seed: 53}, thnksapitest.Options{})
+			w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 53, N: 30, Recipients: 10}), 1)
+			w.Must(giftsync.Backfill)
 			deleted := 0
-			for _, tx := range w.thnks.Transactions() {
+			for _, tx := range w.Thnks.Transactions() {
 				if all || deleted < 5 {
-					w.portal.Archive("thnks", w.record(tx.ID))
+					w.Portal.Archive("thnks", w.Record(tx.ID))
 					deleted++
 				}
 			}
 			time.Sleep(time.Hour)
-			w.path += ".new"
-			if rep := w.must(Incremental); rep.Skipped[plan.SkippedDeleted] != deleted || rep.Created != 0 {
+			w.Path += ".new"
+			if rep := w.Must(giftsync.Incremental); rep.Skipped[plan.SkippedDeleted] != deleted || rep.Created != 0 {
 				t.Errorf("%+v, want %d skipped and none created", rep, deleted)
 			}
-			if n := w.portal.Count("thnks"); n != 30-deleted {
+			if n := w.Portal.Count("thnks"); n != 30-deleted {
 				t.Errorf("%d records live, want %d", n, 30-deleted)
 			}
-			w.checkState()
+			w.CheckStateFile()
 		})
 	}
 }
@@ -116,17 +118,17 @@ func TestTombstonesSurviveALostJournal(t *testing.T) {
 func TestRestoredRecordIsBroughtUpToDate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := quietWorld(t, 2)
-		w.must(Backfill)
-		w.thnks.Update(transaction(1), func(tx *thnksapitest.Transaction) { tx.Status = "redeemed" })
-		record := w.portal.Find("thnks", "thnks_transaction_id", transaction(1))[0].ID
-		w.portal.Archive("thnks", record)
-		w.must(Incremental) // which finds nothing to update
-		w.portal.Restore("thnks", record)
-		w.must(ReassociateAll)
-		time.Sleep(weekly)
-		w.must(Incremental)
-		if got := w.property(transaction(1), "status"); got != "redeemed" {
+		w := simulation.Quiet(t, 2)
+		w.Must(giftsync.Backfill)
+		w.Thnks.Update(simulation.ID(1), func(tx *thnksapitest.Transaction) { tx.Status = "redeemed" })
+		record := w.Portal.Find("thnks", "thnks_transaction_id", simulation.ID(1))[0].ID
+		w.Portal.Archive("thnks", record)
+		w.Must(giftsync.Incremental) // which finds nothing to update
+		w.Portal.Restore("thnks", record)
+		w.Must(giftsync.ReassociateAll)
+		time.Sleep(simulation.Week)
+		w.Must(giftsync.Incremental)
+		if got := w.Property(simulation.ID(1), "status"); got != "redeemed" {
 			t.Errorf("the restored record still says %q", got)
 		}
 	})
@@ -137,17 +139,17 @@ func TestRestoredRecordIsBroughtUpToDate(t *testing.T) {
 func TestRestoredThenMerged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := quietWorld(t, 2)
-		w.must(Backfill)
-		record, other := w.record(transaction(1)), w.record(transaction(2))
-		w.portal.Archive("thnks", record)
-		w.must(ReassociateAll)
-		w.portal.Restore("thnks", record)
-		w.portal.Merge("thnks", record, other)
-		w.must(ReassociateAll)
-		w.thnks.Update(transaction(1), func(tx *thnksapitest.Transaction) { tx.Status, tx.UpdatedAt = "redeemed", time.Now().UTC() })
-		w.must(Incremental)
-		if got := w.property(transaction(1), "status"); got != "redeemed" {
+		w := simulation.Quiet(t, 2)
+		w.Must(giftsync.Backfill)
+		record, other := w.Record(simulation.ID(1)), w.Record(simulation.ID(2))
+		w.Portal.Archive("thnks", record)
+		w.Must(giftsync.ReassociateAll)
+		w.Portal.Restore("thnks", record)
+		w.Portal.Merge("thnks", record, other)
+		w.Must(giftsync.ReassociateAll)
+		w.Thnks.Update(simulation.ID(1), func(tx *thnksapitest.Transaction) { tx.Status, tx.UpdatedAt = "redeemed", time.Now().UTC() })
+		w.Must(giftsync.Incremental)
+		if got := w.Property(simulation.ID(1), "status"); got != "redeemed" {
 			t.Errorf("the record that came back says %q", got)
 		}
 	})

@@ -1,4 +1,4 @@
-package sync
+package sync_test
 
 import (
 	"bytes"
@@ -9,14 +9,16 @@ import (
 	"testing/synctest"
 
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 )
 
 // refusing answers calls that say a word as HubSpot answers values that break
 // a rule of the portal's own.
 func refusing(word string) func(http.RoundTripper) http.RoundTripper {
 	return func(next http.RoundTripper) http.RoundTripper {
-		return roundTripper(func(req *http.Request) (*http.Response, error) {
+		return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 			if req.Body == nil {
 				return next.RoundTrip(req)
 			}
@@ -41,18 +43,18 @@ func refusing(word string) func(http.RoundTripper) http.RoundTripper {
 func TestRefusedTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := quietWorld(t, 5)
-		w.must(Backfill)
-		w.wrap = refusing("forbidden word")
-		st := w.open()
+		w := simulation.Quiet(t, 5)
+		w.Must(giftsync.Backfill)
+		w.WrapHubSpot = refusing("forbidden word")
+		st := w.Open()
 		defer st.Close()
-		note := event(transaction(1), "")
+		note := simulation.Event(simulation.ID(1), "")
 		note.Key, note.Effect, note.ThankYouNote = "note", store.EffectDetail, "a forbidden word"
-		w.receive(st, event(transaction(1), plan.Redeemed), note, event(transaction(2), plan.Opened))
-		w.work(w.engine(st))
-		w.wantStates(st, store.EventApplied, store.EventRefused, store.EventApplied)
+		w.Receive(st, simulation.Event(simulation.ID(1), plan.Redeemed), note, simulation.Event(simulation.ID(2), plan.Opened))
+		w.ApplyEvents(w.Engine(st))
+		w.WantEventStates(st, store.EventApplied, store.EventRefused, store.EventApplied)
 		for i, want := range []string{"redeemed", "opened"} {
-			if got := w.property(transaction(i+1), "status"); got != want {
+			if got := w.Property(simulation.ID(i+1), "status"); got != want {
 				t.Errorf("status %s, want %s", got, want)
 			}
 		}

@@ -1,4 +1,4 @@
-package sync
+package simulation
 
 import (
 	"bytes"
@@ -15,13 +15,13 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 )
 
-// A steps is what one process does, step by step: each of its HubSpot calls and
-// commits has a step before it takes effect and one after. At one of them the
-// process may die: no answer arrives any more, and nothing it does afterwards
-// has an effect.
-type steps struct {
+// Steps number what a process does to the world outside: each of its HubSpot calls
+// and commits has a step before it takes effect and one after. At one of them the
+// process may die. From then on it gets no answer and nothing it does has an effect.
+type Steps struct {
 	t testing.TB
 
 	mu     sync.Mutex
@@ -42,18 +42,18 @@ type steps struct {
 
 // Where a process may die.
 const (
-	beforeCall   = "death before a call"
-	afterCall    = "death after a call"
-	beforeCommit = "death before a commit"
-	afterCommit  = "death after a commit"
+	BeforeCall   = "death before a call"
+	AfterCall    = "death after a call"
+	BeforeCommit = "death before a commit"
+	AfterCommit  = "death after a commit"
 )
 
-// errDead is what a dead process would say.
-var errDead = errors.New("the process is dead")
+// ErrDead is what calls and commits of a dead process return.
+var ErrDead = errors.New("the process is dead")
 
-// begin begins the steps of a process that works on the state file of a path and
-// dies at a step, 0 for none. It then calls cancel, which ends the process.
-func (s *steps) begin(t testing.TB, at int, path string, cancel context.CancelFunc) {
+// Begin begins the steps of a process that works on the state file of a path. At
+// step at, 0 for none, the process dies: its context is ended by cancel.
+func (s *Steps) Begin(t testing.TB, at int, path string, cancel context.CancelFunc) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,11 +66,11 @@ func (s *steps) begin(t testing.TB, at int, path string, cancel context.CancelFu
 	s.file, s.committed = file, commitOf(file)
 }
 
-// end closes the file.
-func (s *steps) end() { s.file.Close() }
+// Close closes the file.
+func (s *Steps) Close() { s.file.Close() }
 
 // take takes a step and reports whether the process is dead now.
-func (s *steps) take(where string) (dead bool) {
+func (s *Steps) take(where string) (dead bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dead {
@@ -84,41 +84,41 @@ func (s *steps) take(where string) (dead bool) {
 	return s.dead
 }
 
-// now is how many steps were taken, at which of them the process was to die, and
+// Now returns how many steps were taken, at which the process is to die, and
 // whether it has.
-func (s *steps) now() (taken, at int, dead bool) {
+func (s *Steps) Now() (taken, at int, dead bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.taken, s.at, s.dead
 }
 
-// death is where the process died, "" where it did not.
-func (s *steps) death() string {
+// Death returns where the process died, "" if it has not.
+func (s *Steps) Death() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.where
 }
 
-// transport makes two steps of every call.
-func (s *steps) transport(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		if s.take(beforeCall) {
-			return nil, errDead
+// Transport makes two steps of every call.
+func (s *Steps) Transport(next http.RoundTripper) http.RoundTripper {
+	return RoundTripper(func(req *http.Request) (*http.Response, error) {
+		if s.take(BeforeCall) {
+			return nil, ErrDead
 		}
 		resp, err := next.RoundTrip(req)
-		if s.take(afterCall) {
+		if s.take(AfterCall) {
 			if err == nil {
 				resp.Body.Close()
 			}
-			return nil, errDead
+			return nil, ErrDead
 		}
 		return resp, err
 	})
 }
 
-// arrived counts a call that HubSpot got. Where its answer, which may be nil, says
-// that something was written, that is kept for [steps.writes].
-func (s *steps) arrived(req *http.Request, resp *http.Response) error {
+// Arrived counts a call that HubSpot got. If its answer, which may be nil, says that
+// records were written, [Steps.Writes] will have it.
+func (s *Steps) Arrived(req *http.Request, resp *http.Response) error {
 	s.calling.Lock()
 	defer s.calling.Unlock()
 	s.calls++
@@ -135,83 +135,83 @@ func (s *steps) arrived(req *http.Request, resp *http.Response) error {
 	return err
 }
 
-// arrivals is how many calls HubSpot got.
-func (s *steps) arrivals() int {
+// Arrivals returns how many calls HubSpot got.
+func (s *Steps) Arrivals() int {
 	s.calling.Lock()
 	defer s.calling.Unlock()
 	return s.calls
 }
 
-// writes are the paths of the calls that wrote, by correlation id.
-func (s *steps) writes() map[string]string {
+// Writes returns the paths of the calls that wrote records, by correlation id.
+func (s *Steps) Writes() map[string]string {
 	s.calling.Lock()
 	defer s.calling.Unlock()
 	return maps.Clone(s.wrote)
 }
 
-// commit does something that commits once, and checks that nothing else did
-// since the last time.
-func (s *steps) commit(do func() error) error {
+// Commit does something that commits once and is no step of the process, and checks
+// that nothing else has changed the file.
+func (s *Steps) Commit(do func() error) error {
 	s.committing.Lock()
 	defer s.committing.Unlock()
-	s.checkFile()
+	s.CheckFile()
 	err := do()
 	s.committed = commitOf(s.file)
 	return err
 }
 
-// checkFile checks that nothing but numbered steps has changed the file.
-func (s *steps) checkFile() {
+// CheckFile checks that nothing but steps and [Steps.Commit] has changed the file.
+func (s *Steps) CheckFile() {
 	s.t.Helper()
 	if id := commitOf(s.file); id != s.committed {
-		s.t.Errorf("the file is at commit %d, and the last numbered step left it at %d", id, s.committed)
+		s.t.Errorf("the file is at commit %d, and the last step left it at %d", id, s.committed)
 	}
 }
 
-// mortalCommit is commit for what the process itself commits.
-func (s *steps) mortalCommit(do func() error) error {
-	return s.commit(func() error {
-		if s.take(beforeCommit) {
-			return errDead
+// mortal is [Steps.Commit] for what the process commits itself, in two steps.
+func (s *Steps) mortal(do func() error) error {
+	return s.Commit(func() error {
+		if s.take(BeforeCommit) {
+			return ErrDead
 		}
 		err := do()
-		if s.take(afterCommit) {
-			return errDead
+		if s.take(AfterCommit) {
+			return ErrDead
 		}
 		return err
 	})
 }
 
-// journal makes two steps of every commit.
-func (s *steps) journal(j Journal) Journal { return mortalJournal{j, s} }
+// Journal makes two steps of every commit.
+func (s *Steps) Journal(j giftsync.Journal) giftsync.Journal { return mortalJournal{j, s} }
 
 type mortalJournal struct {
-	Journal
-	steps *steps
+	giftsync.Journal
+	steps *Steps
 }
 
 func (j mortalJournal) Commit(c store.Commit) error {
-	return j.steps.mortalCommit(func() error { return j.Journal.Commit(c) })
+	return j.steps.mortal(func() error { return j.Journal.Commit(c) })
 }
 
-// inbox makes two steps of clearing the inbox, which commits as well.
-func (s *steps) inbox(i Inbox) Inbox { return mortalInbox{i, s} }
+// Inbox makes two steps of clearing the inbox, which commits as well.
+func (s *Steps) Inbox(i giftsync.Inbox) giftsync.Inbox { return mortalInbox{i, s} }
 
 type mortalInbox struct {
-	Inbox
-	steps *steps
+	giftsync.Inbox
+	steps *Steps
 }
 
 func (i mortalInbox) Expire(ctx context.Context, now time.Time) (n int, err error) {
-	err = i.steps.mortalCommit(func() error {
+	err = i.steps.mortal(func() error {
 		n, err = i.Inbox.Expire(ctx, now)
 		return err
 	})
 	return n, err
 }
 
-// commitID is the number of the file's newest commit, 0 where there is no file.
-func commitID(path string) uint64 {
+// CommitID is the number of a state file's newest commit, 0 if there is no file.
+func CommitID(path string) uint64 {
 	f, err := os.Open(path)
 	if err != nil {
 		return 0
