@@ -36,18 +36,18 @@ func TestCrashAtEveryStepOfAnApply(t *testing.T) {
 		time.Sleep(31 * simulation.Day) // after which it is forgotten
 		fresh := thnksapitest.Generate(thnksapitest.Data{Seed: 9, N: 85, Recipients: 40, End: time.Now()})[80:]
 		w.Thnks.Add(fresh...)
-		var told []store.Event
+		var events []store.Event
 		for i := range 20 {
 			ev := simulation.Event(txs[i].ID, plan.Refunded)
 			ev.Signed = i%4 > 0
-			told = append(told, ev)
+			events = append(events, ev)
 		}
 		for i := range fresh {
 			ev := simulation.Event(fresh[i].ID, plan.Refunded)
 			ev.Signed = i%2 > 0
-			told = append(told, ev)
+			events = append(events, ev)
 		}
-		seqs := w.Receive(st, told[:12]...)
+		seqs := w.Receive(st, events[:12]...)
 		st.Close()
 
 		alive := w.Process(step, func(ctx context.Context, e *giftsync.Engine, st *store.Store, s *simulation.Steps) (failed error) {
@@ -57,7 +57,7 @@ func TestCrashAtEveryStepOfAnApply(t *testing.T) {
 				if failed = errors.Join(failed, err1, err2); len(seqs) == 12 {
 					// The endpoint's commit, and none of the engine's.
 					failed = errors.Join(failed, s.Commit(func() error {
-						seqs = append(seqs, w.Receive(st, told[12:]...)...)
+						seqs = append(seqs, w.Receive(st, events[12:]...)...)
 						return nil
 					}))
 				}
@@ -74,7 +74,7 @@ func TestCrashAtEveryStepOfAnApply(t *testing.T) {
 				t.Errorf("step %d: event %d is %q", step, seq, state)
 			}
 		}
-		for i, ev := range told {
+		for i, ev := range events {
 			if got := w.Property(ev.TransactionID, "status") == "refunded"; got != ev.Signed && i < 20 {
 				t.Errorf("step %d: event %d, signed %v: refunded %v", step, seqs[i], ev.Signed, got)
 			}
@@ -108,14 +108,14 @@ func TestOrderOfEvents(t *testing.T) {
 }
 
 func orderOfEvents(t *testing.T, rng *rand.Rand) {
-	told := make([]store.Event, 5)
-	orders := permutations(len(told))
+	claims := make([]store.Event, 5)
+	orders := permutations(len(claims))
 	w := simulation.Quiet(t, len(orders))
 	w.Must(giftsync.Backfill)
 	st := w.Open()
 	defer st.Close()
 	e := w.Engine(st)
-	for n := range told {
+	for n := range claims {
 		ev := simulation.Event("", simulation.Claimable[rng.IntN(len(simulation.Claimable))])
 		ev.At = ev.At.Add(-time.Duration(rng.IntN(6)) * 10 * time.Minute)
 		switch rng.IntN(4) {
@@ -124,10 +124,10 @@ func orderOfEvents(t *testing.T, rng *rand.Rand) {
 		case 1:
 			ev.Effect, ev.Status, ev.ThankYouNote = store.EffectDetail, "", []string{"Thanks!", "Merci!"}[rng.IntN(2)]
 		}
-		told[n] = ev
+		claims[n] = ev
 	}
-	when, opened, updated := rng.IntN(len(told)+1), time.Now().Add(-30*time.Minute), time.Now().Add(-20*time.Minute)
-	for round := range len(told) + 1 {
+	when, opened, updated := rng.IntN(len(claims)+1), time.Now().Add(-30*time.Minute), time.Now().Add(-20*time.Minute)
+	for round := range len(claims) + 1 {
 		if round == when {
 			for n := range orders {
 				w.Thnks.Update(simulation.ID(n+1), func(tx *thnksapitest.Transaction) {
@@ -140,11 +140,11 @@ func orderOfEvents(t *testing.T, rng *rand.Rand) {
 		}
 		var events []store.Event
 		for n, order := range orders {
-			for _, r := range []int{round, rng.IntN(2*len(told)) - len(told)} { // the second is a repeat, if any
-				if r < 0 || r > round || r == len(told) {
+			for _, r := range []int{round, rng.IntN(2*len(claims)) - len(claims)} { // the second is a repeat, if any
+				if r < 0 || r > round || r == len(claims) {
 					continue
 				}
-				ev := told[order[r]]
+				ev := claims[order[r]]
 				ev.TransactionID, ev.Key = simulation.ID(n+1), fmt.Sprint(n, round, r)
 				events = append(events, ev)
 			}

@@ -63,7 +63,7 @@ func TestEventsReachHubSpot(t *testing.T) {
 		before, calls := w.Portal.Snapshot(), w.Portal.Requests().Total
 		late := simulation.Event(simulation.ID(1), plan.Delivered)
 		again := opened
-		again.Key = "the same, told under another key"
+		again.Key = "the same, under another key"
 		late.At = opened.At // before what is known, but not dated yet
 		w.Receive(st, again)
 		w.ApplyEvents(e)
@@ -286,7 +286,7 @@ func TestManyEvents(t *testing.T) {
 }
 
 // TestNothingIsMadeTooEarly: until a backfill has begun, and while a journal
-// that was lost is half rebuilt, nobody knows what HubSpot holds, and events
+// that was lost is half rebuilt, it is not known what HubSpot holds, and events
 // make no records.
 func TestNothingIsMadeTooEarly(t *testing.T) {
 	t.Parallel()

@@ -75,18 +75,18 @@ func eventsBesideRuns(t *testing.T, seed uint64) {
 			}
 		}
 	}()
-	var told []store.Event
+	var events []store.Event
 	for going := true; going; {
 		for range 1 + rng.IntN(4) {
 			ev := simulation.Event(txs[rng.IntN(len(txs))].ID, simulation.Claimable[rng.IntN(len(simulation.Claimable))])
-			ev.Key = strconv.Itoa(len(told))
+			ev.Key = strconv.Itoa(len(events))
 			ev.At = ev.At.Add(-time.Duration(rng.IntN(3000)) * time.Second)
 			if rng.IntN(4) == 0 {
 				ev.Effect, ev.Status = store.EffectDetail, ""
 				ev.ParcelStatus, ev.ParcelAt = []string{"inTransit", "delivered"}[rng.IntN(2)], ev.At
 			}
 			ev.Signed = rng.IntN(5) > 0
-			told = append(told, ev)
+			events = append(events, ev)
 			w.Receive(st, ev)
 		}
 		if rng.IntN(2) == 0 {
@@ -119,15 +119,15 @@ func eventsBesideRuns(t *testing.T, seed uint64) {
 		}
 	}
 	for _, tx := range w.Thnks.Transactions() {
-		if got, want := w.Property(tx.ID, "status"), simulation.ShownStatus(tx, told); got != want {
+		if got, want := w.Property(tx.ID, "status"), simulation.ShownStatus(tx, events); got != want {
 			t.Errorf("%s: status %s, want %s", tx.ID, got, want)
 		}
-		if got, want := w.Property(tx.ID, "parcel_status"), simulation.ShownParcel(tx, told); got != want {
+		if got, want := w.Property(tx.ID, "parcel_status"), simulation.ShownParcel(tx, events); got != want {
 			t.Errorf("%s: parcel %s, want %s", tx.ID, got, want)
 		}
 		// What the journal has forgotten shows only when it is compared with the next time.
 		have, _, err := st.Gift(tx.ID)
-		if err != nil || string(have.Gift.Shown()) != simulation.ShownStatus(tx, told) || have.Gift.Parcel.Status != simulation.ShownParcel(tx, told) {
+		if err != nil || string(have.Gift.Shown()) != simulation.ShownStatus(tx, events) || have.Gift.Parcel.Status != simulation.ShownParcel(tx, events) {
 			t.Errorf("%s: the journal has status %s, parcel %s (%v)", tx.ID, have.Gift.Shown(), have.Gift.Parcel.Status, err)
 		}
 	}

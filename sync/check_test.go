@@ -1,10 +1,7 @@
 package sync_test
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,92 +18,6 @@ import (
 	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
-
-// The lines of a check, by the names that users see.
-const (
-	checkToken        = "hubspot token"
-	checkHubSpotTLS   = "hubspot tls"
-	checkScopes       = "hubspot scopes"
-	checkTier         = "hubspot tier"
-	checkObject       = "custom object"
-	checkUnique       = "unique property"
-	checkProperties   = "properties"
-	checkAssociations = "association types"
-	checkDealLabel    = "deal label"
-	checkThnksKey     = "thnks key"
-	checkThnksTLS     = "thnks tls"
-	checkClock        = "clock"
-	checkQuarantine   = "quarantine"
-	checkEvents       = "events"
-	checkState        = "state file"
-	checkDisk         = "disk"
-	checkSenders      = "senders"
-	checkJournal      = "journal"
-)
-
-// examine opens everything and checks it.
-func examine(w *simulation.World) []giftsync.Finding {
-	w.T.Helper()
-	st := w.Open()
-	defer st.Close()
-	if w.WrapJournal == nil {
-		w.WrapJournal = func(giftsync.Journal) giftsync.Journal { return roomy{st} }
-		defer func() { w.WrapJournal = nil }()
-	}
-	return w.Engine(st).Check(context.Background())
-}
-
-// A roomy state file is on a large disk, whatever this machine has.
-type roomy struct{ *store.Store }
-
-func (roomy) Space() (size, free int64, err error) { return 1 << 20, 100 << 30, nil }
-
-// levels are the findings' levels by name. A name that comes twice is a
-// mistake, as is a failing line that does not say what to do.
-func levels(t testing.TB, findings []giftsync.Finding) map[string]giftsync.Level {
-	t.Helper()
-	got := make(map[string]giftsync.Level)
-	for _, f := range findings {
-		if _, twice := got[f.Check]; twice {
-			t.Errorf("%s: two findings", f.Check)
-		}
-		got[f.Check] = f.Level
-		if f.Level == giftsync.Fail && f.Remedy == "" || f.What == "" || f.Portal != "acme" {
-			t.Errorf("finding %+v, want portal, what, and a remedy for a failure", f)
-		}
-	}
-	return got
-}
-
-func finding(t testing.TB, findings []giftsync.Finding, check string) giftsync.Finding {
-	t.Helper()
-	i := slices.IndexFunc(findings, func(f giftsync.Finding) bool { return f.Check == check })
-	if i < 0 {
-		t.Fatalf("no finding of %q", check)
-	}
-	return findings[i]
-}
-
-// healthy is what a portal's check says when all is well.
-var healthy = map[string]giftsync.Level{
-	checkToken: giftsync.OK, checkHubSpotTLS: giftsync.OK, checkScopes: giftsync.OK, checkTier: giftsync.OK, checkObject: giftsync.OK, checkUnique: giftsync.OK,
-	checkProperties: giftsync.OK, checkAssociations: giftsync.OK, checkThnksKey: giftsync.OK, checkThnksTLS: giftsync.OK, checkClock: giftsync.OK,
-	checkQuarantine: giftsync.OK, checkState: giftsync.OK, checkDisk: giftsync.OK, checkSenders: giftsync.OK, checkJournal: giftsync.OK,
-}
-
-// syncedWorld is a portal after its first backfill, whose only sender is an
-// owner.
-func syncedWorld(t *testing.T, opt hubspottest.Options) *simulation.World {
-	w := simulation.New(t, opt, thnksapitest.Options{})
-	w.Portal.AddOwner("sam@example.com", "Sam", "Poe")
-	w.AddPerson("ann@example.com")
-	for i := range 30 {
-		w.AddGift(fmt.Sprintf("T-%02d", i), "ann@example.com", 0)
-		w.Thnks.Update(fmt.Sprintf("T-%02d", i), func(tx *thnksapitest.Transaction) { tx.Sender.Email = "Sam@example.com" })
-	}
-	w.Must(giftsync.Backfill)
-	return w
-}
 
 // TestCheck goes through the table: what is wrong, how bad that is, and what
 // the line says.
@@ -316,47 +227,6 @@ func (m lines) and(l giftsync.Level, checks ...string) lines {
 	return m
 }
 
-// keep puts events into the inbox.
-func keep(w *simulation.World, e store.Event) {
-	st := w.Open()
-	defer st.Close()
-	e.Dialect, e.Key, e.ReceivedAt = "gift-events", "key", time.Now().UTC()
-	w.Receive(st, e)
-}
-
-// A laden inbox is nearly full.
-type laden struct{ *store.Store }
-
-func (laden) InboxLoad() (float64, error) { return 0.9, nil }
-
-// quarantine puts a record of each class into quarantine.
-func quarantine(w *simulation.World, classes ...string) {
-	w.T.Helper()
-	st := w.Open()
-	defer st.Close()
-	var c store.Commit
-	for i, class := range classes {
-		c.Quarantine = append(c.Quarantine, store.Quarantined{Key: fmt.Sprint("Q-", i), Class: class, Reason: "because", Last: time.Now(), Row: json.RawMessage(`{}`)})
-	}
-	if err := st.Commit(c); err != nil {
-		w.T.Fatal(err)
-	}
-}
-
-func labelDeal(w *simulation.World, label string) {
-	contact, deal := w.Portal.AddContact("eve@example.com", nil), w.Portal.AddDeal(nil)
-	w.Portal.AssociateLabelled("contacts", contact, "deals", deal, label)
-}
-
-// redefine removes an association definition and makes it anew.
-func redefine(w *simulation.World, to string) {
-	w.Portal.UndefineAssociation("thnks", to)
-	s, _ := w.Portal.SchemaOf("thnks")
-	if err := w.Client().CreateAssociationDefinition(context.Background(), s.ID, map[string]string{"deals": "0-3"}[to], "again"); err != nil {
-		w.T.Fatal(err)
-	}
-}
-
 // TestCheckBeforeTheFirstRun: an account without our object is well, one with
 // a stranger's of that name is not.
 func TestCheckBeforeTheFirstRun(t *testing.T) {
@@ -426,104 +296,4 @@ type countingJournal struct {
 func (j countingJournal) Commit(c store.Commit) error {
 	*j.n++
 	return j.Journal.Commit(c)
-}
-
-// TestCheckOfAnotherJournal: one that is no file says so.
-func TestCheckOfAnotherJournal(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
-		w.WrapJournal = func(j giftsync.Journal) giftsync.Journal { return countingJournal{j, new(int)} }
-		findings := examine(w)
-		for _, check := range []string{checkState, checkDisk} {
-			if f := finding(t, findings, check); f.Level != giftsync.Warn || f.What != "not examined: there is no state file yet" {
-				t.Errorf("%+v", f)
-			}
-		}
-	})
-}
-
-// A sickJournal is a state file with a fault or a full disk.
-type sickJournal struct {
-	giftsync.Journal
-	err        error
-	size, free int64
-}
-
-func (j sickJournal) Check(context.Context) error          { return j.err }
-func (j sickJournal) Space() (size, free int64, err error) { return j.size, j.free, nil }
-
-func TestCheckStateFileAndDisk(t *testing.T) {
-	t.Parallel()
-	const gib = 1 << 30
-	for _, tt := range []struct {
-		sick        sickJournal
-		state, disk giftsync.Level
-	}{
-		{sickJournal{size: gib, free: 2 * gib}, giftsync.OK, giftsync.OK},
-		{sickJournal{size: 3 * gib, free: 2 * gib}, giftsync.OK, giftsync.Warn},
-		{sickJournal{free: gib - 1}, giftsync.OK, giftsync.Warn},
-		{sickJournal{free: 64<<20 - 1}, giftsync.OK, giftsync.Fail},
-		{sickJournal{free: gib, err: &store.CorruptError{Path: "acme.db", Detail: "torn"}}, giftsync.Fail, giftsync.OK},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
-			w.WrapJournal = func(j giftsync.Journal) giftsync.Journal { tt.sick.Journal = j; return tt.sick }
-			got := levels(t, examine(w))
-			if got[checkState] != tt.state || got[checkDisk] != tt.disk {
-				t.Errorf("%+v: state file %s, disk %s; want %s, %s", tt.sick, got[checkState], got[checkDisk], tt.state, tt.disk)
-			}
-		})
-	}
-}
-
-// TestCheckDuringARun checks after each of a backfill's calls to HubSpot:
-// nothing waits for the run, and what it has written and not yet committed is
-// no difference. The doctor has the run's engine, or one of its own.
-func TestCheckDuringARun(t *testing.T) {
-	t.Parallel()
-	for _, own := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			w := simulation.Small(t)
-			w.Must(giftsync.Backfill)
-			for _, tx := range w.Thnks.Transactions()[:20] {
-				w.Thnks.Update(tx.ID, func(tx *thnksapitest.Transaction) { tx.Gift.Name += "!" })
-			}
-			time.Sleep(2 * time.Hour)
-			st := w.Open()
-			defer st.Close()
-			w.WrapJournal = func(giftsync.Journal) giftsync.Journal { return roomy{st} }
-			type checking struct{}
-			var doctor *giftsync.Engine
-			checks := 0
-			w.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
-				return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
-					resp, err := next.RoundTrip(req)
-					if req.Context().Value(checking{}) != nil {
-						return resp, err
-					}
-					checks++
-					findings := doctor.Check(context.WithValue(req.Context(), checking{}, true))
-					for check, level := range levels(t, findings) {
-						if level != giftsync.OK && check != checkSenders {
-							t.Errorf("after %s %s: %+v", req.Method, req.URL.Path, finding(t, findings, check))
-						}
-					}
-					return resp, err
-				})
-			}
-			e := w.Engine(st)
-			if doctor = e; own {
-				w.Configure = func(c *giftsync.Config) { c.Busy = func() bool { return true } }
-				doctor = w.Engine(st)
-			}
-			rep, err := e.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill})
-			if err != nil || rep.Updated != 20 {
-				t.Fatalf("updated %d, error %v; want 20", rep.Updated, err)
-			}
-			if checks < 3 {
-				t.Errorf("checked %d times", checks)
-			}
-		})
-	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // TestCrashAtEveryStepOfARetry kills a retry of what HubSpot refused and now
-// would take. The next one finishes it: nobody stays in quarantine, or leaves it
+// would take. The next one finishes it: no gift stays in quarantine, or leaves it
 // without a record.
 func TestCrashAtEveryStepOfARetry(t *testing.T) {
 	t.Parallel()
@@ -43,7 +43,7 @@ func TestCrashAtEveryStepOfARetry(t *testing.T) {
 	})
 }
 
-// TestCrashAtEveryStepOfARestore kills the creation of records anew that people
+// TestCrashAtEveryStepOfARestore kills the creation of records again that users
 // have deleted. The next restore makes those that lack, and none twice.
 func TestCrashAtEveryStepOfARestore(t *testing.T) {
 	t.Parallel()

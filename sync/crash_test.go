@@ -48,7 +48,7 @@ func TestCrashAtEveryStepOfAnIncrementalPass(t *testing.T) {
 
 // TestCrashThenAnotherRecipient kills a backfill, and before the next run Thnks
 // has other recipients for the gifts: what was linked stays with whom it was
-// linked to, and with nobody beside.
+// linked to, and with no one else.
 func TestCrashThenAnotherRecipient(t *testing.T) {
 	t.Parallel()
 	simulation.EveryStep(t, 1, func(t *testing.T, step int) bool {

@@ -49,9 +49,9 @@ func wantGone(w *simulation.World, err error) {
 	}
 }
 
-// wantNobodyBlamed checks that no gift is set aside as if it were at fault. A
+// wantNoneBlamed checks that no gift is set aside as if it were at fault. A
 // few are shown to the administrator, and tried again by the next run.
-func wantNobodyBlamed(w *simulation.World) {
+func wantNoneBlamed(w *simulation.World) {
 	w.T.Helper()
 	for key, q := range w.Quarantine() {
 		if q.Class != "schema_problem" {
@@ -84,7 +84,7 @@ func TestDeletedObject(t *testing.T) {
 					for range 2 {
 						_, err := w.Run(t.Context(), giftsync.Request{Mode: mode})
 						wantGone(w, err)
-						wantNobodyBlamed(w)
+						wantNoneBlamed(w)
 						time.Sleep(time.Hour)
 					}
 					if s, ok := w.Portal.SchemaOf("thnks"); ok {
@@ -144,7 +144,7 @@ func TestObjectGoneForAWhile(t *testing.T) {
 			for range 2 {
 				_, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental})
 				wantGone(w, err)
-				wantNobodyBlamed(w)
+				wantNoneBlamed(w)
 				time.Sleep(time.Hour)
 			}
 

@@ -177,8 +177,8 @@ func TestOldFilesSetNothingBack(t *testing.T) {
 	})
 }
 
-// TestSourceGuard: whoever was fed from one kind of source is not fed from
-// another before a person accepts it; nothing is written until then.
+// TestSourceGuard: a portal that was fed from one kind of source is not fed from
+// another before an administrator accepts it. Nothing is written until then.
 func TestSourceGuard(t *testing.T) {
 	t.Parallel()
 	const api, file, both, none = "api", "file", "both", "none"
@@ -290,7 +290,7 @@ func TestLostFileOfAPortalWithoutAKey(t *testing.T) {
 		}
 		var fatal *giftsync.Fatal
 		if _, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental, From: file}); !errors.As(err, &fatal) {
-			t.Errorf("got %v, want somebody asked where the gifts were from", err)
+			t.Errorf("got %v, want the user asked where the gifts were from", err)
 		}
 		if rep := w.MustDo(giftsync.Request{Mode: giftsync.Incremental, From: file, AcceptNewSource: true}); rep.Created != 0 || rep.Fetched != 2 {
 			t.Errorf("%+v, want both met again", rep)

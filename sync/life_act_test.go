@@ -276,7 +276,7 @@ func (l *life) deliver(st *store.Store, all bool) {
 				ev := part[i]
 				ev.Seq, ev.DuplicateOf = r.Seq, r.DuplicateOf
 				l.struck.add(l.oddities(ev)...)
-				l.told = append(l.told, ev)
+				l.received = append(l.received, ev)
 				l.note("event %d of %s: %s%s%s as of %v, signed %v, duplicate of %d", ev.Seq, ev.TransactionID,
 					cmp.Or(string(ev.Status), string(ev.Effect)), ev.ParcelStatus, strings.TrimPrefix(ev.ThankYouNote, l.canary), ev.At, ev.Signed, ev.DuplicateOf)
 			}

@@ -77,7 +77,7 @@ func (l *life) journalled(st *store.Store) map[string]plan.Stored {
 	return all
 }
 
-// closely opens the file anew, as the next process would, to look at it.
+// closely opens the file again, as the next process would, to look at it.
 func (l *life) closely(look func(*store.Store)) {
 	l.T.Helper()
 	st := l.Open()
@@ -154,11 +154,11 @@ func (l *life) regress(records map[string]hubspottest.Record) {
 	}
 }
 
-// unsettled reports whether an event about the gift is yet to be worked off. What
+// unsettled reports whether an event about the gift is yet to be processed. What
 // it says may be in the record already, by a process that died before it could
 // tell, and out of it for as long as a run knows nothing of it.
 func (l *life) unsettled(id string) bool {
-	return slices.ContainsFunc(l.told, func(e store.Event) bool {
+	return slices.ContainsFunc(l.received, func(e store.Event) bool {
 		return e.TransactionID == id && (e.State == store.EventPending || e.State == store.EventWaiting)
 	})
 }
@@ -209,7 +209,7 @@ func (l *life) passedOver(st *store.Store, records map[string]hubspottest.Record
 	}
 }
 
-// audit checks that the audit names nobody, and that of the last life it has an
+// audit checks that the audit names no person, and that of the last life it has an
 // entry for every call that wrote, unless that life ended in between.
 func (l *life) audit(st *store.Store) {
 	noted := make(map[string]string)
@@ -244,10 +244,10 @@ func (l *life) events(st *store.Store, end bool) {
 		}
 		have[e.Seq] = e
 	}
-	for i, e := range l.told {
+	for i, e := range l.received {
 		is, ok := have[e.Seq]
 		if ok {
-			l.told[i].State = is.State
+			l.received[i].State = is.State
 		}
 		switch {
 		case !ok:
@@ -347,17 +347,17 @@ func (l *life) late(tx thnksapitest.Transaction) bool {
 func (l *life) compare(tx thnksapitest.Transaction, g *modelGift, r hubspottest.Record) {
 	l.T.Helper()
 	// What was given up before its gift showed says nothing of it.
-	told := slices.DeleteFunc(slices.Clone(l.told), func(e store.Event) bool { return e.State == store.EventRefused || e.DuplicateOf != 0 || l.passedBy(e) })
-	told = append(told, l.forgot.relics...)
+	events := slices.DeleteFunc(slices.Clone(l.received), func(e store.Event) bool { return e.State == store.EventRefused || e.DuplicateOf != 0 || l.passedBy(e) })
+	events = append(events, l.forgot.relics...)
 	want := simulation.ValuesDue(tx)
 	for name, v := range map[string]string{
-		"status": l.shownOf(tx, told, r), "parcel_status": simulation.ShownParcel(tx, told), "gift_name": tx.Gift.Name, "gift_type": tx.Gift.Type, "gift_currency": tx.Currency,
+		"status": l.shownOf(tx, events, r), "parcel_status": simulation.ShownParcel(tx, events), "gift_name": tx.Gift.Name, "gift_type": tx.Gift.Type, "gift_currency": tx.Currency,
 		"sender_name": tx.Sender.Name(), "sender_email": tx.Sender.Email, "recipient_name": tx.Recipient.Name(),
-		"recipient_email": tx.Recipient.Email, "recipient_phone": tx.Recipient.Phone, "message": tx.Message, "thank_you_note": simulation.ShownNote(tx, told),
+		"recipient_email": tx.Recipient.Email, "recipient_phone": tx.Recipient.Phone, "message": tx.Message, "thank_you_note": simulation.ShownNote(tx, events),
 	} {
 		want[name] = l.printed(v)
 	}
-	if s := l.shownOf(tx, slices.Concat(told, l.passed(tx.ID)), r); s == r.Properties["status"] {
+	if s := l.shownOf(tx, slices.Concat(events, l.passed(tx.ID)), r); s == r.Properties["status"] {
 		want["status"] = s
 	}
 	shown := plan.Status(want["status"])

@@ -21,7 +21,7 @@ type drifts struct {
 	ahead time.Time // the latest stamp from the future
 
 	drifting sync.Mutex
-	midst    func()    // happens at a call of the run
+	during   func()    // happens at a call of the run
 	until    int       // how many calls before it
 	lacking  []lack    // what people took off the definition
 	met      bool      // a record was refused for that
@@ -46,7 +46,7 @@ type lack struct {
 
 // The kinds of drift.
 const (
-	inTheMidst       = "portal: drifts in the midst of a run"
+	driftsDuringRun  = "portal: drifts during a run"
 	propertyGone     = "portal: property deleted"
 	statusesGone     = "portal: statuses deleted"
 	currenciesGone   = "portal: currencies deleted"
@@ -73,7 +73,7 @@ func (l *life) allDrifts() []drift {
 	}
 }
 
-// drift has the portal drift, before a run or in the midst of it. Whose the token
+// drift has the portal drift, before or during a run. Whose the token
 // is, a run finds out when it begins.
 func (l *life) drift() {
 	all := l.allDrifts()
@@ -83,9 +83,9 @@ func (l *life) drift() {
 		return
 	}
 	l.until = l.rng.IntN(1 + l.rng.IntN(30))
-	l.midst = func() {
+	l.during = func() {
 		if d.do(n) {
-			l.struck.add(inTheMidst)
+			l.struck.add(driftsDuringRun)
 		}
 	}
 }
@@ -189,15 +189,15 @@ func (l *life) stray(n int) bool {
 	return true
 }
 
-// mend ends what an episode was to live with. What is lacking the program has
+// repair ends what an episode was to live with. What is lacking the program has
 // to put back itself.
-func (l *life) mend() {
+func (l *life) repair() {
 	if l.shut && !l.said {
-		l.T.Errorf("HubSpot forbade what a run cannot do without, and nobody said so")
+		l.T.Errorf("HubSpot forbade what a run cannot do without, and no error said so")
 	}
 	// A run that died may not have come to note it.
 	l.looks, l.met = l.looks || l.met && l.steps.Death() == "", false
-	l.midst, l.refusing, l.astray, l.shut, l.said = nil, "", nil, false, false
+	l.during, l.refusing, l.astray, l.shut, l.said = nil, "", nil, false, false
 	l.narrow = l.limited[0] != ""
 	if l.narrow {
 		l.Portal.LimitAssociations(l.limited[0], l.limited[1], 1_000_000)
@@ -214,7 +214,7 @@ func (l *life) amiss() bool {
 	return l.faulty || l.refusing != "" || l.astray != nil || l.limited[0] != "" || len(l.lacking) > 0
 }
 
-// heard notes that somebody was told of a failure.
+// heard notes that a failure was reported.
 func (l *life) heard(err error) {
 	l.drifting.Lock()
 	defer l.drifting.Unlock()
@@ -262,9 +262,9 @@ func (l *life) complete() {
 func (l *life) disturbed(next http.RoundTripper) http.RoundTripper {
 	return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 		l.drifting.Lock()
-		if l.until--; l.midst != nil && l.until < 0 {
-			l.midst()
-			l.midst = nil
+		if l.until--; l.during != nil && l.until < 0 {
+			l.during()
+			l.during = nil
 		}
 		l.drifting.Unlock()
 		if l.astray != nil {
@@ -319,7 +319,7 @@ func (l *life) mistaken(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// limbo is a status that nobody has heard of.
+// limbo is a status that the program does not know.
 const limbo = "in limbo"
 
 // puzzle gives a gift an unknown status, or one that has it a known one.
@@ -339,17 +339,17 @@ func (l *life) puzzle() {
 	l.note("Thnks: %s is %s as of %v", id, tx.Status, tx.UpdatedAt)
 }
 
-// shownOf is the status that a record has to show. With a status that nobody
-// knows that is what it was with the newest known one that the program has read:
+// shownOf is the status that a record has to show. With a status that is not
+// known, that is what it was with the newest known one that the program has read:
 // the newest of those that the record was held against, or one since. Where the
 // state file was lost, it is what the record showed then, until a known one.
-func (l *life) shownOf(tx thnksapitest.Transaction, told []store.Event, r hubspottest.Record) string {
+func (l *life) shownOf(tx thnksapitest.Transaction, events []store.Event, r hubspottest.Record) string {
 	if l.compared == nil {
 		l.compared = make(map[string]bool)
 	}
 	l.compared[tx.TrackingURL] = true
 	if !unheardOf(tx) {
-		return simulation.ShownStatus(tx, told)
+		return simulation.ShownStatus(tx, events)
 	}
 	read := false
 	var may []string
@@ -357,14 +357,14 @@ func (l *life) shownOf(tx thnksapitest.Transaction, told []store.Event, r hubspo
 		if !unheardOf(v) && !read {
 			for _, at := range slices.Concat(l.stamps[v.TrackingURL], []time.Time{v.UpdatedAt}) { // whichever was read
 				v.UpdatedAt = at
-				may = append(may, simulation.ShownStatus(v, told))
+				may = append(may, simulation.ShownStatus(v, events))
 			}
 			read = l.compared[v.TrackingURL]
 		}
 	}
 	if !read { // none of them may have been, and then every claim counts
 		tx.UpdatedAt = time.Time{}
-		may = append(may, simulation.ShownStatus(tx, told))
+		may = append(may, simulation.ShownStatus(tx, events))
 	}
 	may = append(may, l.forgot.showed[tx.ID])
 	if is := r.Properties["status"]; slices.Contains(may, is) {

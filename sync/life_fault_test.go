@@ -138,7 +138,7 @@ func (l *life) heal() {
 	}
 	l.Thnks.ClearFaults()
 	l.faulty = false
-	l.mend()
+	l.repair()
 }
 
 // An overheard is an answer's body that is looked at when it has been read.
@@ -185,7 +185,7 @@ func (l *life) overhear(body string) {
 }
 
 // replay is what people do about events that HubSpot refused, when what it refused
-// them for is mended.
+// them for is repaired.
 func (l *life) replay(ctx context.Context, e *giftsync.Engine, st *store.Store) {
 	var seqs []uint64
 	for ev, err := range st.Events(ctx, store.EventFilter{}) {
@@ -208,7 +208,7 @@ func (l *life) replay(ctx context.Context, e *giftsync.Engine, st *store.Store) 
 	}
 	l.note("people: events %v replayed", seqs)
 	if !l.workOff(ctx, e) {
-		l.T.Error("replayed events could not be worked off")
+		l.T.Error("replayed events could not be applied")
 	}
 }
 

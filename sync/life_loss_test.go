@@ -40,7 +40,7 @@ func (l *life) mislay() {
 // lose removes the state file. Nobody does anything in HubSpot before the next
 // run, so that what the program rebuilds from is what is there now:
 //
-//   - Events are forgotten, worked off or not. What they said of the parcel and
+//   - Events are forgotten, processed or not. What they said of the parcel and
 //     the note stands in the records; a status falls back to the snapshot's.
 //   - Links are those that HubSpot has. One that people removed, or that got
 //     lost, is like one that never was.
@@ -57,8 +57,8 @@ func (l *life) lose() {
 	l.pinned = false
 	l.struck.add(fileLost)
 	defer l.own()
-	l.forgot.events, l.forgot.relics = append(l.forgot.events, l.told...), nil
-	l.told = nil
+	l.forgot.events, l.forgot.relics = append(l.forgot.events, l.received...), nil
+	l.received = nil
 	clear(l.graves.back)
 	for _, r := range l.Portal.Snapshot()["thnks"] {
 		id := r.Properties["thnks_transaction_id"]
@@ -86,7 +86,7 @@ func (l *life) lose() {
 		r := records[id]
 		if r.ID == "" {
 			for _, v := range l.versions[id] {
-				delete(l.compared, v.TrackingURL) // nobody knows any more that it was read
+				delete(l.compared, v.TrackingURL) // it is not known any more that it was read
 			}
 			*g = modelGift{known: make(map[string][]string), others: make(map[string][]string), gone: g.gone && deleted[id]}
 			continue
@@ -118,7 +118,7 @@ func (l *life) own() {
 
 // lasting is what a record shows, with the status below which it must not fall:
 // that of the snapshot, where a claim put it further and was lost with the file,
-// or came when nobody knew any more that the snapshot is newer. It falls, and the
+// or came when it was not known any more that the snapshot is newer. It falls, and the
 // claim's date goes, when the program has read the row again, and HubSpot takes it.
 func (l *life) lasting(id string, is seen) seen {
 	if l.forgot.falling[id] {
@@ -130,10 +130,10 @@ func (l *life) lasting(id string, is seen) seen {
 }
 
 // acknowledged are all events that were, those of lost files included.
-func (l *life) acknowledged() []store.Event { return slices.Concat(l.forgot.events, l.told) }
+func (l *life) acknowledged() []store.Event { return slices.Concat(l.forgot.events, l.received) }
 
 // overtaken reports whether a status is the claim of an event that the version is
-// too new for. It may have been applied to a record in doubt, when nobody knew that
+// too new for. It may have been applied to a record in doubt, when it was not known that
 // it says this version already.
 func (l *life) overtaken(id string, version int, status string) bool {
 	return slices.ContainsFunc(l.acknowledged(), func(e store.Event) bool {

@@ -46,7 +46,7 @@ func (l *life) episode(req giftsync.Request, step int) (alive bool) {
 	if l.dropsLinks || l.rng.IntN(3) > 0 {
 		time.Sleep(modelSettled)
 	}
-	time.Sleep(11 * time.Second) // nobody restarts a program faster than limits forget
+	time.Sleep(11 * time.Second) // no service manager restarts a program faster than limits forget
 	if l.rng.IntN(4) == 0 {
 		time.Sleep(time.Duration(l.rng.IntN(40)) * time.Minute)
 	}
@@ -175,7 +175,7 @@ func (l *life) takeOver(st *store.Store, before map[string]map[string][]string) 
 			made := without(ids, before[id][kind])
 			g.known[kind] = union(g.known[kind], made)
 			if kind == "contacts" && len(made) > 0 {
-				// What was refused, and by whom nobody noted, is like what people did not want.
+				// What was refused, without a note of it, is like what users did not want.
 				g.contact, g.unfinished = made[0], !l.narrow
 			}
 		}
@@ -208,7 +208,7 @@ func (l *life) settle() {
 			l.well(ctx, e, giftsync.Request{Mode: giftsync.Retry})
 		}
 		if !l.workOff(ctx, e) {
-			l.T.Error("events could not be worked off")
+			l.T.Error("events could not be applied")
 		}
 		if rep := l.well(ctx, e, giftsync.Request{Mode: giftsync.ReassociateAll}); rep.Fetched == 0 && len(l.lacking) > 0 {
 			l.well(ctx, e, giftsync.Request{Mode: giftsync.ReassociateAll}) // the first had but to end what another began

@@ -67,7 +67,7 @@ func (l *life) restoreContact() {
 // restoreGift brings back a gift's record that people deleted, without what it
 // was linked to. Where the program knew of the deletion, it has passed over
 // what Thnks and events said since, and has forgotten the links: the record is
-// like one that nobody has linked yet. Where it did not, people took its links.
+// like one that is not linked yet. Where it did not, users took its links.
 func (l *life) restoreGift() {
 	ids := l.buried("thnks")
 	if len(ids) == 0 {
@@ -128,5 +128,5 @@ func (l *life) passedBy(e store.Event) bool {
 
 // passed are those events about a gift: what they claim may show or not.
 func (l *life) passed(id string) []store.Event {
-	return slices.DeleteFunc(slices.Clone(l.told), func(e store.Event) bool { return e.TransactionID != id || !l.passedBy(e) || e.DuplicateOf != 0 })
+	return slices.DeleteFunc(slices.Clone(l.received), func(e store.Event) bool { return e.TransactionID != id || !l.passedBy(e) || e.DuplicateOf != 0 })
 }

@@ -67,7 +67,7 @@ func (l *life) printed(s string) string {
 // likely reports whether a gift can have such a stamp.
 func likely(t time.Time) bool { return t.Year() >= 2000 && t.Year() <= 2100 }
 
-// unheardOf reports whether nobody knows the row's status.
+// unheardOf reports whether the row's status is none that the program knows.
 func unheardOf(tx thnksapitest.Transaction) bool { return simulation.StatusOf(tx) == "unknown" }
 
 // touch moves a row's stamp, and nothing else. Its version is the same one, which
@@ -90,12 +90,12 @@ func (l *life) touch(id string) {
 }
 
 // unmoved touches rows of which all is settled: the pass that reads them has
-// nothing to write. Of a row that events told of, the snapshot is newer than the
+// nothing to write. Of a row that events were about, the snapshot is newer than the
 // claims now, and late ones have not been read.
 func (l *life) unmoved(ctx context.Context, e *giftsync.Engine) {
 	for _, tx := range l.Thnks.Transactions() {
-		told := slices.ContainsFunc(l.acknowledged(), func(ev store.Event) bool { return ev.TransactionID == tx.ID })
-		if tx.ID != "" && !told && !l.late(tx) {
+		claimed := slices.ContainsFunc(l.acknowledged(), func(ev store.Event) bool { return ev.TransactionID == tx.ID })
+		if tx.ID != "" && !claimed && !l.late(tx) {
 			l.touch(tx.ID)
 		}
 	}

@@ -46,7 +46,7 @@ func sideBySide(rng *rand.Rand, lives []*life) {
 	}
 	var others, all sync.WaitGroup
 	over := make(chan struct{})
-	all.Go(func() { sick.ail(over) })
+	all.Go(func() { sick.outage(over) })
 	for _, l := range lives {
 		if l == sick {
 			continue
@@ -65,9 +65,9 @@ func sideBySide(rng *rand.Rand, lives []*life) {
 	}
 }
 
-// ail is a life of the program whose HubSpot or Thnks fails at every call: it
+// outage is a life of the program whose HubSpot or Thnks fails at every call: it
 // tries again and again until the others are over.
-func (l *life) ail(over <-chan struct{}) {
+func (l *life) outage(over <-chan struct{}) {
 	before := l.state()
 	l.faulty, l.calm = true, true // what it does by chance must not depend on when the others are over
 	l.breakDown()
@@ -93,7 +93,7 @@ func (l *life) ail(over <-chan struct{}) {
 	})
 }
 
-// breakDown lets a server fail at every call, or keep everybody waiting.
+// breakDown lets a server fail at every call, or keep every caller waiting.
 func (l *life) breakDown() {
 	hubspot := []hubspottest.Fault{
 		{Kind: hubspottest.RespondStatus, Status: 500},

@@ -13,7 +13,7 @@ import (
 	"thnks-hubspot-sync/sync/simulation"
 )
 
-// What befalls the lives beside what tables name: the faults, the drifts, what
+// What happens to the lives besides what tables name: the faults, the drifts, what
 // people do and what happens at Thnks.
 const (
 	eventLost        = "event: lost on the way"
@@ -58,14 +58,14 @@ func (s *strikes) into(all *strikes) {
 	}
 }
 
-// kinds are the names of everything that is to befall the lives. The often ones
+// kinds are the names of everything that is to happen to the lives. The often ones
 // strike in more than twenty of a thousand histories, the others in three to ten
 // of them mostly.
 func kinds() (often, seldom []string) {
 	often = []string{
 		simulation.BeforeCall, simulation.AfterCall, simulation.BeforeCommit, simulation.AfterCommit,
 		eventLost, eventDoubled, eventLate, eventStrange, eventUnsigned, eventUseless,
-		aheadOfTime, changedWhileRead, inTheMidst, fileLost, brokenBeside,
+		aheadOfTime, changedWhileRead, driftsDuringRun, fileLost, brokenBeside,
 		uglyText, rowTouched, addedWhileRead, deletedWhileRead,
 	}
 	seldom = []string{ruleStruck, pageRepeated, "people: link removed", "people: link made", "people: gifts merged", "people: gift restored"}
@@ -129,7 +129,7 @@ func (l *life) oddities(ev store.Event) (names []string) {
 	tx, there := l.Thnks.Transaction(ev.TransactionID)
 	for name, is := range map[string]bool{
 		eventDoubled:  ev.DuplicateOf != 0,
-		eventLate:     slices.ContainsFunc(l.told, func(e store.Event) bool { return e.TransactionID == ev.TransactionID && e.At.After(ev.At) }),
+		eventLate:     slices.ContainsFunc(l.received, func(e store.Event) bool { return e.TransactionID == ev.TransactionID && e.At.After(ev.At) }),
 		eventStrange:  !there || tx.VisibleAfter.After(ev.ReceivedAt),
 		eventUnsigned: !ev.Signed,
 		eventUseless:  ev.Effect == store.EffectListed,

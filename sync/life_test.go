@@ -25,7 +25,7 @@ import (
 // TestEngineAgainstAModel plays histories that a seed decides: what happens at
 // Thnks and in the portals of one installation, which events come in, what the
 // servers do wrong, and at which of its steps the program dies. All the time,
-// and with the file opened anew after every death, it checks what must never
+// and with the file opened again after every death, it checks what must never
 // happen; and when the servers are well again, that two passes bring about what
 // both ends say, and a further one nothing.
 //
@@ -177,7 +177,7 @@ func play(t *testing.T, seed uint64) {
 }
 
 // TestCrashAtEveryStepOfALife plays the same history of one portal again and
-// again, and kills the program at each step of what it does in the midst of it.
+// again, and kills the program at each step of what it does during it.
 func TestCrashAtEveryStepOfALife(t *testing.T) {
 	t.Parallel()
 	seeds, stride := uint64(2), 1
@@ -237,11 +237,11 @@ type life struct {
 	faulty      bool                                  // a server has a fault now
 	repeats     bool                                  // Thnks will repeat a page of the next listing
 
-	mail   []store.Event // on their way
-	told   []store.Event // that the inbox has acknowledged
-	keys   int
-	forgot lostFile
-	rest   stilling
+	mail     []store.Event // on their way
+	received []store.Event // that the inbox has acknowledged
+	keys     int
+	forgot   lostFile
+	rest     stilling
 
 	graves graveyard
 

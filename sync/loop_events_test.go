@@ -212,7 +212,7 @@ func TestEventsBeforeTheStart(t *testing.T) {
 	})
 }
 
-// TestEventsOfALostEngine: where the engine has to be opened anew and a run goes
+// TestEventsOfALostEngine: where the engine has to be opened again and a run goes
 // on with the one before, events are applied as soon as that has ended.
 func TestEventsOfALostEngine(t *testing.T) {
 	t.Parallel()
@@ -314,12 +314,12 @@ func TestAPanicWhileAsking(t *testing.T) {
 			t.Errorf("the other event's gift is %s", got)
 		}
 		if !strings.Contains(d.log.String(), "panicked") {
-			t.Error("nobody was told")
+			t.Error("the log does not say so")
 		}
 		d.set(func() { sound = true })
 		time.Sleep(2 * time.Minute)
 		if state := d.EventStates(d.st)[1]; state != store.EventApplied {
-			t.Errorf("mended, the event is %q", state)
+			t.Errorf("repaired, the event is %q", state)
 		}
 	})
 }

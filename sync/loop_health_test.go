@@ -65,7 +65,7 @@ func TestReplacedToken(t *testing.T) {
 }
 
 // TestProblemOutlivesRestart: what needs a person is known again right after
-// the start, and what was mended meanwhile is made use of then.
+// the start, and what was fixed meanwhile is used then.
 func TestProblemOutlivesRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestAskedFailureIsTheAskers(t *testing.T) {
 	})
 }
 
-// TestProblemOutlivesTrouble: that the network fails mends no token.
+// TestProblemOutlivesTrouble: a network failure fixes no token.
 func TestProblemOutlivesTrouble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -105,7 +105,7 @@ func TestEventLatency(t *testing.T) {
 	})
 }
 
-// unopened makes gifts that nobody has opened yet.
+// unopened makes the gifts ones that were not opened yet.
 func unopened(txs []thnksapitest.Transaction) {
 	for i := range txs {
 		txs[i].Status, txs[i].Times = "Sent", thnksapitest.Times{Sent: txs[i].Times.Sent}

@@ -103,7 +103,7 @@ func TestDoInLine(t *testing.T) {
 		third := ask(context.Background(), giftsync.Incremental, &waits[2])
 		for i, s := range waits {
 			if s.Doing != giftsync.Backfill {
-				t.Errorf("asker %d was told %+v, want that a backfill is under way", i, s)
+				t.Errorf("asker %d got %+v, want that a backfill is under way", i, s)
 			}
 		}
 		leave()
@@ -156,7 +156,7 @@ func TestDryRunEndsWithItsAsker(t *testing.T) {
 			}
 		}
 		if n := d.Thnks.Requests() - requests; n > 4 {
-			t.Errorf("%d pages were read for nobody", n)
+			t.Errorf("%d pages were read for no one", n)
 		}
 		if s := d.loop.Status(); !s.Ready || s.Trouble != "" {
 			t.Errorf("a dry run that ended says nothing of the portal: %+v", s)
@@ -193,7 +193,7 @@ func TestWatcher(t *testing.T) {
 	})
 }
 
-// TestStopAndResume: a run that somebody stops goes on at the next slot.
+// TestStopAndResume: a run that a user stops goes on at the next slot.
 func TestStopAndResume(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestStopAndResume(t *testing.T) {
 	})
 }
 
-// TestStopDuringACall: that somebody ended the run is not taken for a failure
+// TestStopDuringACall: that a user ended the run is not taken for a failure
 // of the connection.
 func TestStopDuringACall(t *testing.T) {
 	t.Parallel()
@@ -244,7 +244,7 @@ func TestStopDuringACall(t *testing.T) {
 	})
 }
 
-// TestShutdown: the run under way ends at its safe point, who waits is told,
+// TestShutdown: the run under way ends at its safe point, who waits gets an error,
 // and the next life goes on at once, without waiting for a slot.
 func TestShutdown(t *testing.T) {
 	t.Parallel()
@@ -367,7 +367,7 @@ func TestPanicBeside(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newDaemon(t, "@hourly")
 				d.broken = breakIt
-				d.Thnks.Add(simulation.Transaction("T-nobody", time.Now().UTC(), "nobody@acme.example")) // somebody to search for
+				d.Thnks.Add(simulation.Transaction("T-nobody", time.Now().UTC(), "nobody@acme.example")) // an address to search for
 				if name == "calling HubSpot" {
 					d.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
 						return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {

@@ -20,7 +20,7 @@ import (
 //   - whether a contact that people linked counts as linked now, that is
 //     whether it brings deals to an old gift, and its company to a gift that
 //     has one;
-//   - a secondary address that was searched in vain less than a week ago.
+//   - a secondary address that was searched without success less than a week ago.
 func (m *model) linksDue(tx thnksapitest.Transaction, g *modelGift, before map[string][]string, at time.Time) (due, allowed map[string][]string) {
 	due, allowed = make(map[string][]string), make(map[string][]string)
 	there := before["contacts"]

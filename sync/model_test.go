@@ -67,7 +67,7 @@ type model struct {
 	gifts   map[string]*modelGift // by transaction id
 	history []string
 	names   int
-	struck  strikes // what befell it
+	struck  strikes // what happened to it
 
 	secondaryByEmail bool
 	archivedHold     bool

@@ -206,7 +206,7 @@ func TestObjectDrift(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		drift func(*simulation.World)
-		says  string // "" when the portal mends it
+		says  string // "" if the run repairs it
 	}{
 		{"a property is missing", func(w *simulation.World) { w.Portal.ArchiveProperty("thnks", "tracking_url") }, ""},
 		{"options are missing", func(w *simulation.World) { w.Portal.SetOptions("thnks", "status", "sent", "opened", "mine") }, ""},
@@ -260,7 +260,7 @@ func TestAmountsWithoutCurrency(t *testing.T) {
 }
 
 // TestAPropertyRestoredWithAnotherTypeStopsThePortal: HubSpot brings an
-// archived property back as it was, so deleting one of a wrong type mends nothing;
+// archived property back as it was, so deleting one of a wrong type repairs nothing;
 // the portal stops before it is brought back, and says what does.
 func TestAPropertyRestoredWithAnotherTypeStopsThePortal(t *testing.T) {
 	t.Parallel()

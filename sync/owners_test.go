@@ -20,7 +20,7 @@ func owner(w *simulation.World, id string) string {
 	return r.Properties["hubspot_owner_id"]
 }
 
-// TestOwners: a record is its sender's from the start, or when nobody's; what
+// TestOwners: a record is its sender's from the start, or once it has no owner; what
 // people decided is left alone.
 func TestOwners(t *testing.T) {
 	t.Parallel()

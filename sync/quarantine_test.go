@@ -103,21 +103,21 @@ func TestLifeOfBadLines(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Hour)
-		w.Must(giftsync.Incremental) // without a source: no listing, nobody leaves
+		w.Must(giftsync.Incremental) // without a source: no listing, so no row leaves
 		if n := len(w.Quarantine()); n != 3 {
 			t.Errorf("%d in quarantine after a pass without a source, want 3", n)
 		}
 		rep = w.MustFile(w.ExportLines(header, "T-1,Coffee,sent,5,USD", "T-2,Coffee,sent,,", "T-5,Tea,sent,,", "T-3,Tea,sent,\"1,234\",USD"))
 		if rep.Created != 2 || rep.Quarantined != 1 {
-			t.Errorf("half mended: %+v", rep)
+			t.Errorf("half fixed: %+v", rep)
 		}
 		if got := w.QuarantineReasons(); len(got) != 1 || len(w.Quarantine()) != 1 {
-			t.Errorf("after it was half mended: %v", got)
+			t.Errorf("after it was half fixed: %v", got)
 		}
 		time.Sleep(time.Hour)
 		w.MustFile(w.ExportLines(header, "T-3,Tea,sent,\"1,234.00\",USD"))
 		if got := w.QuarantineReasons(); len(got) != 0 {
-			t.Errorf("mended: %v", got)
+			t.Errorf("fixed: %v", got)
 		}
 	})
 }
@@ -138,7 +138,7 @@ func TestFilesOfMonths(t *testing.T) {
 		}{
 			{"january", january, 3},
 			{"february", []string{header, "T-4,Tea,sent", "T-5,Tea,sent"}, 3},
-			{"january, mended but for its first row", []string{header, "torn", "T-1,Coffee,sent", "T-2,Tea,sent", "T-9,Cake,sent", "T-3,Tea,sent"}, 1},
+			{"january, fixed but for its first row", []string{header, "torn", "T-1,Coffee,sent", "T-2,Tea,sent", "T-9,Cake,sent", "T-3,Tea,sent"}, 1},
 			{"february again", []string{header, "T-4,Tea,sent", "T-5,Tea,sent"}, 1},
 			{"all", []string{header, "T-1,Coffee,sent", "T-2,Tea,sent", "T-9,Cake,sent", "T-3,Tea,sent", "T-4,Tea,sent", "T-5,Tea,sent"}, 0},
 		} {

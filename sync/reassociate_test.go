@@ -98,8 +98,8 @@ func TestReassociateFindsNewContacts(t *testing.T) {
 	})
 }
 
-// TestReassociateRespectsHandMadeLinks: people linked an orphan's record to
-// somebody else than the address says; company and deals follow that one.
+// TestReassociateRespectsHandMadeLinks: users linked an orphan's record to
+// another contact than the address says; company and deals follow that one.
 func TestReassociateRespectsHandMadeLinks(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []giftsync.Mode{giftsync.Reassociate, giftsync.ReassociateAll, giftsync.Incremental} {

@@ -89,7 +89,7 @@ func TestWholeCallErrorsForgoNoLinks(t *testing.T) {
 					linked += len(w.Links(r.ID)["contacts"])
 				}
 				if linked != 50 {
-					t.Errorf("once mended, %d of 50 gifts are linked", linked)
+					t.Errorf("once fixed, %d of 50 gifts are linked", linked)
 				}
 			})
 		})
@@ -183,14 +183,14 @@ func TestRetryIsNotStoppedByTheGuard(t *testing.T) {
 		w.Bounds.WindowRows = 0 // the default
 		w.Portal.ClearRules()
 		if rep, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Retry}); err != nil || rep.Created != 1 {
-			t.Errorf("the mended record stays in quarantine beside those without an id: created %d, %v", rep.Created, err)
+			t.Errorf("the fixed record stays in quarantine beside those without an id: created %d, %v", rep.Created, err)
 		}
 	})
 }
 
 // TestSchemaProblemOfAShare: where two in five are refused, slices of a window
 // are recorded before the guard steps in, and gifts set aside with them. Once
-// mended, these get through with the others.
+// fixed, these get through with the others.
 func TestSchemaProblemOfAShare(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -217,7 +217,7 @@ func TestSchemaProblemOfAShare(t *testing.T) {
 		w.Portal.ClearRules()
 		time.Sleep(time.Hour)
 		if rep := w.Must(giftsync.Backfill); rep.Created+rep.Unchanged != 1000 || rep.Quarantined != 0 {
-			t.Errorf("once mended: created %d, unchanged %d, quarantined %d; want all 1000 and nobody set aside", rep.Created, rep.Unchanged, rep.Quarantined)
+			t.Errorf("once fixed: created %d, unchanged %d, quarantined %d; want all 1000 and none set aside", rep.Created, rep.Unchanged, rep.Quarantined)
 		}
 		w.Check()
 	})
@@ -243,7 +243,7 @@ func TestInterruptedSchemaProblem(t *testing.T) {
 		w.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill}) // may find the schema problem
 		w.Portal.ClearRules()
 		if rep := w.Must(giftsync.Backfill); rep.Created != 1000 || rep.Quarantined != 0 {
-			t.Errorf("once mended: created %d, quarantined %d; want all 1000 and nobody set aside", rep.Created, rep.Quarantined)
+			t.Errorf("once fixed: created %d, quarantined %d; want all 1000 and none set aside", rep.Created, rep.Quarantined)
 		}
 	})
 }

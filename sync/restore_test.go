@@ -72,7 +72,7 @@ func TestRestoreWhereHubSpotHoldsTheDeletedRecord(t *testing.T) {
 		if rep = w.Must(giftsync.Incremental); rep.Quarantined != 0 || rep.Skipped[plan.SkippedDeleted] != 1 {
 			t.Errorf("%+v, want it skipped", rep)
 		}
-		// People restore it, as they were told.
+		// Users restore it, as the message says.
 		w.Portal.Restore("thnks", record)
 		if rep = w.Must(giftsync.Restore); rep.Updated != 1 || rep.Quarantined != 0 {
 			t.Errorf("%+v, want the restored record adopted", rep)

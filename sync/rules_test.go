@@ -230,7 +230,7 @@ func TestSchemaProblemStopsThePortal(t *testing.T) {
 		}
 		w.Portal.ClearRules()
 		if rep := w.Must(giftsync.Backfill); rep.Created != 1000 || rep.Quarantined != 0 {
-			t.Errorf("once mended: created %d, quarantined %d; want all 1000 and nobody set aside", rep.Created, rep.Quarantined)
+			t.Errorf("once fixed: created %d, quarantined %d; want all 1000 and none set aside", rep.Created, rep.Quarantined)
 		}
 		w.Check()
 	})

@@ -1,16 +1,16 @@
-// Package simulation is the world in which the engine, the daemon and the doctor
-// are tested: both vendors, as their emulators stand for them, and one
-// installation of the program between them.
+// Package simulation is the world in which the engine, its loop and its check are
+// tested: emulators of both vendors, and one installation of the program between
+// them.
 //
 //	w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
 //	w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 80, Recipients: 40}), 0.8)
 //	rep := w.Must(giftsync.Backfill)
 //	w.Check()
 //
-// A [World] opens the state file, and makes engines with the program's own
-// clients, anew for each run, so that nothing is left from one to the next but
-// what the file has. It is meant for the bubbles of testing/synctest, where hours
-// pass in no time: [New] moves a bubble's clock to a year in which gifts count.
+// For each run, a [World] opens the state file and makes an engine with the
+// program's own clients, so that nothing but the file's content is left from one run
+// to the next. It is meant for the bubbles of testing/synctest, where hours pass in
+// no time: [New] moves a bubble's clock to a year in which gifts count.
 //
 // What the package has, by file:
 //
