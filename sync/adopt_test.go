@@ -17,6 +17,7 @@ import (
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/doctor"
 	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
@@ -141,8 +142,8 @@ func TestAdopt(t *testing.T) {
 		}
 		st := w.Open()
 		defer st.Close()
-		for _, f := range w.Engine(st).Check(t.Context()) {
-			if f.Level == giftsync.Fail && f.Check != "disk" { // which is this machine's
+		for _, f := range doctor.Check(t.Context(), w.Engine(st).View(), w.Client(), nil) {
+			if f.Level == doctor.Fail && f.Check != "disk" { // which is this machine's
 				t.Errorf("%+v", f)
 			}
 		}

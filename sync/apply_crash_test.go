@@ -52,8 +52,8 @@ func TestCrashAtEveryStepOfAnApply(t *testing.T) {
 
 		alive := w.Process(step, func(ctx context.Context, e *giftsync.Engine, st *store.Store, s *simulation.Steps) (failed error) {
 			for range 2 {
-				_, err1 := e.Apply(ctx)
-				_, err2 := e.Chase(ctx)
+				_, err1 := e.ApplyEvents(ctx)
+				_, err2 := e.FetchEvents(ctx)
 				if failed = errors.Join(failed, err1, err2); len(seqs) == 12 {
 					// The endpoint's commit, and none of the engine's.
 					failed = errors.Join(failed, s.Commit(func() error {
@@ -210,7 +210,7 @@ func TestRefusedEvents(t *testing.T) {
 		w.Receive(st, simulation.Event(simulation.ID(1), plan.Opened), simulation.Event(simulation.ID(2), plan.Opened))
 		down = true
 		var answer *hubspot.Error
-		if _, err := e.Apply(t.Context()); !errors.As(err, &answer) || answer.Kind != hubspot.Transient {
+		if _, err := e.ApplyEvents(t.Context()); !errors.As(err, &answer) || answer.Kind != hubspot.Transient {
 			t.Errorf("HubSpot is down: %v", err)
 		}
 		w.WantEventStates(st, store.EventPending, store.EventPending)

@@ -257,8 +257,8 @@ func TestManyEvents(t *testing.T) {
 		w.Must(giftsync.Backfill)
 		st := w.Open()
 		defer st.Close()
-		var crm giftsync.CRM
-		w.Configure = func(c *giftsync.Config) { crm = c.CRM }
+		var calls func() map[hubspot.Class]int
+		w.Configure = func(c *giftsync.Config) { calls = c.Calls }
 		e := w.Engine(st)
 		for step := range gifts / 500 {
 			var events []store.Event
@@ -267,12 +267,12 @@ func TestManyEvents(t *testing.T) {
 			}
 			w.Receive(st, events...)
 		}
-		before := crm.Calls()
+		before := calls()
 		applied, _ := w.ApplyEvents(e)
 		if applied.Done != gifts {
 			t.Errorf("%+v", applied)
 		}
-		got := crm.Calls()[hubspot.Objects] - before[hubspot.Objects]
+		got := calls()[hubspot.Objects] - before[hubspot.Objects]
 		t.Logf("%d events: %d object calls", gifts, got)
 		if want := gifts / hubspot.BatchSize; got > want {
 			t.Errorf("%d object calls, want at most %d", got, want)

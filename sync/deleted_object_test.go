@@ -137,7 +137,7 @@ func TestObjectGoneForAWhile(t *testing.T) {
 				st := w.Open()
 				defer st.Close()
 				w.Receive(st, simulation.Event(simulation.ID(2), plan.Opened))
-				_, err := w.Engine(st).Apply(t.Context())
+				_, err := w.Engine(st).ApplyEvents(t.Context())
 				wantGone(w, err)
 				w.WantEventStates(st, store.EventPending)
 			}()

@@ -10,9 +10,9 @@ const (
 	ReassociateCheckpoint    = reassociateCheckpoint
 	ReassociateAllCheckpoint = reassociateAllCheckpoint
 
-	MetaObject   = metaObject
-	MetaCreating = metaCreating
-	MetaStages   = metaStages
-	MetaRereads  = metaRereads
-	MetaSource   = metaSource
+	MetaObject   = "object"
+	MetaCreating = "creating"
+	MetaStages   = "stages"
+	MetaRereads  = rereadsEntry
+	MetaSource   = feedsEntry
 )

@@ -4,39 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/thnksapi"
 )
 
-// A Fatal error stops its portal until a person has done something; its text
+// A Fatal error stops its portal until an admin has done something; its text
 // says what. Other portals go on.
-type Fatal struct {
-	What   string // what is wrong
-	Remedy string // what to do about it
-	Err    error  // the failure behind it, if any
-}
+type Fatal = portal.Fatal
 
-func (f *Fatal) Error() string {
-	s := f.What
-	if f.Err != nil {
-		s += " (" + f.Err.Error() + ")"
-	}
-	return s + ": " + f.Remedy
-}
-
-func (f *Fatal) Unwrap() error { return f.Err }
-
-// isFatal reports whether classify makes err fatal.
-func isFatal(err error) bool {
+// IsFatal reports whether a run that ends with err needs an admin.
+func IsFatal(err error) bool {
 	var fatal *Fatal
-	return errors.As(classify(err), &fatal)
+	return errors.As(Classify(err), &fatal)
 }
 
-// classify turns the clients' errors that no retry can mend into [*Fatal]
-// errors, and leaves all others, which the next run outlives, as they are.
-func classify(err error) error {
+// Classify turns the clients' errors that no retry can fix into [*Fatal]
+// errors, and leaves all others, after which the next run goes on, as they are.
+func Classify(err error) error {
 	var fatal *Fatal
 	if errors.As(err, &fatal) {
 		return err
@@ -48,7 +34,7 @@ func classify(err error) error {
 	if errors.As(err, &systematic) {
 		return &Fatal{
 			What:   "schema problem: HubSpot refuses many records of one batch",
-			Remedy: "`quarantine list` shows some of them with HubSpot's words; mend the object's properties or rules in HubSpot, then run again; nothing was skipped",
+			Remedy: "`quarantine list` shows some of them with HubSpot's words; fix the object's properties or rules in HubSpot, then run again; nothing was skipped",
 			Err:    err,
 		}
 	}
@@ -76,20 +62,11 @@ func forbidden(he *hubspot.Error) *Fatal {
 		scopes = append(scopes, d.Scopes...)
 	}
 	if len(scopes) > 0 {
-		return unscoped(scopes, he)
+		return portal.LacksScopes(scopes, he)
 	}
 	return &Fatal{
 		What:   "HubSpot forbids the call",
 		Remedy: "custom objects need an Enterprise subscription, and the token needs the scopes that the README lists; check both, then run again",
 		Err:    he,
-	}
-}
-
-// unscoped is the refusal of a token that lacks scopes.
-func unscoped(scopes []string, err error) *Fatal {
-	return &Fatal{
-		What:   "the HubSpot token lacks " + strings.Join(scopes, ", "),
-		Remedy: "grant these scopes to the app or service key, then run again (custom-object scopes exist only in accounts with an Enterprise subscription)",
-		Err:    err,
 	}
 }

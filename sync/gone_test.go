@@ -58,9 +58,9 @@ func TestMarkingGoneKeepsClaims(t *testing.T) {
 // A meddler commits a claim to each gift right after it was yielded.
 type meddler struct{ giftsync.Journal }
 
-func (m meddler) All(ctx context.Context) iter.Seq2[plan.Stored, error] {
+func (m meddler) After(ctx context.Context, id string) iter.Seq2[plan.Stored, error] {
 	return func(yield func(plan.Stored, error) bool) {
-		for s, err := range m.Journal.All(ctx) {
+		for s, err := range m.Journal.After(ctx, id) {
 			now := s
 			now.Gift = plan.Merge(s.Gift, plan.Gift{ID: s.Gift.ID, Claims: []plan.Claim{{Status: plan.Sent, At: time.Now().UTC()}}})
 			if err := m.Journal.Commit(store.Commit{Gifts: []plan.Stored{now}}); err != nil {

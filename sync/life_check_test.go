@@ -68,7 +68,7 @@ func (l *life) same(before, after any, what string) {
 // journalled is what the journal holds of the gifts.
 func (l *life) journalled(st *store.Store) map[string]plan.Stored {
 	all := make(map[string]plan.Stored)
-	for s, err := range st.All(l.T.Context()) {
+	for s, err := range st.After(l.T.Context(), "") {
 		if err != nil {
 			l.T.Error(err)
 		}

@@ -150,8 +150,8 @@ func (l *life) pass(ctx context.Context, e *giftsync.Engine, req giftsync.Reques
 
 // workOff lets the program apply events.
 func (l *life) workOff(ctx context.Context, e *giftsync.Engine) (ok bool) {
-	applied, err1 := e.Apply(ctx)
-	chased, err2 := e.Chase(ctx)
+	applied, err1 := e.ApplyEvents(ctx)
+	chased, err2 := e.FetchEvents(ctx)
 	l.heard(errors.Join(err1, err2))
 	for _, err := range []error{err1, err2} {
 		if err != nil {

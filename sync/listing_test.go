@@ -64,7 +64,7 @@ func circular(err error) bool {
 
 // TestCircularCursor: once, the source repeats a page, and its cursor with it.
 // What is kept of where the listing stood leads in circles, and the listing must
-// not be stuck in them when the source is well again.
+// not be stuck in them when the source recovered.
 func TestCircularCursor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -22,17 +22,17 @@ const (
 	classBadID      = "bad_id"
 	classRefused    = "refused" // HubSpot refused the record
 
-	// classSchemaProblem is for samples of the records that stopped a run: they
-	// are shown, not set aside.
-	classSchemaProblem = "schema_problem"
+	// ClassSchemaProblem is the class of samples of the records that stopped a
+	// run: they are shown, not set aside.
+	ClassSchemaProblem = "schema_problem"
 )
 
-// A bad says why a row is no gift. Reason never quotes the row.
-type bad struct {
+// A rowError says why a row is no gift. Its reason never quotes the row.
+type rowError struct {
 	class, reason string
 }
 
-func (b *bad) Error() string { return b.reason }
+func (e *rowError) Error() string { return e.reason }
 
 // maxID bounds a transaction id; a longer one is no id but some other text.
 const maxID = 255
@@ -40,28 +40,28 @@ const maxID = 255
 var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
 
 // normalize turns a row into a gift, or says why it cannot be one. A value
-// that makes no sense beside a good id (a year 9999, a currency that is none)
+// that makes no sense next to a good id (a year 9999, a currency that is none)
 // is left out, for the rest of the gift is still worth having.
-func normalize(row thnksapi.Row) (plan.Gift, *bad) {
+func normalize(row thnksapi.Row) (plan.Gift, *rowError) {
 	if row.Transaction == nil {
 		reason := "not a transaction"
 		if row.Err != nil {
 			reason = row.Err.Error()
 		}
 		if errors.Is(row.Err, thnksapi.ErrNoID) {
-			return plan.Gift{}, &bad{classNoID, reason}
+			return plan.Gift{}, &rowError{classNoID, reason}
 		}
-		return plan.Gift{}, &bad{classUnreadable, reason}
+		return plan.Gift{}, &rowError{classUnreadable, reason}
 	}
 	t := row.Transaction
 	id := strings.TrimSpace(t.ID)
 	switch {
 	case id == "":
-		return plan.Gift{}, &bad{classNoID, thnksapi.ErrNoID.Error()}
+		return plan.Gift{}, &rowError{classNoID, thnksapi.ErrNoID.Error()}
 	case len(id) > maxID:
-		return plan.Gift{}, &bad{classBadID, fmt.Sprintf("the transaction id is %d bytes long; the limit is %d", len(id), maxID)}
+		return plan.Gift{}, &rowError{classBadID, fmt.Sprintf("the transaction id is %d bytes long; the limit is %d", len(id), maxID)}
 	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }):
-		return plan.Gift{}, &bad{classBadID, "the transaction id has control or invalid characters"}
+		return plan.Gift{}, &rowError{classBadID, "the transaction id has control or invalid characters"}
 	}
 	g := plan.Gift{
 		ID:          id,

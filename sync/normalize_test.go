@@ -72,7 +72,7 @@ func TestNormalizeLeavesNonsenseOut(t *testing.T) {
 
 func TestGuardTellsSchemaProblemsFromRowProblems(t *testing.T) {
 	t.Parallel()
-	var g guard
+	var g failureRate
 	for i := range 10_000 { // every fourth row is bad: under 30 %
 		reason := ""
 		if i%4 == 0 {
@@ -82,18 +82,18 @@ func TestGuardTellsSchemaProblemsFromRowProblems(t *testing.T) {
 			t.Fatalf("row %d: %v", i, err)
 		}
 	}
-	g = guard{}
+	g = failureRate{}
 	for i := range 10_000 { // 40 % bad, for two different reasons: 20 % each
 		reason := []string{"", "", "", "a", "b"}[i%5]
 		if err := g.add(reason); err != nil {
 			t.Fatalf("row %d: %v", i, err)
 		}
 	}
-	g = guard{}
-	for i := range guardLimit {
+	g = failureRate{}
+	for i := range failureLimit {
 		err := g.add("refused:PROPERTY_DOESNT_EXIST")
 		var fatal *Fatal
-		if last := i == guardLimit-1; errors.As(err, &fatal) != last {
+		if last := i == failureLimit-1; errors.As(err, &fatal) != last {
 			t.Fatalf("row %d: %v", i, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/thnksapi"
 )
 
@@ -21,9 +22,9 @@ const (
 	reassociateAllCheckpoint = "reassociate_all"
 )
 
-// How often, and how far back, transactions are read again although nothing
-// said that they changed: rows become visible late, and some sources cannot
-// be asked for changes at all.
+// How often, and how far back, transactions are read again although no change
+// of them was seen: rows become visible late, and some sources cannot be asked
+// for changes at all.
 const (
 	daily         = 24 * time.Hour
 	weekly        = 7 * daily
@@ -37,138 +38,40 @@ type rereads struct {
 	Weekly time.Time `json:"weekly"`
 }
 
-// backfill copies all transactions. An unfinished one is resumed where it
-// stopped, a finished one starts over.
-//
-//  1. Where the journal is empty and the portal is not, rebuild the journal
-//     from the portal: it decides what exists.
-//  2. Note each source's clock before its first page is used: changes from
-//     then on are the incremental runs' business.
-//  3. Go through the listings, window by window.
-//  4. Hand the noted clocks to the incremental runs as their watermarks.
-func (r *run) backfill(ctx context.Context) error {
-	if err := r.identify(ctx); err != nil {
-		return err
+// resume returns a checkpoint of an unfinished pass, or a new one.
+func (r *run) resume(name string) (cp store.Checkpoint, resumed bool, err error) {
+	cp, begun, err := r.journal.Checkpoint(name)
+	if err == nil && (!begun || !cp.Finished.IsZero()) {
+		return store.Checkpoint{Started: r.started}, false, nil
 	}
-	if err := r.findObject(ctx); err != nil {
-		return err
-	}
-	if err := r.rebuildIfLost(ctx); err != nil {
-		return err
-	}
-	cp, ok, err := r.Journal.Checkpoint(backfillCheckpoint)
-	if err != nil {
-		return err
-	}
-	if !ok || !cp.Finished.IsZero() {
-		cp = store.Checkpoint{Started: r.started}
-	}
-	if cp.Watermarks == nil {
-		cp.Watermarks = make(map[string]time.Time)
-	}
-	err = r.listAll(ctx, backfillCheckpoint, &cp, func(key string, clock time.Time) {
-		// The source's clock may be behind ours.
-		if noted, ok := cp.Watermarks[key]; !ok || clock.Before(noted) {
-			cp.Watermarks[key] = clock
-		}
-	})
-	if err != nil {
-		return err
-	}
-	if r.req.DryRun {
-		return nil
-	}
-	if err := r.releaseUnmet(ctx, cp.Started); err != nil {
-		return err
-	}
-	cp.Finished = time.Now().UTC()
-	c := checkpoint(backfillCheckpoint, cp)
-	c.Checkpoints[incrementalCheckpoint] = store.Checkpoint{Watermarks: cp.Watermarks, Started: cp.Started, Finished: cp.Finished}
-	c.Meta = meta(metaRereads, rereads{Daily: cp.Started, Weekly: cp.Started})
-	return r.Journal.Commit(c)
+	return cp, true, err
 }
 
-// listAll works off everything that every source lists, each source once,
-// under a named checkpoint that remembers how far it came. clock is told of
-// each source's clock: ours before its first page, its own with every window.
-func (r *run) listAll(ctx context.Context, name string, cp *store.Checkpoint, clock func(key string, at time.Time)) error {
-	for _, s := range r.unfinishedFirst(cp.Source) {
-		if slices.Contains(cp.Done, s.Key) {
-			continue
-		}
-		if cp.Source != s.Key {
-			cp.Source, cp.Cursor = s.Key, ""
-			clock(s.Key, r.started)
-			if err := r.moveCheckpoint(name, *cp); err != nil {
-				return err
-			}
-		}
-		err := r.through(ctx, listing{source: s, cursor: cp.Cursor}, func(w *window) store.Commit {
-			clock(s.Key, w.clock)
-			cp.Cursor = w.next
-			if w.next == "" {
-				cp.Source = ""
-				cp.Done = append(cp.Done, s.Key)
-			}
-			return checkpoint(name, *cp)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unfinishedFirst returns the sources, beginning with the one whose listing
-// was interrupted: its cursor is kept only until another listing begins.
-func (r *run) unfinishedFirst(key string) []Source {
-	sources := slices.Clone(r.Sources)
-	slices.SortStableFunc(sources, func(a, b Source) int {
-		switch {
-		case a.Key == key && b.Key != key:
-			return -1
-		case b.Key == key && a.Key != key:
-			return 1
-		default:
-			return 0
-		}
-	})
-	return sources
-}
-
-// incremental copies what changed since the watermarks. Once a day it reaches
-// back further, and once a week it reads everything.
-func (r *run) incremental(ctx context.Context) error {
+// incrementalPass copies what changed since the watermarks. Once a day it
+// reaches back further, and once a week it reads everything.
+func incrementalPass(ctx context.Context, r *run) error {
 	var due rereads
-	if _, err := recall(r.Journal, metaRereads, &due); err != nil {
+	if _, err := Recall(r.journal, rereadsEntry, &due); err != nil {
 		return err
 	}
 	switch {
-	case r.over(due.Weekly, weekly):
+	case r.olderThan(due.Weekly, weekly):
 		r.mode = Resweep
-		return r.resweep(ctx, due)
-	case r.over(due.Daily, daily):
+		return resweep(ctx, r, due)
+	case r.olderThan(due.Daily, daily):
 		r.mode = Resweep
-		return r.reread(ctx, due)
+		return reread(ctx, r, due)
 	default:
-		return r.changed(ctx, sinceWatermark)
+		return listChanged(ctx, r, sinceWatermark)
 	}
 }
 
 // sinceWatermark is where an hourly listing begins.
 func sinceWatermark(_ Source, watermark time.Time) time.Time { return watermark }
 
-// over reports whether something begun then is due again after d. A stamp from
-// the future is a clock's mistake and puts nothing off.
-func (r *run) over(then time.Time, d time.Duration) bool {
-	since := r.started.Sub(then)
-	return since >= d || since < 0
-}
-
-// reread is the daily re-read. However long ago the last one was, what became
-// visible since, up to a day late, is listed. Lately sent orphans are looked up
-// along.
-func (r *run) reread(ctx context.Context, due rereads) error {
+// reread is the daily re-read. However long ago the last one was, it lists what
+// became visible since, up to a day late. Lately sent orphans are looked up, too.
+func reread(ctx context.Context, r *run, due rereads) error {
 	since := func(s Source, watermark time.Time) time.Time {
 		reach := dailyReach
 		if s.API.Filter() != thnksapi.SinceUpdated {
@@ -176,39 +79,36 @@ func (r *run) reread(ctx context.Context, due rereads) error {
 		}
 		return slices.MinFunc([]time.Time{watermark, r.started.Add(-reach), due.Daily.Add(daily - dailyReach)}, time.Time.Compare)
 	}
-	if err := r.changed(ctx, since); err != nil {
+	if err := listChanged(ctx, r, since); err != nil {
 		return err
 	}
-	if err := r.healOrphans(ctx, false); err != nil {
+	if err := lookUpOrphans(ctx, r, false); err != nil {
 		return err
 	}
 	due.Daily = r.started
-	return r.remember(metaRereads, due)
+	return r.memory().Remember(rereadsEntry, due)
 }
 
-// changed goes through what each source lists since a time, and moves the
-// watermarks when a listing has been gone through. Interrupted, a listing is
-// taken up again at the window it stopped at.
-func (r *run) changed(ctx context.Context, since func(Source, time.Time) time.Time) error {
-	cp, _, err := r.Journal.Checkpoint(incrementalCheckpoint)
+// listChanged processes what each source lists since a time, and moves its
+// watermark when the listing has ended. An interrupted listing is resumed at the
+// window it stopped at.
+func listChanged(ctx context.Context, r *run, since func(Source, time.Time) time.Time) error {
+	cp, _, err := r.journal.Checkpoint(incrementalCheckpoint)
 	if err != nil {
 		return err
 	}
 	if cp.Watermarks == nil {
 		cp.Watermarks = make(map[string]time.Time)
 	}
-	for _, s := range r.Sources {
+	for _, s := range r.cfg().Sources {
 		l := listing{source: s, since: since(s, cp.Watermarks[s.Key])}
 		if cp.Source == s.Key && cp.Cursor != "" && !cp.Since.After(l.since) {
 			l.since, l.cursor = cp.Since, cp.Cursor
 		}
 		newest := cp.Watermarks[s.Key]
-		err := r.through(ctx, l, func(w *window) store.Commit {
-			if w.newest.After(w.clock) {
-				w.newest = w.clock // a stamp from the future must not carry the watermark there
-			}
-			if w.newest.After(newest) {
-				newest = w.newest
+		err := r.list(ctx, l, func(w *window) store.Commit {
+			if through := w.through(); through.After(newest) {
+				newest = through
 			}
 			cp.Source, cp.Since, cp.Cursor = s.Key, l.since, w.next
 			if w.next == "" {
@@ -226,107 +126,143 @@ func (r *run) changed(ctx context.Context, since func(Source, time.Time) time.Ti
 
 // resweep is the weekly re-read of everything. Transactions that no source
 // lists any more are marked, never deleted; all orphans are looked up.
-func (r *run) resweep(ctx context.Context, due rereads) error {
-	cp, ok, err := r.Journal.Checkpoint(resweepCheckpoint)
+func resweep(ctx context.Context, r *run, due rereads) error {
+	cp, resumed, err := r.resume(resweepCheckpoint)
 	if err != nil {
 		return err
 	}
-	whole := !ok || !cp.Finished.IsZero() // one taken up half way has not seen everything itself
-	if whole {
-		cp = store.Checkpoint{Started: r.started}
-	}
-	if err := r.listAll(ctx, resweepCheckpoint, &cp, func(string, time.Time) {}); err != nil {
+	if err := listAll(ctx, r, resweepCheckpoint, &cp, func(string, time.Time) {}); err != nil {
 		return err
 	}
-	if !whole {
+	if resumed {
 		// What it read before it was interrupted may have changed since, and
 		// orphans must not be looked up by what they were.
-		if err := r.changed(ctx, sinceWatermark); err != nil {
+		if err := listChanged(ctx, r, sinceWatermark); err != nil {
 			return err
 		}
 	}
-	alone, err := r.fedByAPIAlone()
+	alone, err := apiAlone(r)
 	if err != nil {
 		return err
 	}
-	if whole && alone {
-		if err := r.markGone(ctx); err != nil {
+	if !resumed && alone { // a resumed one has not seen everything itself
+		if err := markGone(ctx, r); err != nil {
 			return err
 		}
 	}
-	if len(r.Sources) > 0 {
-		if err := r.releaseUnmet(ctx, cp.Started); err != nil {
+	if len(r.cfg().Sources) > 0 {
+		if err := releaseUnlisted(ctx, r, cp.Started); err != nil {
 			return err
 		}
 	}
-	if err := r.healOrphans(ctx, true); err != nil {
+	if err := lookUpOrphans(ctx, r, true); err != nil {
 		return err
-	}
-	if r.req.DryRun {
-		return nil
 	}
 	cp.Finished = time.Now().UTC()
 	c := checkpoint(resweepCheckpoint, cp)
 	due.Daily, due.Weekly = r.started, r.started
-	c.Meta = meta(metaRereads, due)
-	return r.Journal.Commit(c)
+	c.Meta = Meta(rereadsEntry, due)
+	return r.recorder.Commit(c)
 }
 
-// through works a listing off from its cursor. One that is resumed from may lead
-// nowhere any more; then the listing starts over, which costs calls to the source
-// and nothing else.
-func (r *run) through(ctx context.Context, l listing, moved func(*window) store.Commit) error {
-	err := r.work(ctx, l, moved)
-	if l.cursor == "" || !stale(err) {
-		return err
+// markGone marks the gifts that a complete listing did not show. Those changed
+// lately are left alone: they may have come in while it was read.
+func markGone(ctx context.Context, r *run) error {
+	var ids []string
+	mark := func() error {
+		defer func() { ids = nil }()
+		return r.withLocked(ctx, ids, func() error {
+			have, err := r.journal.Gifts(ids) // an event may have changed one
+			if err != nil {
+				return err
+			}
+			var gifts []plan.Stored
+			for _, id := range ids {
+				if s, ok := have[id]; ok {
+					s.Gone = r.started
+					gifts = append(gifts, s)
+				}
+			}
+			return r.commitGifts(gifts)
+		})
 	}
-	r.log.Warn("the listing cannot go on where the last run stopped, and starts over", "error", err)
-	l.cursor = ""
-	return r.work(ctx, l, moved)
-}
-
-// work works a listing off. moved says how each finished window moves the
-// checkpoint; that becomes durable with the window's last effects.
-func (r *run) work(ctx context.Context, l listing, moved func(*window) store.Commit) error {
-	l.rows = r.windowRows
-	reading, cancel := context.WithCancel(ctx)
-	ch := windows(reading, l)
-	defer func() {
-		cancel()
-		for range ch {
-			// Until the reader has ended, too: nothing of a run outlives it.
-		}
-	}()
-	cur, ok := <-ch
-	for ok {
-		switch {
-		case cur.fell != "":
-			panic(cur.fell)
-		case cur.err != nil:
-			return cur.err
-		}
-		ahead, more := <-ch
-		if err := r.noteFeed(cur.window); err != nil {
+	gone := 0
+	for have, err := range r.journal.After(ctx, "") {
+		if err != nil {
 			return err
 		}
-		if err := r.process(ctx, cur.window, ahead.window, func() store.Commit { return moved(cur.window) }); err != nil {
-			return err
+		if !have.Gone.IsZero() || r.counts.tally.has(have.Gift.ID) || have.Gift.UpdatedAt.After(r.started.Add(-dailyReach)) {
+			continue
 		}
-		cur, ok = ahead, more
+		gone++
+		if ids = append(ids, have.Gift.ID); len(ids) == commitGifts {
+			if err := mark(); err != nil {
+				return err
+			}
+		}
 	}
-	if err := r.catchUp(ctx); err != nil {
-		return err
+	if gone > 0 {
+		r.log.Warn("transactions no longer listed by Thnks; their records are kept", logCount, gone)
 	}
-	return ctx.Err()
+	return mark()
 }
 
-func checkpoint(name string, cp store.Checkpoint) store.Commit {
-	return store.Commit{Checkpoints: map[string]store.Checkpoint{name: cp}}
-}
-
-func (r *run) moveCheckpoint(name string, cp store.Checkpoint) error {
+// releaseUnlisted takes the rows without an id out of the quarantine that a
+// complete listing, begun at a time, did not show any more: corrected at the
+// source, such a row is another one. A listing of the API says nothing about
+// rows of export files, and the other way round; nor does an export file about
+// rows of a part of the account that it does not show.
+func releaseUnlisted(ctx context.Context, r *run, begun time.Time) error {
 	if r.req.DryRun {
-		return nil
+		return nil // nor would it say so
 	}
-	return r.Journal.Commit(checkpoint(name, cp))
+	all, err := showedAll(r)
+	if err != nil {
+		return err
+	}
+	var keys []string
+	total := 0
+	release := func() error {
+		if len(keys) == 0 {
+			return nil
+		}
+		total += len(keys)
+		err := r.recorder.Commit(store.Commit{Healed: keys})
+		keys = nil
+		return err
+	}
+	for q, err := range r.cfg().Quarantine.Quarantine(ctx) {
+		if err != nil {
+			return err
+		}
+		if q.TransactionID != "" || !q.Last.Before(begun) {
+			continue
+		}
+		ofExport := isExportRow(r, q.Row)
+		if ofExport != (feedOf(r) == feedExport) {
+			continue
+		}
+		if ofExport && !all && !slices.ContainsFunc(r.cfg().Exports.Near(q.Row), r.counts.tally.has) {
+			continue
+		}
+		if keys = append(keys, q.Key); len(keys) == commitGifts {
+			if err := release(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := release(); err != nil {
+		return err
+	}
+	if total > 0 {
+		r.log.Info("unreadable rows are no longer at the source and left the quarantine", logCount, total)
+	}
+	return nil
+}
+
+// showedAll reports whether the run's listing showed every gift that there is.
+func showedAll(r *run) (bool, error) {
+	n, err := r.journal.Count()
+	c := r.counts.tally.counts
+	return c[countedCreated]+c[countedUpdated]+c[countedUnchanged]+c[countedDeleted] >= n, err
 }

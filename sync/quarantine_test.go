@@ -49,7 +49,7 @@ func TestQuarantinedGroups(t *testing.T) {
 	add("k", "refused:X", "line 4: 11 fields, the header has 12")
 	add("l", "refused", "ann@acme.example is no address")
 	add("m", "refused", "bob@acme.example is no address")
-	got, err := giftsync.Quarantined(t.Context(), "acme", j)
+	got, err := giftsync.ListQuarantine(t.Context(), "acme", j)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,45 +13,49 @@ import (
 // looked up weekly.
 const youngOrphan = 30 * daily
 
-// reassociate looks every orphan up against today's contacts.
-func (r *run) reassociate(ctx context.Context) error {
-	return r.resumable(ctx, reassociateCheckpoint, (*batch).lookUpOrphans, func(after string) iter.Seq2[[]plan.Stored, error] {
-		return r.orphans(ctx, after, func(plan.Gift) bool { return true })
+// reassociatePass looks every orphan up among today's contacts.
+func reassociatePass(ctx context.Context, r *run) error {
+	every := func(plan.Gift) bool { return true }
+	return r.resumable(ctx, reassociateCheckpoint, newOrphanPlanner, func(after string) iter.Seq2[[]plan.Gift, error] {
+		return r.orphans(ctx, after, every)
 	})
 }
 
-// reassociateAll compares every gift's links with what HubSpot holds today.
-func (r *run) reassociateAll(ctx context.Context) error {
-	return r.resumable(ctx, reassociateAllCheckpoint, (*batch).review, func(after string) iter.Seq2[[]plan.Stored, error] {
-		return chunks(r.Journal.After(ctx, after), r.windowRows)
+// reassociateAllPass compares every gift's links with what HubSpot holds today.
+func reassociateAllPass(ctx context.Context, r *run) error {
+	gifts := func(after string) iter.Seq2[plan.Gift, error] {
+		return func(yield func(plan.Gift, error) bool) {
+			for s, err := range r.journal.After(ctx, after) {
+				if !yield(s.Gift, err) {
+					return
+				}
+			}
+		}
+	}
+	newPlanner := func() planner { return new(reviewPlanner) }
+	return r.resumable(ctx, reassociateAllCheckpoint, newPlanner, func(after string) iter.Seq2[[]plan.Gift, error] {
+		return chunks(gifts(after), r.cfg().Bounds.WindowRows)
 	})
 }
 
-// healOrphans looks orphans up, beside a listing: all of them, or those that
+// lookUpOrphans looks orphans up after a listing: all of them, or those that
 // were sent lately.
-func (r *run) healOrphans(ctx context.Context, all bool) error {
+func lookUpOrphans(ctx context.Context, r *run, all bool) error {
 	due := func(g plan.Gift) bool {
 		return all || plan.SentWithin(g, plan.Rules{Now: r.started, Lookback: youngOrphan})
 	}
-	return r.overJournal(ctx, r.orphans(ctx, "", due), (*batch).lookUpOrphans, func(string) store.Commit { return store.Commit{} })
+	return r.overJournal(ctx, r.orphans(ctx, "", due), newOrphanPlanner, func(string) store.Commit { return store.Commit{} })
 }
 
-// A planner plans the batch's changes. Ahead are the gifts of the batch after
-// it.
-type planner func(b *batch, ctx context.Context, ahead []plan.Stored) error
-
 // resumable goes through gifts of the journal under a checkpoint of its own:
-// its cursor is the last transaction that is done with. An unfinished run is
-// resumed, a finished one starts over.
-func (r *run) resumable(ctx context.Context, name string, p planner, from func(after string) iter.Seq2[[]plan.Stored, error]) error {
-	cp, ok, err := r.Journal.Checkpoint(name)
+// its cursor is the last transaction processed. An unfinished pass is resumed,
+// a finished one starts over.
+func (r *run) resumable(ctx context.Context, name string, newPlanner func() planner, from func(after string) iter.Seq2[[]plan.Gift, error]) error {
+	cp, _, err := r.resume(name)
 	if err != nil {
 		return err
 	}
-	if !ok || !cp.Finished.IsZero() {
-		cp = store.Checkpoint{Started: r.started}
-	}
-	err = r.overJournal(ctx, from(cp.Cursor), p, func(last string) store.Commit {
+	err = r.overJournal(ctx, from(cp.Cursor), newPlanner, func(last string) store.Commit {
 		cp.Cursor = last
 		return checkpoint(name, cp)
 	})
@@ -62,9 +66,9 @@ func (r *run) resumable(ctx context.Context, name string, p planner, from func(a
 	return r.moveCheckpoint(name, cp)
 }
 
-// overJournal carries out what p plans for gifts of the journal, a window at a
-// time.
-func (r *run) overJournal(ctx context.Context, windows iter.Seq2[[]plan.Stored, error], p planner, moved func(last string) store.Commit) error {
+// overJournal does the work for windows of gifts of the journal. moved is the
+// commit that moves the checkpoint past a transaction.
+func (r *run) overJournal(ctx context.Context, windows iter.Seq2[[]plan.Gift, error], newPlanner func() planner, moved func(last string) store.Commit) error {
 	next, stop := iter.Pull2(windows)
 	defer stop()
 	gifts, err, ok := next()
@@ -73,7 +77,13 @@ func (r *run) overJournal(ctx context.Context, windows iter.Seq2[[]plan.Stored, 
 			return err
 		}
 		ahead, aheadErr, more := next()
-		if err := r.overWindow(ctx, gifts, ahead, p, moved); err != nil {
+		in := input{
+			policy:  policy{fromJournal: true, countFailures: true, searchFirst: true},
+			gifts:   gifts,
+			planner: newPlanner(),
+			count:   len(gifts),
+		}
+		if _, err := r.work(ctx, in, ahead, moved(gifts[len(gifts)-1].ID)); err != nil {
 			return err
 		}
 		gifts, err, ok = ahead, aheadErr, more
@@ -81,103 +91,45 @@ func (r *run) overJournal(ctx context.Context, windows iter.Seq2[[]plan.Stored, 
 	return ctx.Err()
 }
 
-func (r *run) overWindow(ctx context.Context, gifts, ahead []plan.Stored, p planner, moved func(last string) store.Commit) error {
-	if err := r.identify(ctx); err != nil {
-		return err
-	}
-	if err := r.findObject(ctx); err != nil {
-		return err
-	}
-	b := r.batch(&window{rows: len(gifts)})
-	b.who = make(plan.Directory)
-	return r.holding(ctx, idsOf(gifts), func() error {
-		now, err := r.refresh(gifts)
-		if err != nil {
-			return err
-		}
-		b.take(now)
-		if err := p(b, ctx, ahead); err != nil {
-			return err
-		}
-		return b.carryOut(ctx, func() store.Commit { return moved(gifts[len(gifts)-1].Gift.ID) })
-	})
+// An orphanPlanner plans the links of orphans whose recipient is a contact now,
+// by a primary or a secondary address.
+type orphanPlanner struct{}
+
+func newOrphanPlanner() planner { return orphanPlanner{} }
+
+func (orphanPlanner) first(_ context.Context, b *batch) ([]plan.Change, []string, error) {
+	return b.unchanged(), addresses(b.loaded.gifts), nil
 }
 
-// take makes gifts of the journal the batch's, with nothing to change yet.
-func (b *batch) take(gifts []plan.Stored) {
-	b.have = make(map[string]plan.Stored, len(gifts))
-	for _, s := range gifts {
-		b.have[s.Gift.ID] = s
-		b.window.gifts = append(b.window.gifts, s.Gift)
-		b.changes = append(b.changes, plan.Unchanged(s))
-	}
-}
-
-// relink plans the batch's changes by its directory.
-func (b *batch) relink() {
-	for i, c := range b.changes {
-		b.changes[i] = c.Relink(nil, plan.Match{}, b.who, b.rules())
-	}
-}
-
-// lookUpOrphans plans the links of orphans: of those whose recipient is a
-// contact now, be it by a secondary address.
-func (b *batch) lookUpOrphans(ctx context.Context, ahead []plan.Stored) error {
-	var need, next []string
-	for _, c := range b.changes {
-		need = appendAddress(need, c.Gift)
-	}
-	for _, s := range ahead {
-		next = appendAddress(next, s.Gift)
-	}
-	if err := b.meetPeople(ctx, need, next); err != nil {
-		return err
-	}
-	b.relink()
-	return b.heed(ctx, b.changes)
-}
-
-// meetPeople looks the addresses up, among the secondary ones too.
-func (b *batch) meetPeople(ctx context.Context, need, ahead []string) (err error) {
-	if len(need) == 0 {
-		return nil
-	}
-	if b.who, err = b.people.lookup(ctx, need, ahead); err != nil {
-		return err
-	}
-	var none []string
-	for _, a := range need {
-		if b.who[a].ID == "" {
-			none = append(none, a)
-		}
-	}
-	return b.search(ctx, none)
+func (orphanPlanner) second(ctx context.Context, b *batch, changes []plan.Change) ([]plan.Change, error) {
+	b.relink(changes)
+	return changes, b.preferLinkedContacts(ctx, changes, nil)
 }
 
 // orphans yields the orphans behind a transaction id that are due, in windows.
-func (r *run) orphans(ctx context.Context, after string, due func(plan.Gift) bool) iter.Seq2[[]plan.Stored, error] {
+func (r *run) orphans(ctx context.Context, after string, due func(plan.Gift) bool) iter.Seq2[[]plan.Gift, error] {
 	ids := func(yield func(string, error) bool) {
-		for o, err := range r.Journal.Orphans(ctx, after) {
+		for o, err := range r.journal.Orphans(ctx, after) {
 			if !yield(o.ID, err) {
 				return
 			}
 		}
 	}
-	return func(yield func([]plan.Stored, error) bool) {
-		for part, err := range chunks(ids, r.windowRows) {
+	return func(yield func([]plan.Gift, error) bool) {
+		for part, err := range chunks(ids, r.cfg().Bounds.WindowRows) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			have, err := r.Journal.Gifts(part)
+			have, err := r.journal.Gifts(part)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			var gifts []plan.Stored
+			var gifts []plan.Gift
 			for _, id := range part {
 				if s, ok := have[id]; ok && due(s.Gift) {
-					gifts = append(gifts, s)
+					gifts = append(gifts, s.Gift)
 				}
 			}
 			if len(gifts) > 0 && !yield(gifts, nil) {

@@ -12,6 +12,7 @@ import (
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
@@ -128,12 +129,12 @@ func TestReassociateRespectsHandMadeLinks(t *testing.T) {
 // A doublet is a portal with two contacts of one address, as an index that
 // lags shows them.
 type doublet struct {
-	giftsync.CRM
+	portal.Contacts
 	other hubspot.Object
 }
 
 func (d doublet) ContactsByEmail(ctx context.Context, addresses, properties []string) ([]hubspot.ContactsOutcome, error) {
-	found, err := d.CRM.ContactsByEmail(ctx, addresses, properties)
+	found, err := d.Contacts.ContactsByEmail(ctx, addresses, properties)
 	for i := range found {
 		if len(found[i].Found) > 0 {
 			found[i].Found = append([]hubspot.Object{d.other}, found[i].Found...)
@@ -153,7 +154,7 @@ func TestAmbiguousMatchesAreCounted(t *testing.T) {
 		ann := w.Portal.AddContact("ann@example.com", nil)
 		other := w.Portal.AddContact("", nil)
 		w.Configure = func(c *giftsync.Config) {
-			c.CRM = doublet{c.CRM, hubspot.Object{ID: other, Properties: map[string]string{"email": "ann@example.com"}, CreatedAt: time.Now().Add(simulation.Day)}}
+			c.HubSpot.Contacts = doublet{c.HubSpot.Contacts, hubspot.Object{ID: other, Properties: map[string]string{"email": "ann@example.com"}, CreatedAt: time.Now().Add(simulation.Day)}}
 		}
 		dry, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Reassociate, DryRun: true})
 		if err != nil || len(dry.Changes) != 1 || !dry.Changes[0].Ambiguous {

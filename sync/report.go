@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"errors"
 	"time"
 
 	"thnks-hubspot-sync/hubspot"
@@ -14,10 +15,10 @@ type Mode string
 const (
 	Incremental Mode = "incremental" // what changed since the watermark
 	Backfill    Mode = "backfill"    // everything; resumes an unfinished one
-	Resweep     Mode = "resweep"     // an incremental run that reads again what nothing said has changed
+	Resweep     Mode = "resweep"     // an incremental run that reads again rows that no change was seen of
 	Rebuild     Mode = "rebuild"     // the journal, from what HubSpot holds; part of a first backfill
 	Retry       Mode = "retry"       // the quarantine
-	Restore     Mode = "restore"     // records that people deleted in HubSpot
+	Restore     Mode = "restore"     // records that users deleted in HubSpot
 
 	Reassociate    Mode = "reassociate"     // orphans, against today's contacts
 	ReassociateAll Mode = "reassociate_all" // every gift's links, against what HubSpot holds today
@@ -38,7 +39,7 @@ type Request struct {
 	// From is the path of an export file to sync from instead of the API.
 	From string
 	// AcceptNewSource lets a portal that was fed from the API be fed from an
-	// export file, or the other way round: only a person can know that both
+	// export file, or the other way round: only an admin can know that both
 	// give a transaction the same id.
 	AcceptNewSource bool
 }
@@ -83,15 +84,118 @@ type PlannedChange struct {
 	Reasons       []string    `json:"reasons,omitempty"`
 }
 
-// Progress is what a run tells an onlooker after each window.
+// Progress is what a run reports after each slice of a window.
 type Progress struct {
 	Portal      string
 	Mode        Mode
-	Done        int // rows worked off so far, or records where the mode is Rebuild
+	Done        int // rows processed so far, or records where the mode is Rebuild
 	Created     int
 	Updated     int
 	Unchanged   int
 	Quarantined int
 	Through     time.Time // up to which change time windows are done; the listing is in that order
 	Elapsed     time.Duration
+}
+
+// A Status is how one portal of the daemon stands.
+type Status struct {
+	Portal string `json:"portal"`
+	// Ready is false where an admin is needed; Problem then says what is wrong
+	// and what to do.
+	Ready   bool   `json:"ready"`
+	Problem string `json:"problem,omitempty"`
+	// Trouble is why the last run ended early, where the next one may well
+	// succeed by itself.
+	Trouble  string    `json:"trouble,omitempty"`
+	Since    time.Time `json:"since,omitzero"`     // of the problem or trouble
+	Doing    Mode      `json:"doing,omitempty"`    // the run under way, if any
+	LastSync time.Time `json:"last_sync,omitzero"` // when the last run without error finished
+	NextRun  time.Time `json:"next_run,omitzero"`  // the schedule's next slot, offset included
+}
+
+// A Watcher follows a run that was asked for. Its functions are called one at a
+// time and never after the run was reported. Either may be nil. They hold no run
+// up, however slow: progress may be left out, the latest is not.
+type Watcher struct {
+	Waiting  func(Status)   // once, if another run has to end first
+	Progress func(Progress) // after every slice of a window
+}
+
+// ErrStopping is the error of a run that did not begin, or did not end, because
+// the daemon stops.
+var ErrStopping = errors.New("the daemon is stopping")
+
+// ErrUnknownPortal says that the daemon does not have the portal.
+var ErrUnknownPortal = errors.New("the daemon has no portal")
+
+// NotRun is the report of a run that did not begin.
+func NotRun(portal string, req Request, began time.Time, err error) Report {
+	return Report{
+		Portal: portal, Mode: req.Mode, DryRun: req.DryRun,
+		Skipped:      make(map[string]int),
+		Orphans:      make(map[plan.Orphan]int),
+		HubSpotCalls: make(map[hubspot.Class]int),
+		StartedAt:    began, FinishedAt: time.Now().UTC(),
+		Error: err.Error(),
+	}
+}
+
+// listedChanges is how many planned changes of each action a dry run lists
+// unless it is asked for all.
+const listedChanges = 20
+
+// A changeLog is given every change that a run makes, and lists them for the
+// report.
+type changeLog interface {
+	add(plan.Change)
+	list() []PlannedChange
+}
+
+// noChangeLog is that of a run that makes its changes.
+type noChangeLog struct{}
+
+func (noChangeLog) add(plan.Change)       {}
+func (noChangeLog) list() []PlannedChange { return nil }
+
+// A preview is the change log of a dry run.
+type preview struct {
+	all     bool // list every change, not only the first of each kind
+	listed  map[plan.Action]int
+	changes []PlannedChange
+}
+
+func (p *preview) list() []PlannedChange { return p.changes }
+
+func (p *preview) add(c plan.Change) {
+	if c.Action == plan.Keep {
+		return
+	}
+	if p.listed[c.Action]++; p.all || p.listed[c.Action] <= listedChanges {
+		p.changes = append(p.changes, plannedChange(c))
+	}
+}
+
+func plannedChange(c plan.Change) PlannedChange {
+	p := PlannedChange{
+		Action:        c.Action,
+		TransactionID: c.Gift.ID,
+		ObjectID:      c.ObjectID,
+		Orphan:        c.Orphan,
+		Ambiguous:     c.Ambiguous && len(c.Links) > 0,
+		Reasons:       c.Reasons,
+	}
+	if c.Action == plan.Skip {
+		p.Reasons = []string{c.Skipped}
+	}
+	for _, l := range c.Links {
+		switch l.Kind {
+		case plan.Contact:
+			p.Contact = l.ID
+		case plan.Company:
+			p.Company = l.ID
+		case plan.Deal:
+			p.Deals = append(p.Deals, l.ID)
+		}
+	}
+	return p
 }

@@ -4,44 +4,47 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/thnksapi"
 )
 
-// retry tries quarantined rows again: all of them, or those asked for. What
-// gets through leaves the quarantine; the rest stays, with one more attempt
-// and the reason of today.
-func (r *run) retry(ctx context.Context) error {
-	w := r.retryWindow()
-	var keys []string              // of rows without an id, which leave under their key
-	still := make(map[string]bool) // keys of the rows that are no gifts today either
+// retryPass tries quarantined rows again: all of them, or those asked for. What
+// gets through leaves the quarantine; the rest stays, with one more attempt and
+// the reason of today.
+func retryPass(ctx context.Context, r *run) error {
+	w := newWindow()
+	var keys []string                 // of rows without an id, which leave under their key
+	stillBad := make(map[string]bool) // keys of the rows that are no gifts today either
 	flush := func() error {
 		if w.rows == 0 && len(keys) == 0 {
 			return nil
 		}
-		err := r.process(ctx, w, nil, notMoved)
+		err := r.process(ctx, w.input(policy{tryQuarantined: true}), nil, store.Commit{})
 		for _, row := range w.bad {
-			still[row.key] = true
+			stillBad[row.key] = true
 		}
-		if err == nil && !r.req.DryRun {
-			err = r.release(still, keys)
+		if err == nil {
+			err = release(r, slices.DeleteFunc(keys, func(k string) bool { return stillBad[k] }))
 		}
-		w, keys = r.retryWindow(), nil
+		w, keys = newWindow(), nil
 		return err
 	}
 	left := 0
 	bytes := 0
 	decoded := make(map[string]bool) // rows: recipients of one request share theirs
-	for q, err := range r.Journal.Quarantine(ctx) {
+	for q, err := range r.cfg().Quarantine.Quarantine(ctx) {
 		if err != nil {
 			return err
 		}
 		if len(r.req.Keys) > 0 && !slices.Contains(r.req.Keys, q.Key) {
 			continue
 		}
-		rows, ok, err := r.rowsOf(ctx, q)
+		rows, ok, err := rowsOf(ctx, r, q)
 		if err != nil {
 			return err
 		}
@@ -58,7 +61,7 @@ func (r *run) retry(ctx context.Context) error {
 		if q.TransactionID == "" {
 			keys = append(keys, q.Key)
 		}
-		if bytes += len(q.Row); w.rows >= r.windowRows || bytes >= windowBytes {
+		if bytes += len(q.Row); w.rows >= r.cfg().Bounds.WindowRows || bytes >= windowBytes {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -69,23 +72,32 @@ func (r *run) retry(ctx context.Context) error {
 		return err
 	}
 	if left > 0 {
-		r.log.Warn("quarantined transactions were not tried again, as Thnks cannot be asked for them now", "count", left)
+		r.log.Warn("quarantined transactions were not tried again, as Thnks cannot be asked for them now", logCount, left)
 	}
-	return r.catchUp(ctx)
+	return r.finishSearch(ctx)
+}
+
+// release takes rows out of the quarantine that had no id before and are gifts
+// now.
+func release(r *run, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	return r.recorder.Commit(store.Commit{Healed: keys})
 }
 
 // rowsOf returns the rows of a quarantined record. What was refused when the
-// journal alone was gone through, as by a reassociation, has no row there: that
-// is the source's of today. It reports false where neither can be had.
-func (r *run) rowsOf(ctx context.Context, q store.Quarantined) ([]thnksapi.Row, bool, error) {
+// journal alone was read, as by a reassociation, has no row there: that is the
+// source's of today. It reports false where neither can be had.
+func rowsOf(ctx context.Context, r *run, q store.Quarantined) ([]thnksapi.Row, bool, error) {
 	if len(q.Row) > 0 {
-		decode, ok := r.decoder(q.Row)
+		decode, ok := rowDecoder(r, q.Row)
 		if !ok {
 			return nil, false, nil
 		}
 		return decode(q.Row), true, nil
 	}
-	row, err := r.ask(ctx, q.TransactionID)
+	row, err := fetchTransaction(ctx, r, q.TransactionID)
 	if errors.Is(err, thnksapi.ErrNoDetail) || err == nil && row == nil {
 		return nil, false, nil
 	}
@@ -95,16 +107,106 @@ func (r *run) rowsOf(ctx context.Context, q store.Quarantined) ([]thnksapi.Row, 
 	return []thnksapi.Row{*row}, true, nil
 }
 
-func (r *run) retryWindow() *window {
-	return &window{raw: make(map[string]json.RawMessage), clock: r.started}
+// rowDecoder is what reads a row of the quarantine again. There is none where
+// the row is of the API and the portal has no key any more.
+func rowDecoder(r *run, raw json.RawMessage) (decode func(json.RawMessage) []thnksapi.Row, ok bool) {
+	switch sources := r.cfg().Sources; {
+	case isExportRow(r, raw):
+		return r.cfg().Exports.Decode, true
+	case len(sources) > 0:
+		return sources[0].API.Decode, true
+	default:
+		return nil, false
+	}
 }
 
-// release takes the rows out of the quarantine that had no id before and are
-// gifts now.
-func (r *run) release(still map[string]bool, keys []string) error {
-	healed := slices.DeleteFunc(keys, func(k string) bool { return still[k] })
-	if len(healed) == 0 {
+// isExportRow reports whether a row of the quarantine is one of an export file.
+func isExportRow(r *run, raw json.RawMessage) bool {
+	is := r.cfg().Exports.Is
+	return is != nil && is(raw)
+}
+
+// classDeleted is the class of a gift that cannot be restored, because HubSpot
+// still holds the record that users deleted.
+const classDeleted = "deleted_in_hubspot"
+
+// restorePass creates records again that users deleted in HubSpot: those of the
+// transactions asked for, or all. What they say comes from the source, as the
+// journal does not keep messages.
+func restorePass(ctx context.Context, r *run) error {
+	asked := make(map[string]bool, len(r.req.Keys))
+	for _, id := range r.req.Keys {
+		asked[id] = true
+	}
+	w := newWindow()
+	flush := func() error {
+		err := r.process(ctx, w.input(policy{tryQuarantined: true, recreate: true, countFailures: true}), nil, store.Commit{})
+		w = newWindow()
+		return err
+	}
+	for s, err := range r.journal.After(ctx, "") {
+		if err != nil {
+			return err
+		}
+		if s.Deleted.IsZero() || len(r.req.Keys) > 0 && !asked[s.Gift.ID] {
+			continue
+		}
+		delete(asked, s.Gift.ID)
+		row, err := fetchDeleted(ctx, r, s.Gift.ID)
+		if err != nil {
+			return err
+		}
+		if row == nil {
+			r.log.Warn("Thnks no longer has the transaction; its record is not restored", logTransaction, s.Gift.ID)
+			r.counts.tally.add(s.Gift.ID, countedDeleted)
+			continue
+		}
+		if w.add(*row, thnksapi.SinceUpdated); w.rows >= r.cfg().Bounds.WindowRows {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	if err := r.finishSearch(ctx); err != nil {
+		return err
+	}
+	if len(asked) == 0 {
 		return nil
 	}
-	return r.Journal.Commit(store.Commit{Healed: healed})
+	none := slices.Sorted(maps.Keys(asked))
+	return fmt.Errorf("no record of these transactions is known to have been deleted in HubSpot: %s", strings.Join(none, ", "))
+}
+
+// fetchDeleted is fetchTransaction for a restore, which cannot do without.
+func fetchDeleted(ctx context.Context, r *run, id string) (*thnksapi.Row, error) {
+	row, err := fetchTransaction(ctx, r, id)
+	if errors.Is(err, thnksapi.ErrNoDetail) {
+		return nil, &Fatal{
+			What:   "the account's Thnks API has no call for a single transaction (thnks.dialect.detail_path is empty), which restoring needs",
+			Remedy: "restore the records in HubSpot, where they can be found for 90 days under Restore records",
+			Err:    err,
+		}
+	}
+	return row, err
+}
+
+// fetchTransaction returns a transaction as the source has it now, from the
+// first key that sees it, and nil when none does. The error is
+// [thnksapi.ErrNoDetail] where the source cannot be asked.
+func fetchTransaction(ctx context.Context, r *run, id string) (*thnksapi.Row, error) {
+	for _, s := range r.cfg().Sources {
+		row, err := s.API.Transaction(ctx, id)
+		var te *thnksapi.Error
+		switch {
+		case errors.As(err, &te) && te.Kind == thnksapi.NotFound:
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("reading transaction %s: %w", id, err)
+		}
+		return row, nil
+	}
+	return nil, nil
 }

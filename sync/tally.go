@@ -1,38 +1,75 @@
 package sync
 
 import (
+	"fmt"
 	"hash/maphash"
+	"maps"
+	"time"
 
+	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// An end is the category in which a report counts a transaction.
-type end uint64
+// counts are what a run reports in numbers.
+type counts struct {
+	tally         tally
+	linked        int       // associations created
+	refusedLinks  int       // associations that HubSpot refused
+	done          int       // rows processed
+	newest        time.Time // newest change time processed
+	hubspotBefore map[hubspot.Class]int
+	thnksBefore   int
+}
 
-// The ends. Zero means not seen.
+// begin notes how many calls were made before the run.
+func (c *counts) begin(cfg *Config) {
+	c.hubspotBefore = maps.Clone(cfg.Calls())
+	for _, s := range cfg.Sources {
+		c.thnksBefore += s.API.Calls()
+	}
+}
+
+// calls are how many calls the run has made, to HubSpot by class and to Thnks.
+func (c *counts) calls(cfg *Config) (map[hubspot.Class]int, int) {
+	ofHubSpot := make(map[hubspot.Class]int)
+	now := cfg.Calls()
+	for _, class := range hubspot.Classes() {
+		ofHubSpot[class] = now[class] - c.hubspotBefore[class]
+	}
+	ofThnks := -c.thnksBefore
+	for _, s := range cfg.Sources {
+		ofThnks += s.API.Calls()
+	}
+	return ofHubSpot, ofThnks
+}
+
+// An outcome is the category in which a report counts a transaction.
+type outcome uint64
+
+// The outcomes. Zero means not counted.
 const (
-	endCreated end = iota + 1
-	endUpdated
-	endUnchanged
-	endQuarantined
-	endDeleted // skipped: deleted in HubSpot
+	countedCreated outcome = iota + 1
+	countedUpdated
+	countedUnchanged
+	countedQuarantined
+	countedDeleted // skipped: deleted in HubSpot
 )
 
-const endBits = 3
+const outcomeBits = 3
 
-// A tally holds how every distinct transaction of a run ended. A listing may
-// show a transaction twice (it changed while it was being paged through, or
-// two keys see it); it is then counted once, by what happened to it most. It
-// keeps a 61-bit keyed hash per transaction in growing shards, about 10 bytes
-// each, because a run may see millions.
+// A tally holds the outcome of every distinct transaction of a run. A listing
+// may show a transaction twice (it changed while it was being paged through, or
+// two keys see it); it is then counted once, by the weightier outcome. It keeps
+// a 61-bit keyed hash per transaction in growing shards, about 10 bytes each,
+// because a run may see millions.
 type tally struct {
 	seed   maphash.Seed
 	shards [256]shard
-	counts [endDeleted + 1]int
+	counts [countedDeleted + 1]int
 }
 
 type shard struct {
-	slots []uint64 // hash with the end in its low bits; 0 is free
+	slots []uint64 // hash with the outcome in its low bits; 0 is free
 	used  int
 }
 
@@ -47,54 +84,54 @@ func (t *tally) hash(id string) uint64 {
 func (t *tally) has(id string) bool {
 	h := t.hash(id)
 	s := &t.shards[h>>56]
-	return len(s.slots) > 0 && *s.find(h)&(1<<endBits-1) != 0
+	return len(s.slots) > 0 && *s.find(h)&(1<<outcomeBits-1) != 0
 }
 
-// add counts the transaction under e. Seen before, it moves to the weightier
-// of the two ends: a record that was created and then updated was created.
-func (t *tally) add(id string, e end) {
+// add counts the transaction under an outcome. Counted before, it moves to the
+// weightier of the two: a record that was created and then updated was created.
+func (t *tally) add(id string, o outcome) {
 	h := t.hash(id)
 	s := &t.shards[h>>56]
 	if s.used*10 >= len(s.slots)*9 {
 		s.grow()
 	}
 	slot := s.find(h)
-	switch was := end(*slot & (1<<endBits - 1)); {
+	switch was := outcome(*slot & (1<<outcomeBits - 1)); {
 	case *slot == 0:
 		s.used++
 	case was == 0: // counted once and taken back
-	case !outweighs(e, was):
+	case !outweighs(o, was):
 		return
 	default:
 		t.counts[was]--
 	}
-	*slot = h&^(1<<endBits-1) | uint64(e)
-	t.counts[e]++
+	*slot = h&^(1<<outcomeBits-1) | uint64(o)
+	t.counts[o]++
 }
 
-// release takes it back that a transaction ended in quarantine.
+// release takes back that a transaction was quarantined.
 func (t *tally) release(id string) {
 	if !t.has(id) {
 		return
 	}
 	h := t.hash(id)
 	slot := t.shards[h>>56].find(h)
-	if end(*slot&(1<<endBits-1)) != endQuarantined {
+	if outcome(*slot&(1<<outcomeBits-1)) != countedQuarantined {
 		return
 	}
-	t.counts[endQuarantined]--
-	*slot = h &^ (1<<endBits - 1)
+	t.counts[countedQuarantined]--
+	*slot = h &^ (1<<outcomeBits - 1)
 }
 
-// outweighs reports whether a transaction that ended as was is better
-// described by e: anything beats unchanged, and whatever got into HubSpot in
-// the end is no longer quarantined.
-func outweighs(e, was end) bool {
+// outweighs reports whether o describes a transaction better than was: anything
+// beats unchanged, and what got into HubSpot in the end is no longer
+// quarantined.
+func outweighs(o, was outcome) bool {
 	switch was {
-	case endUnchanged:
-		return e != endUnchanged
-	case endQuarantined:
-		return e == endCreated || e == endUpdated
+	case countedUnchanged:
+		return o != countedUnchanged
+	case countedQuarantined:
+		return o == countedCreated || o == countedUpdated
 	default:
 		return false
 	}
@@ -102,9 +139,9 @@ func outweighs(e, was end) bool {
 
 func (s *shard) find(h uint64) *uint64 {
 	n := uint64(len(s.slots))
-	i := uint64(uint32(h>>endBits)) * n >> 32 // spreads 32 bits of the hash over n slots
+	i := uint64(uint32(h>>outcomeBits)) * n >> 32 // spreads 32 bits of the hash over n slots
 	for ; ; i = (i + 1) % n {
-		if slot := &s.slots[i]; *slot == 0 || *slot>>endBits == h>>endBits {
+		if slot := &s.slots[i]; *slot == 0 || *slot>>outcomeBits == h>>outcomeBits {
 			return slot
 		}
 	}
@@ -122,12 +159,53 @@ func (s *shard) grow() {
 
 // report fills the counts in.
 func (t *tally) report(rep *Report) {
-	rep.Created = t.counts[endCreated]
-	rep.Updated = t.counts[endUpdated]
-	rep.Unchanged = t.counts[endUnchanged]
-	rep.Quarantined = t.counts[endQuarantined]
-	if n := t.counts[endDeleted]; n > 0 {
+	rep.Created = t.counts[countedCreated]
+	rep.Updated = t.counts[countedUpdated]
+	rep.Unchanged = t.counts[countedUnchanged]
+	rep.Quarantined = t.counts[countedQuarantined]
+	if n := t.counts[countedDeleted]; n > 0 {
 		rep.Skipped[plan.SkippedDeleted] = n
 	}
-	rep.Fetched = rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + t.counts[endDeleted]
+	rep.Fetched = rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + t.counts[countedDeleted]
+}
+
+// failures are the rates at which a run's rows and records fail.
+type failures struct {
+	unreadable, refused failureRate
+	lastSync            time.Time // when the last run that ended well finished: what was quarantined since is a failed run's
+}
+
+// A failureRate tells a problem of rows from a schema problem: if 300 of the
+// last 1,000 rows fail for one reason, the rows are not to blame.
+type failureRate struct {
+	ring   [1000]string // reason per row, "" for a row that went well
+	next   int
+	counts map[string]int
+}
+
+// failureLimit is how many of the last 1,000 rows may fail for one reason.
+const failureLimit = 300
+
+// add counts a row, which failed for a reason or, for "", went well. It returns
+// an error when that reason has become too frequent.
+func (f *failureRate) add(reason string) error {
+	if f.counts == nil {
+		f.counts = make(map[string]int)
+	}
+	if old := f.ring[f.next]; old != "" {
+		f.counts[old]--
+	}
+	f.ring[f.next] = reason
+	f.next = (f.next + 1) % len(f.ring)
+	if reason == "" {
+		return nil
+	}
+	f.counts[reason]++
+	if f.counts[reason] < failureLimit {
+		return nil
+	}
+	return &Fatal{
+		What:   fmt.Sprintf("schema problem: %d of the last %d records were refused for one reason (%s)", failureLimit, len(f.ring), reason),
+		Remedy: "`quarantine list` shows some of them; fix the object's properties or rules in HubSpot, or the portal's thnks.dialect (thnks.csv for an export file) where the rows cannot be read, then run again; the checkpoint has not moved, so nothing is skipped",
+	}
 }

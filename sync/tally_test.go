@@ -16,16 +16,16 @@ func TestTallyCountsEveryTransactionOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var tl tally
-		model := make(map[string]end)
+		model := make(map[string]outcome)
 		for range rapid.IntRange(0, 3000).Draw(t, "rows") {
 			id := fmt.Sprintf("T-%d", rapid.IntRange(0, 2000).Draw(t, "id"))
-			e := end(rapid.IntRange(int(endCreated), int(endDeleted)).Draw(t, "end"))
+			e := outcome(rapid.IntRange(int(countedCreated), int(countedDeleted)).Draw(t, "outcome"))
 			tl.add(id, e)
 			if was, ok := model[id]; !ok || outweighs(e, was) {
 				model[id] = e
 			}
 		}
-		counts := [endDeleted + 1]int{}
+		counts := [countedDeleted + 1]int{}
 		for id, e := range model {
 			counts[e]++
 			if !tl.has(id) {
@@ -49,13 +49,13 @@ func TestTallyCountsEveryTransactionOnce(t *testing.T) {
 func TestTallyCreatedThenUpdatedIsCreated(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		first, second, want end
+		first, second, want outcome
 	}{
-		{endCreated, endUpdated, endCreated},
-		{endUnchanged, endUpdated, endUpdated},
-		{endQuarantined, endCreated, endCreated},
-		{endUpdated, endUnchanged, endUpdated},
-		{endDeleted, endUnchanged, endDeleted},
+		{countedCreated, countedUpdated, countedCreated},
+		{countedUnchanged, countedUpdated, countedUpdated},
+		{countedQuarantined, countedCreated, countedCreated},
+		{countedUpdated, countedUnchanged, countedUpdated},
+		{countedDeleted, countedUnchanged, countedDeleted},
 	} {
 		var tl tally
 		tl.add("T-1", tt.first)
@@ -74,13 +74,14 @@ func TestBadSiblingsAreCounted(t *testing.T) {
 	for range 2 {
 		w.add(thnksapi.Row{Raw: raw, Transaction: &thnksapi.Transaction{}}, thnksapi.SinceUpdated)
 	}
-	e := &Engine{}
-	b := &batch{run: &run{Engine: e}, window: w}
+	in := w.input(policy{})
+	b := &batch{run: new(run), in: in}
+	b.res = &results{run: b.run, in: &b.in, loaded: &loaded{}}
 	for _, row := range w.bad {
-		b.quarantineRow(row)
+		b.res.quarantineRow(row)
 	}
 	rep := Report{Skipped: map[string]int{}}
-	b.tally.report(&rep)
+	b.run.counts.tally.report(&rep)
 	if rep.Fetched != 2 {
 		t.Errorf("two recipients of one request without an id: fetched %d, want 2", rep.Fetched)
 	}

@@ -2,23 +2,21 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 
-	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/portal"
 )
 
-// write plans the gifts that have no record yet, creates and updates records,
-// and notes every outcome among the batch's effects. The error says that HubSpot
-// cannot be written to at all, or that what it refuses is not the rows' fault;
-// the outcomes before it stand.
-func (b *batch) write(ctx context.Context) error {
-	_, fresh := b.split()
-	var updates []plan.Change
-	for _, c := range b.changes {
+// write creates and updates records, and adds every outcome to the results. The
+// error says that HubSpot cannot be written to at all, or that what it refuses
+// is not the rows' fault; the outcomes before it stand.
+func (b *batch) write(ctx context.Context, changes []plan.Change) error {
+	var creates, updates []plan.Change
+	for _, c := range changes {
 		switch c.Action {
+		case plan.Create:
+			creates = append(creates, c)
 		case plan.Update:
 			updates = append(updates, c)
 		case plan.Keep:
@@ -27,255 +25,262 @@ func (b *batch) write(ctx context.Context) error {
 			b.skip(c)
 		}
 	}
-	for len(fresh) > 0 {
-		var part []plan.Gift
-		part, fresh = slice(fresh, b.sliceGifts)
-		creates := b.make(part)
-		if err := b.prepare(ctx, creates); err != nil {
-			return err
-		}
-		if err := b.giveOwners(ctx, creates); err != nil {
-			return err
-		}
-		met, err := b.create(ctx, creates)
-		if err == nil {
-			err = b.judge(creates)
-		}
-		if err != nil {
-			return err
-		}
-		// Whoever made these may have known another recipient.
-		if err := b.heed(ctx, met); err != nil {
-			return err
-		}
-		for _, c := range met {
-			if c.Action == plan.Update {
-				updates = append(updates, c)
-				continue
-			}
-			b.tally.add(c.Gift.ID, endUnchanged)
-			b.record(c, c.ObjectID, nil)
-		}
+	existing, err := b.create(ctx, creates)
+	if err == nil {
+		err = b.res.checkFailureRate(creates)
 	}
-	if len(updates) == 0 {
-		return nil
+	if err == nil {
+		// An earlier run may have known another recipient.
+		err = b.preferLinkedContacts(ctx, existing, nil)
 	}
-	if err := b.prepare(ctx, updates); err != nil {
+	if err != nil {
 		return err
+	}
+	for _, c := range existing {
+		if c.Action == plan.Update {
+			updates = append(updates, c)
+			continue
+		}
+		b.run.planned.add(c)
+		b.run.counts.tally.add(c.Gift.ID, countedUnchanged)
+		b.res.addEffect(c, c.ObjectID, nil)
 	}
 	if err := b.update(ctx, updates); err != nil {
 		return err
 	}
-	return b.judge(updates)
+	if err := b.res.checkFailureRate(updates); err != nil {
+		return err
+	}
+	if b.res.schemaSuspect {
+		return b.run.portal.Object.Exists(ctx)
+	}
+	return nil
 }
 
-// prepare makes HubSpot ready to take the changes.
-func (b *batch) prepare(ctx context.Context, changes []plan.Change) error {
-	for _, c := range changes {
-		if c.Ambiguous && len(c.Links) > 0 {
-			b.log.Info("several contacts match the recipient; the rule chose one", "transaction", c.Gift.ID)
-		}
-		if c.DealsCut > 0 {
-			b.log.Info("more open deals than associations.deals.max; the newest were linked", "transaction", c.Gift.ID, "left_out", c.DealsCut)
-		}
-	}
-	if err := b.identify(ctx); err != nil {
-		return err
-	}
-	if err := b.findObject(ctx); err != nil {
-		return err
-	}
-	if err := b.growOptions(ctx, changes); err != nil {
-		return err
-	}
-	return b.learnStages(ctx, changes)
-}
-
-// keep counts a gift that needs nothing in HubSpot. The journal notes what it
+// keep counts a gift that needs nothing in HubSpot. The journal records what it
 // did not know: a newer version, or that the source lists it again.
 func (b *batch) keep(c plan.Change) {
-	b.tally.add(c.Gift.ID, endUnchanged)
-	b.heal(c.Gift.ID)
+	b.run.planned.add(c)
+	b.run.counts.tally.add(c.Gift.ID, countedUnchanged)
+	b.res.leaveQuarantine(c.Gift.ID)
 	have := c.Have
 	news := c.Gift.UpdatedAt.After(have.Gift.UpdatedAt) || c.Orphan != have.Orphan || !have.Gone.IsZero()
-	if c.Noted || b.window.source != "" && news || len(b.told[c.Gift.ID]) > 0 {
-		b.effects = append(b.effects, &effect{stored: b.present(c, c.ObjectID)})
+	if c.Noted || b.in.policy.listed && news || len(b.loaded.events[c.Gift.ID]) > 0 {
+		b.res.effects = append(b.res.effects, &effect{stored: b.res.storedAfter(c, c.ObjectID)})
 	}
 }
 
-// skip counts a gift whose record people deleted. In the quarantine it has
-// nothing to wait for.
+// skip counts a gift whose record users deleted. It has nothing to wait for in
+// quarantine.
 func (b *batch) skip(c plan.Change) {
-	b.tally.add(c.Gift.ID, endDeleted)
-	b.heal(c.Gift.ID)
+	b.run.planned.add(c)
+	b.run.counts.tally.add(c.Gift.ID, countedDeleted)
+	b.res.leaveQuarantine(c.Gift.ID)
 	if c.Noted {
-		b.effects = append(b.effects, &effect{stored: c.Have})
+		b.res.effects = append(b.res.effects, &effect{stored: c.Have})
 	}
 }
 
-// create creates records with their links inline. It returns the changes that
-// are still due on those that turned out to exist: a run before this one
-// created them and died before it could remember.
-func (b *batch) create(ctx context.Context, changes []plan.Change) ([]plan.Change, error) {
-	in := make([]hubspot.NewObject, len(changes))
-	for i, c := range changes {
-		in[i].Properties = c.Properties
-		for _, l := range c.Links {
-			in[i].Links = append(in[i].Links, hubspot.NewLink{ToID: l.ID, Type: b.object.Links[l.Kind]})
-		}
-	}
-	outcomes, err := b.CRM.Create(ctx, b.object.TypeID, keyProperty, in)
-	if err == nil {
-		err = b.readWhole(ctx, outcomes)
-	}
-	var met []plan.Change
-	for i, o := range outcomes {
-		c := changes[i]
-		switch {
-		case o.Object != nil && o.Existed:
-			rest, ok := b.meet(c, o)
+// create creates records with their links. It returns the changes still due on
+// those that exist already: an earlier run created them and crashed before its
+// commit.
+func (b *batch) create(ctx context.Context, changes []plan.Change) (existing []plan.Change, err error) {
+	outcomes, err := b.run.portal.Records.Create(ctx, changes)
+	for _, o := range outcomes {
+		c := o.Change
+		switch o.End {
+		case portal.Existed:
+			again, ok := b.planExisting(o)
 			if ok {
-				met = append(met, rest)
+				existing = append(existing, again)
 			}
-		case o.Object != nil:
-			b.tally.add(c.Gift.ID, endCreated)
-			b.audit(actionCreate, o.Call, c.Gift.ID, c.Reasons)
+		case portal.Created:
+			b.run.planned.add(c)
+			b.run.counts.tally.add(c.Gift.ID, countedCreated)
+			b.res.audit.add(portal.ActionCreate, o.Call, c.Gift.ID, c.Reasons)
 			if o.Unlinked {
-				b.record(c, o.Object.ID, c.Links)
+				b.res.addEffect(c, o.ObjectID, c.Links)
 				continue
 			}
-			b.record(c, o.Object.ID, nil)
-			b.linked += len(c.Links)
-		case err != nil:
-			// The call ended early: whatever was not done is decided by the next run.
-			b.sample(c, o.Err)
-		case archived(o.Err) && b.mode == Restore:
-			b.held(c, archivedID(o.Err))
-		case archived(o.Err):
-			b.tombstone(c, archivedID(o.Err))
-		case refused(o.Err):
-			b.quarantine(c, o.Err)
-		default:
-			return met, noEnd(c, o.Err)
+			b.res.addEffect(c, o.ObjectID, nil)
+			b.run.counts.linked += len(c.Links)
+		case portal.Deleted:
+			if b.in.policy.recreate {
+				b.res.quarantineRestored(c, o.ObjectID)
+			} else {
+				b.res.addTombstone(c, o.ObjectID)
+			}
+		case portal.Refused:
+			b.res.quarantine(c, o.Err)
+		case portal.Undone:
+			b.res.sample(c, o.Err)
 		}
 	}
-	return met, err
+	return existing, err
 }
 
-// readWhole reads the records that turned out to exist again, with all that a
-// gift may have: a create looks only for the properties that it was to write, and
-// what the source has emptied since the record was made must go.
-func (b *batch) readWhole(ctx context.Context, outcomes []hubspot.Outcome) error {
-	var at []int
-	var ids []string
-	for i, o := range outcomes {
-		if o.Object != nil && o.Existed {
-			at, ids = append(at, i), append(ids, o.Object.ID)
-		}
-	}
-	whole, err := b.CRM.Read(ctx, b.object.TypeID, ids, propertyNames())
+// planExisting plans the change that a record found in HubSpot still needs, and
+// reports whether it could be read. Its links are made again: that is harmless
+// where they exist.
+func (b *batch) planExisting(o portal.Outcome) (plan.Change, bool) {
+	c := o.Change
+	have, err := portal.Stored(o.Found)
 	if err != nil {
-		err = fmt.Errorf("reading records that exist already: %w", err)
-	}
-	for k, o := range whole {
-		switch {
-		case err != nil:
-			outcomes[at[k]] = hubspot.Outcome{Err: err}
-		case o.Object != nil:
-			outcomes[at[k]].Object = o.Object
-		}
-	}
-	return err
-}
-
-// noEnd is the error of a gift whose outcome is none that a run can end with.
-// It ends the run, for the checkpoint must not pass a gift without an end.
-func noEnd(c plan.Change, err error) error {
-	return fmt.Errorf("transaction %s: no outcome that can be recorded: %w", c.Gift.ID, err)
-}
-
-// meet plans the change that a record found in HubSpot still needs, and
-// whether it needs any. Its links are made again: that is harmless where they
-// exist.
-func (b *batch) meet(c plan.Change, o hubspot.Outcome) (plan.Change, bool) {
-	have, err := stored(*o.Object)
-	if err != nil {
-		b.quarantine(c, err)
+		b.res.quarantine(c, err)
 		return plan.Change{}, false
 	}
-	b.audit(actionRecovered, o.Call, c.Gift.ID, nil)
+	b.res.audit.add(portal.ActionRecovered, o.Call, c.Gift.ID, nil)
 	have.Orphan = c.Orphan
-	again := plan.Make([]plan.Gift{c.Gift}, map[string]plan.Stored{c.Gift.ID: have}, nil, plan.Rules{Now: b.started})[0]
+	again := plan.Make([]plan.Gift{c.Gift}, map[string]plan.Stored{c.Gift.ID: have}, nil, plan.Rules{Now: b.run.started})[0]
 	again.Links, again.Orphan, again.Ambiguous = c.Links, c.Orphan, c.Ambiguous
-	again.ObjectID = o.Object.ID
-	if again.Action == plan.Keep && len(c.Links) == 0 {
-		b.tally.add(c.Gift.ID, endUnchanged)
-		b.record(again, o.Object.ID, nil)
-		return plan.Change{}, false
+	again.ObjectID = o.ObjectID
+	if len(c.Links) > 0 {
+		again.Action = plan.Update
 	}
-	again.Action = plan.Update
 	return again, true
 }
 
 // update writes the properties that differ. Changes of links alone pass
 // through to associate.
 func (b *batch) update(ctx context.Context, changes []plan.Change) error {
-	var in []hubspot.Patch
-	var patched []plan.Change
+	var patches []plan.Change
 	for _, c := range changes {
+		b.run.planned.add(c)
 		if len(c.Properties) > 0 {
-			in = append(in, hubspot.Patch{ID: c.ObjectID, Properties: c.Properties, Key: keyProperty, Value: c.Gift.ID})
-			patched = append(patched, c)
+			patches = append(patches, c)
 			continue
 		}
-		b.record(c, c.ObjectID, c.Links) // counted when its links are made
+		b.res.addEffect(c, c.ObjectID, c.Links) // counted when its links are made
 	}
-	if len(in) == 0 {
-		return nil
-	}
-	if err := b.doubt(patched); err != nil {
+	if err := b.res.markStale(patches); err != nil {
 		return err
 	}
-	outcomes, err := b.CRM.Update(ctx, b.object.TypeID, in)
-	for i, o := range outcomes {
-		c := patched[i]
-		switch {
-		case o.Object != nil:
-			// A merged record answers under its new id.
-			b.tally.add(c.Gift.ID, endUpdated)
-			b.audit(actionUpdate, o.Call, c.Gift.ID, c.Reasons)
-			b.record(c, o.Object.ID, c.Links)
-		case err != nil:
-			b.sample(c, o.Err)
-		case gone(o.Err):
-			b.tombstone(c, c.ObjectID)
-		case refused(o.Err):
-			b.quarantine(c, o.Err)
-			if have, ok := b.have[c.Gift.ID]; ok && !b.doubtful[c.Gift.ID] {
-				b.certain = append(b.certain, have)
+	outcomes, err := b.run.portal.Records.Update(ctx, patches)
+	for _, o := range outcomes {
+		c := o.Change
+		switch o.End {
+		case portal.Updated:
+			b.run.counts.tally.add(c.Gift.ID, countedUpdated)
+			b.res.audit.add(portal.ActionUpdate, o.Call, c.Gift.ID, c.Reasons)
+			b.res.addEffect(c, o.ObjectID, c.Links)
+		case portal.Deleted:
+			b.res.addTombstone(c, o.ObjectID)
+		case portal.Refused:
+			b.res.quarantine(c, o.Err)
+			if have, ok := b.loaded.have[c.Gift.ID]; ok && !b.loaded.stale[c.Gift.ID] {
+				b.res.unwritten = append(b.res.unwritten, have)
 			}
 		default:
-			return noEnd(c, o.Err)
+			b.res.sample(c, o.Err)
 		}
 	}
 	return err
 }
 
-// The questions that outcomes' errors are asked.
-
-func kindIs(err error, kinds ...hubspot.Kind) bool {
-	var he *hubspot.Error
-	return errors.As(err, &he) && slices.Contains(kinds, he.Kind)
+// associate makes the links that the writes could not carry. If one end of a
+// link was not found, the record may have been merged or deleted: it is read
+// singly, and followed.
+func (b *batch) associate(ctx context.Context) error {
+	if err := b.link(ctx); err != nil {
+		return err
+	}
+	merged, err := b.resolveMissing(ctx)
+	if err == nil && merged {
+		err = b.link(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range b.res.effects {
+		switch {
+		case e.linkOnly && e.linked > 0:
+			b.run.counts.tally.add(e.stored.Gift.ID, countedUpdated)
+		case e.linkOnly:
+			b.run.counts.tally.add(e.stored.Gift.ID, countedUnchanged)
+		}
+	}
+	return nil
 }
 
-func refused(err error) bool  { return kindIs(err, hubspot.Refused) }
-func gone(err error) bool     { return kindIs(err, hubspot.NotFound, hubspot.Archived) }
-func archived(err error) bool { return kindIs(err, hubspot.Archived) }
-
-func archivedID(err error) string {
-	var he *hubspot.Error
-	if errors.As(err, &he) && len(he.IDs) > 0 {
-		return he.IDs[0]
+// link makes the pending links, a kind at a time. One that HubSpot refuses is
+// recorded as such; the rest goes on.
+func (b *batch) link(ctx context.Context) error {
+	for _, kind := range plan.Kinds() {
+		var effects []*effect
+		var in []portal.Pending
+		for _, e := range b.res.effects {
+			for _, l := range e.pending {
+				if l.Kind == kind {
+					effects = append(effects, e)
+					in = append(in, portal.Pending{ObjectID: e.stored.ObjectID, Link: l})
+				}
+			}
+		}
+		outcomes, err := b.run.portal.Records.Associate(ctx, kind, in)
+		for i, o := range outcomes {
+			b.addLinked(effects[i], in[i].Link, o)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return ""
+	return nil
+}
+
+// addLinked adds the outcome of a link to its effect. One that was not decided
+// stays pending: the gift is not recorded, and the next run does it again.
+func (b *batch) addLinked(e *effect, l plan.Link, o portal.Linked) {
+	id := e.stored.Gift.ID
+	switch o.End {
+	case portal.LinkMade:
+		b.run.counts.linked++
+		e.link(l)
+		b.res.audit.add(portal.ActionAssociate, o.Call, id, []string{string(l.Kind)})
+	case portal.LinkMissing:
+		e.dropPending(l)
+		e.missing = append(e.missing, l)
+		if l.Kind == plan.Contact {
+			// Company and deals follow the contact.
+			e.missing = append(e.missing, e.pending...)
+			e.pending = nil
+		}
+	case portal.LinkRefused:
+		b.run.counts.refusedLinks++
+		e.refuse(l)
+		b.run.log.Info("link refused by HubSpot", logTransaction, id, logKind, string(l.Kind), logTo, l.ID, logError, o.Err)
+	case portal.LinkUnclear:
+		e.dropPending(l)
+		b.run.log.Warn("HubSpot does not say whether it made a link; left to the next re-association", logTransaction, id, logKind, string(l.Kind), logTo, l.ID, logError, o.Err)
+	}
+}
+
+// resolveMissing re-reads records whose link failed because one end was not
+// found. The links of a record that was merged are pending again, on the
+// surviving record, if that is still the gift's; otherwise the link is dropped.
+func (b *batch) resolveMissing(ctx context.Context) (merged bool, err error) {
+	for _, e := range b.res.effects {
+		if len(e.missing) == 0 {
+			continue
+		}
+		missing := e.missing
+		e.missing = nil
+		id, was := e.stored.Gift.ID, e.stored.ObjectID
+		now, found, err := b.run.portal.Records.Get(ctx, was)
+		switch {
+		case err != nil:
+			return false, fmt.Errorf("resolving a link: %w", err)
+		case !found || now.TakenBy(was, id):
+			b.res.markDeleted(e)
+		case now.ID != was:
+			b.run.logMerged(id, was, now.ID)
+			e.stored.ObjectID = now.ID
+			e.pending = append(e.pending, missing...)
+			merged = true
+		default:
+			for _, l := range missing {
+				b.run.log.Warn("link left out: its other end is not in HubSpot", logTransaction, id, logKind, string(l.Kind), logTo, l.ID)
+			}
+		}
+	}
+	return merged, nil
 }

@@ -22,7 +22,7 @@ type Counts struct {
 	HubSpotCalls  map[string]int `json:"hubspot_calls"`
 	HubSpotStatus map[int]int    `json:"hubspot_status"` // answers by HTTP status
 	ThnksCalls    int            `json:"thnks_calls"`
-	// Webhook counts the events sent, by what became of them.
+	// Webhook counts the events sent, by outcome.
 	Webhook map[thnksapitest.Outcome]int `json:"webhook,omitempty"`
 }
 
@@ -36,7 +36,7 @@ func (w *world) control() http.Handler {
 			object = "thnks"
 		}
 		rw.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(rw).Encode(w.count(object)) // the asker has gone; there is nobody to tell
+		_ = json.NewEncoder(rw).Encode(w.count(object)) // the client has gone
 	})
 	mux.HandleFunc("POST /events", func(rw http.ResponseWriter, r *http.Request) {
 		id, status := r.FormValue("id"), r.FormValue("status")

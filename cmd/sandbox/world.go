@@ -34,7 +34,7 @@ type world struct {
 // so that a million of them are never held twice.
 const built = 1000
 
-// unlimited is a limit that nobody reaches. It has to be said: clients keep
+// unlimited is a limit that no client reaches. It has to be said: clients keep
 // to the limit in the headers of the answers.
 const unlimited = 1_000_000
 

@@ -39,10 +39,13 @@ var rooms = map[string]string{
 	"thnksapi/thnksapitest":  "",
 	"sync/stats":             "sync/plan",
 	"store":                  "sync/plan",
-	"sync":                   "sync/plan sync/stats hubspot thnksapi store",
-	"sync/admin":             "sync sync/plan sync/stats hubspot",
-	worldRoom:                "sync sync/plan store hubspot hubspot/hubspottest " + contractRoom + " thnksapi thnksapi/export thnksapi/thnksapitest",
 	"sync/webhook":           "sync/plan store",
+	"sync/portal":            "sync/plan store hubspot",
+	"sync":                   "sync/plan sync/portal store hubspot thnksapi",
+	"sync/doctor":            "sync sync/plan sync/portal store hubspot thnksapi",
+	"sync/daemon":            "sync sync/webhook sync/stats sync/doctor store",
+	"sync/admin":             "sync sync/plan sync/stats sync/doctor hubspot",
+	worldRoom:                "sync sync/plan sync/portal store hubspot hubspot/hubspottest " + contractRoom + " thnksapi thnksapi/export thnksapi/thnksapitest",
 	"thnksapi/export":        "thnksapi",
 	"cmd/thnks-hubspot-sync": "*",
 	"cmd/sandbox":            "hubspot/hubspottest thnksapi/thnksapitest",
@@ -56,7 +59,9 @@ var testArrows = map[string]string{
 	contractRoom:          "hubspot golang.org/x/oauth2",
 	"thnksapi":            "thnksapi/thnksapitest",
 	"thnksapi/export":     "thnksapi/thnksapitest",
-	"sync":                worldRoom + " hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
+	"sync":                worldRoom + " sync/doctor hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
+	"sync/doctor":         worldRoom + " hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
+	"sync/daemon":         worldRoom + " sync/plan sync/portal hubspot hubspot/hubspottest " + contractRoom + " thnksapi thnksapi/thnksapitest",
 }
 
 // libraries are the modules that only some rooms may import; prefixes of
@@ -64,7 +69,7 @@ var testArrows = map[string]string{
 var libraries = map[string]string{
 	"go.etcd.io/bbolt":             "store",
 	"golang.org/x/oauth2":          "hubspot cmd/thnks-hubspot-sync " + worldRoom,
-	"github.com/robfig/cron":       "configs sync cmd/thnks-hubspot-sync",
+	"github.com/robfig/cron":       "configs sync/daemon cmd/thnks-hubspot-sync",
 	"github.com/lmittmann/tint":    "cmd/thnks-hubspot-sync",
 	"github.com/spf13/cobra":       "cmd/thnks-hubspot-sync cmd/sandbox",
 	"go.yaml.in/yaml":              "configs",

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -15,6 +14,7 @@ import (
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/admin"
+	"thnks-hubspot-sync/sync/doctor"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -73,7 +73,7 @@ func (a *app) adopt(ctx context.Context, portal, typeID string, dryRun, asJSON b
 
 // A checkup is everything that the doctor found, as it is printed.
 type checkup struct {
-	Findings []giftsync.Finding `json:"findings"`
+	Findings []doctor.Finding `json:"findings"`
 }
 
 func (a *app) check(ctx context.Context, portal string, asJSON bool) error {
@@ -94,7 +94,7 @@ func (a *app) check(ctx context.Context, portal string, asJSON bool) error {
 	switch {
 	case err != nil:
 		return misused.asError()
-	case worst(doc.Findings) == giftsync.Fail:
+	case doctor.Worst(doc.Findings) == doctor.Fail:
 		return failed.asError()
 	}
 	return nil
@@ -103,11 +103,11 @@ func (a *app) check(ctx context.Context, portal string, asJSON bool) error {
 // beforeAll are the findings about a configuration that does not load, and
 // about a state directory that cannot be used; nil where err is about something
 // else.
-func beforeAll(err error) []giftsync.Finding {
+func beforeAll(err error) []doctor.Finding {
 	var access *store.AccessError
 	if errors.As(err, &access) {
-		return []giftsync.Finding{{
-			Check: "state directory", Level: giftsync.Fail,
+		return []doctor.Finding{{
+			Check: "state directory", Level: doctor.Fail,
 			What: access.Path + " " + access.Problem, Remedy: "run `" + access.Remedy + "`",
 		}}
 	}
@@ -115,7 +115,7 @@ func beforeAll(err error) []giftsync.Finding {
 	if !errors.As(err, &load) {
 		return nil
 	}
-	findings := make([]giftsync.Finding, len(load.Problems))
+	findings := make([]doctor.Finding, len(load.Problems))
 	for i, p := range load.Problems {
 		at := load.File
 		if p.Line > 0 {
@@ -125,44 +125,44 @@ func beforeAll(err error) []giftsync.Finding {
 		if p.Key != "" {
 			what = at + ": " + p.Key + ": " + p.What
 		}
-		findings[i] = giftsync.Finding{Check: "configuration", Level: giftsync.Fail, What: what, Remedy: p.Remedy}
+		findings[i] = doctor.Finding{Check: "configuration", Level: doctor.Fail, What: what, Remedy: p.Remedy}
 	}
 	return findings
 }
 
 // checkHouse looks at what all portals share.
-func (s *session) checkHouse(configPath string) []giftsync.Finding {
-	findings := []giftsync.Finding{{
-		Check: "configuration", Level: giftsync.OK,
+func (s *session) checkHouse(configPath string) []doctor.Finding {
+	findings := []doctor.Finding{{
+		Check: "configuration", Level: doctor.OK,
 		What: fmt.Sprintf("%s is in order: portals %d, schedule %s UTC", configPath, len(s.cfg.Portals), s.cfg.Schedule),
 	}}
 	if _, err := s.adminToken(); err != nil {
-		findings = append(findings, giftsync.Finding{
-			Check: "credentials", Level: giftsync.Fail,
+		findings = append(findings, doctor.Finding{
+			Check: "credentials", Level: doctor.Fail,
 			What: err.Error(), Remedy: "put the token into a file that only its owner can read (chmod 600)",
 		})
 	}
-	dir := giftsync.Finding{Check: "state directory", Level: giftsync.OK, What: s.cfg.StateDir + " is ours alone"}
+	dir := doctor.Finding{Check: "state directory", Level: doctor.OK, What: s.cfg.StateDir + " is accessible to this user only"}
 	if _, err := os.Stat(s.cfg.StateDir); err != nil {
 		dir.What = s.cfg.StateDir + " does not exist yet; the first sync makes it"
 	}
-	daemon := giftsync.Finding{Check: "daemon", Level: giftsync.OK, What: "answers on " + s.socket()}
+	daemon := doctor.Finding{Check: "daemon", Level: doctor.OK, What: "answers on " + s.socket()}
 	switch _, err := s.daemon(); {
 	case errors.Is(err, admin.ErrNotRunning):
-		daemon.Level, daemon.What = giftsync.Warn, "does not run: nothing is synced by itself"
+		daemon.Level, daemon.What = doctor.Warn, "does not run: nothing is synced by itself"
 		daemon.Remedy = "start it: thnks-hubspot-sync run, or systemctl start thnks-hubspot-sync"
 	case err != nil:
-		daemon.Level, daemon.What, daemon.Remedy = giftsync.Fail, err.Error(), "stop what holds the socket, then start the daemon again"
+		daemon.Level, daemon.What, daemon.Remedy = doctor.Fail, err.Error(), "stop what holds the socket, then start the daemon again"
 	}
 	return append(findings, dir, daemon)
 }
 
 // checkPortals looks at the portals, one after the other: the doctor is in no
 // hurry, and so takes little of the accounts' limits.
-func (s *session) checkPortals(ctx context.Context) []giftsync.Finding {
-	var all []giftsync.Finding
+func (s *session) checkPortals(ctx context.Context) []doctor.Finding {
+	var all []doctor.Finding
 	for _, p := range s.portals {
-		findings, err := ask(s, func(d desk) ([]giftsync.Finding, error) { return d.Check(ctx, p.Name) })
+		findings, err := ask(s, func(d service) ([]doctor.Finding, error) { return d.Check(ctx, p.Name) })
 		if err != nil {
 			findings = append(findings, openFailed(p.Name, err))
 		}
@@ -173,15 +173,15 @@ func (s *session) checkPortals(ctx context.Context) []giftsync.Finding {
 
 // checkSecrets looks at the portal's secret files, without using what is in
 // them.
-func (s *session) checkSecrets(p configs.Portal) []giftsync.Finding {
-	var findings []giftsync.Finding
+func (s *session) checkSecrets(p configs.Portal) []doctor.Finding {
+	var findings []doctor.Finding
 	add := func(key, file string) {
 		if file == "" {
 			return
 		}
-		f := giftsync.Finding{Portal: p.Name, Check: "credentials", Level: giftsync.OK, What: key + " is readable, and by its owner alone"}
+		f := doctor.Finding{Portal: p.Name, Check: "credentials", Level: doctor.OK, What: key + " is readable, and by its owner alone"}
 		if _, err := s.cfg.ReadSecret(file); err != nil {
-			f.Level, f.What = giftsync.Fail, key+": "+err.Error()
+			f.Level, f.What = doctor.Fail, key+": "+err.Error()
 			f.Remedy = "put the secret into a file of that name that only its owner can read (chmod 600)"
 		}
 		findings = append(findings, f)
@@ -192,9 +192,9 @@ func (s *session) checkSecrets(p configs.Portal) []giftsync.Finding {
 		add(fmt.Sprintf("thnks.keys[%d].api_key_file", i), k.APIKeyFile)
 	}
 	if g := p.Webhooks.GiftEvents; g != nil {
-		f := giftsync.Finding{Portal: p.Name, Check: "credentials", Level: giftsync.OK, What: "webhooks.gift-events: its secrets are readable and of the right form"}
+		f := doctor.Finding{Portal: p.Name, Check: "credentials", Level: doctor.OK, What: "webhooks.gift-events: its secrets are readable and of the right form"}
 		if _, err := s.scheme(*g); err != nil {
-			f.Level, f.What = giftsync.Fail, "webhooks.gift-events: "+err.Error()
+			f.Level, f.What = doctor.Fail, "webhooks.gift-events: "+err.Error()
 			f.Remedy = "copy the secret from where the webhook is set up into its file (chmod 600), then restart the service"
 		}
 		findings = append(findings, f)
@@ -203,33 +203,23 @@ func (s *session) checkSecrets(p configs.Portal) []giftsync.Finding {
 }
 
 // openFailed is the finding about a portal that cannot be opened.
-func openFailed(portal string, err error) giftsync.Finding {
-	f := giftsync.Finding{Portal: portal, Check: "portal", Level: giftsync.Fail, What: err.Error(), Remedy: "mend that, then check again"}
+func openFailed(portal string, err error) doctor.Finding {
+	f := doctor.Finding{Portal: portal, Check: "portal", Level: doctor.Fail, What: err.Error(), Remedy: "fix that, then check again"}
 	var locked *store.LockedError
 	if errors.As(err, &locked) {
-		f.Level, f.Remedy = giftsync.Warn, "check again when that command has ended, or while the daemon runs"
+		f.Level, f.Remedy = doctor.Warn, "check again when that command has ended, or while the daemon runs"
 	}
 	return f
 }
 
-// worst returns the worst level among the findings.
-func worst(findings []giftsync.Finding) giftsync.Level {
-	order := []giftsync.Level{giftsync.OK, giftsync.Warn, giftsync.Fail}
-	level := 0
-	for _, f := range findings {
-		level = max(level, slices.Index(order, f.Level))
-	}
-	return order[level]
-}
-
 // printFindings writes one line for each finding, its remedy below it, and
 // counts them.
-func printFindings(w io.Writer, findings []giftsync.Finding) {
+func printFindings(w io.Writer, findings []doctor.Finding) {
 	width := 0
 	for _, f := range findings {
 		width = max(width, len(f.Check))
 	}
-	counts := make(map[giftsync.Level]int)
+	counts := make(map[doctor.Level]int)
 	portal := ""
 	for _, f := range findings {
 		if f.Portal != portal {
@@ -242,5 +232,5 @@ func printFindings(w io.Writer, findings []giftsync.Finding) {
 			fmt.Fprintf(w, "        %*s  → %s\n", width, "", printable(f.Remedy))
 		}
 	}
-	fmt.Fprintf(w, "%d ok, %d to look at, %d failing\n", counts[giftsync.OK], counts[giftsync.Warn], counts[giftsync.Fail])
+	fmt.Fprintf(w, "%d ok, %d to look at, %d failing\n", counts[doctor.OK], counts[doctor.Warn], counts[doctor.Fail])
 }

@@ -251,7 +251,7 @@ func TestDaemonEndsBeforeQuestion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := ask(s, func(d desk) (string, error) {
+	got, err := ask(s, func(d service) (string, error) {
 		c, remote := d.(*admin.Client)
 		if !remote {
 			return "done here", nil

@@ -34,7 +34,7 @@ func (a *app) demoCommand() *cobra.Command {
 		Long: `Runs the real program against a sandbox HubSpot portal and a sandbox Thnks
 account, both inside this process and reached over loopback HTTP: creates the
 custom object, backfills, shows links and statistics, then runs the daemon while
-gifts go on arriving and changing, until Ctrl-C. Thnks tells of each change by a
+gifts go on arriving and changing, until Ctrl-C. Thnks reports each change by a
 signed webhook, some of them doubled, delayed, out of order or lost.`,
 		Example: `  thnks-hubspot-sync demo
   thnks-hubspot-sync demo --once --transactions 10000`,
@@ -76,7 +76,7 @@ func (a *app) demo(ctx context.Context, b *sandbox, once bool) (err error) {
 	if err != nil {
 		return err
 	}
-	// What the run logs beside warnings, the demo tells in its own words.
+	// The demo prints itself what the run logs, but for warnings.
 	cfg.Log.Level = slog.LevelWarn
 	s := newSession(cfg, cfg.Portals, a.stderr, true)
 	s.inProcess = true
@@ -98,20 +98,20 @@ Thnks holds %s transactions to %s people. HubSpot knows %s of them, with compani
 	fmt.Fprint(a.stdout, "\nSome gifts as HubSpot now links them:\n")
 	b.printLinks(a.stdout)
 
-	if err := s.tell(ctx, a.stdout); err != nil {
+	if err := s.printOutcome(ctx, a.stdout); err != nil {
 		return err
 	}
 	if once {
 		return nil
 	}
-	fmt.Fprint(a.stdout, "\nGifts go on arriving and changing, and Thnks tells of it by webhook; until Ctrl-C.\n")
-	return s.goOn(ctx, a.stdout, b)
+	fmt.Fprint(a.stdout, "\nGifts go on arriving and changing, and Thnks sends webhooks about it; until Ctrl-C.\n")
+	return s.demoLive(ctx, a.stdout, b)
 }
 
-// tell prints what is in quarantine, and the statistics.
-func (s *session) tell(ctx context.Context, w io.Writer) error {
+// printOutcome prints what is in quarantine, and the statistics.
+func (s *session) printOutcome(ctx context.Context, w io.Writer) error {
 	p := s.portals[0]
-	q, err := s.quarantined(ctx, p.Name)
+	q, err := ask(s, func(d service) (giftsync.QuarantineList, error) { return d.Quarantine(ctx, p.Name) })
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (s *session) tell(ctx context.Context, w io.Writer) error {
 		printGroups(w, q)
 		printRecords(w, q, shownQuarantine)
 	}
-	rep, err := s.stats(ctx, p.Name)
+	rep, err := ask(s, func(d service) (stats.Report, error) { return d.Stats(ctx, p.Name) })
 	if err != nil {
 		return err
 	}

@@ -39,8 +39,8 @@ func (a *app) eventsCommand() *cobra.Command {
 	}
 	replay := &cobra.Command{
 		Use:   "replay SEQ...",
-		Short: "Work on events again that have come to their end, by their numbers",
-		Long: `Makes events pending again, whatever became of them. The daemon works on them
+		Short: "Process events again that have ended, by their numbers",
+		Long: `Makes events pending again, whatever their outcome was. The daemon processes them
 at once, and without a daemon the next sync does. An event that changed nothing
 the first time because something newer was known changes nothing now either.`,
 		Example: `  thnks-hubspot-sync events replay 17 18 --portal acme`,
@@ -70,24 +70,16 @@ func (a *app) listEvents(ctx context.Context, f eventsFlags) error {
 	if err != nil {
 		return err
 	}
-	doc := document[giftsync.EventList]{Portals: []giftsync.EventList{}}
-	worst := done
-	for _, p := range s.portals {
-		l, err := ask(s, func(d desk) (giftsync.EventList, error) { return d.Events(ctx, p.Name, f.query) })
-		if err != nil {
-			fmt.Fprintf(a.stderr, "thnks-hubspot-sync: portal %s: %s\n", p.Name, printable(err.Error()))
-			worst = worst.worse(statusOf(err))
-			continue
-		}
-		doc.Portals = append(doc.Portals, l)
-	}
+	lists, worst := askEach(a, s, func(d service, portal string) (giftsync.EventList, error) {
+		return d.Events(ctx, portal, f.query)
+	})
 	if f.json {
-		if err := writeJSON(a.stdout, doc); err != nil {
+		if err := writeJSON(a.stdout, document[giftsync.EventList]{Portals: lists}); err != nil {
 			return err
 		}
 		return worst.asError()
 	}
-	for _, l := range doc.Portals {
+	for _, l := range lists {
 		printEvents(a.stdout, l)
 	}
 	return worst.asError()
@@ -140,7 +132,7 @@ func (a *app) replayEvents(ctx context.Context, f eventsFlags, args []string) er
 		return usagef("there are several portals, and each numbers its events: name one with --portal")
 	}
 	p := s.portals[0].Name
-	n, err := ask(s, func(d desk) (int, error) { return d.Replay(ctx, p, seqs) })
+	n, err := ask(s, func(d service) (int, error) { return d.Replay(ctx, p, seqs) })
 	if err != nil {
 		return fmt.Errorf("portal %s: %w", p, err)
 	}
@@ -150,7 +142,7 @@ func (a *app) replayEvents(ctx context.Context, f eventsFlags, args []string) er
 			Replayed int    `json:"replayed"`
 		}{p, n})
 	}
-	fmt.Fprintf(a.stdout, "%s: %s to be worked on again", p, plural(n, "event"))
+	fmt.Fprintf(a.stdout, "%s: %s to be processed again", p, plural(n, "event"))
 	if rest := len(seqs) - n; rest > 0 {
 		fmt.Fprintf(a.stdout, "; %s passed over, as repeats of others", plural(rest, "event"))
 	}

@@ -1,42 +1,42 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 
 	"thnks-hubspot-sync/configs"
-	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/daemon"
 	"thnks-hubspot-sync/sync/webhook"
 )
 
 // public is the public side: the webhooks of the portals that have any, or nil
-// where none has. A portal whose secrets cannot be read keeps no other's from
-// being served; its senders are told to come again.
-func (d *daemon) public(s *session) (http.Handler, error) {
+// where none has. A portal whose secrets cannot be read does not keep those of
+// others from being served; its senders are asked to try again later.
+func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
 	o := webhook.Options{TrustedProxies: s.cfg.TrustedProxies, Log: s.log}
 	down := make(map[string]bool) // paths of endpoints that cannot verify anything
-	for _, k := range d.portals {
-		g := k.cfg.Webhooks.GiftEvents
+	for _, p := range s.cfg.Portals {
+		g := p.Webhooks.GiftEvents
 		if g == nil {
 			continue
 		}
 		scheme, err := s.scheme(*g)
 		if err != nil {
-			k.publicProblem = fmt.Sprintf("webhooks.gift-events: %v; mend it, then restart the service", err)
-			s.log.Error("portal needs a person", "portal", k.cfg.Name, "problem", k.publicProblem)
-			down[webhook.Prefix+k.cfg.Name+"/"+webhook.GiftEvents] = true
+			problem := fmt.Sprintf("webhooks.gift-events: %v; fix it, then restart the service", err)
+			d.SetProblem(p.Name, problem)
+			s.log.Error("portal needs attention", logPortal, p.Name, logProblem, problem)
+			down[webhook.Prefix+p.Name+"/"+webhook.GiftEvents] = true
 			continue
 		}
 		o.Sources = append(o.Sources, webhook.Source{
-			Portal:       k.cfg.Name,
+			Portal:       p.Name,
 			Dialect:      webhook.GiftEvents,
 			Scheme:       scheme,
 			CompanyID:    g.CompanyID,
 			MetadataKeys: g.MetadataKeys,
-			Inbox:        inbox{k},
+			Inbox:        d.Inbox(p.Name),
 		})
 	}
 	if len(o.Sources)+len(down) == 0 {
@@ -89,24 +89,3 @@ func (s *session) scheme(g configs.GiftEvents) (webhook.Scheme, error) {
 	}
 	return scheme, nil
 }
-
-// An inbox puts a portal's events into its state file and signals its loop.
-type inbox struct{ k *kept }
-
-// Receive implements [webhook.Inbox].
-func (i inbox) Receive(ctx context.Context, e store.Event) (duplicate bool, err error) {
-	j, err := i.k.stateForEvents()
-	if err != nil {
-		return false, err
-	}
-	receipts, err := j.Receive(ctx, e)
-	// Also after an error: if ctx ended, the event may have been kept, and its
-	// repeat would be no news.
-	i.k.loop.Events()
-	if err != nil {
-		return false, err
-	}
-	return receipts[0].DuplicateOf != 0, nil
-}
-
-var _ webhook.Inbox = inbox{}

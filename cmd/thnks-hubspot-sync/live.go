@@ -34,7 +34,7 @@ type live struct {
 }
 
 type liveRun struct {
-	pace
+	pace  pace
 	began time.Time
 }
 
@@ -72,7 +72,7 @@ func (l *live) progress(p giftsync.Progress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if r := l.runs[p.Portal]; r != nil {
-		r.add(p)
+		r.pace.add(p)
 		l.draw()
 	}
 }
@@ -126,7 +126,7 @@ func (l *live) draw() {
 	now := time.Now()
 	parts := make([]string, 0, len(l.runs))
 	for name, r := range l.runs {
-		parts = append(parts, name+": "+r.text(now, now.Sub(r.began)))
+		parts = append(parts, name+": "+r.pace.text(now, now.Sub(r.began)))
 	}
 	slices.Sort(parts)
 	line := strings.Join(parts, " | ")

@@ -11,6 +11,14 @@ import (
 	"github.com/lmittmann/tint"
 )
 
+// Keys of log lines.
+const (
+	logPortal  = "portal"
+	logMode    = "mode"
+	logError   = "error"
+	logProblem = "problem"
+)
+
 // A logStyle is a way to write log lines.
 type logStyle string
 

@@ -16,14 +16,13 @@ import (
 // included.
 type noJournal struct{}
 
-var _ giftsync.Journal = noJournal{}
+var (
+	_ giftsync.Journal    = noJournal{}
+	_ giftsync.Quarantine = noJournal{}
+)
 
 func (noJournal) Gifts([]string) (map[string]plan.Stored, error) {
 	return make(map[string]plan.Stored), nil
-}
-
-func (noJournal) All(context.Context) iter.Seq2[plan.Stored, error] {
-	return func(func(plan.Stored, error) bool) {}
 }
 
 func (noJournal) After(context.Context, string) iter.Seq2[plan.Stored, error] {

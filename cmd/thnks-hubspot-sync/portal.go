@@ -15,9 +15,19 @@ import (
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
+	giftportal "thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/thnksapi"
 	"thnks-hubspot-sync/thnksapi/export"
 )
+
+// A state is what a state file is to a portal's runs.
+type state struct {
+	journal    giftsync.Journal
+	quarantine giftsync.Quarantine
+	inbox      giftsync.Inbox // nil where there is no state file yet
+}
+
+func stateOf(j *store.Store) state { return state{j, j, j} }
 
 // A portal is everything one portal's runs work with.
 type portal struct {
@@ -30,15 +40,15 @@ type portal struct {
 // journal where there is none yet, so that nothing is written anywhere.
 func (s *session) open(p configs.Portal, dryRun bool, progress func(giftsync.Progress)) (*portal, error) {
 	j, err := s.openState(p.Name, !dryRun)
-	var journal giftsync.Journal = j
+	st := stateOf(j)
 	switch {
 	case err == nil:
 	case dryRun && errors.Is(err, fs.ErrNotExist):
-		journal = noJournal{}
+		st = state{journal: noJournal{}, quarantine: noJournal{}}
 	default:
 		return nil, err
 	}
-	o, err := s.connect(p, journal, progress)
+	o, err := s.connect(p, st, progress)
 	if err != nil {
 		if j != nil {
 			j.Close()
@@ -51,7 +61,7 @@ func (s *session) open(p configs.Portal, dryRun bool, progress func(giftsync.Pro
 
 // connect joins the rooms that a portal's runs need to its journal: secrets,
 // both clients, the engine.
-func (s *session) connect(p configs.Portal, journal giftsync.Journal, progress func(giftsync.Progress)) (_ *portal, err error) {
+func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Progress)) (_ *portal, err error) {
 	if p.HubSpot.App != "" {
 		return nil, usagef("hubspot.app: this version connects with a static token only: use hubspot.token_file")
 	}
@@ -64,7 +74,7 @@ func (s *session) connect(p configs.Portal, journal giftsync.Journal, progress f
 		return nil, err
 	}
 
-	zone := zoneOf(p.TimeZone, journal)
+	zone := zoneOf(p.TimeZone, st.journal)
 	sources, err := s.sources(p, keys, zone)
 	if err != nil {
 		return nil, err
@@ -80,7 +90,7 @@ func (s *session) connect(p configs.Portal, journal giftsync.Journal, progress f
 		Token:          oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token.Reveal()}),
 		RequestsPer10s: p.HubSpot.RequestsPer10s,
 		TimeZone:       zone,
-		Logger:         s.log.With("portal", p.Name),
+		Logger:         s.log.With(logPortal, p.Name),
 	})
 	if err != nil {
 		return nil, usage{err}
@@ -89,36 +99,38 @@ func (s *session) connect(p configs.Portal, journal giftsync.Journal, progress f
 	if p.HubSpot.AccountID != 0 {
 		account = strconv.FormatInt(p.HubSpot.AccountID, 10)
 	}
-	events, _ := journal.(giftsync.Inbox) // a dry run without a state file has none
 	o.engine = giftsync.New(giftsync.Config{
-		Portal:    p.Name,
-		Sources:   sources,
-		CRM:       o.hubspot,
-		Journal:   journal,
-		Inbox:     events,
-		AccountID: account,
-		Object:    giftsync.ObjectNames(p.HubSpot.Object),
-		Rules: giftsync.LinkRules{
+		Portal:     p.Name,
+		Sources:    sources,
+		HubSpot:    giftportal.Of(o.hubspot),
+		Calls:      o.hubspot.Calls,
+		Journal:    st.journal,
+		Quarantine: st.quarantine,
+		Inbox:      st.inbox,
+		AccountID:  account,
+		Object:     giftportal.ObjectNames(p.HubSpot.Object),
+		Links: giftportal.LinkRules{
 			Companies: p.Associations.Companies == configs.CompaniesPrimary,
 			DealLabel: p.Associations.Deals.Label,
 			MaxDeals:  p.Associations.Deals.Max,
 			Lookback:  time.Duration(p.Associations.Deals.Lookback),
 		},
+		Exports: giftsync.Exports{
+			Open:   func(path string) (giftsync.ExportFile, error) { return exports.Open(path) },
+			Is:     export.Decodes,
+			Decode: exports.Decode,
+			Near:   export.Near,
+		},
 		Logger:   s.log,
 		Progress: progress,
-
-		Export:       func(path string) (giftsync.ExportFile, error) { return exports.Open(path) },
-		IsExport:     export.Decodes,
-		DecodeExport: exports.Decode,
-		NearExport:   export.Near,
 	})
 	return o, nil
 }
 
 // zoneOf tells a portal's time zone: the configured one, or else its HubSpot
-// account's. That is learnt by a portal's very first run, before it reads the
+// account's. That is learned by a portal's very first run, before it reads the
 // first transaction; until then it is nil.
-func zoneOf(configured *time.Location, j giftsync.Journal) func() *time.Location {
+func zoneOf(configured *time.Location, j giftsync.History) func() *time.Location {
 	var known atomic.Pointer[time.Location]
 	known.Store(configured)
 	return func() *time.Location {
@@ -175,7 +187,7 @@ func (s *session) sources(p configs.Portal, keys []thnksKey, zone func() *time.L
 			Key:     k.secret.Reveal(),
 			Dialect: dialect(p.Thnks.Dialect),
 			Zone:    zone,
-			Logger:  s.log.With("portal", p.Name),
+			Logger:  s.log.With(logPortal, p.Name),
 		})
 		if err != nil {
 			return nil, usage{err}

@@ -98,7 +98,7 @@ func logged(log *slog.Logger, interval time.Duration) func(giftsync.Progress) {
 		}
 		at.said = p.Elapsed
 		attrs := []any{
-			"portal", p.Portal, "mode", string(p.Mode), "done", p.Done, "per_second", int(at.rate()),
+			logPortal, p.Portal, logMode, string(p.Mode), "done", p.Done, "per_second", int(at.rate()),
 			"elapsed", p.Elapsed.Round(time.Second), "quarantined", p.Quarantined,
 		}
 		if left, ok := at.remaining(time.Now(), p.Elapsed); ok {

@@ -59,24 +59,16 @@ func (a *app) listQuarantine(ctx context.Context, f quarantineFlags) error {
 	if err != nil {
 		return err
 	}
-	doc := document[giftsync.QuarantineList]{Portals: []giftsync.QuarantineList{}}
-	worst := done
-	for _, p := range s.portals {
-		l, err := s.quarantined(ctx, p.Name)
-		if err != nil {
-			fmt.Fprintf(a.stderr, "thnks-hubspot-sync: portal %s: %v\n", p.Name, err)
-			worst = worst.worse(failed)
-			continue
-		}
-		doc.Portals = append(doc.Portals, l)
-	}
+	lists, worst := askEach(a, s, func(d service, portal string) (giftsync.QuarantineList, error) {
+		return d.Quarantine(ctx, portal)
+	})
 	if f.json {
-		if err := writeJSON(a.stdout, doc); err != nil {
+		if err := writeJSON(a.stdout, document[giftsync.QuarantineList]{Portals: lists}); err != nil {
 			return err
 		}
 		return worst.asError()
 	}
-	for _, l := range doc.Portals {
+	for _, l := range lists {
 		printGroups(a.stdout, l)
 		switch {
 		case f.all || len(l.Records) <= listedRecords:
@@ -85,15 +77,10 @@ func (a *app) listQuarantine(ctx context.Context, f quarantineFlags) error {
 			fmt.Fprintf(a.stdout, "All of them one by one: thnks-hubspot-sync quarantine list --all --portal %s\n", l.Portal)
 		}
 		if len(l.Records) > 0 {
-			fmt.Fprintf(a.stdout, "When the cause is mended: thnks-hubspot-sync quarantine retry --portal %s\n", l.Portal)
+			fmt.Fprintf(a.stdout, "When the cause is fixed: thnks-hubspot-sync quarantine retry --portal %s\n", l.Portal)
 		}
 	}
 	return worst.asError()
-}
-
-// quarantined asks for one portal's quarantine.
-func (s *session) quarantined(ctx context.Context, portal string) (giftsync.QuarantineList, error) {
-	return ask(s, func(d desk) (giftsync.QuarantineList, error) { return d.Quarantine(ctx, portal) })
 }
 
 // reasonWidth is where the reasons' lines are broken, in columns: they are
@@ -150,7 +137,7 @@ func printReason(w io.Writer, reason string) {
 	}
 }
 
-// minute writes a time for people, to the minute.
+// minute formats a time to the minute.
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 
 func (a *app) retryQuarantine(ctx context.Context, f quarantineFlags, keys []string) error {
@@ -180,7 +167,7 @@ func (s *session) owners(ctx context.Context, keys []string) (map[string][]strin
 	found := make(map[string]bool)
 	wanted := make(map[string][]string)
 	for _, p := range s.portals {
-		l, err := s.quarantined(ctx, p.Name)
+		l, err := ask(s, func(d service) (giftsync.QuarantineList, error) { return d.Quarantine(ctx, p.Name) })
 		if err != nil {
 			return nil, fmt.Errorf("portal %s: %w", p.Name, err)
 		}

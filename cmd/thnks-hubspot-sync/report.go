@@ -23,7 +23,7 @@ const shownChanges = 20
 // count writes a number with its thousands set apart.
 func count(n int) string { return message.NewPrinter(language.English).Sprintf("%d", n) }
 
-// printReport writes what a run did, for people.
+// printReport writes what a run did, for users.
 func printReport(w io.Writer, r giftsync.Report) {
 	switch {
 	case r.Error != "":

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/admin"
 	"thnks-hubspot-sync/sync/webhook"
 )
@@ -70,7 +69,7 @@ func (s *session) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	public, err := d.public(s)
+	public, err := s.public(d)
 	if err != nil {
 		return err
 	}
@@ -103,7 +102,7 @@ func (s *session) serve(ctx context.Context) error {
 		attrs = append(attrs, "webhooks", listener.Addr().String())
 		part("listen", func() error { return webhook.Serve(ctx, listener, public, s.cfg.TrustedProxies, s.log) })
 	}
-	part("schedule", func() error { giftsync.Keep(ctx, d.loops(), s.log); return nil })
+	part("schedule", func() error { d.Keep(ctx, s.log); return nil })
 	s.log.Info("daemon ready", attrs...)
 
 	<-ctx.Done()
@@ -112,12 +111,12 @@ func (s *session) serve(ctx context.Context) error {
 	go func() {
 		defer close(ended)
 		parts.Wait()
-		d.close() // not from under a run: that would wait for it, however long
+		d.Close() // not from under a run: that would wait for it, however long
 	}()
 	select {
 	case <-ended:
 	case <-time.After(stopWithin):
-		return errors.New("a run did not come to a safe point in time; the next start takes it up where its last commit left it")
+		return errors.New("a run did not come to a safe point in time; the next start resumes where its last commit left it")
 	}
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause

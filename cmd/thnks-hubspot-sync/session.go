@@ -13,7 +13,7 @@ import (
 	giftsync "thnks-hubspot-sync/sync"
 )
 
-// logEvery is how often a run that nobody watches live logs its progress.
+// logEvery is how often a run without a live line logs its progress.
 const logEvery = 5 * time.Second
 
 // A session is what the portals of one command share: the configuration, the
@@ -22,7 +22,7 @@ type session struct {
 	cfg     *configs.Config
 	portals []configs.Portal // the ones the command is about
 	log     *slog.Logger
-	live    *live // nil where nobody watches
+	live    *live // nil without a terminal
 
 	inProcess bool // no daemon can hold these portals: they live in this process
 }

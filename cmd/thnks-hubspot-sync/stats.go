@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -49,7 +48,7 @@ totals, redemption rate, top types and senders, months, deals, recent activity.`
 			if output == "" {
 				_, err = a.stdout.Write(out.Bytes())
 			} else {
-				// Statistics name recipients: nobody else's business.
+				// Statistics name recipients: they are for this user alone.
 				err = renameio.WriteFile(output, out.Bytes(), 0o600)
 			}
 			if err != nil {
@@ -66,38 +65,23 @@ totals, redemption rate, top types and senders, months, deals, recent activity.`
 	return cmd
 }
 
-// writeStats writes the portals' statistics. A portal that has none to show
-// is named on standard error and does not keep the others from being shown.
+// writeStats writes the portals' statistics, and returns the exit status.
 func (a *app) writeStats(ctx context.Context, s *session, out *bytes.Buffer, asJSON bool) (status, error) {
-	doc := document[stats.Report]{Portals: []stats.Report{}}
-	worst := done
-	for _, p := range s.portals {
-		rep, err := s.stats(ctx, p.Name)
-		if err != nil {
-			fmt.Fprintf(a.stderr, "thnks-hubspot-sync: portal %s: %v\n", p.Name, err)
-			worst = worst.worse(failed)
-			continue
-		}
-		if asJSON {
-			doc.Portals = append(doc.Portals, rep)
-			continue
-		}
-		if out.Len() > 0 {
+	reports, worst := askEach(a, s, func(d service, portal string) (stats.Report, error) {
+		return d.Stats(ctx, portal)
+	})
+	if asJSON {
+		return worst, writeJSON(out, document[stats.Report]{Portals: reports})
+	}
+	for i, rep := range reports {
+		if i > 0 {
 			out.WriteByte('\n')
 		}
 		if err := stats.Table(out, rep); err != nil {
 			return failed, err
 		}
 	}
-	if asJSON {
-		return worst, writeJSON(out, doc)
-	}
 	return worst, nil
-}
-
-// stats asks for one portal's statistics.
-func (s *session) stats(ctx context.Context, portal string) (stats.Report, error) {
-	return ask(s, func(d desk) (stats.Report, error) { return d.Stats(ctx, portal) })
 }
 
 // statistics computes a portal's statistics from its journal.
@@ -107,7 +91,7 @@ func statistics(ctx context.Context, p configs.Portal, j *store.Store) (stats.Re
 
 // statsOptions says how statistics of a portal are to be cut: in its
 // configured time zone, or else in its HubSpot account's.
-func statsOptions(portal string, zone *time.Location, j giftsync.Journal) stats.Options {
+func statsOptions(portal string, zone *time.Location, j giftsync.History) stats.Options {
 	return stats.Options{
 		Portal:   portal,
 		Location: zoneOf(zone, j)(),

@@ -12,10 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"thnks-hubspot-sync/configs"
-	"thnks-hubspot-sync/hubspot"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/admin"
-	"thnks-hubspot-sync/sync/plan"
 )
 
 func (a *app) syncCommand() *cobra.Command {
@@ -121,7 +119,7 @@ func exportPath(from string) (string, error) {
 		return "", err
 	}
 	if info, err := os.Stat(path); err != nil {
-		return path, nil // whoever reads it says what is wrong
+		return path, nil // reading it says what is wrong
 	} else if !info.Mode().IsRegular() {
 		return "", usagef("--from %s: not a regular file: write what comes from there into one, and name that", from)
 	}
@@ -188,7 +186,7 @@ func (r result) status() status {
 	}
 }
 
-// runAll runs the portals side by side. A broken one holds nobody up.
+// runAll runs the portals side by side. A broken one delays no other.
 func (s *session) runAll(ctx context.Context, portals []configs.Portal, request func(configs.Portal) giftsync.Request) []result {
 	results := make([]result, len(portals))
 	progress := s.progress()
@@ -207,32 +205,20 @@ func (s *session) run(ctx context.Context, portal string, req giftsync.Request, 
 		defer s.live.end(portal)
 	}
 	began := time.Now().UTC()
-	watch := admin.Watcher{
+	watch := giftsync.Watcher{
 		Progress: progress,
 		Waiting: func(now giftsync.Status) {
-			s.log.Info("waiting for the run under way to end", "portal", portal, "mode", string(now.Doing))
+			s.log.Info("waiting for the run under way to end", logPortal, portal, logMode, string(now.Doing))
 		},
 	}
-	rep, err := ask(s, func(d desk) (giftsync.Report, error) { return d.Run(ctx, portal, req, watch) })
+	rep, err := ask(s, func(d service) (giftsync.Report, error) { return d.Run(ctx, portal, req, watch) })
 	if errors.Is(err, admin.ErrGoesOn) {
 		err = fmt.Errorf("portal %s: %w; to end it: thnks-hubspot-sync sync --stop --portal %[1]s", portal, err)
 	}
 	if err != nil && rep.Portal == "" {
-		rep = notRun(portal, req, began, err)
+		rep = giftsync.NotRun(portal, req, began, err)
 	}
 	return result{rep, err}
-}
-
-// notRun is the report of a run that could not begin.
-func notRun(portal string, req giftsync.Request, began time.Time, err error) giftsync.Report {
-	return giftsync.Report{
-		Portal: portal, Mode: req.Mode, DryRun: req.DryRun,
-		Skipped:      make(map[string]int),
-		Orphans:      make(map[plan.Orphan]int),
-		HubSpotCalls: make(map[hubspot.Class]int),
-		StartedAt:    began, FinishedAt: time.Now().UTC(),
-		Error: err.Error(),
-	}
 }
 
 // reportRuns prints how the portals' runs ended and returns the worst status.

@@ -29,11 +29,11 @@ func BenchmarkDryRun(b *testing.B) {
 	for i := range rep.Changes {
 		rep.Changes[i] = filled[giftsync.PlannedChange](i)
 	}
-	d := start(b, fake{run: func(context.Context, string, giftsync.Request, Watcher) (giftsync.Report, error) { return rep, nil }}, nil)
+	d := start(b, fake{run: func(context.Context, string, giftsync.Request, giftsync.Watcher) (giftsync.Report, error) { return rep, nil }}, nil)
 	c := mustDial(b, d.path)
 	b.ReportAllocs()
 	for b.Loop() {
-		got, err := c.Run(b.Context(), "acme", giftsync.Request{DryRun: true}, Watcher{})
+		got, err := c.Run(b.Context(), "acme", giftsync.Request{DryRun: true}, giftsync.Watcher{})
 		if err != nil || len(got.Changes) != len(rep.Changes) {
 			b.Fatal(len(got.Changes), err)
 		}

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/doctor"
 	"thnks-hubspot-sync/sync/stats"
 )
 
@@ -100,7 +101,7 @@ func (c *Client) Stats(ctx context.Context, portal string) (stats.Report, error)
 }
 
 // Check implements [Service].
-func (c *Client) Check(ctx context.Context, portal string) ([]giftsync.Finding, error) {
+func (c *Client) Check(ctx context.Context, portal string) ([]doctor.Finding, error) {
 	a, err := fetch[checkAnswer](ctx, c, http.MethodGet, checkRoute+"?"+encodePortal(portal), nil)
 	return a.Findings, err
 }
@@ -133,7 +134,7 @@ func (c *Client) Quarantine(ctx context.Context, portal string) (giftsync.Quaran
 // Run implements [Service]. It calls the functions of watch itself. When ctx
 // ends, the daemon cancels a dry run and finishes any other; [Client.Stop]
 // stops that.
-func (c *Client) Run(ctx context.Context, portal string, req giftsync.Request, watch Watcher) (giftsync.Report, error) {
+func (c *Client) Run(ctx context.Context, portal string, req giftsync.Request, watch giftsync.Watcher) (giftsync.Report, error) {
 	var none giftsync.Report
 	if req.From != "" { // the daemon has another working directory
 		from, err := filepath.Abs(req.From)

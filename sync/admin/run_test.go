@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/doctor"
 )
 
 // TestRunOverSocket: the request, the progress and the report arrive unchanged,
@@ -32,7 +33,7 @@ func TestRunOverSocket(t *testing.T) {
 	waiting, progress := filled[giftsync.Status](3), filled[giftsync.Progress](4)
 	failure := errors.New("HubSpot is away")
 	step := make(chan struct{})
-	d := start(t, fake{run: func(_ context.Context, portal string, got giftsync.Request, w Watcher) (giftsync.Report, error) {
+	d := start(t, fake{run: func(_ context.Context, portal string, got giftsync.Request, w giftsync.Watcher) (giftsync.Report, error) {
 		if diff := cmp.Diff(req, got); diff != "" || portal != "acme" {
 			t.Errorf("portal %q, request (-sent +got):\n%s", portal, diff)
 		}
@@ -44,7 +45,7 @@ func TestRunOverSocket(t *testing.T) {
 	req.From = "/tmp/export.csv"
 
 	var seen []any
-	got, err := mustDial(t, d.path).Run(t.Context(), "acme", req, Watcher{
+	got, err := mustDial(t, d.path).Run(t.Context(), "acme", req, giftsync.Watcher{
 		Waiting: func(s giftsync.Status) {
 			seen = append(seen, s)
 			close(step)
@@ -63,7 +64,7 @@ func TestRunOverSocket(t *testing.T) {
 func TestLastProgress(t *testing.T) {
 	t.Parallel()
 	const windows = 10_000 // enough for the reader to be behind at the end, now and then
-	d := start(t, fake{run: func(_ context.Context, _ string, _ giftsync.Request, w Watcher) (giftsync.Report, error) {
+	d := start(t, fake{run: func(_ context.Context, _ string, _ giftsync.Request, w giftsync.Watcher) (giftsync.Report, error) {
 		for i := range windows {
 			w.Progress(giftsync.Progress{Done: i + 1})
 		}
@@ -72,7 +73,7 @@ func TestLastProgress(t *testing.T) {
 	c := mustDial(t, d.path)
 	for range 20 {
 		last := 0
-		_, err := c.Run(t.Context(), "acme", giftsync.Request{}, Watcher{Progress: func(p giftsync.Progress) {
+		_, err := c.Run(t.Context(), "acme", giftsync.Request{}, giftsync.Watcher{Progress: func(p giftsync.Progress) {
 			if p.Done <= last {
 				t.Errorf("window %d is reported after %d", p.Done, last)
 			}
@@ -92,13 +93,13 @@ func TestRunFromFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := start(t, fake{run: func(_ context.Context, _ string, got giftsync.Request, _ Watcher) (giftsync.Report, error) {
+	d := start(t, fake{run: func(_ context.Context, _ string, got giftsync.Request, _ giftsync.Watcher) (giftsync.Report, error) {
 		if got.From != want {
 			t.Errorf("from %q, want %q", got.From, want)
 		}
 		return giftsync.Report{}, nil
 	}}, nil)
-	if _, err := mustDial(t, d.path).Run(t.Context(), "acme", giftsync.Request{From: "export.csv"}, Watcher{}); err != nil {
+	if _, err := mustDial(t, d.path).Run(t.Context(), "acme", giftsync.Request{From: "export.csv"}, giftsync.Watcher{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -113,7 +114,7 @@ func TestSlowReader(t *testing.T) {
 		rep.Changes = append(rep.Changes, filled[giftsync.PlannedChange](i))
 	}
 	ran := make(chan struct{})
-	d := start(t, fake{run: func(_ context.Context, _ string, _ giftsync.Request, w Watcher) (giftsync.Report, error) {
+	d := start(t, fake{run: func(_ context.Context, _ string, _ giftsync.Request, w giftsync.Watcher) (giftsync.Report, error) {
 		for i := range windows {
 			w.Progress(giftsync.Progress{Portal: "acme", Done: i + 1})
 		}
@@ -157,7 +158,7 @@ func TestSlowReader(t *testing.T) {
 func TestCallerGone(t *testing.T) {
 	t.Parallel()
 	finish, ended := make(chan struct{}), make(chan error)
-	d := start(t, fake{run: func(ctx context.Context, _ string, _ giftsync.Request, w Watcher) (giftsync.Report, error) {
+	d := start(t, fake{run: func(ctx context.Context, _ string, _ giftsync.Request, w giftsync.Watcher) (giftsync.Report, error) {
 		w.Progress(giftsync.Progress{})
 		select {
 		case <-ctx.Done():
@@ -169,7 +170,7 @@ func TestCallerGone(t *testing.T) {
 	leave := func(req giftsync.Request) error {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		_, err := mustDial(t, d.path).Run(ctx, "acme", req, Watcher{Progress: func(giftsync.Progress) { cancel() }})
+		_, err := mustDial(t, d.path).Run(ctx, "acme", req, giftsync.Watcher{Progress: func(giftsync.Progress) { cancel() }})
 		return err
 	}
 
@@ -207,7 +208,7 @@ func TestDaemonGone(t *testing.T) {
 	} {
 		c := mustDial(t, pretend(t, answer))
 		for _, dry := range []bool{false, true} {
-			_, err := c.Run(t.Context(), "acme", giftsync.Request{DryRun: dry}, Watcher{})
+			_, err := c.Run(t.Context(), "acme", giftsync.Request{DryRun: dry}, giftsync.Watcher{})
 			if err == nil || !strings.HasPrefix(err.Error(), "the daemon ended or was stopped") || strings.Contains(err.Error(), "http://") {
 				t.Errorf("%q: %v", answer, err)
 			}
@@ -231,7 +232,7 @@ func TestStopping(t *testing.T) {
 	for _, stops := range []bool{true, false} {
 		release := make(chan struct{})
 		d := start(t, fake{
-			run: func(ctx context.Context, _ string, _ giftsync.Request, w Watcher) (giftsync.Report, error) {
+			run: func(ctx context.Context, _ string, _ giftsync.Request, w giftsync.Watcher) (giftsync.Report, error) {
 				w.Progress(giftsync.Progress{})
 				<-ctx.Done()
 				if !stops {
@@ -239,7 +240,7 @@ func TestStopping(t *testing.T) {
 				}
 				return giftsync.Report{Created: 7}, errors.New("interrupted; the next run resumes")
 			},
-			check: func(ctx context.Context, _ string) ([]giftsync.Finding, error) {
+			check: func(ctx context.Context, _ string) ([]doctor.Finding, error) {
 				<-ctx.Done()
 				return nil, ctx.Err()
 			},
@@ -254,7 +255,7 @@ func TestStopping(t *testing.T) {
 			_, err := c.Check(t.Context(), "acme")
 			checked <- err
 		}()
-		rep, err := c.Run(t.Context(), "acme", giftsync.Request{}, Watcher{Progress: func(giftsync.Progress) {
+		rep, err := c.Run(t.Context(), "acme", giftsync.Request{}, giftsync.Watcher{Progress: func(giftsync.Progress) {
 			go func() {
 				d.stop()
 				close(stopped)
@@ -288,7 +289,7 @@ func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipes()
 		ctx, cancel := context.WithCancel(t.Context())
-		s := newServer(ctx, fake{run: func(ctx context.Context, _ string, _ giftsync.Request, _ Watcher) (giftsync.Report, error) {
+		s := newServer(ctx, fake{run: func(ctx context.Context, _ string, _ giftsync.Request, _ giftsync.Watcher) (giftsync.Report, error) {
 			select {
 			case <-time.After(30 * time.Hour):
 			case <-ctx.Done():

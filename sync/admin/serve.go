@@ -226,7 +226,7 @@ func (s *server) fault(err error) (status int, f fault) {
 		return http.StatusRequestEntityTooLarge, fault{misused, fmt.Sprintf("the request is larger than %d bytes: name fewer keys at a time", large.Limit)}
 	case errors.As(err, &bad):
 		return http.StatusBadRequest, fault{misunderstood, "the daemon does not understand the request: " + bad.Error()}
-	case errors.Is(err, ErrUnknownPortal):
+	case errors.Is(err, giftsync.ErrUnknownPortal):
 		return http.StatusNotFound, fault{unknownPortal, err.Error()}
 	case s.usage(err):
 		return http.StatusBadRequest, fault{misused, err.Error()}

@@ -5,12 +5,13 @@ import (
 	"errors"
 
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/doctor"
 	"thnks-hubspot-sync/sync/stats"
 )
 
 // A Service does a portal's work on request. The daemon implements it, and
 // [Client] is the daemon's service seen from another process. Methods may be
-// called concurrently. They return [ErrUnknownPortal] for a portal that the
+// called concurrently. They return [giftsync.ErrUnknownPortal] for a portal that the
 // service does not have.
 type Service interface {
 	// Status returns the state of every portal, in the order of the
@@ -18,7 +19,7 @@ type Service interface {
 	Status(ctx context.Context) ([]giftsync.Status, error)
 	// Run performs a run, after those that are under way or queued, and returns
 	// its report. The report is valid with an error too.
-	Run(ctx context.Context, portal string, req giftsync.Request, watch Watcher) (giftsync.Report, error)
+	Run(ctx context.Context, portal string, req giftsync.Request, watch giftsync.Watcher) (giftsync.Report, error)
 	// Stop ends the run under way at its next safe point. It returns false if
 	// there is none.
 	Stop(ctx context.Context, portal string) (bool, error)
@@ -32,18 +33,8 @@ type Service interface {
 	// there were; repeats are skipped.
 	Replay(ctx context.Context, portal string, seqs []uint64) (int, error)
 	// Check examines the portal. It may take as long as the vendors' answers.
-	Check(ctx context.Context, portal string) ([]giftsync.Finding, error)
+	Check(ctx context.Context, portal string) ([]doctor.Finding, error)
 }
-
-// A Watcher follows a run. Its functions are called one at a time, and not
-// after Run has returned. Either may be nil.
-type Watcher struct {
-	Waiting  func(giftsync.Status)   // another run is under way, and ours waits for it
-	Progress func(giftsync.Progress) // where the run stands; over the socket some calls may be left out
-}
-
-// ErrUnknownPortal says that the service does not have the portal.
-var ErrUnknownPortal = errors.New("the daemon has no portal")
 
 // ErrNotRunning says that no daemon answers on the socket.
 var ErrNotRunning = errors.New("no daemon runs with this state directory")
@@ -56,7 +47,7 @@ var ErrGoesOn = errors.New("interrupted; the run goes on in the daemon")
 var ErrVersion = errors.New("the daemon runs another version of this program: restart it")
 
 // A RemoteError is an error that the daemon's service returned. It wraps
-// [ErrUnknownPortal] if the service returned that.
+// [giftsync.ErrUnknownPortal] if the service returned that.
 type RemoteError struct {
 	Text  string // the whole text of the daemon's error
 	Usage bool   // it is one of usage or configuration: exit status 2

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/doctor"
 	"thnks-hubspot-sync/sync/stats"
 )
 
@@ -50,11 +51,11 @@ func leaked() (left string) {
 // service is a service made of functions. One that is missing must not be called.
 type fake struct {
 	status     func(context.Context) ([]giftsync.Status, error)
-	run        func(context.Context, string, giftsync.Request, Watcher) (giftsync.Report, error)
+	run        func(context.Context, string, giftsync.Request, giftsync.Watcher) (giftsync.Report, error)
 	stop       func(context.Context, string) (bool, error)
 	stats      func(context.Context, string) (stats.Report, error)
 	quarantine func(context.Context, string) (giftsync.QuarantineList, error)
-	check      func(context.Context, string) ([]giftsync.Finding, error)
+	check      func(context.Context, string) ([]doctor.Finding, error)
 	events     func(context.Context, string, giftsync.EventQuery) (giftsync.EventList, error)
 	replay     func(context.Context, string, []uint64) (int, error)
 }
@@ -69,7 +70,7 @@ func (d fake) Replay(ctx context.Context, portal string, seqs []uint64) (int, er
 
 func (d fake) Status(ctx context.Context) ([]giftsync.Status, error) { return d.status(ctx) }
 
-func (d fake) Run(ctx context.Context, portal string, req giftsync.Request, w Watcher) (giftsync.Report, error) {
+func (d fake) Run(ctx context.Context, portal string, req giftsync.Request, w giftsync.Watcher) (giftsync.Report, error) {
 	return d.run(ctx, portal, req, w)
 }
 
@@ -83,7 +84,7 @@ func (d fake) Quarantine(ctx context.Context, portal string) (giftsync.Quarantin
 	return d.quarantine(ctx, portal)
 }
 
-func (d fake) Check(ctx context.Context, portal string) ([]giftsync.Finding, error) {
+func (d fake) Check(ctx context.Context, portal string) ([]doctor.Finding, error) {
 	return d.check(ctx, portal)
 }
 

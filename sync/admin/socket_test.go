@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/doctor"
 	"thnks-hubspot-sync/sync/stats"
 )
 
@@ -24,7 +25,7 @@ func TestServiceOverSocket(t *testing.T) {
 	const portal = "acme-1"
 	statuses := filled[[]giftsync.Status](1)
 	statistics := filled[stats.Report](2)
-	findings := filled[[]giftsync.Finding](3)
+	findings := filled[[]doctor.Finding](3)
 	list := filled[giftsync.QuarantineList](4)
 	for i := range chunk + 7 {
 		list.Records = append(list.Records, filled[giftsync.QuarantineRecord](i))
@@ -45,7 +46,7 @@ func TestServiceOverSocket(t *testing.T) {
 		stop:       func(_ context.Context, p string) (bool, error) { return p == portal, nil },
 		stats:      func(_ context.Context, p string) (stats.Report, error) { return statistics, want(p, portal) },
 		quarantine: func(_ context.Context, p string) (giftsync.QuarantineList, error) { return list, want(p, portal) },
-		check:      func(_ context.Context, p string) ([]giftsync.Finding, error) { return findings, want(p, portal) },
+		check:      func(_ context.Context, p string) ([]doctor.Finding, error) { return findings, want(p, portal) },
 	}, nil)
 	c, ctx := mustDial(t, d.path), t.Context()
 
@@ -108,7 +109,7 @@ func TestErrorsOverSocket(t *testing.T) {
 	misuse := errors.New("no such schedule")
 	var reply error
 	d := start(t, fake{
-		run: func(_ context.Context, portal string, _ giftsync.Request, _ Watcher) (giftsync.Report, error) {
+		run: func(_ context.Context, portal string, _ giftsync.Request, _ giftsync.Watcher) (giftsync.Report, error) {
 			return giftsync.Report{Portal: portal, Fetched: 3}, reply
 		},
 		stats: func(context.Context, string) (stats.Report, error) { return stats.Report{}, reply },
@@ -123,11 +124,11 @@ func TestErrorsOverSocket(t *testing.T) {
 	}{
 		{errors.New("HubSpot is away"), false, false},
 		{fmt.Errorf("portal acme: %w", misuse), true, false},
-		{fmt.Errorf("%w %q: it was not configured", ErrUnknownPortal, "acme"), false, true},
+		{fmt.Errorf("%w %q: it was not configured", giftsync.ErrUnknownPortal, "acme"), false, true},
 		{context.Canceled, false, false},
 	} {
 		reply = tt.reply
-		rep, runErr := c.Run(ctx, "acme", giftsync.Request{}, Watcher{})
+		rep, runErr := c.Run(ctx, "acme", giftsync.Request{}, giftsync.Watcher{})
 		if rep.Fetched != 3 {
 			t.Errorf("%v: the report is lost: %+v", tt.reply, rep)
 		}
@@ -135,7 +136,7 @@ func TestErrorsOverSocket(t *testing.T) {
 		_, listErr := c.Quarantine(ctx, "acme")
 		for _, err := range []error{runErr, statsErr, listErr} {
 			var remote *RemoteError
-			if !errors.As(err, &remote) || err.Error() != tt.reply.Error() || remote.Usage != tt.usage || errors.Is(err, ErrUnknownPortal) != tt.unknown {
+			if !errors.As(err, &remote) || err.Error() != tt.reply.Error() || remote.Usage != tt.usage || errors.Is(err, giftsync.ErrUnknownPortal) != tt.unknown {
 				t.Errorf("%v arrives as %#v", tt.reply, err)
 			}
 		}
@@ -147,7 +148,7 @@ func TestErrorsOverSocket(t *testing.T) {
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	d := start(t, fake{
-		run: func(context.Context, string, giftsync.Request, Watcher) (giftsync.Report, error) {
+		run: func(context.Context, string, giftsync.Request, giftsync.Watcher) (giftsync.Report, error) {
 			panic("NameCanary")
 		},
 		stats: func(context.Context, string) (stats.Report, error) {
@@ -157,7 +158,7 @@ func TestPanics(t *testing.T) {
 		stop: func(context.Context, string) (bool, error) { return true, nil },
 	}, nil)
 	c, ctx := mustDial(t, d.path), t.Context()
-	_, runErr := c.Run(ctx, "acme", giftsync.Request{}, Watcher{})
+	_, runErr := c.Run(ctx, "acme", giftsync.Request{}, giftsync.Watcher{})
 	first := <-d.log
 	_, statsErr := c.Stats(ctx, "acme")
 	second := <-d.log
@@ -191,7 +192,7 @@ func TestOtherUsers(t *testing.T) {
 	if line := <-d.log; !strings.Contains(line, fmt.Sprintf("uid=%d pid=%d", os.Geteuid(), os.Getpid())) {
 		t.Errorf("logged: %s", line)
 	}
-	_, err = c.Run(t.Context(), "acme", giftsync.Request{}, Watcher{})
+	_, err = c.Run(t.Context(), "acme", giftsync.Request{}, giftsync.Watcher{})
 	if !errors.As(err, &remote) {
 		t.Errorf("Run: %v", err)
 	}

@@ -37,7 +37,7 @@ func (s *server) run(w http.ResponseWriter, r *http.Request) {
 	ended := make(chan outcome, 1)
 	go func() {
 		report, err := guarded(s.log, func() (giftsync.Report, error) {
-			return s.service.Run(ctx, portal, req, Watcher{Waiting: now.setWaiting, Progress: now.setProgress})
+			return s.service.Run(ctx, portal, req, giftsync.Watcher{Waiting: now.setWaiting, Progress: now.setProgress})
 		})
 		ended <- outcome{report, err}
 	}()

@@ -8,6 +8,7 @@ import (
 	"net/url"
 
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/doctor"
 )
 
 // The routes. Their first element is the version of the protocol: it changes
@@ -48,7 +49,7 @@ func (f fault) err() error {
 	case misunderstood:
 		return fmt.Errorf("%w (%s)", ErrVersion, f.Text)
 	case unknownPortal:
-		return &RemoteError{Text: f.Text, is: ErrUnknownPortal}
+		return &RemoteError{Text: f.Text, is: giftsync.ErrUnknownPortal}
 	default:
 		return &RemoteError{Text: f.Text, Usage: f.Kind == misused}
 	}
@@ -66,7 +67,7 @@ type (
 		Stopped bool `json:"stopped"`
 	}
 	checkAnswer struct {
-		Findings []giftsync.Finding `json:"findings"`
+		Findings []doctor.Finding `json:"findings"`
 	}
 	replayRequest struct {
 		Seqs []uint64 `json:"seqs"`

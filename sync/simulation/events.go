@@ -38,13 +38,13 @@ func (w *World) Receive(st *store.Store, events ...store.Event) []uint64 {
 
 // ApplyEvents applies the events that are due, those first for which Thnks need not
 // be asked.
-func (w *World) ApplyEvents(e *giftsync.Engine) (applied, fetched giftsync.Applied) {
+func (w *World) ApplyEvents(e *giftsync.Engine) (applied, fetched giftsync.EventResult) {
 	w.T.Helper()
-	applied, err := e.Apply(context.Background())
+	applied, err := e.ApplyEvents(context.Background())
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	if fetched, err = e.Chase(context.Background()); err != nil {
+	if fetched, err = e.FetchEvents(context.Background()); err != nil {
 		w.T.Fatal(err)
 	}
 	return applied, fetched

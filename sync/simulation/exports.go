@@ -23,8 +23,8 @@ func ReadExports(t testing.TB) func(*giftsync.Config) {
 		t.Fatal(err)
 	}
 	return func(c *giftsync.Config) {
-		c.Export = func(path string) (giftsync.ExportFile, error) { return format.Open(path) }
-		c.IsExport, c.DecodeExport, c.NearExport = export.Decodes, format.Decode, export.Near
+		c.Exports.Open = func(path string) (giftsync.ExportFile, error) { return format.Open(path) }
+		c.Exports.Is, c.Exports.Decode, c.Exports.Near = export.Decodes, format.Decode, export.Near
 	}
 }
 

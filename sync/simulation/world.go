@@ -15,6 +15,7 @@ import (
 	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/thnksapi"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
@@ -27,7 +28,7 @@ type World struct {
 	Thnks  *thnksapitest.Server
 	Path   string // of the state file, which the next run makes if it is not there
 
-	Rules     giftsync.LinkRules
+	Rules     portal.LinkRules
 	Bounds    giftsync.Bounds
 	Keys      []string // of Thnks; nil for one
 	Dialect   thnksapi.Dialect
@@ -51,7 +52,7 @@ func New(t testing.TB, hs hubspottest.Options, ts thnksapitest.Options) *World {
 		Portal:  contract.New(t, hs),
 		Thnks:   thnksapitest.New(ts),
 		Path:    filepath.Join(t.TempDir(), "state", "acme.db"),
-		Rules:   giftsync.LinkRules{Companies: true, MaxDeals: 10, Lookback: 90 * 24 * time.Hour},
+		Rules:   portal.LinkRules{Companies: true, MaxDeals: 10, Lookback: 90 * 24 * time.Hour},
 		Dialect: thnksapi.DefaultDialect(),
 	}
 }
@@ -147,6 +148,12 @@ func (w *World) Client() *hubspot.Client {
 // Engine makes an engine on the state file as the program does.
 func (w *World) Engine(st *store.Store) *giftsync.Engine {
 	w.T.Helper()
+	return w.EngineWith(st, w.Client())
+}
+
+// EngineWith is [World.Engine] with a HubSpot client.
+func (w *World) EngineWith(st *store.Store, client *hubspot.Client) *giftsync.Engine {
+	w.T.Helper()
 	log := w.logger()
 	keys := w.Keys
 	if keys == nil {
@@ -172,9 +179,9 @@ func (w *World) Engine(st *store.Store) *giftsync.Engine {
 		j = w.WrapJournal(st)
 	}
 	cfg := giftsync.Config{
-		Portal: "acme", Sources: sources, CRM: w.Client(), Journal: j, Inbox: st,
-		Object: giftsync.ObjectNames{Name: "thnks", Singular: "Thnks", Plural: "Thnks"},
-		Rules:  w.Rules, Logger: log, Bounds: w.Bounds,
+		Portal: "acme", Sources: sources, HubSpot: portal.Of(client), Calls: client.Calls, Journal: j, Quarantine: st, Inbox: st,
+		Object: portal.ObjectNames{Name: "thnks", Singular: "Thnks", Plural: "Thnks"},
+		Links:  w.Rules, Logger: log, Bounds: w.Bounds,
 	}
 	if w.Configure != nil {
 		w.Configure(&cfg)

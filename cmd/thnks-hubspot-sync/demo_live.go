@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"thnks-hubspot-sync/sync/daemon"
+	"thnks-hubspot-sync/sync/webhook"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// shownEvents is how many of a pass's events its line names.
+const shownEvents = 3
+
+// passEvery is how many steps of the sandbox there are between passes.
+const passEvery = 3
+
+// lookAfter is how long after a step HubSpot is looked at: events have arrived
+// by then, but for those that are held back or lost.
+const lookAfter = 1500 * time.Millisecond
+
+// demoLive runs the daemon against the changing sandbox and prints a line per step
+// until ctx is cancelled, which is the normal end of the demo. Statuses come by
+// webhook, from a sender that doubles, delays, reorders and loses some; a pass
+// finds those that it loses.
+func (s *session) demoLive(ctx context.Context, w io.Writer, b *sandbox) (err error) {
+	d, err := s.newDaemon()
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	ctx, stop := context.WithCancel(ctx)
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer stop()
+	url, err := b.receive(ctx, &parts, d, s)
+	if err != nil {
+		return err
+	}
+	parts.Go(func() { d.Keep(ctx, s.log) })
+	sender := b.thnks.Subscribe(ctx, thnksapitest.Webhook{
+		URL: url, Scheme: thnksapitest.Standard{Secrets: [][]byte{b.hookSecret}},
+		Seed: sandboxSeed, Drops: 0.1, Duplicates: 0.2, Reorder: 0.1, MaxDelay: 300 * time.Millisecond,
+	})
+	parts.Go(func() { <-sender.Done() })
+
+	rng := rand.New(rand.NewPCG(sandboxSeed, 0))
+	tick := time.NewTicker(demoEvery)
+	defer tick.Stop()
+	seen := b.statuses(b.thnks.IDs())
+	calls := b.portal.Requests().Total
+	for step := 1; ; step++ {
+		if !waitFor(ctx, tick.C) {
+			return ctx.Err()
+		}
+		how := "by webhook"
+		if step%passEvery == 0 {
+			how = "and a pass"
+			d.Hint(sandboxPortal)
+		}
+		b.thnks.Tick(rng)
+		if !waitFor(ctx, time.After(lookAfter)) {
+			return ctx.Err()
+		}
+		now, total := b.statuses(b.thnks.IDs()), b.portal.Requests().Total
+		fmt.Fprintf(w, "%s  %s; %s, HubSpot calls %d\n", time.Now().Format(time.TimeOnly), events(seen, now), how, total-calls)
+		seen, calls = now, total
+	}
+}
+
+// waitFor waits for a moment and reports whether it came before the context
+// ended.
+func waitFor(ctx context.Context, moment <-chan time.Time) bool {
+	select {
+	case <-moment:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// receive serves the daemon's public side on a loopback port and returns the
+// address for the sandbox's events.
+func (b *sandbox) receive(ctx context.Context, parts *sync.WaitGroup, d *daemon.Daemon, s *session) (url string, err error) {
+	public, err := s.public(d)
+	if err != nil {
+		return "", err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	parts.Go(func() {
+		if err := webhook.Serve(ctx, l, public, nil, s.log); err != nil {
+			s.log.Error("no more events are received", logError, err)
+		}
+	})
+	return "http://" + l.Addr().String() + webhook.Prefix + sandboxPortal + "/" + webhook.GiftEvents, nil
+}
+
+// statuses returns the status that HubSpot shows for each transaction; one
+// that it does not hold is missing.
+func (b *sandbox) statuses(ids []string) map[string]string {
+	m := make(map[string]string)
+	for _, id := range ids {
+		for _, r := range b.portal.Find(sandboxObject, "thnks_transaction_id", id) {
+			m[id] = r.Properties["status"]
+		}
+	}
+	return m
+}
+
+// events says how HubSpot changed with a pass: "2 new, 3 status changes:
+// T-003001 sent, T-000017 sent → opened, …".
+func events(before, after map[string]string) string {
+	var added, changed []string
+	for id, now := range after {
+		switch was, known := before[id]; {
+		case !known:
+			added = append(added, id+" "+now)
+		case was != now:
+			changed = append(changed, id+" "+was+" → "+now)
+		}
+	}
+	if len(added)+len(changed) == 0 {
+		return "nothing new"
+	}
+	slices.Sort(added)
+	slices.Sort(changed)
+	named := slices.Concat(added, changed)
+	if len(named) > shownEvents {
+		named = append(named[:shownEvents:shownEvents], "…")
+	}
+	return fmt.Sprintf("%d new, %d status changes: %s", len(added), len(changed), printable(strings.Join(named, ", ")))
+}
+
+// shownLinks is how many linked gifts the demo shows.
+const shownLinks = 5
+
+// printLinks names some gifts and the records that they are linked to, as
+// HubSpot shows them.
+func (b *sandbox) printLinks(w io.Writer) {
+	shown := 0
+	for gift := range b.portal.Records(sandboxObject) {
+		links := b.portal.Links(sandboxObject, gift.ID)
+		if len(links["contacts"]) == 0 || len(links["companies"]) == 0 || len(links["deals"]) == 0 {
+			continue
+		}
+		contact, _ := b.portal.Record("contacts", links["contacts"][0].ToID)
+		company, _ := b.portal.Record("companies", links["companies"][0].ToID)
+		var deals []string
+		for _, l := range links["deals"] {
+			deal, _ := b.portal.Record("deals", l.ToID)
+			deals = append(deals, deal.Properties["dealname"])
+		}
+		line := fmt.Sprintf("%s (%s) → contact %s %s, company %s, deals %s",
+			gift.Properties["gift_name"], gift.Properties["status"],
+			contact.Properties["firstname"], contact.Properties["lastname"],
+			company.Properties["name"], strings.Join(deals, "; "))
+		fmt.Fprintf(w, "  %s\n", printable(line))
+		if shown++; shown == shownLinks {
+			return
+		}
+	}
+}

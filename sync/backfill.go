@@ -1,0 +1,192 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// backfillPass copies all transactions. An unfinished one is resumed where it
+// stopped, a finished one starts over.
+//
+//  1. Where the journal is empty and the portal is not, rebuild the journal
+//     from the portal: it decides what exists.
+//  2. Record each source's clock before its first page is used: changes from
+//     then on are copied by the incremental runs.
+//  3. Go through the listings, window by window.
+//  4. Hand the recorded clocks to the incremental runs as their watermarks.
+func backfillPass(ctx context.Context, r *run) error {
+	r.portal.Object.Reread()
+	if err := r.portal.Object.Find(ctx); err != nil {
+		return err
+	}
+	if err := rebuildIfLost(ctx, r); err != nil {
+		return err
+	}
+	cp, _, err := r.resume(backfillCheckpoint)
+	if err != nil {
+		return err
+	}
+	if cp.Watermarks == nil {
+		cp.Watermarks = make(map[string]time.Time)
+	}
+	err = listAll(ctx, r, backfillCheckpoint, &cp, func(key string, clock time.Time) {
+		// The source's clock may be behind ours.
+		if recorded, ok := cp.Watermarks[key]; !ok || clock.Before(recorded) {
+			cp.Watermarks[key] = clock
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if err := releaseUnlisted(ctx, r, cp.Started); err != nil {
+		return err
+	}
+	cp.Finished = time.Now().UTC()
+	c := checkpoint(backfillCheckpoint, cp)
+	c.Checkpoints[incrementalCheckpoint] = store.Checkpoint{Watermarks: cp.Watermarks, Started: cp.Started, Finished: cp.Finished}
+	c.Meta = Meta(rereadsEntry, rereads{Daily: cp.Started, Weekly: cp.Started})
+	return r.recorder.Commit(c)
+}
+
+// listAll processes everything that every source lists, each source once, under
+// a named checkpoint that remembers how far it came. clock is called with each
+// source's clock: ours before its first page, its own with every window.
+func listAll(ctx context.Context, r *run, name string, cp *store.Checkpoint, clock func(key string, at time.Time)) error {
+	for _, s := range unfinishedFirst(r.cfg().Sources, cp.Source) {
+		if slices.Contains(cp.Done, s.Key) {
+			continue
+		}
+		if cp.Source != s.Key {
+			cp.Source, cp.Cursor = s.Key, ""
+			clock(s.Key, r.started)
+			if err := r.moveCheckpoint(name, *cp); err != nil {
+				return err
+			}
+		}
+		err := r.list(ctx, listing{source: s, cursor: cp.Cursor}, func(w *window) store.Commit {
+			clock(s.Key, w.clock)
+			cp.Cursor = w.next
+			if w.next == "" {
+				cp.Source = ""
+				cp.Done = append(cp.Done, s.Key)
+			}
+			return checkpoint(name, *cp)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unfinishedFirst returns the sources, beginning with the one whose listing
+// was interrupted: its cursor is kept only until another listing begins.
+func unfinishedFirst(all []Source, key string) []Source {
+	sources := slices.Clone(all)
+	slices.SortStableFunc(sources, func(a, b Source) int {
+		switch {
+		case a.Key == key && b.Key != key:
+			return -1
+		case b.Key == key && a.Key != key:
+			return 1
+		default:
+			return 0
+		}
+	})
+	return sources
+}
+
+// archivedRecords stands in a rebuild's checkpoint, as its source, when the
+// live records are done and those that users deleted are listed.
+const archivedRecords = "archived"
+
+// rebuildIfLost fills the journal from the portal where the journal is empty
+// and the portal is not: the state file was lost, and plain creates would
+// conflict with what is there. Archived records follow the live ones, because
+// what users deleted is to stay deleted. Records without a transaction id were
+// made by users, or by the program that made the object, and are not ours. An
+// unfinished rebuild is resumed.
+//
+// A dry run does without: it finds existing records by key.
+func rebuildIfLost(ctx context.Context, r *run) error {
+	if r.portal.Object.Created() || r.req.DryRun {
+		return nil
+	}
+	return r.withAllLocked(ctx, func() error { return rebuild(ctx, r) })
+}
+
+func rebuild(ctx context.Context, r *run) error {
+	cp, begun, err := r.journal.Checkpoint(rebuildCheckpoint)
+	if err != nil || begun && !cp.Finished.IsZero() {
+		return err
+	}
+	if !begun {
+		if n, err := r.journal.Count(); err != nil || n > 0 {
+			return err
+		}
+		if some, err := r.portal.Records.Any(ctx); err != nil || !some {
+			return err
+		}
+		// Recorded before the first gift: a journal that is half rebuilt must not
+		// be taken for a whole one.
+		cp = store.Checkpoint{Started: r.started}
+		if err := r.moveCheckpoint(rebuildCheckpoint, cp); err != nil {
+			return err
+		}
+		r.log.Info("the state file is new but HubSpot holds records: rebuilding it from them")
+	}
+	foreign, done := 0, 0
+	for cp.Finished.IsZero() {
+		archived := cp.Source == archivedRecords
+		l, err := r.portal.Records.List(ctx, cp.Cursor, archived)
+		if err != nil {
+			return fmt.Errorf("rebuilding the state file from HubSpot: %w", err)
+		}
+		foreign += l.Foreign
+		gifts := l.Gifts
+		if archived {
+			// Where a transaction has a live record too, that one counts.
+			live, err := r.journal.Gifts(storedIDs(gifts))
+			if err != nil {
+				return err
+			}
+			gifts = slices.DeleteFunc(gifts, func(s plan.Stored) bool { _, ok := live[s.Gift.ID]; return ok })
+		}
+		switch cp.Cursor = l.Next; {
+		case l.Next != "":
+		case archived:
+			cp.Source, cp.Finished = "", time.Now().UTC()
+		default:
+			cp.Source = archivedRecords
+		}
+		last, err := commitAllBut(gifts, r.commitGifts)
+		if err != nil {
+			return err
+		}
+		c := checkpoint(rebuildCheckpoint, cp)
+		c.Gifts = last
+		if err := r.recorder.Commit(c); err != nil {
+			return err
+		}
+		done += l.Listed
+		r.cfg().Progress(Progress{Portal: r.cfg().Portal, Mode: Rebuild, Done: done, Elapsed: time.Since(r.started)})
+	}
+	if foreign > 0 {
+		r.log.Info("records without a transaction id are not ours; left alone", logCount, foreign)
+	}
+	return nil
+}
+
+// storedIDs are the transaction ids of gifts of the journal.
+func storedIDs(gifts []plan.Stored) []string {
+	ids := make([]string, len(gifts))
+	for i, s := range gifts {
+		ids[i] = s.Gift.ID
+	}
+	return ids
+}

@@ -1,0 +1,186 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/doctor"
+	"thnks-hubspot-sync/sync/stats"
+	"thnks-hubspot-sync/sync/webhook"
+)
+
+// A Daemon holds every portal's state file and runs every portal's loop. Its
+// methods are the service that commands use through the admin socket; they may
+// be called concurrently, and return [giftsync.ErrUnknownPortal] for a portal
+// that it does not have.
+type Daemon struct {
+	portals []*managedPortal
+	byName  map[string]*managedPortal
+}
+
+// New returns a daemon for the portals. It opens nothing before [Daemon.Run].
+func New(portals []PortalConfig) *Daemon {
+	d := &Daemon{byName: make(map[string]*managedPortal)}
+	for _, cfg := range portals {
+		p := newManagedPortal(cfg)
+		d.portals = append(d.portals, p)
+		d.byName[cfg.Loop.Portal] = p
+	}
+	return d
+}
+
+// Keep keeps all portals up to date until ctx ends, and returns when the runs
+// under way have come to their safe points.
+func (d *Daemon) Keep(ctx context.Context, log *slog.Logger) {
+	loops := make([]*Loop, len(d.portals))
+	for i, p := range d.portals {
+		loops[i] = p.loop
+	}
+	RunAll(ctx, loops, log)
+}
+
+// Close gives the state files back.
+func (d *Daemon) Close() {
+	for _, p := range d.portals {
+		p.close()
+	}
+}
+
+// SetProblem says why a portal's webhooks are not served. Call it before Keep.
+func (d *Daemon) SetProblem(portal, problem string) {
+	d.byName[portal].problem = problem
+}
+
+// Hint asks for an incremental run of a portal and does not wait for it; see
+// [Loop.Hint].
+func (d *Daemon) Hint(portal string) { d.byName[portal].loop.Hint() }
+
+// Inbox returns the inbox of a portal's webhook events.
+func (d *Daemon) Inbox(portal string) webhook.Inbox { return inbox{d.byName[portal]} }
+
+// An inbox puts a portal's events into its state file and signals its loop.
+type inbox struct{ portal *managedPortal }
+
+// Receive implements [webhook.Inbox].
+func (i inbox) Receive(ctx context.Context, e store.Event) (duplicate bool, err error) {
+	j, err := i.portal.stateForEvents()
+	if err != nil {
+		return false, err
+	}
+	receipts, err := j.Receive(ctx, e)
+	// Also after an error: if ctx ended, the event may have been kept, and its
+	// repeat would be no news.
+	i.portal.loop.Events()
+	if err != nil {
+		return false, err
+	}
+	return receipts[0].DuplicateOf != 0, nil
+}
+
+// portal finds a portal that a command asks for.
+func (d *Daemon) portal(name string) (*managedPortal, error) {
+	p := d.byName[name]
+	if p == nil {
+		return nil, fmt.Errorf("%w %q: it was not in the configuration when the daemon started", giftsync.ErrUnknownPortal, name)
+	}
+	return p, nil
+}
+
+// state finds a portal that a command asks for, with its state file.
+func (d *Daemon) state(name string) (*managedPortal, *store.Store, error) {
+	p, err := d.portal(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	j, err := p.state()
+	return p, j, err
+}
+
+// Status returns the state of every portal, in the order of the configuration.
+func (d *Daemon) Status(context.Context) ([]giftsync.Status, error) {
+	all := make([]giftsync.Status, len(d.portals))
+	for i, p := range d.portals {
+		all[i] = p.loop.Status()
+		if p.problem != "" {
+			all[i].Ready = false
+			all[i].Problem = strings.Join(slices.DeleteFunc([]string{all[i].Problem, p.problem}, func(s string) bool { return s == "" }), "; ")
+		}
+	}
+	return all, nil
+}
+
+// Run performs a run, after those that are under way or queued, and returns its
+// report.
+func (d *Daemon) Run(ctx context.Context, name string, req giftsync.Request, watch giftsync.Watcher) (giftsync.Report, error) {
+	p, err := d.portal(name)
+	if err != nil {
+		return giftsync.Report{}, err
+	}
+	if !req.DryRun {
+		// The daemon's end is not the caller's, who is told how the run ended.
+		ctx = context.WithoutCancel(ctx)
+	}
+	return p.loop.Do(ctx, req, watch)
+}
+
+// Stop ends the run under way at its next safe point, and reports whether there
+// is one.
+func (d *Daemon) Stop(_ context.Context, name string) (bool, error) {
+	p, err := d.portal(name)
+	if err != nil {
+		return false, err
+	}
+	return p.loop.Stop(), nil
+}
+
+// Stats computes a portal's statistics.
+func (d *Daemon) Stats(ctx context.Context, name string) (stats.Report, error) {
+	p, j, err := d.state(name)
+	if err != nil {
+		return stats.Report{}, err
+	}
+	return p.cfg.Stats(ctx, j)
+}
+
+// Quarantine lists the records that could not be synced.
+func (d *Daemon) Quarantine(ctx context.Context, name string) (giftsync.QuarantineList, error) {
+	_, j, err := d.state(name)
+	if err != nil {
+		return giftsync.QuarantineList{}, err
+	}
+	return giftsync.ListQuarantine(ctx, name, j)
+}
+
+// Events lists webhook events that were received.
+func (d *Daemon) Events(ctx context.Context, name string, q giftsync.EventQuery) (giftsync.EventList, error) {
+	_, j, err := d.state(name)
+	if err != nil {
+		return giftsync.EventList{}, err
+	}
+	return giftsync.ListEvents(ctx, name, j, q)
+}
+
+// Replay makes events due again and returns how many there were.
+func (d *Daemon) Replay(ctx context.Context, name string, seqs []uint64) (int, error) {
+	p, j, err := d.state(name)
+	if err != nil {
+		return 0, err
+	}
+	n, err := j.Replay(ctx, seqs)
+	p.loop.Events()
+	return n, err
+}
+
+// Check examines a portal.
+func (d *Daemon) Check(ctx context.Context, name string) ([]doctor.Finding, error) {
+	p, err := d.portal(name)
+	if err != nil {
+		return nil, err
+	}
+	return p.check(ctx), nil
+}

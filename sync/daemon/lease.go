@@ -1,0 +1,117 @@
+package daemon
+
+import (
+	"sync"
+
+	giftsync "thnks-hubspot-sync/sync"
+)
+
+// A lease is the engine that a portal's runs and workers share. It is opened
+// when it is first needed, and anew after [lease.drop], as soon as no one uses
+// the one before any more.
+type lease struct {
+	open  func() (*giftsync.Engine, error)
+	freed func() // called when a worker may find an engine that it had to do without
+
+	mu      sync.Mutex
+	changed *sync.Cond       // the next three have
+	engine  *giftsync.Engine // nil before its first use, and when it must be opened anew
+	users   int              // of the engine, or of the one before
+	opening bool             // the engine is being opened
+}
+
+func newLease(open func() (*giftsync.Engine, error), freed func()) *lease {
+	l := &lease{open: open, freed: freed}
+	l.changed = sync.NewCond(&l.mu)
+	return l
+}
+
+// get returns the portal's engine, and a function to call when it is no longer
+// used. If it must be opened, get waits until no one uses the one before.
+func (l *lease) get() (*giftsync.Engine, func(), error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dropUnusable()
+	for l.engine == nil && (l.users > 0 || l.opening) {
+		l.changed.Wait()
+	}
+	return l.use()
+}
+
+// tryGet is get for the workers, which do not wait: it returns no engine while
+// the one before is in use. freed is called when that has ended.
+func (l *lease) tryGet() (*giftsync.Engine, func(), error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dropUnusable()
+	if l.engine == nil && (l.users > 0 || l.opening) {
+		return nil, nil, nil
+	}
+	return l.use()
+}
+
+// dropUnusable drops an engine whose journal has met damage, or a write whose
+// outcome is unknown: it does no more work until it is opened anew. It is called
+// with mu held.
+func (l *lease) dropUnusable() {
+	if l.engine == nil {
+		return
+	}
+	if _, err := l.engine.Journal().Count(); err != nil {
+		l.engine = nil
+	}
+}
+
+// use opens the engine where there is none, and counts its user. It is called
+// with mu held.
+func (l *lease) use() (*giftsync.Engine, func(), error) {
+	if l.engine == nil {
+		engine, err := l.openEngine()
+		if err != nil {
+			return nil, nil, err
+		}
+		l.engine = engine
+		l.freed()
+	}
+	l.users++
+	return l.engine, l.release, nil
+}
+
+// openEngine opens the engine. It is called with mu held, and lets go of it
+// meanwhile.
+func (l *lease) openEngine() (*giftsync.Engine, error) {
+	l.opening = true
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		l.opening = false
+		l.changed.Broadcast()
+	}()
+	return l.open()
+}
+
+func (l *lease) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.users--
+	l.changed.Broadcast()
+	if l.users == 0 && l.engine == nil {
+		l.freed()
+	}
+}
+
+// drop makes sure that an engine is not used again.
+func (l *lease) drop(e *giftsync.Engine) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.engine == e {
+		l.engine = nil
+	}
+}
+
+// isOpen reports whether there is an engine.
+func (l *lease) isOpen() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.engine != nil
+}

@@ -1,0 +1,152 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/doctor"
+	"thnks-hubspot-sync/sync/stats"
+)
+
+// A PortalConfig is what the daemon needs of one portal. Its functions read the
+// configuration's files anew each time, so that a replaced one is seen without a
+// restart.
+type PortalConfig struct {
+	Loop LoopConfig // Open and NeedsAdmin are the daemon's
+
+	OpenState func() (*store.Store, error)
+	Connect   func(*store.Store, func(giftsync.Progress)) (*Connection, error)
+	Stats     func(context.Context, *store.Store) (stats.Report, error)
+	// CheckSecrets looks at the portal's secret files. A failing one keeps the rest
+	// from being examined.
+	CheckSecrets func() []doctor.Finding
+	// OpenFailed is the finding about a portal that cannot be opened.
+	OpenFailed func(error) doctor.Finding
+}
+
+// A Connection is what one use of a portal's vendors needs.
+type Connection struct {
+	Engine  *giftsync.Engine
+	HubSpot doctor.Client
+	Close   func() // lets go of idle connections
+}
+
+// A managedPortal is one that the daemon keeps up to date.
+type managedPortal struct {
+	cfg  PortalConfig
+	loop *Loop
+
+	problem string // why its webhooks are not served; "" when they are, or there are none
+
+	mu       sync.Mutex
+	journal  *store.Store // once opened, held until the daemon ends or it breaks
+	openErr  error        // why it could not be opened the last time; nil where it was
+	openedAt time.Time    // when that was tried
+	open     *Connection  // over the journal
+}
+
+// reopenDelay is how long events fail fast after the state file could not be
+// opened: opening blocks up to 3 s, and queued requests would use up all
+// connections.
+const reopenDelay = 5 * time.Second
+
+func newManagedPortal(cfg PortalConfig) *managedPortal {
+	p := &managedPortal{cfg: cfg}
+	cfg.Loop.Open, cfg.Loop.NeedsAdmin = p.connect, needsAdmin
+	p.loop = NewLoop(cfg.Loop)
+	return p
+}
+
+// needsAdmin reports whether the reason why a portal could not be opened stays
+// until an admin does something. A state file that a command holds will be free.
+func needsAdmin(err error) bool {
+	var locked *store.LockedError
+	return !errors.As(err, &locked)
+}
+
+// connect opens the portal for its loop.
+func (p *managedPortal) connect(progress func(giftsync.Progress)) (*giftsync.Engine, error) {
+	j, err := p.state()
+	if err != nil {
+		return nil, err
+	}
+	open, err := p.cfg.Connect(j, progress)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open != nil {
+		p.open.Close()
+	}
+	p.open = open
+	return open.Engine, nil
+}
+
+// state opens the portal's state file, once, and again after one that does no
+// more work: it may have been repaired, or moved aside.
+func (p *managedPortal) state() (*store.Store, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.openState()
+}
+
+// stateForEvents is state, but fails fast.
+func (p *managedPortal) stateForEvents() (*store.Store, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.openErr != nil && time.Since(p.openedAt) < reopenDelay {
+		return nil, p.openErr
+	}
+	return p.openState()
+}
+
+// openState is called with mu held.
+func (p *managedPortal) openState() (*store.Store, error) {
+	if p.journal != nil {
+		if _, err := p.journal.Count(); err != nil {
+			_ = p.journal.Close() // opening it says what is wrong
+			p.journal = nil
+		}
+	}
+	if p.journal == nil {
+		p.journal, p.openErr = p.cfg.OpenState()
+		p.openedAt = time.Now()
+	}
+	return p.journal, p.openErr
+}
+
+func (p *managedPortal) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open != nil {
+		p.open.Close()
+	}
+	if p.journal != nil {
+		_ = p.journal.Close() // every commit was made durable when it was made
+	}
+}
+
+// check examines the portal with clients of its own: they see today's secrets,
+// and do not wait for the run under way.
+func (p *managedPortal) check(ctx context.Context) []doctor.Finding {
+	findings := p.cfg.CheckSecrets()
+	if doctor.Worst(findings) == doctor.Fail {
+		return findings
+	}
+	j, err := p.state()
+	if err != nil {
+		return append(findings, p.cfg.OpenFailed(err))
+	}
+	open, err := p.cfg.Connect(j, nil)
+	if err != nil {
+		return append(findings, p.cfg.OpenFailed(err))
+	}
+	defer open.Close()
+	busy := func() bool { return p.loop.Status().Doing != "" }
+	return append(findings, doctor.Check(ctx, open.Engine.View(), open.HubSpot, busy)...)
+}

@@ -1,0 +1,135 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	giftsync "thnks-hubspot-sync/sync"
+)
+
+// How webhook events are processed.
+const (
+	gathering    = 100 * time.Millisecond // from the first signal on, so that events come in batches
+	firstPause   = time.Second            // after a failure; doubled with each further one
+	longestPause = time.Minute
+)
+
+// A worker processes one kind of events, concurrently with runs and the other
+// worker.
+type worker struct {
+	process func(*giftsync.Engine, context.Context) (giftsync.EventResult, error)
+	wake    chan struct{} // holds one token when there may be something to do
+}
+
+func newWorkers() []*worker {
+	return []*worker{
+		{(*giftsync.Engine).ApplyEvents, make(chan struct{}, 1)},
+		{(*giftsync.Engine).FetchEvents, make(chan struct{}, 1)},
+	}
+}
+
+// Events signals the workers that events may be due. It does not block. They
+// are processed within about 100 ms, concurrently with a run. If that fails they
+// stay on disk and are tried again, after a second at first and every minute in
+// the end; while the portal needs an admin, they wait for the first run that ends
+// well.
+func (l *Loop) Events() {
+	for _, w := range l.workers {
+		select {
+		case w.wake <- struct{}{}:
+		default: // it will look anyway
+		}
+	}
+}
+
+// runWorker processes a worker's events until ctx ends.
+func (l *Loop) runWorker(ctx context.Context, w *worker) {
+	var (
+		freed <-chan struct{}  // closed when a run has unlocked gifts with events
+		due   <-chan time.Time // when the next event that waits is due
+		rest  time.Duration    // after a failure
+	)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.wake:
+		case <-freed:
+		case <-due:
+		}
+		if err := pause(ctx, max(gathering, rest)); err != nil {
+			return
+		}
+		result, err := l.processEvents(ctx, w)
+		freed, due = result.Freed, nil
+		if !result.Next.IsZero() {
+			due = time.After(time.Until(result.Next))
+		}
+		switch {
+		case errors.Is(err, errNotNow):
+		case err == nil:
+			if rest > 0 {
+				l.log.Info("webhook events are applied again")
+			}
+			rest = 0
+		case ctx.Err() != nil:
+			return
+		default:
+			if rest == 0 {
+				l.log.Warn("webhook events could not be applied; they are kept and tried again", logError, l.health.text(err))
+			}
+			rest = min(max(2*rest, firstPause), longestPause)
+			due = time.After(0)
+		}
+	}
+}
+
+// errNotNow says that events cannot be processed until a run has ended, after
+// which [Loop.Events] is called.
+var errNotNow = errors.New("not now")
+
+// processEvents processes a worker's events that are due now. A portal that
+// needs an admin is left alone.
+func (l *Loop) processEvents(ctx context.Context, w *worker) (result giftsync.EventResult, err error) {
+	if !l.health.ready() {
+		return giftsync.EventResult{}, errNotNow
+	}
+	e, release, err := l.lease.tryGet()
+	switch {
+	case err != nil && (giftsync.IsFatal(err) || l.cfg.NeedsAdmin(err)):
+		l.health.noteOutcome(fmt.Errorf("portal %s: %w", l.cfg.Portal, err), true)
+		return giftsync.EventResult{}, errNotNow
+	case err != nil:
+		return giftsync.EventResult{}, err
+	case e == nil:
+		return giftsync.EventResult{}, errNotNow
+	}
+	defer release()
+	defer func() {
+		if v := recover(); v != nil {
+			l.log.Error("applying webhook events panicked", logPanic, fmt.Sprint(v), logStack, string(debug.Stack()))
+			l.lease.drop(e)
+			err = errors.New("a bug in this program; see the log for the stack, and please report it")
+		}
+	}()
+	result, err = w.process(e, ctx)
+	if giftsync.IsFatal(err) {
+		l.lease.drop(e)
+		l.health.noteOutcome(err, true)
+		return result, errNotNow
+	}
+	return result, err
+}
+
+// pause waits for d, or until the context ends.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,224 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/portal"
+	"thnks-hubspot-sync/thnksapi"
+)
+
+const (
+	expiresSoon = 14 * 24 * time.Hour // when a certificate's end is worth a warning
+	skewWarn    = 30 * time.Second
+	skewFail    = 5 * time.Minute // webhooks signed longer ago are refused
+)
+
+// examinePortal examines the account and the token, as far as HubSpot shows them.
+func (x *examination) examinePortal(ctx context.Context) {
+	if !x.examineToken(ctx) {
+		x.skipped("the token must be right first", checkScopes, checkTier, checkObject, checkUnique, checkProperties, checkAssociations)
+		if x.cfg.Links.DealLabel != "" {
+			x.skipped("the token must be right first", checkDealLabel)
+		}
+		x.barred = "the token must be right first"
+		return
+	}
+	x.examineScopes(ctx)
+	schemas, err := x.client.Schemas(ctx)
+	x.examineTier(ctx, err)
+	if err != nil {
+		x.skipped("the custom objects cannot be read", checkObject, checkUnique, checkProperties, checkAssociations)
+	} else {
+		x.examineObject(ctx, schemas)
+	}
+	x.examineDealLabel(ctx)
+}
+
+// examineToken examines whether HubSpot accepts the token, and whose it is.
+func (x *examination) examineToken(ctx context.Context) bool {
+	err := x.portal.Account.Verify(ctx)
+	if err != nil {
+		x.reportError(ctx, checkToken, err)
+	} else {
+		x.ok(checkToken, "accepted; it belongs to account %s", x.portal.Account.ID())
+	}
+	x.examineServer(checkHubSpotTLS, "HubSpot", x.client.Peer(), err)
+	return err == nil
+}
+
+// examineScopes examines the token's scopes. Where HubSpot does not list
+// them, what can be read shows those for reading.
+func (x *examination) examineScopes(ctx context.Context) {
+	needed := portal.NeededScopes(x.cfg.Links)
+	scopes, err := x.client.Scopes(ctx)
+	var missing []string
+	var unknown string
+	switch {
+	case err == nil:
+		x.scopes = make(map[string]bool)
+		for _, s := range scopes {
+			x.scopes[s] = true
+		}
+		for _, s := range needed {
+			if !x.scopes[s.Name] {
+				missing = append(missing, s.Name)
+			}
+		}
+	case portal.ScopesUnlisted(err):
+		unknown = "; HubSpot does not list this token's scopes, so that those for writing show only when something is written"
+		known, _, err := x.portal.Object.Recorded()
+		if err != nil {
+			known = portal.Definition{}
+		}
+		for _, s := range needed {
+			if s.Name == portal.CustomRecordsScope {
+				s.Probe = known.TypeID
+			}
+			if s.Probe == "" {
+				continue
+			}
+			_, err := x.client.List(ctx, s.Probe, "", 1, false, nil)
+			switch {
+			case portal.KindIs(err, hubspot.Forbidden):
+				missing = append(missing, s.Name)
+			case err != nil:
+				x.reportError(ctx, checkScopes, err)
+				return
+			}
+		}
+	default:
+		x.reportError(ctx, checkScopes, err)
+		return
+	}
+	if len(missing) > 0 {
+		x.report(checkScopes, Fail, "the token lacks "+strings.Join(missing, ", ")+unknown,
+			"grant these scopes to the app or service key (custom-object scopes exist only in accounts with an Enterprise subscription), then run `check` again")
+		return
+	}
+	x.ok(checkScopes, "all that the sync needs%s", unknown)
+}
+
+// examineTier examines whether the account has custom objects, by how the reading of
+// them went. The account's own details do not tell its subscription.
+func (x *examination) examineTier(ctx context.Context, err error) {
+	const scope = portal.CustomSchemasScope
+	switch {
+	case err == nil:
+		x.ok(checkTier, "the account has custom objects")
+	case !portal.KindIs(err, hubspot.Forbidden):
+		x.reportError(ctx, checkTier, err)
+	case x.scopes[scope]:
+		x.report(checkTier, Fail, "HubSpot refuses custom objects although the token has "+scope+": the account's subscription does not include them",
+			"custom objects need an Enterprise subscription; when the account has one, runs go on by themselves")
+	default:
+		x.report(checkTier, Fail, "the token may not read custom objects: it lacks "+scope+", or the account lacks an Enterprise subscription",
+			"grant "+scope+" to the app or service key; where HubSpot does not offer it, the account needs an Enterprise subscription")
+	}
+}
+
+// examineSource examines one Thnks key by a listing of what changed since now.
+func (x *examination) examineSource(ctx context.Context, s giftsync.Source) {
+	of, server := "", "Thnks"
+	if len(x.cfg.Sources) > 1 {
+		of = " (" + s.Key + ")"
+	}
+	_, err := s.API.Transactions(ctx, thnksapi.Query{Since: x.view.Started})
+	if err != nil {
+		x.reportError(ctx, checkThnksKey, err)
+		x.findings[len(x.findings)-1].What += of
+	} else {
+		x.ok(checkThnksKey, "accepted%s", of)
+	}
+	// A source other than the API has no server.
+	if p, ok := s.API.(interface{ Peer() thnksapi.Peer }); ok {
+		x.examineServer(checkThnksTLS, server+of, hubspot.Peer(p.Peer()), err)
+	}
+}
+
+// A serverClock is what a server's clock said.
+type serverClock struct {
+	server string
+	peer   hubspot.Peer
+}
+
+// examineServer examines how a server proves who it is, and notes its clock. err
+// is what the call to it failed with.
+func (x *examination) examineServer(check, server string, p hubspot.Peer, err error) {
+	var invalid *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &invalid):
+		x.report(check, Fail, server+"'s certificate is not trusted: "+invalid.Err.Error(),
+			"where a proxy stands in between, install its root certificate on this machine; otherwise check base_url, and this machine's clock")
+		return
+	case p.Received.IsZero():
+		x.skipped(server+" does not answer", check)
+		return
+	}
+	x.clocks = append(x.clocks, serverClock{server, p})
+	if p.TLS == nil {
+		x.ok(check, "no TLS: the connection does not leave this machine")
+		return
+	}
+	end := p.TLS.PeerCertificates[0].NotAfter
+	what := fmt.Sprintf("%s, certificate valid until %s", tls.VersionName(p.TLS.Version), end.UTC().Format(time.DateOnly))
+	if end.Sub(x.view.Started) < expiresSoon {
+		x.report(check, Warn, what, "have the certificate of the server, or of the proxy before it, renewed; when it ends, calls fail")
+		return
+	}
+	x.ok(check, "%s", what)
+}
+
+// examineClock examines our clock against those of the servers.
+func (x *examination) examineClock() {
+	var worst time.Duration
+	var said []string
+	for _, c := range x.clocks {
+		if c.peer.Date.IsZero() {
+			continue
+		}
+		skew := skewOf(c.peer)
+		worst = max(worst, skew.Abs())
+		switch {
+		case skew.Abs() <= skewWarn:
+			said = append(said, "agrees with "+c.server+"'s")
+		case skew > 0:
+			said = append(said, fmt.Sprintf("is %v ahead of %s's", skew, c.server))
+		default:
+			said = append(said, fmt.Sprintf("is %v behind %s's", -skew, c.server))
+		}
+	}
+	if said == nil {
+		x.skipped("no server tells the time", checkClock)
+		return
+	}
+	what := "this machine's clock " + strings.Join(said, ", ")
+	const remedy = "switch time synchronisation on (`timedatectl set-ntp true`, then `timedatectl status`)"
+	switch {
+	case worst > skewFail:
+		x.report(checkClock, Fail, what+": webhooks will be refused as too old or too new", remedy)
+	case worst > skewWarn:
+		x.report(checkClock, Warn, what, remedy)
+	default:
+		x.ok(checkClock, "%s", what)
+	}
+}
+
+// skewOf returns by how much our clock is ahead of the server's, at least. The
+// server's stood at Date, cut to seconds, at some moment between ours at Sent
+// and at Received.
+func skewOf(p hubspot.Peer) time.Duration {
+	switch latest := p.Date.Add(time.Second); {
+	case p.Sent.After(latest):
+		return p.Sent.Sub(latest).Round(time.Second)
+	case p.Received.Before(p.Date):
+		return p.Received.Sub(p.Date).Round(time.Second)
+	}
+	return 0
+}

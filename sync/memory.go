@@ -1,0 +1,124 @@
+package sync
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/portal"
+)
+
+// Names under which the journal's meta holds what was learned about a portal.
+// Package portal has entries of its own.
+const (
+	rereadsEntry  = "rereads"   // rereads
+	feedsEntry    = "source"    // []feed: what the portal has been fed from
+	lastSyncEntry = "last_sync" // time.Time: when the last run finished without error
+)
+
+// A recorder makes commits durable.
+type recorder interface {
+	Commit(store.Commit) error
+}
+
+// A lockedRecorder commits no gift that its run has not locked, so that none
+// can forget to.
+type lockedRecorder struct {
+	journal recorder
+	run     *run
+}
+
+func (r lockedRecorder) Commit(c store.Commit) error {
+	if id := r.run.locks.unlocked(r.run, c.Gifts); id != "" {
+		return fmt.Errorf("transaction %s would be recorded without its lock; this is a bug, please report it", id)
+	}
+	return r.journal.Commit(c)
+}
+
+// A droppingRecorder is a dry run's: it commits nothing.
+type droppingRecorder struct{}
+
+func (droppingRecorder) Commit(store.Commit) error { return nil }
+
+// A metaReader reads meta entries.
+type metaReader interface {
+	Meta(name string) ([]byte, error)
+}
+
+// Recall reads a meta entry of a journal into v and reports whether there was
+// one.
+func Recall(j metaReader, name string, v any) (bool, error) {
+	data, err := j.Meta(name)
+	if err != nil || data == nil {
+		return false, err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return false, fmt.Errorf("state file: meta entry %s: %w", name, err)
+	}
+	return true, nil
+}
+
+// Meta makes a meta entry for a commit.
+func Meta(name string, v any) map[string][]byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic("sync: meta entry " + name + ": " + err.Error()) // our own plain structs always marshal
+	}
+	return map[string][]byte{name: data}
+}
+
+// A memory is the [portal.Memory] of a run.
+type memory struct {
+	journal  metaReader
+	recorder recorder
+}
+
+func (m memory) Recall(name string, v any) (bool, error) { return Recall(m.journal, name, v) }
+
+func (m memory) Remember(name string, v any, audit ...store.AuditEntry) error {
+	return m.recorder.Commit(store.Commit{Meta: Meta(name, v), Audit: audit})
+}
+
+func (m memory) Audit(e store.AuditEntry) error {
+	return m.recorder.Commit(store.Commit{Audit: []store.AuditEntry{e}})
+}
+
+// PortalZone returns the time zone of the portal's HubSpot account as it was
+// learned, and nil before that.
+func PortalZone(j History) *time.Location {
+	account, known, err := portal.RecallAccount(memory{journal: j})
+	if !known || err != nil {
+		return nil
+	}
+	loc, err := time.LoadLocation(account.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return loc
+}
+
+// Stages returns the labels of the deal stages that links were made at, by
+// stage id. A stage not yet learned is missing.
+func Stages(j History) map[string]string {
+	stages, err := portal.RecallStages(memory{journal: j})
+	if err != nil {
+		return nil
+	}
+	return stages
+}
+
+// LastSync returns when the last run without error finished, or the zero time.
+func LastSync(j History) time.Time {
+	var t time.Time
+	if _, err := Recall(j, lastSyncEntry, &t); err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// Backfilled reports whether the portal's first backfill has finished.
+func Backfilled(j History) (bool, error) {
+	cp, ok, err := j.Checkpoint(backfillCheckpoint)
+	return ok && !cp.Finished.IsZero(), err
+}

@@ -1,0 +1,298 @@
+package portal
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// Contacts is what a [Directory] asks of HubSpot.
+type Contacts interface {
+	ContactsByEmail(ctx context.Context, addresses, properties []string) ([]hubspot.ContactsOutcome, error)
+	ContactsByAdditionalEmail(ctx context.Context, addresses, properties []string) ([]hubspot.ContactsOutcome, error)
+	Read(ctx context.Context, objectType string, ids, properties []string) ([]hubspot.Outcome, error)
+	Get(ctx context.Context, objectType, id string, properties []string, archived bool) (*hubspot.Object, error)
+	Associated(ctx context.Context, fromType, toType string, ids []string) ([]hubspot.RelatedOutcome, error)
+	AssociationTypes(ctx context.Context, fromType, toType string) ([]hubspot.LabelledType, error)
+	Owners(context.Context) ([]hubspot.Owner, error)
+	Pipelines(ctx context.Context, objectType string) ([]hubspot.Pipeline, error)
+}
+
+var (
+	contactProperties = []string{"email", "hs_additional_emails", "associatedcompanyid", "createdate"}
+	dealProperties    = []string{"dealstage", "amount", "createdate", "hs_is_closed"}
+)
+
+// lookupRound is how many addresses are looked up together: ten full batches
+// of contacts, whose deals then fill one association read.
+const lookupRound = hubspot.AssociationReadSize
+
+// A Directory finds people: the contact, company and open deals behind an
+// e-mail address, asking HubSpot once a run and address, and the user who owns
+// a sender's records.
+type Directory struct {
+	conn     *Connection
+	session  Session
+	contacts door[Contacts]
+	cache    *cache
+	labels   map[hubspot.AssociationType]bool // the deal label's types; nil for any
+	owners   owners
+	staged   bool // deal stages were read in this run
+}
+
+// LookUp finds everyone in need. The last round is filled up from the addresses
+// in ahead, which the next window will need, so that batches are full. All
+// addresses are canonical.
+func (d *Directory) LookUp(ctx context.Context, need, ahead []string) (plan.Directory, error) {
+	who := make(plan.Directory, len(need))
+	var ask []string
+	asked := make(map[string]bool, len(need))
+	for _, a := range need {
+		if asked[a] {
+			continue
+		}
+		asked[a] = true
+		if m, ok := d.cache.get(a); ok {
+			who[a] = m.Match
+		} else {
+			ask = append(ask, a)
+		}
+	}
+	for _, a := range ahead {
+		if len(ask)%lookupRound == 0 {
+			break
+		}
+		if asked[a] {
+			continue
+		}
+		asked[a] = true
+		if _, ok := d.cache.get(a); !ok {
+			ask = append(ask, a)
+		}
+	}
+	for len(ask) > 0 {
+		n := min(lookupRound, len(ask))
+		if err := d.lookUpRound(ctx, ask[:n], who); err != nil {
+			return nil, err
+		}
+		ask = ask[n:]
+	}
+	return who, nil
+}
+
+// lookUpRound looks up at most lookupRound addresses.
+func (d *Directory) lookUpRound(ctx context.Context, addresses []string, who plan.Directory) error {
+	client, err := d.contacts.enter(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := client.ContactsByEmail(ctx, addresses, contactProperties)
+	if err != nil {
+		return fmt.Errorf("looking contacts up: %w", err)
+	}
+	return d.choose(ctx, addresses, found, false, who)
+}
+
+// choose picks one of the contacts found for each address, reads the open deals
+// of those, and adds them to the directory.
+func (d *Directory) choose(ctx context.Context, addresses []string, found []hubspot.ContactsOutcome, searched bool, who plan.Directory) error {
+	matches := make([]plan.Match, len(addresses))
+	var contacts []string
+	for i, outcome := range found {
+		if outcome.Err != nil {
+			// HubSpot will not look this address up, so nothing can match it.
+			d.session.Log.Warn("address refused by HubSpot", "error", outcome.Err)
+			continue
+		}
+		candidates := make([]plan.Candidate, len(outcome.Found))
+		for k, o := range outcome.Found {
+			candidates[k] = candidate(o)
+		}
+		matches[i] = plan.Choose(addresses[i], candidates)
+		if matches[i].ID != "" {
+			contacts = append(contacts, matches[i].ID)
+		}
+	}
+	deals, err := d.OpenDeals(ctx, contacts)
+	if err != nil {
+		return fmt.Errorf("looking deals up: %w", err)
+	}
+	for i, a := range addresses {
+		matches[i].Deals = deals[matches[i].ID]
+		d.cache.put(a, cachedMatch{Match: matches[i], searched: searched})
+		who[a] = matches[i]
+	}
+	return nil
+}
+
+func candidate(o hubspot.Object) plan.Candidate {
+	c := plan.Candidate{
+		ID:      o.ID,
+		Email:   o.Properties["email"],
+		Company: o.Properties["associatedcompanyid"],
+		Created: created(o),
+	}
+	if s := o.Properties["hs_additional_emails"]; s != "" {
+		c.Additional = strings.Split(s, ";")
+	}
+	return c
+}
+
+// created is when the record was made: its createdate, which users may import,
+// and otherwise HubSpot's own stamp.
+func created(o hubspot.Object) time.Time {
+	if t, err := time.Parse(time.RFC3339, o.Properties["createdate"]); err == nil {
+		return t
+	}
+	return o.CreatedAt
+}
+
+// Contacts reads contacts by their ids. A contact that was merged into another
+// is returned under its old id. One that is gone is absent.
+func (d *Directory) Contacts(ctx context.Context, ids []string) (map[string]plan.Candidate, error) {
+	found, err := d.current(ctx, plan.Contact, ids, contactProperties)
+	if err != nil {
+		return nil, err
+	}
+	contacts := make(map[string]plan.Candidate, len(found))
+	for id, o := range found {
+		contacts[id] = candidate(*o)
+	}
+	return contacts, nil
+}
+
+// Companies returns, by the ids that companies had, those that they have now.
+// One that is gone is absent.
+func (d *Directory) Companies(ctx context.Context, ids []string) (map[string]string, error) {
+	found, err := d.current(ctx, plan.Company, ids, nil)
+	if err != nil {
+		return nil, err
+	}
+	now := make(map[string]string, len(found))
+	for id, o := range found {
+		now[id] = o.ID
+	}
+	return now, nil
+}
+
+func (d *Directory) current(ctx context.Context, kind plan.Kind, ids, properties []string) (map[string]*hubspot.Object, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	client, err := d.contacts.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return current(ctx, client, ObjectTypes[kind], ids, properties)
+}
+
+// OpenDeals returns the deals of each contact that are open now.
+func (d *Directory) OpenDeals(ctx context.Context, contacts []string) (map[string][]plan.OpenDeal, error) {
+	if len(contacts) == 0 || d.conn.cfg.Links.MaxDeals == 0 {
+		return nil, nil
+	}
+	client, err := d.contacts.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.LearnDealLabel(ctx); err != nil {
+		return nil, err
+	}
+	related, err := client.Associated(ctx, "contacts", "deals", contacts)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	seen := make(map[string]bool)
+	for i, outcome := range related {
+		if outcome.Err != nil {
+			d.session.Log.Warn("deals of a contact not readable", "contact", contacts[i], "error", outcome.Err)
+		}
+		for _, deal := range outcome.Found {
+			if d.labelled(deal) && !seen[deal.ToID] {
+				seen[deal.ToID] = true
+				ids = append(ids, deal.ToID)
+			}
+		}
+	}
+	outcomes, err := client.Read(ctx, "deals", ids, dealProperties)
+	if err != nil {
+		return nil, err
+	}
+	open := make(map[string]plan.OpenDeal)
+	for _, o := range outcomes {
+		if o.Object == nil || o.Object.Properties["hs_is_closed"] == "true" {
+			continue // closed, or deleted since
+		}
+		open[o.Object.ID] = plan.OpenDeal{
+			ID:      o.Object.ID,
+			Stage:   o.Object.Properties["dealstage"],
+			Amount:  o.Object.Properties["amount"],
+			Created: created(*o.Object),
+		}
+	}
+	deals := make(map[string][]plan.OpenDeal)
+	for i, outcome := range related {
+		for _, related := range outcome.Found {
+			if deal, ok := open[related.ToID]; ok && d.labelled(related) {
+				deals[contacts[i]] = append(deals[contacts[i]], deal)
+			}
+		}
+	}
+	return deals, nil
+}
+
+// labelled reports whether a contact is tied to a deal in the way that the
+// portal's rules ask for.
+func (d *Directory) labelled(deal hubspot.Related) bool {
+	if d.labels == nil {
+		return true
+	}
+	for _, t := range deal.Types {
+		if d.labels[t] {
+			return true
+		}
+	}
+	return false
+}
+
+// LearnDealLabel finds the association types of the configured deal label,
+// once a run: labels are text that users may rename, types are not. The error
+// is fatal where HubSpot has no such label.
+func (d *Directory) LearnDealLabel(ctx context.Context) error {
+	label := d.conn.cfg.Links.DealLabel
+	if label == "" || d.labels != nil {
+		return nil
+	}
+	client, err := d.contacts.enter(ctx)
+	if err != nil {
+		return err
+	}
+	types, err := client.AssociationTypes(ctx, "contacts", "deals")
+	if err != nil {
+		return err
+	}
+	labels := make(map[hubspot.AssociationType]bool)
+	var known []string
+	for _, t := range types {
+		if strings.EqualFold(t.Label, label) {
+			labels[t.AssociationType] = true
+		}
+		if t.Label != "" {
+			known = append(known, strconv.Quote(t.Label))
+		}
+	}
+	if len(labels) == 0 {
+		return &Fatal{
+			What:   fmt.Sprintf("HubSpot has no association label %q between contacts and deals (it has: %s)", label, strings.Join(known, ", ")),
+			Remedy: "create the label in HubSpot, or correct associations.deals.label in the configuration",
+		}
+	}
+	d.labels = labels
+	return nil
+}

@@ -1,0 +1,127 @@
+package portal
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// OwnerProperty is HubSpot's own property for the user a record belongs to.
+const OwnerProperty = "hubspot_owner_id"
+
+// owners are the portal's active users by canonical address. They are listed
+// once a run, when first needed; without the scope there are none.
+type owners struct {
+	byEmail map[string]string
+	learned bool
+}
+
+// LearnOwners lists the portal's users, once a run.
+func (d *Directory) LearnOwners(ctx context.Context) error {
+	if d.owners.learned {
+		return nil
+	}
+	client, err := d.contacts.enter(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := client.Owners(ctx)
+	if KindIs(err, hubspot.Forbidden) {
+		d.owners.learned = true
+		d.session.Log.Debug("records get no owner: the token lacks " + OwnersScope)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("listing owners: %w", err)
+	}
+	d.owners = owners{byEmail: make(map[string]string), learned: true}
+	for _, o := range list {
+		a, ok := plan.CanonicalEmail(o.Email)
+		if !ok || o.Archived {
+			continue
+		}
+		if have, ok := d.owners.byEmail[a]; !ok || plan.CompareIDs(o.ID, have) < 0 {
+			d.owners.byEmail[a] = o.ID
+		}
+	}
+	return nil
+}
+
+// OwnersKnown reports whether the portal's users could be listed.
+func (d *Directory) OwnersKnown() bool { return d.owners.byEmail != nil }
+
+// OwnerOf returns the id of the user with this address, "" when none is known.
+func (d *Directory) OwnerOf(address string) string {
+	a, ok := plan.CanonicalEmail(address)
+	if !ok {
+		return ""
+	}
+	return d.owners.byEmail[a]
+}
+
+// setOwners gives records that are about to be created to the user who sent
+// the gift.
+func (d *Directory) setOwners(ctx context.Context, creates []plan.Change) error {
+	if err := d.LearnOwners(ctx); err != nil {
+		return err
+	}
+	for _, c := range creates {
+		if id := d.OwnerOf(c.Gift.Sender.Email); id != "" {
+			c.Properties[OwnerProperty] = id
+		}
+	}
+	return nil
+}
+
+// stagesEntry is the memory's entry for the deal stages, a map of stage id →
+// label.
+const stagesEntry = "stages"
+
+// learnStages reads the deal pipelines, once a run at most, when a link is
+// about to be made at a stage whose label is not known yet.
+func (d *Directory) learnStages(ctx context.Context, changes []plan.Change) error {
+	if d.staged {
+		return nil
+	}
+	known := make(map[string]string)
+	if _, err := d.session.Memory.Recall(stagesEntry, &known); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(changes, func(c plan.Change) bool {
+		return slices.ContainsFunc(c.Links, func(l plan.Link) bool { return l.Stage != "" && known[l.Stage] == "" })
+	}) {
+		return nil
+	}
+	client, err := d.contacts.enter(ctx)
+	if err != nil {
+		return err
+	}
+	d.staged = true
+	pipelines, err := client.Pipelines(ctx, "deals")
+	if err != nil {
+		return fmt.Errorf("reading the deal stages: %w", err)
+	}
+	for _, p := range pipelines {
+		for _, s := range p.Stages {
+			known[s.ID] = s.Label
+			if len(pipelines) > 1 {
+				known[s.ID] = p.Label + ": " + s.Label
+			}
+		}
+	}
+	return d.session.Memory.Remember(stagesEntry, known)
+}
+
+// RecallStages returns the labels of the deal stages that links were made at,
+// by stage id. A stage not yet learned is missing.
+func RecallStages(m interface {
+	Recall(name string, v any) (bool, error)
+},
+) (map[string]string, error) {
+	stages := make(map[string]string)
+	_, err := m.Recall(stagesEntry, &stages)
+	return stages, err
+}

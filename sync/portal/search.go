@@ -1,0 +1,71 @@
+package portal
+
+import (
+	"context"
+	"fmt"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// A Search looks for addresses among the secondary ones of contacts.
+type Search struct {
+	contacts door[Contacts]
+	found    plan.Directory            // matches of an earlier search of this run
+	ask      []string                  // addresses still to be searched
+	outcomes []hubspot.ContactsOutcome // of ask
+	err      error
+}
+
+// NewSearch prepares a search. Addresses that were searched in this run are
+// passed over, and so are those in missed, which were searched lately without
+// success.
+func (d *Directory) NewSearch(addresses []string, missed map[string]bool) *Search {
+	s := &Search{contacts: d.contacts, found: make(plan.Directory)}
+	asked := make(map[string]bool)
+	for _, a := range addresses {
+		m, ok := d.cache.get(a)
+		switch {
+		case ok && m.searched && m.ID != "":
+			s.found[a] = m.Match
+		case missed[a] || ok && m.searched || asked[a]:
+		default:
+			asked[a] = true
+			s.ask = append(s.ask, a)
+		}
+	}
+	return s
+}
+
+// Do asks HubSpot. It touches nothing but the search, so that it may run
+// concurrently with other use of the portal.
+func (s *Search) Do(ctx context.Context) {
+	if len(s.ask) == 0 {
+		return
+	}
+	var client Contacts
+	if client, s.err = s.contacts.enter(ctx); s.err == nil {
+		s.outcomes, s.err = client.ContactsByAdditionalEmail(ctx, s.ask, contactProperties)
+	}
+}
+
+// Found returns the matches of a search that is done, and the addresses that
+// no contact has.
+func (d *Directory) Found(ctx context.Context, s *Search) (found plan.Directory, missed []string, err error) {
+	if s.err != nil {
+		return nil, nil, fmt.Errorf("searching secondary addresses: %w", s.err)
+	}
+	who := make(plan.Directory, len(s.ask))
+	if err := d.choose(ctx, s.ask, s.outcomes, true, who); err != nil {
+		return nil, nil, err
+	}
+	for i, a := range s.ask {
+		switch {
+		case who[a].ID != "":
+			s.found[a] = who[a]
+		case s.outcomes[i].Err == nil:
+			missed = append(missed, a)
+		}
+	}
+	return s.found, missed, nil
+}

@@ -1,0 +1,209 @@
+package sync
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/portal"
+)
+
+// Keys of log lines.
+const (
+	logPortal      = "portal"
+	logRun         = "run"
+	logTransaction = "transaction"
+	logObject      = "object"
+	logInto        = "into"
+	logKind        = "kind"
+	logTo          = "to"
+	logClass       = "class"
+	logCorrelation = "correlation"
+	logEvent       = "event"
+	logReason      = "reason"
+	logCount       = "count"
+	logError       = "error"
+)
+
+// A run is one call of [Engine.Run], [Engine.ApplyEvents] or
+// [Engine.FetchEvents]: its request, its clock and what it has found out so
+// far.
+type run struct {
+	engine   *Engine
+	req      Request
+	mode     Mode   // may turn into another
+	id       string // names the run in the audit
+	started  time.Time
+	log      *slog.Logger
+	journal  History
+	recorder recorder
+	locks    *giftLocks
+	inbox    Inbox // whose waiting events join the gifts in hand; nil for none
+	portal   *portal.Portal
+	counts   counts
+	failures failures
+	planned  changeLog
+	search   *backgroundSearch // under way, if any
+}
+
+// newRun returns a run. A dry run reads HubSpot without writing, drops its
+// commits, and locks nothing that others wait for.
+func (e *Engine) newRun(req Request) *run {
+	r := &run{
+		engine:  e,
+		req:     req,
+		id:      rand.Text()[:12],
+		mode:    req.Mode,
+		started: time.Now().UTC(),
+		journal: e.cfg.Journal,
+		locks:   e.locks,
+		inbox:   e.cfg.Inbox,
+		planned: noChangeLog{},
+	}
+	r.recorder = lockedRecorder{e.cfg.Journal, r}
+	if req.DryRun {
+		r.recorder, r.locks, r.inbox = droppingRecorder{}, newGiftLocks(), nil
+		r.planned = &preview{all: req.AllChanges, listed: make(map[plan.Action]int)}
+	}
+	r.log = e.cfg.Logger.With(logPortal, e.cfg.Portal, logRun, r.id)
+	r.counts.begin(&e.cfg)
+	r.failures.lastSync = LastSync(e.cfg.Journal)
+	r.portal = e.conn.Begin(portal.Session{
+		Run: r.id, Started: r.started, Memory: r.memory(), Log: r.log,
+		DryRun: req.DryRun, Events: req.Mode == byEvents,
+	})
+	return r
+}
+
+func (r *run) cfg() *Config { return &r.engine.cfg }
+
+func (r *run) memory() memory { return memory{r.journal, r.recorder} }
+
+// rules are the portal's rules for planning, at the run's time.
+func (r *run) rules() plan.Rules {
+	links := r.cfg().Links
+	return plan.Rules{Companies: links.Companies, MaxDeals: links.MaxDeals, Lookback: links.Lookback, Now: r.started}
+}
+
+// olderThan reports whether something done then is due again after d. A stamp
+// from the future is a clock's mistake and puts nothing off.
+func (r *run) olderThan(then time.Time, d time.Duration) bool {
+	since := r.started.Sub(then)
+	return since >= d || since < 0
+}
+
+// moveCheckpoint commits a checkpoint alone.
+func (r *run) moveCheckpoint(name string, cp store.Checkpoint) error {
+	return r.recorder.Commit(checkpoint(name, cp))
+}
+
+// checkpoint is the commit that moves a checkpoint.
+func checkpoint(name string, cp store.Checkpoint) store.Commit {
+	return store.Commit{Checkpoints: map[string]store.Checkpoint{name: cp}}
+}
+
+// do does the pass that the request asks for. An incremental run of a portal
+// whose first backfill has not finished goes on with that: until then there is
+// no watermark to start from. A portal without a source has nothing to backfill,
+// and its incremental runs look orphans up.
+func (r *run) do(ctx context.Context) error {
+	lists := r.mode == Incremental || r.mode == Backfill
+	switch {
+	case r.req.From != "" && !lists:
+		return fmt.Errorf("sync: mode %q does not read export files", r.mode)
+	case r.req.From != "":
+		return exportPass(ctx, r)
+	case lists && len(r.cfg().Sources) == 0:
+		if r.mode == Backfill {
+			if err := ensureJournal(ctx, r); err != nil {
+				return err
+			}
+		}
+		r.mode = Incremental
+		return incrementalPass(ctx, r)
+	case lists:
+		if err := checkFeed(r); err != nil {
+			return err
+		}
+	}
+	if r.mode == Incremental {
+		finished, err := Backfilled(r.journal)
+		if err != nil {
+			return err
+		}
+		if !finished {
+			r.mode = Backfill
+		}
+	}
+	pass, ok := passes[r.mode]
+	if !ok {
+		return fmt.Errorf("sync: unknown mode %q", r.mode)
+	}
+	return pass(ctx, r)
+}
+
+// passes are the modes that a request may ask for.
+var passes = map[Mode]func(context.Context, *run) error{
+	Incremental:    incrementalPass,
+	Backfill:       backfillPass,
+	Retry:          retryPass,
+	Restore:        restorePass,
+	Reassociate:    reassociatePass,
+	ReassociateAll: reassociateAllPass,
+	Adopt:          adoptPass,
+}
+
+// adoptPass makes a custom object ours that this program did not create.
+func adoptPass(ctx context.Context, r *run) error {
+	if len(r.req.Keys) != 1 {
+		return &Fatal{What: "no custom object named", Remedy: "name one by its type id, such as `check --adopt 2-123456`"}
+	}
+	return r.portal.Object.Adopt(ctx, r.req.Keys[0])
+}
+
+// finish makes the report, and records when the run ended.
+func (r *run) finish(runErr error) (Report, error) {
+	rep := Report{
+		Portal:              r.cfg().Portal,
+		Mode:                r.mode,
+		DryRun:              r.req.DryRun,
+		Skipped:             make(map[string]int),
+		AssociationsCreated: r.counts.linked,
+		Orphans:             make(map[plan.Orphan]int),
+		StartedAt:           r.started,
+		FinishedAt:          time.Now().UTC(),
+		SchemaChanges:       r.portal.Object.SchemaChanges(),
+		Changes:             r.planned.list(),
+	}
+	r.counts.tally.report(&rep)
+	rep.HubSpotCalls, rep.ThnksCalls = r.counts.calls(r.cfg())
+	orphans, err := r.journal.OrphanCounts()
+	if err != nil {
+		return rep, err
+	}
+	for _, reason := range plan.Orphans() {
+		rep.Orphans[reason] = orphans[reason]
+	}
+	if rep.Ambiguous, err = r.journal.AmbiguousCount(); err != nil {
+		return rep, err
+	}
+	if r.counts.refusedLinks > 0 {
+		r.log.Warn("HubSpot refused links, as records may have a limited number of associations; they are left out until `sync --reassociate=all`", logCount, r.counts.refusedLinks)
+	}
+	if runErr != nil {
+		rep.Error = runErr.Error()
+		return rep, nil
+	}
+	if r.req.From == "" && len(r.cfg().Sources) == 0 {
+		return rep, nil // nothing was synced
+	}
+	switch r.mode {
+	case Incremental, Backfill, Resweep:
+		return rep, r.memory().Remember(lastSyncEntry, rep.FinishedAt)
+	}
+	return rep, nil
+}
