@@ -29,7 +29,9 @@ func BenchmarkDryRun(b *testing.B) {
 	for i := range rep.Changes {
 		rep.Changes[i] = filled[giftsync.PlannedChange](i)
 	}
-	d := start(b, fake{run: func(context.Context, string, giftsync.Request, giftsync.Watcher) (giftsync.Report, error) { return rep, nil }}, nil)
+	d := start(b, fake{run: func(context.Context, string, giftsync.Request, giftsync.Watcher) (giftsync.Report, error) {
+		return rep, nil
+	}}, nil)
 	c := mustDial(b, d.path)
 	b.ReportAllocs()
 	for b.Loop() {

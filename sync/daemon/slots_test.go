@@ -192,7 +192,7 @@ func TestOffsets(t *testing.T) {
 	t.Parallel()
 	for spec, limit := range map[string]time.Duration{
 		"@hourly":           5 * time.Minute,
-		"@daily":     5 * time.Minute,
+		"@daily":            5 * time.Minute,
 		"0 0 29 2 *":        5 * time.Minute,
 		"*/15 * * * *":      90 * time.Second,
 		"@every 1m":         6 * time.Second,
