@@ -112,6 +112,21 @@ func TestMergeNeverLowers(t *testing.T) {
 	})
 }
 
+// A snapshot says donated, and an event before it, too far back to count, says
+// when. A claim of the same rank that arrives later leaves that date.
+func TestMergeKeepsTheTimeOfTheSnapshotsStatus(t *testing.T) {
+	donated := epoch
+	g := Gift{ID: "T-1", Status: Donated, UpdatedAt: epoch.Add(18 * time.Minute), Claims: []Claim{{Donated, donated}}}
+	late := Gift{ID: "T-1", Claims: []Claim{{Redeemed, g.UpdatedAt}}}
+	got := Merge(g, late)
+	if got.Shown() != Redeemed {
+		t.Errorf("shown %s, want redeemed", got.Shown())
+	}
+	if at := got.ShownTimes()[Donated]; !at.Equal(donated) {
+		t.Errorf("donated at %v, want %v", at, donated)
+	}
+}
+
 func TestMergeNewerSnapshotCorrects(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := genGift("T-1").Draw(t, "gift")

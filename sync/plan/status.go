@@ -111,7 +111,8 @@ func (g Gift) Shown() Status {
 
 // ShownTimes returns when each status was reached: the date of the snapshots,
 // otherwise the first claim that counts. A claim that a newer snapshot overruled
-// still dates a status that the gift has passed.
+// still dates a status that the gift has passed, and the one that the snapshot
+// itself has: a later claim of the same rank takes nothing away.
 func (g Gift) ShownTimes() map[Status]time.Time {
 	times := make(map[Status]time.Time)
 	shown := g.Shown()
@@ -131,13 +132,14 @@ func (g Gift) shownTime(s, shown Status) time.Time {
 	if at := g.Times[s]; !at.IsZero() {
 		return at
 	}
+	snapshot, _ := g.known()
 	var passed time.Time
 	for _, c := range g.Claims { // sorted by time
 		switch {
 		case c.Status != s:
 		case g.counts(c):
 			return c.At
-		case passed.IsZero() && (s == shown || s.Rank() < shown.Rank()):
+		case passed.IsZero() && (s == snapshot || s.Rank() < shown.Rank()):
 			passed = c.At
 		}
 	}
