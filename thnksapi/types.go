@@ -31,7 +31,8 @@ type Row struct {
 	Transaction *Transaction
 	ID          string // the transaction's, if it can be read although the rest cannot
 	Raw         json.RawMessage
-	Err         error // never quotes values; set exactly when Transaction is nil
+	Err         error     // never quotes values; set exactly when Transaction is nil
+	Date        time.Time // the server's clock when it sent this row alone; zero in a page, which has its own
 }
 
 // A Transaction is one Thnks sent to one recipient. The dialect's field names,
@@ -52,7 +53,40 @@ type Transaction struct {
 	Times       map[string]time.Time // canonical status word → when it was reached
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+
+	// Missing are the fields that the row does not have at all. A field that is
+	// there and null or empty is not missing: it says that there is no value.
+	Missing FieldSet
+	// Dropped are the fields whose value was there and could not be read.
+	Dropped FieldSet
 }
+
+// A FieldSet is a set of a transaction's fields.
+type FieldSet uint32
+
+// The fields. [FieldTimes] stands for all of Times.
+const (
+	FieldRequestID FieldSet = 1 << iota
+	FieldGiftName
+	FieldGiftType
+	FieldAmount
+	FieldCurrency
+	FieldMessage
+	FieldTrackingURL
+	FieldSenderName
+	FieldSenderEmail
+	FieldSenderPhone
+	FieldRecipientName
+	FieldRecipientEmail
+	FieldRecipientPhone
+	FieldStatus
+	FieldTimes
+	FieldCreatedAt
+	FieldUpdatedAt
+)
+
+// Has reports whether the set has all of the fields.
+func (s FieldSet) Has(fields FieldSet) bool { return s&fields == fields }
 
 // A Person is a sender or recipient.
 type Person struct {
