@@ -75,15 +75,15 @@ func TestLifeOfBadLines(t *testing.T) {
 		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.Configure = simulation.OnlyExports(t)
 		header := "Transaction ID,Gift Name,Status,Gift Amount,Gift Currency"
-		bad := []string{header, "T-1,Coffee,sent,5,USD", "T-2,Coffee", ",Tea,sent,,", "T-3,Tea,sent,\"1,234\",USD", "T-4,Tea,sent,,"}
+		bad := []string{header, "T-1,Coffee,sent,5,USD", "T-2,Coffee,sent,,,x", ",Tea,sent,,", "T-3,Tea,sent,\"1,234\",USD", "T-4,Tea,sent,,"}
 		rep := w.MustFile(w.ExportLines(bad...))
 		if rep.Created != 2 || rep.Quarantined != 3 || rep.Fetched != 5 {
 			t.Fatalf("got %+v", rep)
 		}
 		want := map[string]int{
-			"unreadable: line 3: 2 fields, the header has 5":                           1,
-			"no_id: line 4: the row has no transaction id, so it cannot be identified": 1,
-			"unreadable: line 5: gift_amount: may be read as two amounts, as its separator may be that of thousands or of decimals: export it with two decimals, or without thousands": 1,
+			"unreadable: line 3: 6 fields, the header has 5: a field with a separator in it stands in quotes": 1,
+			"no_id: line 4: the row has no transaction id, so it cannot be identified":                        1,
+			"unreadable: line 5: gift_amount: may be read as two amounts, as its separator may be that of thousands or of decimals: export it with two decimals, or without thousands, or set thnks.csv.decimal to \".\" or \",\"": 1,
 		}
 		if diff := cmp.Diff(want, w.QuarantineReasons()); diff != "" {
 			t.Fatalf("quarantine (-want +got):\n%s", diff)
@@ -130,7 +130,7 @@ func TestFilesOfMonths(t *testing.T) {
 		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
 		w.Configure = simulation.OnlyExports(t)
 		header := "Transaction ID,Gift Name,Status"
-		january := []string{header, "torn", "T-1,Coffee,sent", "T-2,Tea", ",Cake,sent", "T-3,Tea,sent"}
+		january := []string{header, "torn", "T-1,Coffee,sent", "T-2,Tea,sent,x", ",Cake,sent", "T-3,Tea,sent"}
 		for _, step := range []struct {
 			name  string
 			lines []string

@@ -79,7 +79,13 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 	if err != nil {
 		return nil, err
 	}
-	exports, err := export.New(export.Config{Columns: p.Thnks.CSV.Columns, Dialect: dialect(p.Thnks.Dialect), Zone: zone})
+	exports, err := export.New(export.Config{
+		Columns: p.Thnks.CSV.Columns,
+		Decimal: p.Thnks.CSV.Decimal,
+		Nothing: p.Thnks.CSV.Nothing,
+		Dialect: dialect(p.Thnks.Dialect),
+		Zone:    zone,
+	})
 	if err != nil {
 		return nil, usage{err}
 	}

@@ -13,8 +13,9 @@ import (
 
 // A field is something that a column may hold.
 type field struct {
-	name  string   // of the HubSpot property, and of the setting in thnks.csv
-	guess []string // other names that a column may have, the label in HubSpot first
+	name  string            // of the HubSpot property, and of the setting in thnks.csv
+	set   thnksapi.FieldSet // as a transaction calls it; none for the id
+	guess []string          // other names that a column may have, the label in HubSpot first
 }
 
 // The fields that have rules of their own.
@@ -26,31 +27,47 @@ const (
 
 // fields are all fields, in the order of the record in HubSpot.
 var fields = []field{
-	{fieldID, []string{"Transaction ID"}},
-	{"gift_name", nil},
-	{"gift_type", nil},
-	{fieldAmount, nil},
-	{fieldCurrency, nil},
-	{"sender_name", nil},
-	{"sender_email", nil},
-	{"recipient_name", nil},
-	{"recipient_email", nil},
-	{"recipient_phone", nil},
-	{"status", nil},
-	{"message", nil},
-	{"scheduled_date", nil},
-	{"sent_date", nil},
-	{"delivered_date", nil},
-	{"opened_date", nil},
-	{"redeemed_date", nil},
-	{"refunded_date", nil},
-	{"expired_date", nil},
-	{"undelivered_date", nil},
-	{"donated_date", nil},
-	{"tracking_url", nil},
-	{"created_at", []string{"Created", "Created Date"}},
-	{"updated_at", []string{"Updated", "Updated Date", "Last Updated"}},
+	{fieldID, 0, []string{"Transaction ID"}},
+	{"gift_name", thnksapi.FieldGiftName, nil},
+	{"gift_type", thnksapi.FieldGiftType, nil},
+	{fieldAmount, thnksapi.FieldAmount, nil},
+	{fieldCurrency, thnksapi.FieldCurrency, nil},
+	{"sender_name", thnksapi.FieldSenderName, nil},
+	{"sender_email", thnksapi.FieldSenderEmail, nil},
+	{"recipient_name", thnksapi.FieldRecipientName, nil},
+	{"recipient_email", thnksapi.FieldRecipientEmail, nil},
+	{"recipient_phone", thnksapi.FieldRecipientPhone, nil},
+	{"status", thnksapi.FieldStatus, nil},
+	{"message", thnksapi.FieldMessage, nil},
+	{"scheduled_date", thnksapi.FieldTimes, nil},
+	{"sent_date", thnksapi.FieldTimes, nil},
+	{"delivered_date", thnksapi.FieldTimes, nil},
+	{"opened_date", thnksapi.FieldTimes, nil},
+	{"redeemed_date", thnksapi.FieldTimes, nil},
+	{"refunded_date", thnksapi.FieldTimes, nil},
+	{"expired_date", thnksapi.FieldTimes, nil},
+	{"undelivered_date", thnksapi.FieldTimes, nil},
+	{"donated_date", thnksapi.FieldTimes, nil},
+	{"tracking_url", thnksapi.FieldTrackingURL, nil},
+	{"created_at", thnksapi.FieldCreatedAt, []string{"Created", "Created Date"}},
+	{"updated_at", thnksapi.FieldUpdatedAt, []string{"Updated", "Updated Date", "Last Updated"}},
 }
+
+// byName has the fields by the folded names that a column of them may have.
+var byName = func() map[string]string {
+	names := make(map[string]string)
+	for _, f := range fields {
+		names[fold(f.name)] = f.name
+		for _, g := range f.guess {
+			names[fold(g)] = f.name
+		}
+	}
+	return names
+}()
+
+// fieldOf returns the field that a folded name of a column stands for, "" for
+// none.
+func fieldOf(name string) string { return byName[name] }
 
 // Fields returns the names of the fields that [Config].Columns may give a
 // column for.
@@ -86,7 +103,7 @@ func pointers() thnksapi.Fields {
 // fold returns a column's name without the differences that do not matter.
 func fold(name string) string {
 	return strings.ToLower(strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || r == '_' || r == '-' || r == '\uFEFF' {
+		if unicode.IsSpace(r) || r == '_' || r == '-' || invisible(r) {
 			return -1
 		}
 		return r
@@ -120,19 +137,15 @@ func assign(header []string, settings map[string]string) (column map[string]int,
 		if settings[f.name] != "" {
 			continue
 		}
-		names := []string{fold(f.name)}
-		for _, g := range f.guess {
-			names = append(names, fold(g))
-		}
-		found := find(header, func(h string) bool { return slices.Contains(names, fold(h)) })
+		found := find(header, func(h string) bool { return fieldOf(fold(h)) == f.name })
 		found = slices.DeleteFunc(found, func(i int) bool { return taken[i] != "" })
 		switch len(found) {
 		case 0:
 		case 1:
 			column[f.name] = found[0]
 		default:
-			return nil, nil, fmt.Errorf("columns %s and %s both look like %s: say in thnks.csv.%s which it is",
-				displayed(header, found[0]), displayed(header, found[1]), f.name, f.name)
+			return nil, nil, fmt.Errorf("columns %d and %d both look like %s: say in thnks.csv.%s which it is",
+				found[0]+1, found[1]+1, f.name, f.name)
 		}
 	}
 	return column, missing, nil
@@ -149,29 +162,14 @@ func find(header []string, is func(string) bool) []int {
 	return found
 }
 
-// displayed names a column in a message.
-func displayed(header []string, i int) string {
-	return fmt.Sprintf("%d (%s)", i+1, cmp.Or(legible(header[i]), "?"))
-}
-
-// legible returns a column's name if it looks like one. If a file has no
+// listed lists a header's columns for a message: by number, and by field where
+// one has a name that we know. Other names are not shown: if a file has no
 // header, its first row is read as one, and messages must not quote rows.
-func legible(name string) string {
-	name = strings.TrimSpace(name)
-	if len(name) > 40 || strings.ContainsFunc(name, func(r rune) bool {
-		return r == '@' || r == '+' || unicode.IsDigit(r) || !unicode.IsPrint(r)
-	}) {
-		return ""
-	}
-	return name
-}
-
-// listed lists a header's columns for a message.
 func listed(header []string) string {
 	const most = 40
 	var names []string
-	for _, h := range header[:min(len(header), most)] {
-		names = append(names, cmp.Or(legible(h), "?"))
+	for i, h := range header[:min(len(header), most)] {
+		names = append(names, fmt.Sprintf("%d %s", i+1, cmp.Or(fieldOf(fold(h)), "?")))
 	}
 	if len(header) > most {
 		names = append(names, "…")
@@ -185,7 +183,7 @@ func distinct(header []string) []string {
 	names := make([]string, len(header))
 	seen := make(map[string]bool, len(header))
 	for i, h := range header {
-		h = strings.TrimSpace(strings.ReplaceAll(h, "\uFEFF", ""))
+		h = visible(h)
 		if h == "" || seen[h] {
 			h = strings.TrimSpace(fmt.Sprintf("%s column %d", h, i+1))
 		}

@@ -2,11 +2,11 @@ package export
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -23,19 +23,13 @@ type Config struct {
 	// currency. Its other settings are for the API only.
 	Dialect thnksapi.Dialect
 	Zone    thnksapi.Zone // of times that name none
-}
-
-// timeFormats are tried after the dialect's. None can mean two days.
-var timeFormats = []string{
-	thnksapi.FormatRFC3339,
-	"2006-01-02T15:04:05",
-	"2006-01-02T15:04",
-	"2006-01-02 15:04:05Z07:00",
-	"2006-01-02 15:04:05 Z07:00",
-	"2006-01-02 15:04:05 -0700",
-	"2006-01-02 15:04:05",
-	"2006-01-02 15:04",
-	thnksapi.FormatDate,
+	// Decimal is the sign before the decimals of amounts, "." or ",", where
+	// neither an amount nor the other amounts of its file show it. If it is "",
+	// rows with such an amount are no transactions.
+	Decimal string
+	// Nothing are the words, case ignored, that stand for no date, amount or
+	// currency. An empty cell does in any case. Nil is [DefaultNothing].
+	Nothing []string
 }
 
 // A Format reads the export files of one portal, and rows of them. It is safe
@@ -43,7 +37,10 @@ var timeFormats = []string{
 type Format struct {
 	columns  map[string]string
 	currency string // of amounts that name none
+	decimal  string
+	nothing  map[string]bool
 	decoder  *thnksapi.Decoder
+	settings []byte // all of the configuration that has no function in it
 }
 
 // New checks the configuration. Its error names every wrong setting.
@@ -58,15 +55,33 @@ func New(cfg Config) (*Format, error) {
 			errs = append(errs, fmt.Errorf("thnks.csv.%s: no column: give the name of one", name))
 		}
 	}
+	if !slices.Contains([]string{"", ".", ","}, cfg.Decimal) {
+		errs = append(errs, errors.New("thnks.csv.decimal: no sign before decimals: use \".\" or \",\""))
+	}
+	words := cfg.Nothing
+	if words == nil {
+		words = DefaultNothing()
+	}
+	nothing := make(map[string]bool, len(words))
+	for _, word := range words {
+		nothing[nothingKey(word)] = true
+	}
 	d := cfg.Dialect
 	d.Fields, d.Recipients = pointers(), ""
 	d.Money.Unit = thnksapi.UnitMajor
-	d.TimeFormats = slices.Concat(d.TimeFormats, timeFormats)
+	d.TimeFormats = slices.Concat(d.TimeFormats, timeFormats())
 	decoder, err := thnksapi.NewDecoder(d, cfg.Zone)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
-	return &Format{columns: maps.Clone(cfg.Columns), currency: d.Money.DefaultCurrency, decoder: decoder}, nil
+	settings, err := json.Marshal([]any{cfg.Columns, cfg.Decimal, words, d})
+	if err != nil {
+		panic("export: " + err.Error()) // texts and numbers only
+	}
+	return &Format{
+		columns: maps.Clone(cfg.Columns), currency: d.Money.DefaultCurrency, decimal: cfg.Decimal,
+		nothing: nothing, decoder: decoder, settings: settings,
+	}, nil
 }
 
 // A rawRow is a row as the quarantine keeps it: it can be read again after the
@@ -75,8 +90,10 @@ type rawRow struct {
 	// Line is left out of a row that is a transaction: the same row on another
 	// line of the next file has not changed.
 	Line    int               `json:"line,omitempty"`
-	Columns map[string]string `json:"columns,omitempty"` // those with a value
+	Columns map[string]string `json:"columns,omitempty"` // those that the line has
+	Decimal string            `json:"decimal,omitempty"` // the file's sign before decimals, where the amount does not show it
 	Problem string            `json:"problem,omitempty"` // why the line is no record
+	ID      string            `json:"id,omitempty"`      // of such a line, if it can be read
 	Text    string            `json:"text,omitempty"`    // the beginning of such a line
 	Near    []string          `json:"near,omitempty"`    // see [Near]; of a row that is no transaction
 }
@@ -119,25 +136,25 @@ func (f *Format) Decode(raw json.RawMessage) []thnksapi.Row {
 		return []thnksapi.Row{{Raw: raw, Err: errors.New("not a row of an export file")}}
 	}
 	r := m.Row
-	bad := func(err error) []thnksapi.Row {
-		return []thnksapi.Row{{Raw: raw, Err: atLine(r.Line, err)}}
+	bad := func(id string, err error) []thnksapi.Row {
+		return []thnksapi.Row{{ID: id, Raw: raw, Err: atLine(r.Line, err)}}
 	}
 	if r.Problem != "" {
-		return bad(errors.New(r.Problem))
+		return bad(r.ID, errors.New(r.Problem))
 	}
 	header := slices.Sorted(maps.Keys(r.Columns))
-	// A setting's column may be missing: empty values are not kept.
+	// A setting's column may be missing, as the line may lack it.
 	column, _, err := assign(header, f.columns)
 	if err != nil {
-		return bad(err)
+		return bad("", err)
 	}
 	values := make(map[string]string, len(column))
 	for name, i := range column {
 		values[name] = r.Columns[header[i]]
 	}
-	t, err := f.transaction(values)
+	t, err := f.transaction(values, cmp.Or(r.Decimal, f.decimal))
 	if err != nil {
-		return bad(err)
+		return bad(f.knownID(values[fieldID]), err)
 	}
 	return []thnksapi.Row{{Transaction: t, Raw: raw}}
 }
@@ -147,49 +164,4 @@ func atLine(n int, err error) error {
 		return err
 	}
 	return fmt.Errorf("line %d: %w", n, err)
-}
-
-// rounded matches an id that a spreadsheet read as a number and rounded.
-var rounded = regexp.MustCompile(`^\d(?:[.,]\d+)?[Ee]\+?\d+$`)
-
-var errRounded = errors.New("the transaction id was rounded by a spreadsheet: export the file again and do not save it with one")
-
-// transaction reads the values of a row, by field.
-func (f *Format) transaction(values map[string]string) (*thnksapi.Transaction, error) {
-	switch id := strings.TrimSpace(values[fieldID]); {
-	case id == "":
-		return nil, thnksapi.ErrNoID
-	case rounded.MatchString(id):
-		return nil, errRounded
-	}
-	element := make(map[string]any, len(values))
-	for name, v := range values {
-		if (name == fieldAmount || isTime(name)) && saysNothing(v) {
-			continue
-		}
-		element[name] = v
-	}
-	if v, ok := element[fieldAmount].(string); ok {
-		plain, currency, err := amount(v, values[fieldCurrency], f.currency)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", fieldAmount, err)
-		}
-		element[fieldAmount], element[fieldCurrency] = plain, currency
-	}
-	row := f.decoder.Decode(element, nil)
-	return row.Transaction, row.Err
-}
-
-func isTime(name string) bool {
-	return strings.HasSuffix(name, "_date") || strings.HasSuffix(name, "_at")
-}
-
-// saysNothing reports whether the text of a number or time means that there is
-// none.
-func saysNothing(v string) bool {
-	switch strings.ToLower(strings.TrimSpace(v)) {
-	case "", "-", "–", "—", "n/a", "null":
-		return true
-	}
-	return false
 }

@@ -1,18 +1,16 @@
 package export
 
 import (
-	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"thnks-hubspot-sync/thnksapi"
@@ -28,24 +26,27 @@ const (
 // with its size and the time of its last change.
 const headBytes = 64 << 10
 
+// readBytes is the size of the buffer of a file that is read.
+const readBytes = 64 << 10
+
 // A File is an export file as a source of transactions. Its pages must be
 // read one after the other; it holds one at a time.
 type File struct {
 	format  *Format
 	f       *os.File
 	path    string
+	opened  time.Time
 	size    int64
 	changed time.Time
 	id      string // of this file, read by these settings
+	buffer  int    // bytes that are read at a time
+	layout  layout
 
-	order  binary.ByteOrder // of UTF-16; nil for UTF-8
-	comma  byte
-	header []string       // distinct names
-	column map[string]int // by field
-	first  place          // after the header
-
-	records *records // its next record is at next
-	next    place
+	decimal  string   // see [File.decimals]
+	searched bool     // for it
+	repeated int      // headers within the file, in the pages read
+	records  *records // its next record is at next
+	next     place
 }
 
 // A place is a position in a listing.
@@ -76,7 +77,7 @@ func (f *Format) Open(path string) (_ *File, err error) {
 			err = errors.Join(err, file.Close())
 		}
 	}()
-	e := &File{format: f, f: file, path: path}
+	e := &File{format: f, f: file, path: path, opened: time.Now(), buffer: readBytes}
 	if info, err = file.Stat(); err != nil {
 		return nil, unreadable(path, err)
 	}
@@ -87,27 +88,31 @@ func (f *Format) Open(path string) (_ *File, err error) {
 		return nil, unreadable(path, err)
 	}
 	head = head[:n]
-	e.id = identity(head, e.size, e.changed, f.columns)
-	e.order, e.first.Offset = byteOrder(head)
-	if err := binaryFile(head, e.order != nil); err != nil {
+	e.id = identity(head, e.size, e.changed, f.settings)
+	e.layout.order, e.layout.first.Offset = byteOrder(head)
+	if err := binaryFile(head, e.layout.order != nil); err != nil {
 		return nil, fmt.Errorf("export file %s: %w", path, err)
 	}
 	if err := e.readHeader(); err != nil {
 		return nil, fmt.Errorf("export file %s: %w", path, err)
 	}
-	e.first.File = e.id
+	e.layout.first.File = e.id
 	return e, nil
 }
 
 // Close closes the file.
 func (e *File) Close() error { return e.f.Close() }
 
+// ReadAt returns when the file was opened. It is the place of this reading in
+// the order of all readings: what the file says was known then.
+func (e *File) ReadAt() time.Time { return e.opened }
+
+// RepeatedHeaders returns how many headers within the file were skipped in the
+// pages that were read. A listing that begins anew counts from 0.
+func (e *File) RepeatedHeaders() int { return e.repeated }
+
 // identity identifies a file and the settings by which it is read.
-func identity(head []byte, size int64, changed time.Time, columns map[string]string) string {
-	settings, err := json.Marshal(columns)
-	if err != nil {
-		panic("export: " + err.Error()) // texts only
-	}
+func identity(head []byte, size int64, changed time.Time, settings []byte) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %d %d ", size, changed.UnixNano(), len(head))
 	h.Write(head)
@@ -117,10 +122,10 @@ func identity(head []byte, size int64, changed time.Time, columns map[string]str
 
 // from returns the records from a place on.
 func (e *File) from(p place) *records {
-	src := bufio.NewReaderSize(io.NewSectionReader(e.f, p.Offset, e.size-p.Offset), headBytes)
+	src := newSource(io.NewSectionReader(e.f, p.Offset, e.size-p.Offset), e.buffer)
 	return &records{
-		lines: &lines{src: src, order: e.order, number: p.Line, offset: p.Offset},
-		comma: e.comma, width: len(e.header),
+		lines: &lines{src: src, order: e.layout.order, number: p.Line, offset: p.Offset},
+		comma: e.layout.comma, width: len(e.layout.keys), named: len(e.layout.header),
 	}
 }
 
@@ -129,9 +134,14 @@ func (e *File) from(p place) *records {
 // settings it returns a [thnksapi.Error] of kind Stale: the listing must begin
 // anew. If the file changes while it is read, the listing ends with an error,
 // because any row may have been cut off.
+//
+// A header that stands within the file again is no row. One with other columns
+// ends the listing with an error: what follows it is another file.
 func (e *File) Transactions(ctx context.Context, q thnksapi.Query) (*thnksapi.Page, error) {
-	at := e.first
-	if q.Cursor != "" {
+	at := e.layout.first
+	if q.Cursor == "" {
+		e.repeated = 0
+	} else {
 		var ok bool
 		if at, ok = e.parse(q.Cursor); !ok {
 			return nil, &thnksapi.Error{Kind: thnksapi.Stale, Path: e.path, Problem: "the file is not the one that the listing was begun with: it must begin anew"}
@@ -161,61 +171,83 @@ func (e *File) Transactions(ctx context.Context, q thnksapi.Query) (*thnksapi.Pa
 // page reads rows until a page is full, and returns where it ends.
 func (e *File) page(ctx context.Context, at place) (*thnksapi.Page, place, error) {
 	page := &thnksapi.Page{}
-	size := 0
+	size, repeated := 0, 0
 	for len(page.Rows) < pageRows && size < pageBytes {
 		if err := ctx.Err(); err != nil {
 			return nil, at, err
 		}
 		rec, err := e.records.next()
 		if errors.Is(err, io.EOF) {
+			e.repeated += repeated
 			return page, at, nil
 		}
 		if err != nil {
 			return nil, at, err
 		}
-		row := e.row(rec, at.ID)
+		at.Offset, at.Line = rec.end, rec.line+rec.lines-1
+		if (rec.problem == "" || rec.wide) && e.layout.isHeader(rec.fields) {
+			if err := e.layout.repeats(rec); err != nil {
+				return nil, at, err
+			}
+			repeated++
+			continue
+		}
+		row, err := e.row(ctx, rec, at.ID)
+		if err != nil {
+			return nil, at, err
+		}
 		if row.Transaction != nil {
 			at.ID = row.Transaction.ID
 		}
 		page.Rows = append(page.Rows, row)
 		size += len(row.Raw)
-		at.Offset, at.Line = rec.end, rec.line+rec.lines-1
 	}
+	e.repeated += repeated
 	page.Next = at.cursor()
 	return page, at, nil
 }
 
 // row turns a record into a row. before is the id of the last transaction
 // before it.
-func (e *File) row(rec record, before string) thnksapi.Row {
+func (e *File) row(ctx context.Context, rec record, before string) (thnksapi.Row, error) {
 	raw := rawRow{Line: rec.line, Problem: rec.problem, Text: rec.text}
 	if before != "" {
 		raw.Near = []string{before}
 	}
+	values := make(map[string]string, len(e.layout.column))
+	for name, i := range e.layout.column {
+		if i < len(rec.fields) {
+			values[name] = rec.fields[i]
+		}
+	}
+	bad := func(err error) thnksapi.Row {
+		id := e.format.knownID(values[fieldID])
+		if id != "" {
+			raw.Near = append(raw.Near, id)
+		}
+		return thnksapi.Row{ID: id, Raw: raw.marshal(), Err: atLine(rec.line, err)}
+	}
 	if rec.problem != "" {
-		return thnksapi.Row{Raw: raw.marshal(), Err: atLine(rec.line, errors.New(rec.problem))}
+		raw.ID = e.format.knownID(values[fieldID])
+		return bad(errors.New(rec.problem)), nil
 	}
 	raw.Columns = make(map[string]string, len(rec.fields))
 	for i, v := range rec.fields {
-		if v != "" {
-			raw.Columns[e.header[i]] = v
-		}
+		raw.Columns[e.layout.keys[i]] = v
 	}
-	values := make(map[string]string, len(e.column))
-	for name, i := range e.column {
-		if v := rec.fields[i]; v != "" {
-			values[name] = v
+	t, err := e.format.transaction(values, "")
+	if errors.Is(err, errTwoAmounts) {
+		var searchErr error
+		if raw.Decimal, searchErr = e.decimals(ctx); searchErr != nil {
+			return thnksapi.Row{}, searchErr
 		}
+		t, err = e.format.transaction(values, cmp.Or(raw.Decimal, e.format.decimal))
 	}
-	t, err := e.format.transaction(values)
 	if err != nil {
-		if id := strings.TrimSpace(values[fieldID]); id != "" {
-			raw.Near = append(raw.Near, id)
-		}
-		return thnksapi.Row{Raw: raw.marshal(), Err: atLine(rec.line, err)}
+		return bad(err), nil
 	}
 	raw.Line, raw.Near = 0, nil
-	return thnksapi.Row{Transaction: t, Raw: raw.marshal()}
+	return thnksapi.Row{Transaction: t, Raw: raw.marshal()}, nil
 }
 
 // Decode is [Format.Decode].
@@ -247,5 +279,5 @@ func (e *File) parse(cursor string) (place, bool) {
 	if err != nil || json.Unmarshal(text, &p) != nil {
 		return place{}, false
 	}
-	return p, p.File == e.id && p.Offset >= e.first.Offset && p.Offset <= e.size && p.Line >= e.first.Line
+	return p, p.File == e.id && p.Offset >= e.layout.first.Offset && p.Offset <= e.size && p.Line >= e.layout.first.Line
 }

@@ -134,20 +134,20 @@ func TestBadLines(t *testing.T) {
 		name, lines string
 		want        []string
 	}{
-		{"too few", "T1,Coffee", []string{"line 2: 2 fields, the header has 4"}},
-		{"too many", "T1,Coffee,sent,a@b,c", []string{"line 2: 5 fields, the header has 4"}},
+		{"some remark", "5 rows", []string{"line 2: 1 fields, the header has 4: no transaction, but some remark or total"}},
+		{"too many", "T1,Coffee,sent,a@b,c", []string{"line 2: 5 fields, the header has 4: a field with a separator in it stands in quotes"}},
 		{"bare quote", "T1,5\" pizza,sent,", []string{"line 2: a quote in a field that is not quoted"}},
 		{"after a quote", "T1,\"Tea\" green,sent,", []string{"line 2: text after a closing quote"}},
 		{"no id", " ,Coffee,sent,", []string{"line 2: " + thnksapi.ErrNoID.Error()}},
 		{"rounded id", "1.23457E+15,Coffee,sent,", []string{"line 2: " + errRounded.Error()}},
 		{"not UTF-8", "T1,Caf\xe9,sent,", []string{"line 2: " + notUnicode}},
 		{"lines in quotes", "T1,\"a\r\nb \"\"c\"\"\",sent,", []string{"T1 a\nb \"c\" sent "}},
-		{"never closed", "T1,\"Tea,sent,", []string{"line 2: a quote that does not end"}},
-		{"never closed before others", "T1,\"Tea,sent,\nT2,Tea,sent,\nT3,x,sent,", []string{"line 2: a quote that does not end", "T2 Tea sent ", "T3 x sent "}},
+		{"never closed", "T1,\"Tea,sent,", []string{"line 2: a quote that does not end: a quote within a field is written twice"}},
+		{"never closed before others", "T1,\"Tea,sent,\nT2,Tea,sent,\nT3,x,sent,", []string{"line 2: a quote that does not end: a quote within a field is written twice", "T2 Tea sent ", "T3 x sent "}},
 		{"closed by the next", "T1,\"Tea,sent,\nT2,\"Tea\",sent,", []string{"line 2: text after a closing quote", "T2 Tea sent "}},
 		{"long line", "T1," + long + ",sent,\nT2,Tea,sent,", []string{"line 2: " + tooLong, "T2 Tea sent "}},
 		{"long record", "T1,\"Tea,sent,\n" + long + "\nT2,Tea,sent,", []string{
-			"line 2: a quote that does not end within 1 MiB", "line 3: 1 fields, the header has 4", "T2 Tea sent ",
+			"line 2: a quote that does not end within 1 MiB: a quote within a field is written twice", "line 3: 1 fields, the header has 4: no transaction, but some remark or total", "T2 Tea sent ",
 		}},
 	} {
 		file := open(t, format(t, nil), write(t, "Transaction ID,Gift Name,Status,Recipient Email\n"+test.lines+"\nT9,Last,sent,\n"))
@@ -170,11 +170,11 @@ func TestRefusedFiles(t *testing.T) {
 		{"empty", "", nil, "no header"},
 		{"blank", "\n\n", nil, "no header"},
 		{"only a BOM", "\ufeff", nil, "no header"},
-		{"no id", "Gift Name,Status\nx,y\n", nil, `no column "Transaction ID", which identifies a gift: name it in thnks.csv.thnks_transaction_id; the columns are: Gift Name, Status`},
-		{"no header", "T-17,Coffee,ann@acme.example,+31 6 1234\n", nil, "the columns are: ?, Coffee, ?, ?"},
-		{"two for a field", "Transaction ID,Gift Name,gift_name\n", nil, "columns 2 (Gift Name) and 3 (gift_name) both look like gift_name: say in thnks.csv.gift_name which it is"},
+		{"no id", "Gift Name,Status\nx,y\n", nil, `no column "Transaction ID", which identifies a gift: name it in thnks.csv.thnks_transaction_id, or put a header before the rows if there is none; the columns are: 1 gift_name, 2 status`},
+		{"no header", "T-17,Coffee,ann@acme.example,+31 6 1234\n", nil, "the columns are: 1 ?, 2 ?, 3 ?, 4 ?"},
+		{"two for a field", "Transaction ID,Gift Name,gift_name\n", nil, "columns 2 and 3 both look like gift_name: say in thnks.csv.gift_name which it is"},
 		{"twice the same", "Transaction ID,Gift Name,Gift Name\n", nil, "both look like gift_name"},
-		{"setting without column", "Transaction ID,Gift\n", map[string]string{"gift_name": "Present"}, `no column "Present", as thnks.csv.gift_name says; the columns are: Transaction ID, Gift`},
+		{"setting without column", "Transaction ID,Gift\n", map[string]string{"gift_name": "Present"}, `no column "Present", as thnks.csv.gift_name says; the columns are: 1 thnks_transaction_id, 2 ?`},
 		{"two settings for a column", "Transaction ID,Name\n", map[string]string{"sender_name": "Name", "recipient_name": "name"}, "name the same column"},
 		{"a setting for two columns", "Transaction ID,Name, name\n", map[string]string{"sender_name": "NAME"}, "columns 2 and 3 both are called what thnks.csv.sender_name says"},
 		{"workbook", "PK\x03\x04\x00\x00", nil, "a workbook or archive"},
@@ -214,29 +214,52 @@ func TestSettings(t *testing.T) {
 func TestValues(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"2026-07-01T10:00:00+02:00": "2026-07-01T08:00:00Z",
-		"2026-07-01T10:00:00.5Z":    "2026-07-01T10:00:00.5Z",
-		"2026-07-01 10:00:00":       "2026-07-01T08:00:00Z",
-		"2026-01-01 10:00":          "2026-01-01T09:00:00Z",
-		"2026-07-01":                "2026-06-30T22:00:00Z",
-		"2026-07-01 10:00:00 -0500": "2026-07-01T15:00:00Z",
-		" n/a ":                     "",
-		"-":                         "",
-		"07/01/2026":                "error",
-		"1.7.2026":                  "error",
-		"45839":                     "error", // a spreadsheet's count of days
-		"2026-02-30":                "error",
-		"2026-07-01 10:00:00 EST":   "error",
+		"2026-07-01T10:00:00+02:00":   "2026-07-01T08:00:00Z",
+		"2026-07-01T10:00:00.5Z":      "2026-07-01T10:00:00.5Z",
+		"2026-07-01 10:00:00":         "2026-07-01T08:00:00Z",
+		"2026-01-01 10:00":            "2026-01-01T09:00:00Z",
+		"2026-07-01":                  "2026-06-30T22:00:00Z",
+		"2026-07-01 10:00:00 -0500":   "2026-07-01T15:00:00Z",
+		" n/a ":                       "",
+		"-":                           "",
+		"2026-07-01T10:00:00+0000":    "2026-07-01T10:00:00Z",
+		"2026-07-01 10:00:00+0530":    "2026-07-01T04:30:00Z",
+		"2026-07-01T10:00:00+00":      "2026-07-01T10:00:00Z",
+		"2026-07-01 10:00:00-05":      "2026-07-01T15:00:00Z",
+		"2026-07-01 10:00:00.25 +02":  "2026-07-01T08:00:00.25Z",
+		"2026-07-01 10:00:00 UTC":     "2026-07-01T10:00:00Z",
+		"2026-07-01 10:00 GMT":        "2026-07-01T10:00:00Z",
+		"2026-07-01T10:00Z":           "2026-07-01T10:00:00Z",
+		"2026-07-01 10:00 +02:00":     "2026-07-01T08:00:00Z",
+		"20260701":                    "2026-06-30T22:00:00Z",
+		"20260701T100000Z":            "2026-07-01T10:00:00Z",
+		"\u200e2026-07-01\u00a010:00": "2026-07-01T08:00:00Z",
+		"0000-00-00 00:00:00":         "",
+		"NaT":                         "",
+		"NULL":                        "",
+		`\N`:                          "",
+		"07/01/2026":                  "dropped",
+		"1.7.2026":                    "dropped",
+		"45839":                       "dropped", // a spreadsheet's count of days
+		"2026-02-30":                  "dropped",
+		"2026-07-01 10:00:00 EST":     "dropped",
+		"yesterday":                   "dropped",
 	} {
-		row := all(t, open(t, format(t, nil), write(t, "Transaction ID\tSent Date\nT1\t"+text+"\n")))[0]
-		got := "error"
-		if row.Transaction != nil {
-			got = ""
-			if at := row.Transaction.Times[thnksapi.Sent]; !at.IsZero() {
-				got = at.Format(time.RFC3339Nano)
-			}
-		} else if !strings.Contains(row.Err.Error(), "line 2: times.sent: not a time in any of dialect.time_formats") {
-			t.Errorf("%q: %v", text, row.Err)
+		row := all(t, open(t, format(t, nil), write(t, "Transaction ID\tSent Date\tCreated\nT1\t"+text+"\t2026-01-01T00:00Z\n")))[0]
+		if row.Transaction == nil {
+			t.Fatalf("%q costs the row: %v", text, row.Err)
+		}
+		got := ""
+		if at := row.Transaction.Times[thnksapi.Sent]; !at.IsZero() {
+			got = at.Format(time.RFC3339Nano)
+		}
+		if dropped := row.Transaction.Dropped; dropped == thnksapi.FieldTimes {
+			got += "dropped"
+		} else if dropped != 0 {
+			t.Errorf("%q: fields %b are dropped", text, dropped)
+		}
+		if row.Transaction.CreatedAt.IsZero() {
+			t.Errorf("%q costs another date", text)
 		}
 		if got != want {
 			t.Errorf("%q is read as %q, want %q", text, got, want)

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -19,23 +18,65 @@ const maxRecord = 1 << 20
 type line struct {
 	text    string // in UTF-8, without the line's end; cut where the line is too long
 	problem string // why the text could not be read whole, "" if it could
+	ended   bool   // it has a line end; only the file's last line may have none
 	number  int    // from 1
 	end     int64  // offset of the next line
 }
 
 // The problems of lines.
 const (
-	tooLong    = "longer than 1 MiB"
+	tooLong    = "longer than 1 MiB: no row of an export is; check that its line ends are those of a text file"
 	notUnicode = "not in UTF-8: save the file as \"CSV UTF-8\""
 )
 
 // lines reads a file line by line.
 type lines struct {
-	src    *bufio.Reader
+	src    *source
 	order  binary.ByteOrder // of UTF-16; nil for UTF-8
 	number int              // of the line read last
 	offset int64            // of the next
+	unit   unit             // of UTF-16: read and not used
 }
+
+// A unit is the next unit of UTF-16, or the error in its place.
+type unit struct {
+	value uint16
+	err   error
+	held  bool
+}
+
+// A source hands out a file's bytes, at most as many at a time as its buffer
+// has room for.
+type source struct {
+	r    io.Reader
+	buf  []byte
+	data []byte // of buf: not used yet
+	err  error  // what follows the data
+}
+
+func newSource(r io.Reader, size int) *source {
+	return &source{r: r, buf: make([]byte, size)}
+}
+
+// peek returns the bytes that are at hand, at least one, and io.EOF after the
+// last.
+func (s *source) peek() ([]byte, error) {
+	const maxEmptyReads = 100
+	for range maxEmptyReads {
+		if len(s.data) > 0 {
+			return s.data, nil
+		}
+		if s.err != nil {
+			return nil, s.err
+		}
+		var n int
+		n, s.err = s.r.Read(s.buf)
+		s.data = s.buf[:n]
+	}
+	return nil, io.ErrNoProgress
+}
+
+func (s *source) skip(n int) { s.data = s.data[n:] }
 
 // byteOrder returns the encoding, by the byte order mark that a file begins
 // with, and the mark's length.
@@ -53,143 +94,166 @@ func byteOrder(head []byte) (order binary.ByteOrder, mark int64) {
 
 // next returns the next line, and io.EOF after the last.
 func (l *lines) next() (line, error) {
-	if _, err := l.src.Peek(1); err != nil {
-		return line{}, err // io.EOF at the end
-	}
 	read := l.bytes
 	if l.order != nil {
 		read = l.units
 	}
-	text, problem, err := read()
+	at, err := read()
 	if err != nil {
 		return line{}, err
 	}
+	if !at.ended {
+		at.text = strings.TrimRight(at.text, endOfFile)
+	}
 	l.number++
-	return line{text: text, problem: problem, number: l.number, end: l.offset}, nil
+	at.number, at.end = l.number, l.offset
+	return at, nil
 }
 
 // bytes reads a line of UTF-8.
-func (l *lines) bytes() (text, problem string, err error) {
+func (l *lines) bytes() (at line, err error) {
+	if _, err := l.src.peek(); err != nil {
+		return line{}, err // io.EOF at the end
+	}
 	var buf []byte
 	for {
-		if _, err := l.src.Peek(1); errors.Is(err, io.EOF) {
+		part, err := l.src.peek()
+		if errors.Is(err, io.EOF) {
 			break
-		} else if err != nil {
-			return "", "", err
 		}
-		part, err := l.src.Peek(l.src.Buffered())
 		if err != nil {
-			return "", "", err
+			return line{}, err
 		}
 		end := bytes.IndexAny(part, "\r\n")
 		if end >= 0 {
 			part = part[:end]
 		}
 		if room := maxRecord - len(buf); len(part) > room {
-			problem = tooLong
+			at.problem = tooLong
 			buf = append(buf, part[:room]...)
 		} else {
 			buf = append(buf, part...)
 		}
-		if err := l.skip(len(part)); err != nil {
-			return "", "", err
-		}
+		l.skip(len(part))
 		if end >= 0 {
+			at.ended = true
 			if err := l.endBytes(); err != nil {
-				return "", "", err
+				return line{}, err
 			}
 			break
 		}
 	}
-	if problem == "" && !utf8.Valid(buf) {
-		problem = notUnicode
+	if at.problem == "" && !utf8.Valid(buf) {
+		at.problem = notUnicode
 	}
-	return string(buf), problem, nil
+	at.text = string(buf)
+	return at, nil
 }
 
 // endBytes reads a line's end: LF, CRLF or CR.
 func (l *lines) endBytes() error {
-	c, err := l.src.ReadByte()
+	part, err := l.src.peek()
 	if err != nil {
 		return err
 	}
-	l.offset++
+	c := part[0]
+	l.skip(1)
 	if c != '\r' {
 		return nil
 	}
-	following, err := l.src.Peek(1)
-	if err != nil && !errors.Is(err, io.EOF) {
+	part, err = l.src.peek()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	if bytes.Equal(following, []byte("\n")) {
-		return l.skip(1)
+	if part[0] == '\n' {
+		l.skip(1)
 	}
 	return nil
 }
 
-func (l *lines) skip(n int) error {
-	_, err := l.src.Discard(n)
+func (l *lines) skip(n int) {
+	l.src.skip(n)
 	l.offset += int64(n)
-	return err
 }
 
 // units reads a line of UTF-16.
-func (l *lines) units() (text, problem string, err error) {
+func (l *lines) units() (at line, err error) {
+	if _, err := l.peekUnit(); errors.Is(err, io.EOF) {
+		return line{}, err
+	}
 	var buf []uint16
-	for {
-		unit, err := l.peekUnit()
+	for !at.ended {
+		u, err := l.peekUnit()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			problem = notUnicode
-			if err := l.skip(1); err != nil {
-				return "", "", err
-			}
+			at.problem = notUnicode
+			l.useUnit()
 			break
 		}
 		if err != nil {
-			return "", "", err
+			return line{}, err
 		}
-		if err := l.skip(2); err != nil {
-			return "", "", err
-		}
-		if unit == '\n' {
-			break
-		}
-		if unit == '\r' {
+		l.useUnit()
+		switch {
+		case u == '\n':
+			at.ended = true
+		case u == '\r':
+			at.ended = true
 			if following, err := l.peekUnit(); err == nil && following == '\n' {
-				if err := l.skip(2); err != nil {
-					return "", "", err
-				}
+				l.useUnit()
 			}
-			break
-		}
-		if 2*len(buf) < maxRecord {
-			buf = append(buf, unit)
-		} else {
-			problem = tooLong
+		case 2*len(buf) < maxRecord:
+			buf = append(buf, u)
+		default:
+			at.problem = tooLong
 		}
 	}
 	runes := utf16.Decode(buf)
-	if problem == "" && slices.Contains(runes, utf8.RuneError) && !slices.Contains(buf, uint16(utf8.RuneError)) {
-		problem = notUnicode
+	if at.problem == "" && slices.Contains(runes, utf8.RuneError) && !slices.Contains(buf, uint16(utf8.RuneError)) {
+		at.problem = notUnicode
 	}
-	return string(runes), problem, nil
+	at.text = string(runes)
+	return at, nil
 }
 
 // peekUnit returns the next unit of UTF-16; io.ErrUnexpectedEOF if half of one
 // is left.
 func (l *lines) peekUnit() (uint16, error) {
-	two, err := l.src.Peek(2)
-	switch {
-	case err == nil:
-		return l.order.Uint16(two), nil
-	case errors.Is(err, io.EOF) && len(two) == 1:
-		return 0, io.ErrUnexpectedEOF
-	default:
-		return 0, err
+	if l.unit.held {
+		return l.unit.value, l.unit.err
 	}
+	l.unit = unit{held: true}
+	var two [2]byte
+	for i := range two {
+		part, err := l.src.peek()
+		if i == 1 && errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			l.unit.err = err
+			return 0, err
+		}
+		two[i] = part[0]
+		l.src.skip(1)
+	}
+	l.unit.value = l.order.Uint16(two[:])
+	return l.unit.value, nil
+}
+
+// useUnit goes on behind the unit that was peeked at, or the half of one.
+func (l *lines) useUnit() {
+	if errors.Is(l.unit.err, io.ErrUnexpectedEOF) {
+		l.offset++
+		l.unit.err = io.EOF
+		return
+	}
+	l.offset += 2
+	l.unit.held = false
 }
 
 // maxShown bounds what is kept of a line that is no record, in bytes.

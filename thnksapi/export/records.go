@@ -10,12 +10,13 @@ import (
 
 // A record is one record of the file, or one line that is none.
 type record struct {
-	fields  []string
-	problem string // why the line is no record, "" for a record
-	text    string // of a line that is none
-	line    int    // number of its first line
-	lines   int    // how many it has
-	end     int64  // offset of what follows
+	fields  []string // of a line that is none, those before its fault
+	problem string   // why the line is no record, "" for a record
+	wide    bool     // which is that it has more fields than the header
+	text    string   // of a line that is none
+	line    int      // number of its first line
+	lines   int      // how many it has
+	end     int64    // offset of what follows
 }
 
 // records reads a file record by record. If a line is no record, only that
@@ -31,6 +32,7 @@ type records struct {
 	at    int    // the next of them to be used
 	comma byte
 	width int // fields of a record; 0: any number
+	named int // of them those that the header has a name for
 	blank int // skipped lines without a value
 }
 
@@ -46,7 +48,7 @@ func (r *records) next() (record, error) {
 		if err != nil {
 			return record{}, err
 		}
-		if rec.problem != "" || slices.ContainsFunc(rec.fields, func(f string) bool { return strings.TrimSpace(f) != "" }) {
+		if rec.problem != "" || slices.ContainsFunc(rec.fields, func(f string) bool { return !blank(f) }) {
 			return rec, nil
 		}
 		r.blank += rec.lines
@@ -77,39 +79,85 @@ func (r *records) drop() {
 
 // from reads the record that begins with a line.
 func (r *records) from(first line) (record, error) {
-	if first.problem == "" && strings.TrimSpace(first.text) == "" {
+	first.text = strings.TrimLeft(first.text, notContent)
+	if first.problem == "" && blank(first.text) {
 		return record{lines: 1}, nil
 	}
 	after := r.at
+	p := parser{comma: r.comma}
+	open, problem := p.feed(first.text)
+	whole := p.fields // that the first line has
+	if first.problem == tooLong && !open && len(whole) > 0 {
+		whole = whole[:len(whole)-1] // the last one was cut
+	}
 	bad := func(problem string) (record, error) {
 		r.at = after
-		return record{problem: problem, text: shown(first.text), line: first.number, lines: 1, end: first.end}, nil
+		return record{fields: whole, problem: problem, text: shown(first.text), line: first.number, lines: 1, end: first.end}, nil
 	}
-	p := parser{comma: r.comma}
 	size := 0
-	for l := first; ; {
-		if l.problem != "" {
-			return bad(l.problem)
-		}
-		open, problem := p.feed(l.text)
+	for l := first; ; open, problem = p.feed(l.text) {
 		switch {
+		case l.problem != "":
+			return bad(l.problem)
 		case problem != "":
 			return bad(problem)
-		case !open && r.width > 0 && len(p.fields) != r.width:
-			return bad(fmt.Sprintf("%d fields, the header has %d", len(p.fields), r.width))
 		case !open:
-			return record{fields: p.fields, line: first.number, lines: 1 + r.at - after, end: l.end}, nil
+			rec := record{fields: p.fields, line: first.number, lines: 1 + r.at - after, end: l.end}
+			if r.width > 0 {
+				if problem := r.fit(&rec, l.ended); problem != "" {
+					if rec.lines == 1 {
+						whole = rec.fields
+					}
+					fault, err := bad(problem)
+					fault.wide = rec.wide
+					return fault, err
+				}
+			}
+			return rec, nil
 		}
 		if size += len(l.text) + 1; size > maxRecord {
-			return bad("a quote that does not end within 1 MiB")
+			return bad("a quote that does not end within 1 MiB: " + doubleQuotes)
 		}
 		var err error
 		if l, err = r.line(); errors.Is(err, io.EOF) {
-			return bad("a quote that does not end")
+			return bad("a quote that does not end: " + doubleQuotes)
 		} else if err != nil {
 			return record{}, err
 		}
 	}
+}
+
+const doubleQuotes = "a quote within a field is written twice"
+
+// fit compares a record with the header. Cells that a line lacks at its end say
+// nothing of their columns, and surplus ones without text are nothing. ended is
+// whether its last line has a line end. The problem is "" if there is none.
+func (r *records) fit(rec *record, ended bool) (problem string) {
+	n := len(rec.fields)
+	for n > r.width && blank(rec.fields[n-1]) {
+		n--
+	}
+	rec.fields = rec.fields[:n]
+	unlike := fmt.Sprintf("%d fields, the header has %d", n, r.width)
+	switch {
+	case n > r.width:
+		rec.wide = true
+		return unlike + ": a field with a separator in it stands in quotes"
+	case n < r.named && !ended:
+		rec.fields = rec.fields[:n-1] // the last one may be cut as well
+		return unlike + ", and no line end: the file was cut off here; export it again"
+	case n == 1 && r.named > 1 && !mayStandAlone(rec.fields[0]):
+		rec.fields = nil
+		return unlike + ": no transaction, but some remark or total"
+	}
+	return ""
+}
+
+// mayStandAlone reports whether a line of one cell may be a transaction that
+// has an id and nothing else.
+func mayStandAlone(text string) bool {
+	text = visible(text)
+	return strings.ContainsAny(text, "0123456789") && !strings.ContainsAny(text, " \t\n")
 }
 
 // A parser splits records into fields by RFC 4180, a line at a time.
@@ -152,7 +200,7 @@ func (p *parser) feed(s string) (open bool, problem string) {
 			s = s[1:]
 		default:
 			text, rest, more := strings.Cut(s, string(rune(p.comma)))
-			if strings.Contains(text, `"`) {
+			if strings.Contains(text, `"`) && unwrap(text) == text {
 				return false, "a quote in a field that is not quoted"
 			}
 			p.fields = append(p.fields, text)

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bufio"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -17,8 +16,7 @@ import (
 )
 
 func reader(text string, comma byte, width int) *records {
-	src := bufio.NewReader(strings.NewReader(text))
-	return &records{lines: &lines{src: src}, comma: comma, width: width}
+	return &records{lines: &lines{src: newSource(strings.NewReader(text), readBytes)}, comma: comma, width: width}
 }
 
 // drain reads all records.
@@ -65,7 +63,7 @@ func FuzzRecords(f *testing.F) {
 				t.Fatalf("record on line %d ends at %d, after one on line %d that ends at %d", rec.line, rec.end, line, end)
 			}
 			end, line = rec.end, rec.line
-			if rec.problem == "" && len(rec.fields) != width {
+			if rec.problem == "" && len(rec.fields) > width {
 				t.Fatalf("%d fields", len(rec.fields))
 			}
 		}
@@ -93,7 +91,7 @@ func FuzzRecords(f *testing.F) {
 		}
 		var kept [][]string
 		for _, fields := range theirs {
-			if strings.TrimSpace(strings.Join(fields, "")) != "" {
+			if !blank(strings.Join(fields, "")) {
 				kept = append(kept, fields)
 			}
 		}
@@ -179,7 +177,7 @@ func TestStrayQuotesCostLinearTime(t *testing.T) {
 			got += rec.lines
 			most = max(most, len(r.ahead))
 		}
-		if got != n || most > 8 {
+		if got += r.blank; got != n || most > 8 {
 			t.Errorf("%q: %d of %d lines, %d of them held at once", line, got, n, most)
 		}
 	}
