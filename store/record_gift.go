@@ -43,6 +43,21 @@ const (
 	giftAsOf   // a claim record, repeated: a status whose date is from an older version, and that version
 	giftParcel // a claim record: where the parcel is, and since when
 	giftThanks // a claim record: the digest of the thank-you note, and its time
+
+	// Since format 4.
+	giftDerived
+	giftReadAt
+	giftSource
+	giftStatusAsOf // an origin record
+	giftLesser     // a claim record, repeated
+	giftBehind     // a gift record with fields of snapshots only
+)
+
+// The fields of an origin record.
+const (
+	originVersion = iota + 1
+	originReadAt
+	originSource
 )
 
 // The fields of a link record.
@@ -55,10 +70,15 @@ const (
 	linkRefused
 )
 
-// The fields of a claim record: a status or another text, and its time.
+// The fields of a claim record: a status or another text, and its time. The
+// records of a last known status, of an older date and of a lesser status
+// continue with when and whence that was read, since format 4.
 const (
 	claimStatus = iota + 1
 	claimAt
+	claimReadAt
+	claimSource
+	claimRaw
 )
 
 // encodeGift is the record of a gift, without its id, which is its key, and
@@ -77,6 +97,26 @@ func encodeGift(st plan.Stored) []byte {
 	}
 	e.time(giftDeleted, st.Deleted)
 	e.time(giftGone, st.Gone)
+	e.snapshot(g)
+	for _, c := range g.Claims {
+		e.record(giftClaim, encodeClaim(c))
+	}
+	if g.Parcel != (plan.Parcel{}) {
+		e.record(giftParcel, encodeClaim(plan.Claim{Status: plan.Status(g.Parcel.Status), At: g.Parcel.At}))
+	}
+	if g.ThankYou != (plan.Note{}) {
+		e.record(giftThanks, encodeClaim(plan.Claim{Status: plan.Status(g.ThankYou.Digest), At: g.ThankYou.At}))
+	}
+	if g.Behind != nil {
+		var behind encoder
+		behind.snapshot(*g.Behind)
+		e.record(giftBehind, behind)
+	}
+	return e
+}
+
+// snapshot appends what snapshots say of a redacted gift.
+func (e *encoder) snapshot(g plan.Gift) {
 	e.text(giftRequest, g.RequestID)
 	e.text(giftName, g.Name)
 	e.text(giftType, g.Type)
@@ -99,21 +139,40 @@ func encodeGift(st plan.Stored) []byte {
 	}
 	e.time(giftCreated, g.CreatedAt)
 	e.time(giftUpdated, g.UpdatedAt)
-	for _, c := range g.Claims {
-		e.record(giftClaim, encodeClaim(c))
-	}
 	if g.Known != "" {
-		e.record(giftKnown, encodeClaim(plan.Claim{Status: g.Known, At: g.KnownAt}))
+		e.record(giftKnown, encodeTold(g.Known, g.KnownAs))
 	}
 	for _, s := range slices.Sorted(maps.Keys(g.AsOf)) {
-		e.record(giftAsOf, encodeClaim(plan.Claim{Status: s, At: g.AsOf[s]}))
+		e.record(giftAsOf, encodeTold(s, g.AsOf[s]))
 	}
-	if g.Parcel != (plan.Parcel{}) {
-		e.record(giftParcel, encodeClaim(plan.Claim{Status: plan.Status(g.Parcel.Status), At: g.Parcel.At}))
+	if g.Derived {
+		e.number(giftDerived, 1)
 	}
-	if g.ThankYou != (plan.Note{}) {
-		e.record(giftThanks, encodeClaim(plan.Claim{Status: plan.Status(g.ThankYou.Digest), At: g.ThankYou.At}))
+	e.time(giftReadAt, g.ReadAt)
+	e.number(giftSource, uint64(g.Source))
+	if o := encodeOrigin(g.StatusAsOf); len(o) > 0 {
+		e.record(giftStatusAsOf, o)
 	}
+	for _, r := range g.Lesser {
+		told := encodeTold(r.Status, r.Origin)
+		told.text(claimRaw, r.RawStatus)
+		e.record(giftLesser, told)
+	}
+}
+
+func encodeOrigin(o plan.Origin) encoder {
+	var e encoder
+	e.time(originVersion, o.Version)
+	e.time(originReadAt, o.ReadAt)
+	e.number(originSource, uint64(o.Source))
+	return e
+}
+
+// encodeTold is the claim record of a status and the snapshot that it is from.
+func encodeTold(s plan.Status, o plan.Origin) encoder {
+	e := encodeClaim(plan.Claim{Status: s, At: o.Version})
+	e.time(claimReadAt, o.ReadAt)
+	e.number(claimSource, uint64(o.Source))
 	return e
 }
 
@@ -197,16 +256,34 @@ func decodeGift(id string, record []byte) (plan.Stored, error) {
 		case giftClaim:
 			g.Claims = append(g.Claims, decodeClaim(&d))
 		case giftKnown:
-			c := decodeClaim(&d)
-			g.Known, g.KnownAt = c.Status, c.At
+			r := decodeTold(&d)
+			g.Known, g.KnownAs = r.Status, r.Origin
 		case giftAsOf:
-			g.AsOf = addTime(g.AsOf, decodeClaim(&d))
+			if g.AsOf == nil {
+				g.AsOf = make(map[plan.Status]plan.Origin)
+			}
+			r := decodeTold(&d)
+			g.AsOf[r.Status] = r.Origin
 		case giftParcel:
 			c := decodeClaim(&d)
 			g.Parcel = plan.Parcel{Status: string(c.Status), At: c.At}
 		case giftThanks:
 			c := decodeClaim(&d)
 			g.ThankYou = plan.Note{Digest: string(c.Status), At: c.At}
+		case giftDerived:
+			g.Derived = d.number != 0
+		case giftReadAt:
+			g.ReadAt = d.time()
+		case giftSource:
+			g.Source = int(d.number)
+		case giftStatusAsOf:
+			g.StatusAsOf = decodeOrigin(&d)
+		case giftLesser:
+			g.Lesser = append(g.Lesser, decodeTold(&d))
+		case giftBehind:
+			behind, err := decodeGift("", d.value)
+			d.failIf(err)
+			g.Behind = &behind.Gift
 		}
 	}
 	return st, d.err
@@ -262,4 +339,40 @@ func decodeClaim(outer *decoder) (c plan.Claim) {
 	}
 	outer.failIf(d.err)
 	return c
+}
+
+func decodeOrigin(outer *decoder) (o plan.Origin) {
+	d := decoder{data: outer.value}
+	for d.next() {
+		switch d.field {
+		case originVersion:
+			o.Version = d.time()
+		case originReadAt:
+			o.ReadAt = d.time()
+		case originSource:
+			o.Source = int(d.number)
+		}
+	}
+	outer.failIf(d.err)
+	return o
+}
+
+func decodeTold(outer *decoder) (r plan.Reading) {
+	d := decoder{data: outer.value}
+	for d.next() {
+		switch d.field {
+		case claimStatus:
+			r.Status = plan.Status(d.text())
+		case claimAt:
+			r.Origin.Version = d.time()
+		case claimReadAt:
+			r.Origin.ReadAt = d.time()
+		case claimSource:
+			r.Origin.Source = int(d.number)
+		case claimRaw:
+			r.RawStatus = d.text()
+		}
+	}
+	outer.failIf(d.err)
+	return r
 }

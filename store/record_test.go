@@ -46,15 +46,28 @@ func anyStatus() *rapid.Generator[plan.Status] {
 	return rapid.Custom(func(t *rapid.T) plan.Status { return plan.Status(anyText().Draw(t, "status")) })
 }
 
+func anyOrigin() *rapid.Generator[plan.Origin] {
+	return rapid.Custom(func(t *rapid.T) plan.Origin {
+		return plan.Origin{Version: anyTime().Draw(t, "version"), ReadAt: anyTime().Draw(t, "read"), Source: rapid.IntRange(0, 300).Draw(t, "source")}
+	})
+}
+
 func anyStored(id *rapid.Generator[string]) *rapid.Generator[plan.Stored] {
 	text, when := anyText(), anyTime()
 	return rapid.Custom(func(t *rapid.T) plan.Stored {
 		person := func(label string) plan.Person {
 			return plan.Person{Name: text.Draw(t, label), Email: text.Draw(t, label), Phone: text.Draw(t, label)}
 		}
-		known, knownAt := plan.Status(""), time.Time{}
+		known, knownAs := plan.Status(""), plan.Origin{}
 		if rapid.Bool().Draw(t, "unknown now") {
-			known, knownAt = plan.Opened, when.Draw(t, "known at")
+			known, knownAs = plan.Opened, anyOrigin().Draw(t, "known as of")
+		}
+		var behind *plan.Gift
+		if rapid.IntRange(0, 4).Draw(t, "both kinds") == 0 {
+			behind = &plan.Gift{
+				Name: text.Draw(t, "name"), Message: text.Draw(t, "message"), Recipient: person("recipient"), Status: anyStatus().Draw(t, "status"),
+				UpdatedAt: when.Draw(t, "updated"), ReadAt: when.Draw(t, "read"), Derived: true,
+			}
 		}
 		return plan.Stored{
 			ObjectID: rapid.StringMatching(`[1-9][0-9]{0,3}|0[0-9]|x`).Draw(t, "object"),
@@ -88,13 +101,21 @@ func anyStored(id *rapid.Generator[string]) *rapid.Generator[plan.Stored] {
 				Status:        anyStatus().Draw(t, "status"),
 				RawStatus:     text.Draw(t, "raw"),
 				Times:         rapid.MapOfN(anyStatus(), when, 0, 5).Draw(t, "times"),
-				AsOf:          rapid.MapOfN(anyStatus(), when, 0, 2).Draw(t, "as of"),
+				AsOf:          rapid.MapOfN(anyStatus(), anyOrigin(), 0, 2).Draw(t, "as of"),
 				Known:         known,
-				KnownAt:       knownAt,
-				Parcel:        plan.Parcel{Status: text.Draw(t, "parcel"), At: when.Draw(t, "parcel at")},
-				ThankYou:      plan.Note{Text: text.Draw(t, "note"), Digest: text.Draw(t, "note digest"), At: when.Draw(t, "note at")},
-				CreatedAt:     when.Draw(t, "created"),
-				UpdatedAt:     when.Draw(t, "updated"),
+				KnownAs:       knownAs,
+				StatusAsOf:    anyOrigin().Draw(t, "status as of"),
+				Derived:       rapid.Bool().Draw(t, "derived"),
+				ReadAt:        when.Draw(t, "read"),
+				Source:        rapid.IntRange(0, 300).Draw(t, "source"),
+				Lesser: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) plan.Reading {
+					return plan.Reading{Status: anyStatus().Draw(t, "status"), RawStatus: text.Draw(t, "raw"), Origin: anyOrigin().Draw(t, "origin")}
+				}), 0, 2).Draw(t, "lesser"),
+				Behind:    behind,
+				Parcel:    plan.Parcel{Status: text.Draw(t, "parcel"), At: when.Draw(t, "parcel at")},
+				ThankYou:  plan.Note{Text: text.Draw(t, "note"), Digest: text.Draw(t, "note digest"), At: when.Draw(t, "note at")},
+				CreatedAt: when.Draw(t, "created"),
+				UpdatedAt: when.Draw(t, "updated"),
 				Claims: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) plan.Claim {
 					return plan.Claim{Status: anyStatus().Draw(t, "status"), At: when.Draw(t, "at")}
 				}), 0, 3).Draw(t, "claims"),

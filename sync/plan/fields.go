@@ -79,7 +79,11 @@ var fields = slices.Concat(
 			value:   func(g Gift) string { return string(g.Shown()) },
 			parse:   func(g *Gift, v string) error { g.Status = ParseStatus(v); return nil },
 		},
-		text("status_raw", "Status (as reported)", func(g *Gift) *string { return &g.RawStatus }),
+		{
+			Name: "status_raw", Label: "Status (as reported)", Type: "string", FieldType: "text",
+			value: func(g Gift) string { return line(g.stated().RawStatus) },
+			parse: func(g *Gift, v string) error { g.RawStatus = v; return nil },
+		},
 		{
 			Name: "message", Label: "Message", Type: "string", FieldType: "textarea",
 			value:  func(g Gift) string { return paragraphs(g.Message) },

@@ -73,6 +73,13 @@ func genSnapshot(id string) *rapid.Generator[Gift] {
 			CreatedAt:   genTime().Draw(t, "created"),
 			UpdatedAt:   genTime().Draw(t, "updated"),
 		}
+		if rapid.IntRange(0, 9).Draw(t, "read lately") > 0 {
+			g.ReadAt, g.Source = genTime().Draw(t, "read"), rapid.IntRange(0, 2).Draw(t, "source")
+			g.Derived = rapid.Bool().Draw(t, "derived")
+		}
+		if rapid.IntRange(0, 9).Draw(t, "undated") == 0 {
+			g.UpdatedAt = time.Time{}
+		}
 		if times := rapid.MapOfN(genStatus(), genTime(), 0, 4).Draw(t, "times"); len(times) > 0 {
 			delete(times, Unknown)
 			g.Times = times

@@ -73,20 +73,52 @@ type Gift struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time // version of the snapshot: the greatest wins
 
-	// Known is the last status whose word we know, and KnownAt the version of
-	// its snapshot. Both are zero unless Status is [Unknown].
-	Known   Status
-	KnownAt time.Time
+	// Derived says that UpdatedAt is not the source's: it gave none, or one that
+	// is not to be believed. UpdatedAt is then the latest date of the snapshot.
+	Derived bool
+	ReadAt  time.Time // when the answer or the file was read; zero if that is not known
+	Source  int       // place of the key in the configuration, from 0
 
-	// AsOf holds, for each of Times that the newest snapshot did not repeat,
-	// the version of the snapshot that gave it. Usually it is empty.
-	AsOf map[Status]time.Time
+	// Known is the last status whose word we know, and KnownAs the snapshot that
+	// gave it. Both are zero unless Status is [Unknown].
+	Known   Status
+	KnownAs Origin
+
+	// StatusAsOf is the snapshot that gave Status, and AsOf holds those that gave
+	// Times, where they are not the one that gave the other fields. Usually both
+	// are empty.
+	StatusAsOf Origin
+	AsOf       map[Status]Origin
+
+	// Lesser are statuses that were read after Status where it has no version,
+	// and that say less: they count once a version has overruled Status. Usually
+	// it is empty.
+	Lesser []Reading
+
+	// Behind holds the other kind of snapshot: those with a version, if this one
+	// has none, or the last without a version. It is nil where the source gives
+	// all of one kind. [Merge] sets it.
+	Behind *Gift
 
 	Claims []Claim // sorted; of each status the first and the last at most
 
 	// Parcel and ThankYou come from events only; snapshots do not contain them.
 	Parcel   Parcel
 	ThankYou Note
+}
+
+// An Origin is the snapshot that a part of a gift is from.
+type Origin struct {
+	Version time.Time // zero if it had none
+	ReadAt  time.Time // zero if that is not known
+	Source  int       // place of the key in the configuration, from 0
+}
+
+// A Reading is a status that a snapshot without a version states.
+type Reading struct {
+	Status    Status
+	RawStatus string
+	Origin    Origin
 }
 
 // A Parcel says where the goods of a gift are, in the carrier's word. The zero
@@ -136,5 +168,9 @@ func (n Note) digest() string {
 func (g Gift) Redacted() Gift {
 	g.MessageDigest, g.Message = g.messageDigest(), ""
 	g.ThankYou.Digest, g.ThankYou.Text = g.ThankYou.digest(), ""
+	if g.Behind != nil {
+		behind := g.Behind.Redacted()
+		g.Behind = &behind
+	}
 	return g
 }

@@ -43,6 +43,7 @@ func change(g Gift, have Stored, exists bool, who Directory, r Rules) Change {
 		c.Action, c.Properties = Create, Properties(g)
 		return c
 	}
+	c.Same = SameKnowledge(have.Gift, g)
 	c.Properties, c.Reasons = Diff(g, have)
 	return c.decided()
 }

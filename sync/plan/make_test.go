@@ -34,7 +34,7 @@ func TestMake(t *testing.T) {
 	now := Link{Kind: Contact, ID: "101", At: at}
 	wantPlan := Plan{
 		{Action: Create, Gift: gift("1", Sent), Properties: Properties(gift("1", Sent)), Links: []Link{now, deal}},
-		{Action: Keep, Gift: gift("2", Sent), Have: have["2"], ObjectID: "702"},
+		{Action: Keep, Gift: gift("2", Sent), Have: have["2"], ObjectID: "702", Same: true},
 		{
 			Action: Update, Gift: gift("3", Opened), Have: have["3"], ObjectID: "703",
 			Properties: map[string]string{"status": "opened"}, Reasons: []string{"status sent → opened"},
@@ -44,7 +44,7 @@ func TestMake(t *testing.T) {
 			Skipped: "deleted_in_hubspot", Orphan: ContactGone, Ambiguous: true,
 		},
 		{
-			Action: Update, Gift: gift("5", Sent), Have: have["5"], ObjectID: "705",
+			Action: Update, Gift: gift("5", Sent), Have: have["5"], ObjectID: "705", Same: true,
 			Links: []Link{now, deal}, Reasons: []string{"contact", "deal"},
 		},
 	}

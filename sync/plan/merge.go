@@ -11,27 +11,32 @@ import (
 // first, however often and in whatever order the pieces arrive (Merge is
 // idempotent, commutative and associative).
 //
-//   - The snapshot with the greatest UpdatedAt wins as a whole. Equal versions
-//     that differ are decided by the further status, then by their text, which
-//     is arbitrary but always the same.
-//   - A known date stays until a newer snapshot has another one; of equal
-//     versions the later date stays.
+//   - The snapshot with the greatest UpdatedAt wins as a whole.
+//   - Of equal versions the further status stays, and known dates are not
+//     removed. Every other field is from the source that is configured first;
+//     of one source from the snapshot that was read last. Content decides only
+//     where all else is equal.
+//   - A snapshot whose version is [Gift.Derived] is of an equal version with all
+//     that were made before it was read, and older than all others. So a later
+//     reading of the source wins, and lowers no status.
+//   - A known date stays until a newer snapshot has another one.
 //   - A status word that we do not know sets RawStatus, and Status to
 //     [Unknown]. The last known status is kept in Known and is still shown.
 //   - Claims are united. Of each status the first and the last are kept, so
 //     that a gift opened a thousand times does not carry a thousand claims.
 //   - Of parcels and of thank-you notes the latest stays; of equal times the
 //     greater text or digest.
+//
+// Versions and times of reading cannot be put into one order in which both the
+// greatest version and the first source win. Therefore snapshots with a version
+// and those without are two gifts, each joined by an order of its own; what is
+// shown is a function of both. The one whose fields are not shown is in
+// [Gift.Behind].
 func Merge(old, seen Gift) Gift {
-	g := old
-	if compareSnapshots(seen, old) > 0 {
-		g = seen
-	}
-	g.Known, g.KnownAt = joinKnown(old, seen)
-	if g.Status.Rank() > 0 {
-		g.Known, g.KnownAt = "", time.Time{}
-	}
-	g.Times, g.AsOf = joinTimes(old, seen, g.UpdatedAt)
+	oldVersioned, oldDerived := old.kinds()
+	seenVersioned, seenDerived := seen.kinds()
+	g := inFront(joinSnapshots(oldVersioned, seenVersioned), joinSnapshots(oldDerived, seenDerived))
+	g.ID = max(old.ID, seen.ID)
 	g.Claims = joinClaims(old.Claims, seen.Claims)
 	g.Parcel, g.ThankYou = old.Parcel, old.ThankYou
 	if compareParcels(seen.Parcel, old.Parcel) > 0 {
@@ -51,88 +56,6 @@ func compareParcels(a, b Parcel) int {
 // note with only its digest.
 func compareNotes(a, b Note) int {
 	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.digest(), b.digest()), cmp.Compare(a.Text, b.Text))
-}
-
-// compareSnapshots orders the snapshots of two gifts: by version, and then by
-// all fields that are not joined separately, so that only equal snapshots
-// compare equal. A message with its text comes after its digest alone.
-func compareSnapshots(a, b Gift) int {
-	if c := a.UpdatedAt.Compare(b.UpdatedAt); c != 0 {
-		return c
-	}
-	return cmp.Or(
-		cmp.Compare(a.Status.Rank(), b.Status.Rank()),
-		cmp.Compare(a.Status, b.Status),
-		cmp.Compare(a.RawStatus, b.RawStatus),
-		cmp.Compare(a.ID, b.ID),
-		cmp.Compare(a.RequestID, b.RequestID),
-		cmp.Compare(a.Name, b.Name),
-		cmp.Compare(a.Type, b.Type),
-		cmp.Compare(a.Amount.Currency, b.Amount.Currency),
-		a.Amount.Value.Cmp(b.Amount.Value),
-		cmp.Compare(a.TrackingURL, b.TrackingURL),
-		comparePersons(a.Recipient, b.Recipient),
-		comparePersons(a.Sender, b.Sender),
-		a.CreatedAt.Compare(b.CreatedAt),
-		cmp.Compare(a.messageDigest(), b.messageDigest()),
-		cmp.Compare(a.Message, b.Message),
-	)
-}
-
-func comparePersons(a, b Person) int {
-	return cmp.Or(cmp.Compare(a.Email, b.Email), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Phone, b.Phone))
-}
-
-// joinKnown returns the newest known status of both gifts and its version; of
-// equal versions the further status.
-func joinKnown(a, b Gift) (Status, time.Time) {
-	as, at := a.known()
-	bs, bt := b.known()
-	switch {
-	case bs == "":
-		return as, at
-	case as == "":
-		return bs, bt
-	case cmp.Or(at.Compare(bt), cmp.Compare(as.Rank(), bs.Rank()), cmp.Compare(as, bs)) < 0:
-		return bs, bt
-	default:
-		return as, at
-	}
-}
-
-// joinTimes returns, for each status, the time that the newest snapshot to
-// give one gave, and the versions of those that are not from version newest.
-func joinTimes(a, b Gift, newest time.Time) (times, asOf map[Status]time.Time) {
-	for _, s := range statuses[:len(statuses)-1] {
-		at, version := a.Times[s], a.timeVersion(s)
-		if bt, bv := b.Times[s], b.timeVersion(s); at.IsZero() ||
-			!bt.IsZero() && cmp.Or(bv.Compare(version), bt.Compare(at)) > 0 {
-			at, version = bt, bv
-		}
-		if at.IsZero() {
-			continue
-		}
-		if times == nil {
-			times = make(map[Status]time.Time)
-		}
-		times[s] = at
-		if version.Equal(newest) {
-			continue
-		}
-		if asOf == nil {
-			asOf = make(map[Status]time.Time)
-		}
-		asOf[s] = version
-	}
-	return times, asOf
-}
-
-// timeVersion is the version of the snapshot that Times[s] is from.
-func (g Gift) timeVersion(s Status) time.Time {
-	if v, ok := g.AsOf[s]; ok {
-		return v
-	}
-	return g.UpdatedAt
 }
 
 // joinClaims unites claims and keeps the first and last of each status,

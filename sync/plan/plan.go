@@ -123,6 +123,7 @@ type Change struct {
 	Retry      []Link            // links that HubSpot refused once, for [Change.Relink] to try again
 	Orphan     Orphan            // after the change
 	Ambiguous  bool
+	Same       bool     // what was seen says of the gift what the journal's entry says; see [SameKnowledge]
 	Noted      bool     // the journal's entry changes even if HubSpot needs nothing
 	DealsCut   int      // open deals beyond [Rules.MaxDeals]
 	Skipped    string   // why, for Skip

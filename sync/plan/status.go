@@ -71,13 +71,42 @@ func compareReached(a, b reached) int {
 	)
 }
 
-// known returns the newest snapshot status whose word we know, and the version
-// of that snapshot; "" if there is none.
-func (g Gift) known() (Status, time.Time) {
-	if g.Status.Rank() > 0 {
-		return g.Status, g.UpdatedAt
+// stated returns the status that the snapshots state, its word known to us, and
+// their own word for it. The status is "" if there is none. Of snapshots with
+// and without a version the further status counts, unless the version is newer
+// than the reading.
+func (g Gift) stated() Reading {
+	versioned, derived := g.kinds()
+	best := versioned.lastKnown()
+	best.RawStatus = versioned.RawStatus
+	if versioned.saysNothing() {
+		best = derived.lastKnown()
+		best.RawStatus = derived.RawStatus
+		return best
 	}
-	return g.Known, g.KnownAt
+	for _, r := range derived.readings() { // the furthest first
+		rank, known := r.Status.Rank(), best.Status.Rank()
+		if !r.Origin.ReadAt.After(best.Origin.Version) || rank == 0 {
+			continue
+		}
+		if rank > known || rank == known && r.Origin.overrides(best.Origin) {
+			return r
+		}
+		break
+	}
+	return best
+}
+
+// known returns the status that the snapshots state, "" if there is none, and
+// the version to judge claims by: what has no version speaks of the time up to
+// its latest date.
+func (g Gift) known() (Status, time.Time) {
+	s := g.stated()
+	versioned, derived := g.kinds()
+	if at := versioned.lastKnown().Origin.Version; !at.IsZero() {
+		return s.Status, at
+	}
+	return s.Status, derived.UpdatedAt
 }
 
 // counts reports whether a claim affects the status. A snapshot that is newer
@@ -86,6 +115,16 @@ func (g Gift) known() (Status, time.Time) {
 func (g Gift) counts(c Claim) bool {
 	_, version := g.known()
 	return !c.At.Before(version.Add(-grace))
+}
+
+// statedTime is the date of s in the snapshots, zero for none.
+func (g Gift) statedTime(s Status) time.Time {
+	versioned, derived := g.kinds()
+	at, without := versioned.Times[s], derived.Times[s]
+	if at.IsZero() || !without.IsZero() && derived.timeOrigin(s).overrides(versioned.timeOrigin(s)) {
+		return without
+	}
+	return at
 }
 
 // Shown returns the status to show: the highest of the newest known snapshot
@@ -97,7 +136,7 @@ func (g Gift) Shown() Status {
 	best := reached{status: Unknown}
 	if status, version := g.known(); status != "" {
 		best = reached{status, version}
-		if at := g.Times[status]; !at.IsZero() {
+		if at := g.statedTime(status); !at.IsZero() {
 			best.at = at
 		}
 	}
@@ -129,7 +168,7 @@ func (g Gift) shownTime(s, shown Status) time.Time {
 	if s.Rank() == 0 {
 		return time.Time{}
 	}
-	if at := g.Times[s]; !at.IsZero() {
+	if at := g.statedTime(s); !at.IsZero() {
 		return at
 	}
 	snapshot, _ := g.known()
