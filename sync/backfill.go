@@ -34,16 +34,35 @@ func backfillPass(ctx context.Context, r *run) error {
 	if cp.Watermarks == nil {
 		cp.Watermarks = make(map[string]time.Time)
 	}
-	err = listAll(ctx, r, backfillCheckpoint, &cp, func(key string, clock time.Time) {
+	newest := make(map[string]time.Time)
+	err = listAll(ctx, r, backfillCheckpoint, &cp, func(key string, clock, shown time.Time) {
 		// The source's clock may be behind ours.
 		if recorded, ok := cp.Watermarks[key]; !ok || clock.Before(recorded) {
 			cp.Watermarks[key] = clock
+		}
+		if shown.After(newest[key]) {
+			newest[key] = shown
 		}
 	})
 	if err != nil {
 		return err
 	}
-	if err := releaseUnlisted(ctx, r, cp.Started); err != nil {
+	for key, at := range newest {
+		// Where the source shows no clock, ours may be ahead of it.
+		if at.Before(cp.Watermarks[key]) {
+			cp.Watermarks[key] = at
+		}
+	}
+	believed, err := r.believe(ctx, backfillCheckpoint)
+	if err != nil {
+		return err
+	}
+	if believed {
+		if err := releaseUnlisted(ctx, r, cp.Started); err != nil {
+			return err
+		}
+	}
+	if err := rememberFields(r); err != nil {
 		return err
 	}
 	cp.Finished = time.Now().UTC()
@@ -55,27 +74,35 @@ func backfillPass(ctx context.Context, r *run) error {
 
 // listAll processes everything that every source lists, each source once, under
 // a named checkpoint that remembers how far it came. clock is called with each
-// source's clock: ours before its first page, its own with every window.
-func listAll(ctx context.Context, r *run, name string, cp *store.Checkpoint, clock func(key string, at time.Time)) error {
+// source's clock: ours before its first page, its own with every window, and the
+// newest change that the window shows.
+func listAll(ctx context.Context, r *run, name string, cp *store.Checkpoint, clock func(key string, at, newest time.Time)) error {
+	if isBegun(*cp) {
+		if _, err := Recall(r.journal, shownEntry(name), &r.counts.shownBefore); err != nil {
+			return err
+		}
+	}
 	for _, s := range unfinishedFirst(r.cfg().Sources, cp.Source) {
 		if slices.Contains(cp.Done, s.Key) {
 			continue
 		}
 		if cp.Source != s.Key {
 			cp.Source, cp.Cursor = s.Key, ""
-			clock(s.Key, r.started)
+			clock(s.Key, r.started, time.Time{})
 			if err := r.moveCheckpoint(name, *cp); err != nil {
 				return err
 			}
 		}
-		err := r.list(ctx, listing{source: s, cursor: cp.Cursor}, func(w *window) store.Commit {
-			clock(s.Key, w.clock)
+		err := r.list(ctx, listing{source: s, place: r.cfg().place(s.Key), cursor: cp.Cursor}, func(w *window) store.Commit {
+			clock(s.Key, w.clock, w.newest)
 			cp.Cursor = w.next
 			if w.next == "" {
 				cp.Source = ""
 				cp.Done = append(cp.Done, s.Key)
 			}
-			return checkpoint(name, *cp)
+			c := checkpoint(name, *cp)
+			c.Meta = Meta(shownEntry(name), r.counts.shown()+len(w.gifts))
+			return c
 		})
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,7 +48,6 @@ type Exports struct {
 	Open   func(path string) (ExportFile, error)
 	Is     func(json.RawMessage) bool           // tells a row of a file from one of the API
 	Decode func(json.RawMessage) []thnksapi.Row // reads a row again, from the quarantine
-	Near   func(json.RawMessage) []string       // ids of the transactions near a row, by which it is found again
 }
 
 // Journal is what a run remembers of the gifts. [*store.Store] is one. Commit
@@ -110,6 +110,11 @@ type Config struct {
 	Logger     *slog.Logger
 	Progress   func(Progress) // called after every slice of a window; may be nil
 	Bounds     Bounds
+}
+
+// place returns where a source of a key stands among the sources.
+func (c *Config) place(key string) int {
+	return slices.IndexFunc(c.Sources, func(s Source) bool { return s.Key == key })
 }
 
 // An Engine does the runs of one portal, one at a time, and processes the

@@ -96,7 +96,7 @@ func (r *eventRun) fetch(ctx context.Context, some []*eventGroup) error {
 	}
 	defer r.run.locks.unlock(r.run)
 	in := r.input()
-	in.rows = make(map[string]json.RawMessage)
+	in.rows, in.silent = make(map[string]json.RawMessage), make(map[string]thnksapi.FieldSet)
 	var later []store.Event
 	for i, g := range some {
 		if !r.tryLock(g) {
@@ -107,6 +107,9 @@ func (r *eventRun) fetch(ctx context.Context, some []*eventGroup) error {
 			in.count++
 			in.gifts = append(in.gifts, answer.gift)
 			in.rows[answer.gift.ID] = answer.raw
+			if answer.silent != 0 {
+				in.silent[answer.gift.ID] = answer.silent
+			}
 			for _, e := range g.events {
 				in.addEvent(answer.gift.ID, giftEvent{event: e}, e.Signed)
 			}
@@ -132,6 +135,7 @@ func (r *eventRun) fetch(ctx context.Context, some []*eventGroup) error {
 // fetched is what Thnks shows of a gift, or why it shows nothing.
 type fetched struct {
 	gift   plan.Gift
+	silent thnksapi.FieldSet // one row alone says nothing of the fields that it lacks
 	raw    json.RawMessage
 	reason string
 }
@@ -185,7 +189,7 @@ func (r *eventRun) fetchOne(ctx context.Context, g *eventGroup) (fetched, error)
 		ids = []string{g.giftID}
 	}
 	for _, id := range ids {
-		row, err := func() (*thnksapi.Row, error) {
+		row, from, err := func() (*thnksapi.Row, reading, error) {
 			ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 			defer cancel()
 			return fetchTransaction(ctx, r.run, id)
@@ -208,11 +212,11 @@ func (r *eventRun) fetchOne(ctx context.Context, g *eventGroup) (fetched, error)
 		case row == nil:
 			continue
 		}
-		gift, bad := normalize(*row)
+		seen, bad := normalize(*row, from)
 		if bad != nil {
 			return fetched{reason: reasonUnreadable}, nil
 		}
-		return fetched{gift: gift, raw: row.Raw}, nil
+		return fetched{gift: seen.gift, silent: seen.missing, raw: row.Raw}, nil
 	}
 	return fetched{reason: reason}, nil
 }

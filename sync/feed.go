@@ -47,16 +47,23 @@ func exportPass(ctx context.Context, r *run) (err error) {
 		cp.Cursor = w.next
 		return checkpoint(exportCheckpoint, cp)
 	}
-	err = r.listOnce(ctx, listing{source: source, cursor: cp.Cursor}, moved)
+	contradictory, err := contradictionsInFile(ctx, source)
+	if err != nil {
+		return err
+	}
+	l := listing{source: source, file: true, contradictory: contradictory}
+	resumed := l
+	resumed.cursor = cp.Cursor
+	err = r.listOnce(ctx, resumed, moved)
 	if cp.Cursor != "" && isStale(err) {
 		r.log.Warn("the export file is not the one that was interrupted, or was changed since; it is read from its beginning")
 		cp = store.Checkpoint{Started: r.started}
-		err = r.listOnce(ctx, listing{source: source}, moved)
+		err = r.listOnce(ctx, l, moved)
 	}
 	if err != nil {
 		return err
 	}
-	if err := releaseUnlisted(ctx, r, cp.Started); err != nil {
+	if err := rememberFields(r); err != nil {
 		return err
 	}
 	cp.Finished = time.Now().UTC()

@@ -25,10 +25,13 @@ const (
 
 // A window is some consecutive pages of a listing, normalised.
 type window struct {
-	gifts []plan.Gift
-	raw   map[string]json.RawMessage // by transaction id, as received last
-	bad   []badRow
-	rows  int
+	gifts   []plan.Gift
+	raw     map[string]json.RawMessage   // by transaction id, as received last
+	missing map[string]thnksapi.FieldSet // by transaction id, fields that the row lacks; none for most
+	bad     []badRow
+	rows    int
+	fields  fieldCounts
+	file    bool // of an export file
 
 	classes []string // of every row, in order: why it is no gift, "" for a gift
 
@@ -38,11 +41,16 @@ type window struct {
 }
 
 // newWindow returns a window without rows.
-func newWindow() *window { return &window{raw: make(map[string]json.RawMessage)} }
+func newWindow() *window {
+	return &window{raw: make(map[string]json.RawMessage), missing: make(map[string]thnksapi.FieldSet)}
+}
 
 // input is the window as what work is about.
 func (w *window) input(p policy) input {
-	return input{policy: p, gifts: w.gifts, rows: w.raw, bad: w.bad, classes: w.classes, count: w.rows, newest: w.newest}
+	return input{
+		policy: p, gifts: w.gifts, rows: w.raw, silent: w.missing, bad: w.bad, classes: w.classes,
+		count: w.rows, newest: w.newest, file: w.file, clock: w.clock,
+	}
 }
 
 // A badRow is a row that is no gift.
@@ -60,9 +68,15 @@ func (b badRow) countedAs() string { return cmp.Or(b.id, b.key) }
 // A listing is a source's transactions since a time, from a cursor on.
 type listing struct {
 	source Source
+	place  int // of the source in the configuration
 	since  time.Time
 	cursor string
 	rows   int // how many fill a window
+
+	file          bool              // the source is an export file
+	contradictory map[string]string // of a file, ids whose rows contradict each other, and in what
+
+	shown thnksapi.FieldSet // fields that a row of the listing has had
 }
 
 // read reads the next window, or returns nil when the listing has ended.
@@ -71,44 +85,115 @@ func (l *listing) read(ctx context.Context, first bool) (*window, error) {
 		return nil, nil
 	}
 	w := newWindow()
+	w.file = l.file
 	size := 0
 	for {
 		page, err := l.source.API.Transactions(ctx, thnksapi.Query{Since: l.since, Cursor: l.cursor})
 		if err != nil {
 			return nil, fmt.Errorf("listing transactions: %w", err)
 		}
+		from := readNow(page.Date, l.place)
 		if w.clock.IsZero() { // the first page's: later ones may show what came in since
-			w.clock = page.Date
-			if now := time.Now().UTC(); w.clock.IsZero() || w.clock.After(now) {
-				w.clock = now
+			w.clock = from.clock
+			if w.clock.After(from.at) {
+				w.clock = from.at
 			}
 		}
 		for _, row := range page.Rows {
 			size += len(row.Raw)
-			w.add(row, l.source.API.Filter())
 		}
+		w.addPage(page.Rows, from, l)
 		l.cursor = page.Next
 		w.next = page.Next
 		if page.Next == "" || w.rows >= l.rows || size >= windowBytes {
+			l.settleMissing(w)
 			return w, nil
 		}
 	}
 }
 
-func (w *window) add(row thnksapi.Row, filter thnksapi.SinceKind) {
+// settleMissing decides what a field that a row lacks means. Where other rows of
+// the listing have it, the source leaves empty fields out: the gift has no such
+// value. Where none has, and in a file, whose columns are for all rows the same,
+// the row says nothing of it, and what is known stays.
+func (l *listing) settleMissing(w *window) {
+	if l.file {
+		return
+	}
+	l.shown |= w.fields.shown
+	for id, missing := range w.missing {
+		if missing &^= l.shown; missing == 0 {
+			delete(w.missing, id)
+		} else {
+			w.missing[id] = missing
+		}
+	}
+}
+
+// addPage adds the rows of one answer of a listing.
+func (w *window) addPage(rows []thnksapi.Row, from reading, l *listing) {
+	read := make([]readRow, len(rows))
+	for i, row := range rows {
+		read[i] = readRow{row, from, l.file}
+	}
+	among := contradictions
+	if l.file { // of which an answer is but a part
+		among = func([]plan.Gift) map[string]string { return l.contradictory }
+	}
+	w.addRows(read, l.source.API.Filter(), among)
+}
+
+// A readRow is a row, and where it was read.
+type readRow struct {
+	row  thnksapi.Row
+	from reading
+	file bool // an export file's
+}
+
+// addRows adds rows. Of those whose id among says is of rows that contradict
+// each other, all are set aside.
+func (w *window) addRows(rows []readRow, filter thnksapi.SinceKind, among func([]plan.Gift) map[string]string) {
+	seen := make([]seenGift, len(rows))
+	why := make([]*rowError, len(rows))
+	good := make([]plan.Gift, 0, len(rows))
+	for i, r := range rows {
+		if seen[i], why[i] = normalize(r.row, r.from); why[i] == nil {
+			good = append(good, seen[i].gift)
+		}
+	}
+	contradictory := among(good)
+	for i, r := range rows {
+		if id := seen[i].gift.ID; why[i] == nil && contradictory[id] != "" {
+			r.row.ID, why[i] = id, contradiction(contradictory[id], r.file)
+		}
+		w.add(r.row, seen[i], why[i], filter)
+	}
+}
+
+// add adds a row, which is a gift, or none for a reason.
+func (w *window) add(row thnksapi.Row, s seenGift, bad *rowError, filter thnksapi.SinceKind) {
 	w.rows++
-	g, bad := normalize(row)
 	if bad != nil {
 		w.classes = append(w.classes, bad.class)
 		w.bad = append(w.bad, badRow{why: *bad, key: w.key(row.Raw), id: strings.TrimSpace(row.ID), raw: row.Raw})
 		return
 	}
+	g := s.gift
 	w.classes = append(w.classes, "")
 	w.gifts = append(w.gifts, g)
 	w.raw[g.ID] = row.Raw
+	w.fields.add(s)
+	if s.missing != 0 {
+		w.missing[g.ID] = s.missing
+	} else {
+		delete(w.missing, g.ID)
+	}
 	stamp := g.UpdatedAt
-	if filter == thnksapi.SinceCreated {
+	switch {
+	case filter == thnksapi.SinceCreated:
 		stamp = g.CreatedAt
+	case s.dropped.Has(thnksapi.FieldUpdatedAt):
+		return // no stamp of the source's
 	}
 	if stamp.After(w.newest) {
 		w.newest = stamp
@@ -116,10 +201,10 @@ func (w *window) add(row thnksapi.Row, filter thnksapi.SinceKind) {
 }
 
 // through is the newest change time of the window, by which a watermark may
-// move: a stamp from the future must not carry it there.
-func (w *window) through() time.Time {
-	if w.newest.After(w.clock) {
-		return w.clock
+// move, but not past a clock: a stamp from the future must not carry it there.
+func (w *window) through(clock time.Time) time.Time {
+	if w.newest.After(clock) {
+		return clock
 	}
 	return w.newest
 }
@@ -195,7 +280,7 @@ func (r *run) list(ctx context.Context, l listing, moved func(*window) store.Com
 // the checkpoint past a window; it becomes durable with the window's last
 // effects.
 func (r *run) listOnce(ctx context.Context, l listing, moved func(*window) store.Commit) error {
-	l.rows = r.cfg().Bounds.WindowRows
+	l.rows, l.shown = r.cfg().Bounds.WindowRows, 0
 	reading, cancel := context.WithCancel(ctx)
 	ch := windows(reading, l)
 	defer func() {
@@ -214,6 +299,7 @@ func (r *run) listOnce(ctx context.Context, l listing, moved func(*window) store
 			return cur.err
 		}
 		ahead, more := <-ch
+		r.counts.fields.merge(cur.window.fields)
 		if !recorded && cur.window.rows > 0 {
 			if err := recordFeed(r); err != nil {
 				return err

@@ -22,18 +22,20 @@ type loaded struct {
 	left       []string                     // gifts that stay in quarantine
 	events     giftEvents                   // about the gifts
 	stale      map[string]bool              // gifts whose stale mark stays: see [batch.markStale]
+	readWell   bool                         // a source's rows show the gifts
 }
 
 // load reads what the state file knows of the input's gifts: what HubSpot
 // holds, which are in quarantine, and the events that wait for them. It changes
 // nothing.
-func (r *run) load(in *input) (*loaded, error) {
+func (r *run) load(ctx context.Context, in *input) (*loaded, error) {
 	ids := giftIDs(in.gifts)
 	l := &loaded{run: r, in: in}
 	var err error
 	if l.have, err = r.journal.Gifts(ids); err != nil {
 		return nil, err
 	}
+	l.thaw()
 	if in.policy.fromJournal {
 		// An event may have changed a gift since it was read.
 		for _, id := range ids {
@@ -46,11 +48,24 @@ func (r *run) load(in *input) (*loaded, error) {
 	if l.quarantine, err = r.cfg().Quarantine.QuarantinedByID(ids); err != nil {
 		return nil, err
 	}
+	if l.readWell = !in.policy.fromEvents; l.readWell {
+		if _, err := r.rowsAside(ctx); err != nil {
+			return nil, err
+		}
+	}
 	l.keepStale()
-	l.gifts = in.gifts
+	gifts := in.filled(l.have)
+	if in.file {
+		for _, g := range gifts {
+			if plan.Lowers(l.have[g.ID].Gift, g) {
+				r.counts.older++
+			}
+		}
+	}
+	l.gifts = gifts
 	if len(l.quarantine) > 0 && !in.policy.tryQuarantined {
 		l.gifts = nil
-		for _, g := range in.gifts {
+		for _, g := range gifts {
 			if l.staysInQuarantine(g) {
 				l.left = append(l.left, g.ID)
 			} else {
@@ -65,6 +80,35 @@ func (r *run) load(in *input) (*loaded, error) {
 		l.forgetDeleted()
 	}
 	return l, nil
+}
+
+// thaw takes stamps that cannot be believed out of what the journal says.
+func (l *loaded) thaw() {
+	clock := l.in.clock
+	if clock.Before(l.run.started) {
+		clock = l.run.started
+	}
+	for id, have := range l.have {
+		if isFrozen(have.Gift, clock) {
+			have.Gift = thawed(have.Gift, clock)
+			l.have[id] = have
+		}
+	}
+}
+
+// filled returns the input's gifts, with what their rows say nothing of as the
+// journal has it.
+func (in *input) filled(have map[string]plan.Stored) []plan.Gift {
+	if len(in.silent) == 0 {
+		return in.gifts
+	}
+	gifts := slices.Clone(in.gifts)
+	for i, g := range gifts {
+		if silent := in.silent[g.ID]; silent != 0 {
+			gifts[i] = fill(g, have[g.ID].Gift, silent)
+		}
+	}
+	return gifts
 }
 
 // staysInQuarantine reports whether a gift's row has not changed since a run

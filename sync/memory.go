@@ -12,10 +12,16 @@ import (
 // Names under which the journal's meta holds what was learned about a portal.
 // Package portal has entries of its own.
 const (
-	rereadsEntry  = "rereads"   // rereads
-	feedsEntry    = "source"    // []feed: what the portal has been fed from
-	lastSyncEntry = "last_sync" // time.Time: when the last run finished without error
+	rereadsEntry      = "rereads"       // rereads
+	feedsEntry        = "source"        // []feed: what the portal has been fed from
+	fieldsEntry       = "fields"        // []FieldProblem: of the last complete reading
+	smallListingEntry = "small_listing" // smallListing: that was not believed
+	lastSyncEntry     = "last_sync"     // time.Time: when the last run finished without error
 )
+
+// shownEntry names the entry with how many transactions an unfinished listing has
+// shown, an int, next to its checkpoint.
+func shownEntry(checkpoint string) string { return checkpoint + "_shown" }
 
 // A recorder makes commits durable.
 type recorder interface {

@@ -40,30 +40,33 @@ const maxID = 255
 var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
 
 // normalize turns a row into a gift, or says why it cannot be one. A value
-// that makes no sense next to a good id (a year 9999, a currency that is none)
-// is left out, for the rest of the gift is still worth having.
-func normalize(row thnksapi.Row) (plan.Gift, *rowError) {
+// that makes no sense next to a good id (a year 9999, a currency that is none, a
+// date that has not come) is left out, for the rest of the gift is still worth
+// having.
+func normalize(row thnksapi.Row, from reading) (seenGift, *rowError) {
 	if row.Transaction == nil {
 		reason := "not a transaction"
 		if row.Err != nil {
 			reason = row.Err.Error()
 		}
 		if errors.Is(row.Err, thnksapi.ErrNoID) {
-			return plan.Gift{}, &rowError{classNoID, reason}
+			return seenGift{}, &rowError{classNoID, reason}
 		}
-		return plan.Gift{}, &rowError{classUnreadable, reason}
+		return seenGift{}, &rowError{classUnreadable, reason}
 	}
 	t := row.Transaction
 	id := strings.TrimSpace(t.ID)
 	switch {
 	case id == "":
-		return plan.Gift{}, &rowError{classNoID, thnksapi.ErrNoID.Error()}
+		return seenGift{}, &rowError{classNoID, thnksapi.ErrNoID.Error()}
 	case len(id) > maxID:
-		return plan.Gift{}, &rowError{classBadID, fmt.Sprintf("the transaction id is %d bytes long; the limit is %d", len(id), maxID)}
+		return seenGift{}, &rowError{classBadID, fmt.Sprintf("the transaction id is %d bytes long; the limit is %d", len(id), maxID)}
 	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }):
-		return plan.Gift{}, &rowError{classBadID, "the transaction id has control or invalid characters"}
+		return seenGift{}, &rowError{classBadID, "the transaction id has control or invalid characters"}
 	}
-	g := plan.Gift{
+	s := seenGift{missing: t.Missing, dropped: t.Dropped}
+	g := &s.gift
+	*g = plan.Gift{
 		ID:          id,
 		RequestID:   t.RequestID,
 		Name:        t.GiftName,
@@ -75,29 +78,53 @@ func normalize(row thnksapi.Row) (plan.Gift, *rowError) {
 		Status:      plan.ParseStatus(t.Status),
 		RawStatus:   t.RawStatus,
 		Times:       make(map[plan.Status]time.Time, len(t.Times)),
-		CreatedAt:   plausible(t.CreatedAt),
-		UpdatedAt:   plausible(t.UpdatedAt),
+		ReadAt:      from.at,
+		Source:      from.source,
 	}
 	if t.Amount.Valid {
 		g.Amount.Value = t.Amount.Decimal
 	}
-	if c := strings.ToUpper(strings.TrimSpace(t.Currency)); t.Amount.Valid && currencyCode.MatchString(c) {
+	switch c := strings.ToUpper(strings.TrimSpace(t.Currency)); {
+	case c == "" || !t.Amount.Valid:
+	case currencyCode.MatchString(c):
 		g.Amount.Currency = c
+	default:
+		s.dropped |= thnksapi.FieldCurrency
 	}
+	g.CreatedAt = s.date(t.CreatedAt, from, thnksapi.FieldCreatedAt)
 	latest := g.CreatedAt
 	for word, at := range t.Times {
-		if at = plausible(at); at.IsZero() {
+		if word == thnksapi.Scheduled { // a plan is no event
+			if at = plausible(at); !at.IsZero() {
+				g.Times[plan.Scheduled] = at
+			}
+			continue
+		}
+		if at = s.date(at, from, thnksapi.FieldTimes); at.IsZero() {
 			continue
 		}
 		g.Times[plan.ParseStatus(word)] = at
-		if at.After(latest) && word != thnksapi.Scheduled { // a plan is no event
+		if at.After(latest) {
 			latest = at
 		}
 	}
-	if g.UpdatedAt.IsZero() {
-		g.UpdatedAt = latest // the newest thing known about it
+	if g.UpdatedAt = s.date(t.UpdatedAt, from, thnksapi.FieldUpdatedAt); g.UpdatedAt.IsZero() {
+		g.UpdatedAt, g.Derived = latest, true // the newest thing known about it
 	}
-	return g, nil
+	return s, nil
+}
+
+// date returns a date of a row in UTC, and the zero time for one that a gift
+// cannot have, which counts as dropped.
+func (s *seenGift) date(at time.Time, from reading, field thnksapi.FieldSet) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	if at = plausible(at); at.IsZero() || !from.believes(at) {
+		s.dropped |= field
+		return time.Time{}
+	}
+	return at
 }
 
 // plausible returns t in UTC when a gift can have such a stamp, and the zero

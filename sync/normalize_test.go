@@ -18,6 +18,15 @@ func row(t thnksapi.Transaction) thnksapi.Row {
 	return thnksapi.Row{Transaction: &t, Raw: json.RawMessage(`{}`)}
 }
 
+// today is when the tests' rows are read.
+var today = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+// normalized is what a row read today becomes.
+func normalized(row thnksapi.Row) (plan.Gift, *rowError) {
+	s, bad := normalize(row, reading{at: today, clock: today})
+	return s.gift, bad
+}
+
 func TestNormalizeRefusesWhatHasNoIdentity(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -32,7 +41,7 @@ func TestNormalizeRefusesWhatHasNoIdentity(t *testing.T) {
 		{"control character", row(thnksapi.Transaction{ID: "T-\x001"}), classBadID},
 		{"invalid UTF-8", row(thnksapi.Transaction{ID: "T-\xff"}), classBadID},
 	} {
-		if _, bad := normalize(tt.row); bad == nil || bad.class != tt.class {
+		if _, bad := normalized(tt.row); bad == nil || bad.class != tt.class {
 			t.Errorf("%s: got %v, want class %s", tt.name, bad, tt.class)
 		}
 	}
@@ -41,7 +50,7 @@ func TestNormalizeRefusesWhatHasNoIdentity(t *testing.T) {
 func TestNormalizeLeavesNonsenseOut(t *testing.T) {
 	t.Parallel()
 	sent := time.Date(2026, 3, 1, 9, 0, 0, 0, time.FixedZone("", 3600))
-	g, bad := normalize(row(thnksapi.Transaction{
+	g, bad := normalized(row(thnksapi.Transaction{
 		ID:       " T-1 ",
 		Amount:   decimal.NewNullDecimal(decimal.RequireFromString("7.50")),
 		Currency: "usd",
@@ -65,7 +74,7 @@ func TestNormalizeLeavesNonsenseOut(t *testing.T) {
 	if !g.UpdatedAt.Equal(sent) {
 		t.Errorf("updated %v, want the newest stamp that makes sense", g.UpdatedAt)
 	}
-	if g, _ := normalize(row(thnksapi.Transaction{ID: "T-2", Amount: decimal.NewNullDecimal(decimal.New(1, 0)), Currency: "dollars"})); g.Amount.Currency != "" {
+	if g, _ := normalized(row(thnksapi.Transaction{ID: "T-2", Amount: decimal.NewNullDecimal(decimal.New(1, 0)), Currency: "dollars"})); g.Amount.Currency != "" {
 		t.Errorf("currency %q, want none", g.Amount.Currency)
 	}
 }
@@ -104,7 +113,7 @@ func TestGuardTellsSchemaProblemsFromRowProblems(t *testing.T) {
 func TestAPlanIsNoEvent(t *testing.T) {
 	t.Parallel()
 	sent, planned := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)
-	g, bad := normalize(thnksapi.Row{Transaction: &thnksapi.Transaction{
+	g, bad := normalized(thnksapi.Row{Transaction: &thnksapi.Transaction{
 		ID: "T-1", Times: map[string]time.Time{thnksapi.Scheduled: planned, thnksapi.Sent: sent},
 	}})
 	if bad != nil || !g.UpdatedAt.Equal(sent) {
@@ -130,7 +139,7 @@ func FuzzNormalize(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for _, row := range client.Decode(raw) {
-			g, bad := normalize(row)
+			g, bad := normalized(row)
 			if (bad == nil) == (g.ID == "") {
 				t.Fatalf("neither or both of a gift (%q) and a reason (%v)", g.ID, bad)
 			}

@@ -44,8 +44,11 @@ func (r *run) resume(name string) (cp store.Checkpoint, resumed bool, err error)
 	if err == nil && (!begun || !cp.Finished.IsZero()) {
 		return store.Checkpoint{Started: r.started}, false, nil
 	}
-	return cp, true, err
+	return cp, isBegun(cp), err
 }
+
+// isBegun reports whether a part of a listing of everything has been read.
+func isBegun(cp store.Checkpoint) bool { return cp.Source != "" || len(cp.Done) > 0 }
 
 // incrementalPass copies what changed since the watermarks. Once a day it
 // reaches back further, and once a week it reads everything.
@@ -91,7 +94,8 @@ func reread(ctx context.Context, r *run, due rereads) error {
 
 // listChanged processes what each source lists since a time, and moves its
 // watermark when the listing has ended. An interrupted listing is resumed at the
-// window it stopped at.
+// window it stopped at. No watermark passes the source's clock at the listing's
+// first window: what an earlier window showed may have changed since.
 func listChanged(ctx context.Context, r *run, since func(Source, time.Time) time.Time) error {
 	cp, _, err := r.journal.Checkpoint(incrementalCheckpoint)
 	if err != nil {
@@ -100,20 +104,25 @@ func listChanged(ctx context.Context, r *run, since func(Source, time.Time) time
 	if cp.Watermarks == nil {
 		cp.Watermarks = make(map[string]time.Time)
 	}
-	for _, s := range r.cfg().Sources {
-		l := listing{source: s, since: since(s, cp.Watermarks[s.Key])}
+	for place, s := range r.cfg().Sources {
+		l := listing{source: s, place: place, since: since(s, cp.Watermarks[s.Key])}
 		if cp.Source == s.Key && cp.Cursor != "" && !cp.Since.After(l.since) {
 			l.since, l.cursor = cp.Since, cp.Cursor
+		} else {
+			cp.Started = time.Time{}
 		}
 		newest := cp.Watermarks[s.Key]
 		err := r.list(ctx, l, func(w *window) store.Commit {
-			if through := w.through(); through.After(newest) {
+			if cp.Started.IsZero() || w.clock.Before(cp.Started) {
+				cp.Started = w.clock
+			}
+			if through := w.through(cp.Started); through.After(newest) {
 				newest = through
 			}
 			cp.Source, cp.Since, cp.Cursor = s.Key, l.since, w.next
 			if w.next == "" {
 				cp.Watermarks[s.Key] = newest
-				cp.Source, cp.Since = "", time.Time{}
+				cp.Source, cp.Since, cp.Started = "", time.Time{}, time.Time{}
 			}
 			return checkpoint(incrementalCheckpoint, cp)
 		})
@@ -131,7 +140,7 @@ func resweep(ctx context.Context, r *run, due rereads) error {
 	if err != nil {
 		return err
 	}
-	if err := listAll(ctx, r, resweepCheckpoint, &cp, func(string, time.Time) {}); err != nil {
+	if err := listAll(ctx, r, resweepCheckpoint, &cp, func(string, time.Time, time.Time) {}); err != nil {
 		return err
 	}
 	if resumed {
@@ -141,19 +150,22 @@ func resweep(ctx context.Context, r *run, due rereads) error {
 			return err
 		}
 	}
-	alone, err := apiAlone(r)
+	believed, err := r.believe(ctx, resweepCheckpoint)
 	if err != nil {
 		return err
 	}
-	if !resumed && alone { // a resumed one has not seen everything itself
+	if believed && !resumed { // a resumed one has not seen everything itself
 		if err := markGone(ctx, r); err != nil {
 			return err
 		}
 	}
-	if len(r.cfg().Sources) > 0 {
+	if believed {
 		if err := releaseUnlisted(ctx, r, cp.Started); err != nil {
 			return err
 		}
+	}
+	if err := rememberFields(r); err != nil {
+		return err
 	}
 	if err := lookUpOrphans(ctx, r, true); err != nil {
 		return err
@@ -205,64 +217,4 @@ func markGone(ctx context.Context, r *run) error {
 		r.log.Warn("transactions no longer listed by Thnks; their records are kept", logCount, gone)
 	}
 	return mark()
-}
-
-// releaseUnlisted takes the rows without an id out of the quarantine that a
-// complete listing, begun at a time, did not show any more: corrected at the
-// source, such a row is another one. A listing of the API says nothing about
-// rows of export files, and the other way round; nor does an export file about
-// rows of a part of the account that it does not show.
-func releaseUnlisted(ctx context.Context, r *run, begun time.Time) error {
-	if r.req.DryRun {
-		return nil // nor would it say so
-	}
-	all, err := showedAll(r)
-	if err != nil {
-		return err
-	}
-	var keys []string
-	total := 0
-	release := func() error {
-		if len(keys) == 0 {
-			return nil
-		}
-		total += len(keys)
-		err := r.recorder.Commit(store.Commit{Healed: keys})
-		keys = nil
-		return err
-	}
-	for q, err := range r.cfg().Quarantine.Quarantine(ctx) {
-		if err != nil {
-			return err
-		}
-		if q.TransactionID != "" || !q.Last.Before(begun) {
-			continue
-		}
-		ofExport := isExportRow(r, q.Row)
-		if ofExport != (feedOf(r) == feedExport) {
-			continue
-		}
-		if ofExport && !all && !slices.ContainsFunc(r.cfg().Exports.Near(q.Row), r.counts.tally.has) {
-			continue
-		}
-		if keys = append(keys, q.Key); len(keys) == commitGifts {
-			if err := release(); err != nil {
-				return err
-			}
-		}
-	}
-	if err := release(); err != nil {
-		return err
-	}
-	if total > 0 {
-		r.log.Info("unreadable rows are no longer at the source and left the quarantine", logCount, total)
-	}
-	return nil
-}
-
-// showedAll reports whether the run's listing showed every gift that there is.
-func showedAll(r *run) (bool, error) {
-	n, err := r.journal.Count()
-	c := r.counts.tally.counts
-	return c[countedCreated]+c[countedUpdated]+c[countedUnchanged]+c[countedDeleted] >= n, err
 }

@@ -68,7 +68,8 @@ func TestQuarantinedGroups(t *testing.T) {
 }
 
 // TestLifeOfBadLines: bad lines of a file are quarantined by number, are tried
-// again when asked, and leave when a whole file no longer has them.
+// again when asked, and leave when their own transaction is read well. One
+// without an id stays until somebody takes it out.
 func TestLifeOfBadLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -111,19 +112,16 @@ func TestLifeOfBadLines(t *testing.T) {
 		if rep.Created != 2 || rep.Quarantined != 1 {
 			t.Errorf("half fixed: %+v", rep)
 		}
-		if got := w.QuarantineReasons(); len(got) != 1 || len(w.Quarantine()) != 1 {
-			t.Errorf("after it was half fixed: %v", got)
-		}
 		time.Sleep(time.Hour)
 		w.MustFile(w.ExportLines(header, "T-3,Tea,sent,\"1,234.00\",USD"))
-		if got := w.QuarantineReasons(); len(got) != 0 {
-			t.Errorf("fixed: %v", got)
+		if got := w.QuarantineReasons(); len(got) != 1 || got["no_id: line 4: the row has no transaction id, so it cannot be identified"] != 1 {
+			t.Errorf("fixed: %v, want only the row without an id", got)
 		}
 	})
 }
 
-// TestFilesOfMonths: a file of another part of the account empties nothing; one
-// that shows the place of a bad line, or everything, does.
+// TestFilesOfMonths: a file empties the quarantine of the lines whose transaction
+// it shows, and of no others, in whatever order files of months come.
 func TestFilesOfMonths(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -138,9 +136,9 @@ func TestFilesOfMonths(t *testing.T) {
 		}{
 			{"january", january, 3},
 			{"february", []string{header, "T-4,Tea,sent", "T-5,Tea,sent"}, 3},
-			{"january, fixed but for its first row", []string{header, "torn", "T-1,Coffee,sent", "T-2,Tea,sent", "T-9,Cake,sent", "T-3,Tea,sent"}, 1},
-			{"february again", []string{header, "T-4,Tea,sent", "T-5,Tea,sent"}, 1},
-			{"all", []string{header, "T-1,Coffee,sent", "T-2,Tea,sent", "T-9,Cake,sent", "T-3,Tea,sent", "T-4,Tea,sent", "T-5,Tea,sent"}, 0},
+			{"january, fixed but for its first row", []string{header, "torn", "T-1,Coffee,sent", "T-2,Tea,sent", "T-9,Cake,sent", "T-3,Tea,sent"}, 2},
+			{"february again", []string{header, "T-4,Tea,sent", "T-5,Tea,sent"}, 2},
+			{"all", []string{header, "T-1,Coffee,sent", "T-2,Tea,sent", "T-9,Cake,sent", "T-3,Tea,sent", "T-4,Tea,sent", "T-5,Tea,sent"}, 2},
 		} {
 			w.MustFile(w.ExportLines(step.lines...))
 			if got := w.QuarantineReasons(); len(w.Quarantine()) != step.left {
@@ -151,9 +149,9 @@ func TestFilesOfMonths(t *testing.T) {
 	})
 }
 
-// TestRowsWithoutAnIDLeave: of the API's, by its whole listings and by no
-// other.
-func TestRowsWithoutAnIDLeave(t *testing.T) {
+// TestRowsLeaveByTheirOwn: an unreadable row leaves when its own transaction is
+// read well, and a line of a file without an id does not leave by itself.
+func TestRowsLeaveByTheirOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 2})
@@ -188,16 +186,13 @@ func TestRowsWithoutAnIDLeave(t *testing.T) {
 		kinds("api", "file")
 		w.Thnks.Update("T-3", func(tx *thnksapitest.Transaction) { tx.Amount = "5" })
 		time.Sleep(time.Hour)
-		w.Must(giftsync.Incremental)
-		kinds("api", "file") // changes alone tell nothing about it
-		dry := giftsync.Request{Mode: giftsync.Backfill, DryRun: true}
-		w.MustDo(dry)
+		w.MustDo(giftsync.Request{Mode: giftsync.Incremental, DryRun: true})
 		kinds("api", "file")
-		w.Must(giftsync.Backfill)
-		kinds("file")
+		w.Must(giftsync.Incremental)
+		kinds("file") // its own transaction was read well
 		time.Sleep(time.Hour)
 		w.MustFile(w.ExportLines("Transaction ID,Status", "T-1,sent"))
-		kinds()
+		kinds("file") // of a line without an id no file says that it is gone
 	})
 }
 

@@ -42,6 +42,9 @@ type Request struct {
 	// export file, or the other way round: only an admin can know that both
 	// give a transaction the same id.
 	AcceptNewSource bool
+	// AcceptSmallerSource believes a listing that shows less than half of what
+	// is known.
+	AcceptSmallerSource bool
 }
 
 // A Report says what a run did. Fetched always equals Created + Updated +
@@ -63,6 +66,8 @@ type Report struct {
 	ThnksCalls          int                   `json:"thnks_calls"`
 	StartedAt           time.Time             `json:"started_at"`
 	FinishedAt          time.Time             `json:"finished_at"`
+	Older               int                   `json:"older,omitempty"`    // rows of an export file that say less than is known
+	Warnings            []string              `json:"warnings,omitempty"` // what an admin should look at, in words
 	Error               string                `json:"error,omitempty"`
 
 	// SchemaChanges and Changes are filled by a dry run only, the former by an

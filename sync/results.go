@@ -220,7 +220,8 @@ func (res *results) quarantineRestored(c plan.Change, objectID string) {
 
 // quarantineRow sets a row aside that is no gift.
 func (res *results) quarantineRow(row badRow) {
-	res.quarantined = append(res.quarantined, res.run.dated(store.Quarantined{Key: row.key, Class: row.why.class, Reason: row.why.reason, Row: row.raw}))
+	res.run.keepAside(row)
+	res.quarantined = append(res.quarantined, res.run.dated(store.Quarantined{Key: row.key, TransactionID: row.id, Class: row.why.class, Reason: row.why.reason, Row: row.raw}))
 	res.run.counts.tally.add(row.countedAs(), countedQuarantined)
 }
 
@@ -271,6 +272,9 @@ func (res *results) dropQuarantine(fatal bool) {
 func (res *results) leaveQuarantine(giftID string) {
 	if _, ok := res.loaded.quarantine[giftID]; ok {
 		res.released = append(res.released, giftID)
+	}
+	if res.loaded.readWell {
+		res.released = append(res.released, res.run.aside[giftID]...)
 	}
 }
 

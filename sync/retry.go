@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/thnksapi"
 )
 
@@ -17,13 +18,16 @@ import (
 // gets through leaves the quarantine; the rest stays, with one more attempt and
 // the reason of today.
 func retryPass(ctx context.Context, r *run) error {
-	w := newWindow()
-	var keys []string                 // of rows without an id, which leave under their key
-	stillBad := make(map[string]bool) // keys of the rows that are no gifts today either
+	var rows []readRow
+	contradictory := make(map[string]string) // ids whose rows are tried only one by one, when asked for
+	var keys []string                        // of rows that were no gifts, which leave under their key
+	stillBad := make(map[string]bool)        // keys of the rows that are no gifts today either
 	flush := func() error {
-		if w.rows == 0 && len(keys) == 0 {
+		if len(rows) == 0 && len(keys) == 0 {
 			return nil
 		}
+		w := newWindow()
+		w.addRows(rows, thnksapi.SinceNone, func([]plan.Gift) map[string]string { return contradictory }) // moves no watermark
 		err := r.process(ctx, w.input(policy{tryQuarantined: true}), nil, store.Commit{})
 		for _, row := range w.bad {
 			stillBad[row.key] = true
@@ -31,7 +35,7 @@ func retryPass(ctx context.Context, r *run) error {
 		if err == nil {
 			err = release(r, slices.DeleteFunc(keys, func(k string) bool { return stillBad[k] }))
 		}
-		w, keys = newWindow(), nil
+		rows, keys = nil, nil
 		return err
 	}
 	left := 0
@@ -44,7 +48,7 @@ func retryPass(ctx context.Context, r *run) error {
 		if len(r.req.Keys) > 0 && !slices.Contains(r.req.Keys, q.Key) {
 			continue
 		}
-		rows, ok, err := rowsOf(ctx, r, q)
+		again, from, ok, err := rowsOf(ctx, r, q)
 		if err != nil {
 			return err
 		}
@@ -54,14 +58,17 @@ func retryPass(ctx context.Context, r *run) error {
 		}
 		if len(q.Row) == 0 || !decoded[q.RowDigest] {
 			decoded[q.RowDigest] = true
-			for _, row := range rows {
-				w.add(row, thnksapi.SinceNone) // a retry moves no watermark
+			for _, row := range again {
+				rows = append(rows, readRow{row, from, isExportRow(r, q.Row)})
 			}
 		}
-		if q.TransactionID == "" {
+		if q.Key != q.TransactionID {
 			keys = append(keys, q.Key)
 		}
-		if bytes += len(q.Row); w.rows >= r.cfg().Bounds.WindowRows || bytes >= windowBytes {
+		if q.Class == classContradiction && len(r.req.Keys) == 0 {
+			contradictory[q.TransactionID] = "recipient, sender or gift"
+		}
+		if bytes += len(q.Row); len(rows) >= r.cfg().Bounds.WindowRows || bytes >= windowBytes {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -88,23 +95,24 @@ func release(r *run, keys []string) error {
 
 // rowsOf returns the rows of a quarantined record. What was refused when the
 // journal alone was read, as by a reassociation, has no row there: that is the
-// source's of today. It reports false where neither can be had.
-func rowsOf(ctx context.Context, r *run, q store.Quarantined) ([]thnksapi.Row, bool, error) {
+// source's of today. It reports false where neither can be had. A kept row is as
+// old as when it was read.
+func rowsOf(ctx context.Context, r *run, q store.Quarantined) (rows []thnksapi.Row, from reading, ok bool, err error) {
 	if len(q.Row) > 0 {
 		decode, ok := rowDecoder(r, q.Row)
 		if !ok {
-			return nil, false, nil
+			return nil, reading{}, false, nil
 		}
-		return decode(q.Row), true, nil
+		return decode(q.Row), reading{at: q.Last, clock: r.started}, true, nil
 	}
-	row, err := fetchTransaction(ctx, r, q.TransactionID)
+	row, from, err := fetchTransaction(ctx, r, q.TransactionID)
 	if errors.Is(err, thnksapi.ErrNoDetail) || err == nil && row == nil {
-		return nil, false, nil
+		return nil, reading{}, false, nil
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, reading{}, false, err
 	}
-	return []thnksapi.Row{*row}, true, nil
+	return []thnksapi.Row{*row}, from, true, nil
 }
 
 // rowDecoder is what reads a row of the quarantine again. There is none where
@@ -152,7 +160,7 @@ func restorePass(ctx context.Context, r *run) error {
 			continue
 		}
 		delete(asked, s.Gift.ID)
-		row, err := fetchDeleted(ctx, r, s.Gift.ID)
+		row, from, err := fetchDeleted(ctx, r, s.Gift.ID)
 		if err != nil {
 			return err
 		}
@@ -161,7 +169,8 @@ func restorePass(ctx context.Context, r *run) error {
 			r.counts.tally.add(s.Gift.ID, countedDeleted)
 			continue
 		}
-		if w.add(*row, thnksapi.SinceUpdated); w.rows >= r.cfg().Bounds.WindowRows {
+		w.addRows([]readRow{{*row, from, false}}, thnksapi.SinceUpdated, contradictions)
+		if w.rows >= r.cfg().Bounds.WindowRows {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -181,32 +190,32 @@ func restorePass(ctx context.Context, r *run) error {
 }
 
 // fetchDeleted is fetchTransaction for a restore, which cannot do without.
-func fetchDeleted(ctx context.Context, r *run, id string) (*thnksapi.Row, error) {
-	row, err := fetchTransaction(ctx, r, id)
+func fetchDeleted(ctx context.Context, r *run, id string) (*thnksapi.Row, reading, error) {
+	row, from, err := fetchTransaction(ctx, r, id)
 	if errors.Is(err, thnksapi.ErrNoDetail) {
-		return nil, &Fatal{
+		return nil, reading{}, &Fatal{
 			What:   "the account's Thnks API has no call for a single transaction (thnks.dialect.detail_path is empty), which restoring needs",
 			Remedy: "restore the records in HubSpot, where they can be found for 90 days under Restore records",
 			Err:    err,
 		}
 	}
-	return row, err
+	return row, from, err
 }
 
 // fetchTransaction returns a transaction as the source has it now, from the
 // first key that sees it, and nil when none does. The error is
 // [thnksapi.ErrNoDetail] where the source cannot be asked.
-func fetchTransaction(ctx context.Context, r *run, id string) (*thnksapi.Row, error) {
-	for _, s := range r.cfg().Sources {
+func fetchTransaction(ctx context.Context, r *run, id string) (*thnksapi.Row, reading, error) {
+	for place, s := range r.cfg().Sources {
 		row, err := s.API.Transaction(ctx, id)
 		var te *thnksapi.Error
 		switch {
 		case errors.As(err, &te) && te.Kind == thnksapi.NotFound:
 			continue
 		case err != nil:
-			return nil, fmt.Errorf("reading transaction %s: %w", id, err)
+			return nil, reading{}, fmt.Errorf("reading transaction %s: %w", id, err)
 		}
-		return row, nil
+		return row, readNow(row.Date, place), nil
 	}
-	return nil, nil
+	return nil, reading{}, nil
 }

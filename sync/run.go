@@ -47,7 +47,8 @@ type run struct {
 	counts   counts
 	failures failures
 	planned  changeLog
-	search   *backgroundSearch // under way, if any
+	aside    map[string][]string // see [run.rowsAside]; nil until it is needed
+	search   *backgroundSearch   // under way, if any
 }
 
 // newRun returns a run. A dry run reads HubSpot without writing, drops its
@@ -181,6 +182,11 @@ func (r *run) finish(runErr error) (Report, error) {
 	}
 	r.counts.tally.report(&rep)
 	rep.HubSpotCalls, rep.ThnksCalls = r.counts.calls(r.cfg())
+	rep.Older = r.counts.older
+	for _, p := range r.fieldProblems() {
+		rep.Warnings = append(rep.Warnings, p.String())
+		r.log.Warn("a field of Thnks's rows could not be used in most of them", "field", p.Field, logCount, p.Dropped, "rows", p.Rows)
+	}
 	orphans, err := r.journal.OrphanCounts()
 	if err != nil {
 		return rep, err

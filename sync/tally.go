@@ -13,8 +13,11 @@ import (
 // counts are what a run reports in numbers.
 type counts struct {
 	tally         tally
-	linked        int       // associations created
-	refusedLinks  int       // associations that HubSpot refused
+	linked        int // associations created
+	refusedLinks  int // associations that HubSpot refused
+	fields        fieldCounts
+	older         int       // rows of files that say less than is known
+	shownBefore   int       // transactions that earlier runs saw of a resumed listing
 	done          int       // rows processed
 	newest        time.Time // newest change time processed
 	hubspotBefore map[hubspot.Class]int
@@ -41,6 +44,13 @@ func (c *counts) calls(cfg *Config) (map[hubspot.Class]int, int) {
 		ofThnks += s.API.Calls()
 	}
 	return ofHubSpot, ofThnks
+}
+
+// shown is how many transactions of the journal the listing has shown, those that
+// earlier runs saw of it included.
+func (c *counts) shown() int {
+	n := c.tally.counts
+	return c.shownBefore + n[countedCreated] + n[countedUpdated] + n[countedUnchanged] + n[countedDeleted]
 }
 
 // An outcome is the category in which a report counts a transaction.

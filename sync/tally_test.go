@@ -70,10 +70,9 @@ func TestTallyCreatedThenUpdatedIsCreated(t *testing.T) {
 func TestBadSiblingsAreCounted(t *testing.T) {
 	t.Parallel()
 	raw := json.RawMessage(`{"recipients":[{},{}]}`)
-	w := &window{raw: map[string]json.RawMessage{}}
-	for range 2 {
-		w.add(thnksapi.Row{Raw: raw, Transaction: &thnksapi.Transaction{}}, thnksapi.SinceUpdated)
-	}
+	w := newWindow()
+	row := readRow{row: thnksapi.Row{Raw: raw, Transaction: &thnksapi.Transaction{}}}
+	w.addRows([]readRow{row, row}, thnksapi.SinceUpdated, contradictions)
 	in := w.input(policy{})
 	b := &batch{run: new(run), in: in}
 	b.res = &results{run: b.run, in: &b.in, loaded: &loaded{}}

@@ -12,6 +12,7 @@ import (
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/thnksapi"
 )
 
 // sliceGifts is how many gifts that need calls a run works on at a time: as
@@ -36,17 +37,20 @@ type policy struct {
 // An input is what one piece of work is about. It is read-only.
 type input struct {
 	policy  policy
-	gifts   []plan.Gift                // as the source or events show them, or as the journal has them
-	rows    map[string]json.RawMessage // by transaction id, as received; nil for gifts of the journal
-	bad     []badRow                   // rows that are no gifts
-	classes []string                   // of every row, in order: why it is no gift, "" for a gift
-	events  giftEvents                 // that the work is about
-	alone   map[string]bool            // gifts whose events are applied one at a time
-	who     plan.Directory             // recipients looked up before, if any
-	planner planner                    // nil for a [giftPlanner]
+	gifts   []plan.Gift                  // as the source or events show them, or as the journal has them
+	rows    map[string]json.RawMessage   // by transaction id, as received; nil for gifts of the journal
+	silent  map[string]thnksapi.FieldSet // by transaction id, fields that the row says nothing of; none for most
+	bad     []badRow                     // rows that are no gifts
+	classes []string                     // of every row, in order: why it is no gift, "" for a gift
+	events  giftEvents                   // that the work is about
+	alone   map[string]bool              // gifts whose events are applied one at a time
+	who     plan.Directory               // recipients looked up before, if any
+	planner planner                      // nil for a [giftPlanner]
 
 	count  int       // rows, for the progress
 	newest time.Time // the newest change time, for the progress
+	file   bool      // an export file shows the gifts
+	clock  time.Time // the source's, when it showed the gifts; zero for ours
 }
 
 // A planner plans the changes of a batch: first by what the journal and HubSpot
@@ -81,8 +85,8 @@ func (r *run) newBatch(in input) *batch {
 }
 
 // load reads what the state file knows of the input.
-func (b *batch) load() (err error) {
-	if b.loaded, err = b.run.load(&b.in); err == nil {
+func (b *batch) load(ctx context.Context) (err error) {
+	if b.loaded, err = b.run.load(ctx, &b.in); err == nil {
 		b.res = &results{run: b.run, in: &b.in, loaded: b.loaded}
 		b.res.audit.run = b.run.id
 	}
@@ -96,7 +100,7 @@ func (b *batch) load() (err error) {
 func (r *run) work(ctx context.Context, in input, ahead []plan.Gift, checkpoint store.Commit) (*batch, error) {
 	b := r.newBatch(in)
 	err := r.withLocked(ctx, giftIDs(in.gifts), func() error { // lock
-		if err := b.load(); err != nil { // have
+		if err := b.load(ctx); err != nil { // have
 			return err
 		}
 		if err := b.setAside(); err != nil {
@@ -241,7 +245,7 @@ func (r *run) cut(ctx context.Context, in *input) (rest []input, need []string, 
 		return nil, nil, nil
 	}
 	b := r.newBatch(*in)
-	if err := b.load(); err != nil {
+	if err := b.load(ctx); err != nil {
 		return nil, nil, err
 	}
 	changes, need, err := b.planner.first(ctx, b)

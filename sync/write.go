@@ -64,7 +64,7 @@ func (b *batch) keep(c plan.Change) {
 	b.run.counts.tally.add(c.Gift.ID, countedUnchanged)
 	b.res.leaveQuarantine(c.Gift.ID)
 	have := c.Have
-	news := c.Gift.UpdatedAt.After(have.Gift.UpdatedAt) || c.Orphan != have.Orphan || !have.Gone.IsZero()
+	news := !c.Same || c.Orphan != have.Orphan || !have.Gone.IsZero()
 	if c.Noted || b.in.policy.listed && news || len(b.loaded.events[c.Gift.ID]) > 0 {
 		b.res.effects = append(b.res.effects, &effect{stored: b.res.storedAfter(c, c.ObjectID)})
 	}

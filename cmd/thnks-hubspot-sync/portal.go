@@ -125,7 +125,6 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 			Open:   func(path string) (giftsync.ExportFile, error) { return exports.Open(path) },
 			Is:     export.Decodes,
 			Decode: exports.Decode,
-			Near:   export.Near,
 		},
 		Logger:   s.log,
 		Progress: progress,

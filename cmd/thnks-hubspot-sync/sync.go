@@ -21,6 +21,7 @@ func (a *app) syncCommand() *cobra.Command {
 		portal, reassociate, restore, from string
 		backfill, dryRun, all, asJSON      bool
 		acceptNewSource, stop              bool
+		acceptSmaller                      bool
 	)
 	cmd := &cobra.Command{
 		Use:   "sync",
@@ -55,7 +56,7 @@ ends the run at a safe point, and the next one resumes.`,
 			if stop && (dryRun || asJSON) {
 				return usagef("--stop ends a run, and reports none: give neither --dry-run nor --json with it")
 			}
-			req.AcceptNewSource = acceptNewSource
+			req.AcceptNewSource, req.AcceptSmallerSource = acceptNewSource, acceptSmaller
 			switch {
 			case given("from"):
 				if portal == "" {
@@ -104,6 +105,7 @@ ends the run at a safe point, and the next one resumes.`,
 	f.StringVar(&restore, "restore", "", "instead of syncing, create the record of transaction `ID` again that was deleted in HubSpot, or all such")
 	f.StringVar(&from, "from", "", "instead of the API, sync from the export `FILE`, a table as text (CSV)")
 	f.BoolVar(&acceptNewSource, "accept-new-source", false, "let a portal that was fed from the API be fed from a file, or the other way round: only if both give a transaction the same id")
+	f.BoolVar(&acceptSmaller, "accept-smaller-source", false, "believe a listing that shows less than half of the transactions that are known: with --backfill, or when the weekly listing is due")
 	f.BoolVar(&stop, "stop", false, "instead of syncing, end the daemon's run under way at its next safe point; a later one resumes")
 	f.BoolVar(&dryRun, "dry-run", false, "plan and print, write nothing anywhere")
 	f.BoolVar(&all, "all", false, "with --dry-run: print every change instead of 20 of each kind")

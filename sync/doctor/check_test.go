@@ -143,11 +143,11 @@ func TestCheck(t *testing.T) {
 		},
 		{
 			name: "Thnks refuses the key", spoil: func(w *simulation.World) { w.Thnks.Fault(thnksapitest.Fault{Status: 401}) },
-			bad: some(doctor.Fail, checkThnksKey), check: checkThnksKey, says: []string{"does not accept the API key", "api_key_file"},
+			bad: some(doctor.Warn, checkFields).and(doctor.Fail, checkThnksKey), check: checkThnksKey, says: []string{"does not accept the API key", "api_key_file"},
 		},
 		{
 			name: "Thnks unwell", spoil: func(w *simulation.World) { w.Thnks.Fault(thnksapitest.Fault{}) },
-			bad: some(doctor.Warn, checkThnksKey), check: checkThnksKey, says: []string{"500"},
+			bad: some(doctor.Warn, checkThnksKey, checkFields), check: checkThnksKey, says: []string{"500"},
 		},
 		{
 			name: "clock off", opt: hubspottest.Options{ClockSkew: 2 * time.Minute},
@@ -282,8 +282,8 @@ func TestCheckIsCheapAndReadsOnly(t *testing.T) {
 			examine(w)
 			got := w.Portal.Requests()
 			t.Logf("%s: %d calls to HubSpot: %v", name, got.Total, got.ByOperation)
-			if got.Total > 15 || w.Thnks.Requests()-asked != 1 {
-				t.Errorf("%s: %d calls to HubSpot and %d to Thnks, want at most 15 and 1", name, got.Total, w.Thnks.Requests()-asked)
+			if got.Total > 15 || w.Thnks.Requests()-asked != 2 {
+				t.Errorf("%s: %d calls to HubSpot and %d to Thnks, want at most 15 and 2", name, got.Total, w.Thnks.Requests()-asked)
 			}
 			for op := range got.ByOperation {
 				if !strings.HasPrefix(op, "GET ") && !strings.HasSuffix(op, "/batch/read") && op != "POST oauth/private-apps/get/access-token-info" {

@@ -28,6 +28,7 @@ const (
 	checkAssociations = "association types"
 	checkDealLabel    = "deal label"
 	checkThnksKey     = "thnks key"
+	checkFields       = "thnks fields"
 	checkThnksTLS     = "thnks tls"
 	checkClock        = "clock"
 	checkQuarantine   = "quarantine"
@@ -85,7 +86,7 @@ func finding(t testing.TB, findings []doctor.Finding, check string) doctor.Findi
 // healthy is what a portal's check says when all is well.
 var healthy = map[string]doctor.Level{
 	checkToken: doctor.OK, checkHubSpotTLS: doctor.OK, checkScopes: doctor.OK, checkTier: doctor.OK, checkObject: doctor.OK, checkUnique: doctor.OK,
-	checkProperties: doctor.OK, checkAssociations: doctor.OK, checkThnksKey: doctor.OK, checkThnksTLS: doctor.OK, checkClock: doctor.OK,
+	checkProperties: doctor.OK, checkAssociations: doctor.OK, checkThnksKey: doctor.OK, checkFields: doctor.OK, checkThnksTLS: doctor.OK, checkClock: doctor.OK,
 	checkQuarantine: doctor.OK, checkState: doctor.OK, checkDisk: doctor.OK, checkSenders: doctor.OK, checkJournal: doctor.OK,
 }
 

@@ -26,13 +26,16 @@ const (
 	checkDealLabel    = "deal label"        // only where associations.deals.label is set
 	checkThnksKey     = "thnks key"
 	checkThnksTLS     = "thnks tls"
-	checkClock        = "clock"      // ours against both servers'
-	checkQuarantine   = "quarantine" // what waits in it
-	checkEvents       = "events"     // webhook events, where any came: what waits, and room for more
-	checkState        = "state file" // whether it is sound
-	checkDisk         = "disk"       // room for it to grow
-	checkSenders      = "senders"    // those whom no owner in HubSpot stands for
-	checkJournal      = "journal"    // against a sample of the records
+	checkClock        = "clock"         // ours against both servers'
+	checkQuarantine   = "quarantine"    // what waits in it
+	checkEvents       = "events"        // webhook events, where any came: what waits, and room for more
+	checkListing      = "thnks listing" // where the last whole listing was not believed
+	checkReading      = "last reading"  // where most of its rows had a field that could not be used
+	checkFields       = "thnks fields"  // whether the fields of its rows can be used
+	checkState        = "state file"    // whether it is sound
+	checkDisk         = "disk"          // room for it to grow
+	checkSenders      = "senders"       // those whom no owner in HubSpot stands for
+	checkJournal      = "journal"       // against a sample of the records
 )
 
 // Client is what the doctor asks of HubSpot itself. [*hubspot.Client] is one.

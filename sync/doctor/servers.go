@@ -133,12 +133,31 @@ func (x *examination) examineSource(ctx context.Context, s giftsync.Source) {
 	if err != nil {
 		x.reportError(ctx, checkThnksKey, err)
 		x.findings[len(x.findings)-1].What += of
+		x.skipped("the key must be right first"+of, checkFields)
 	} else {
 		x.ok(checkThnksKey, "accepted%s", of)
+		x.examineFields(ctx, s, of)
 	}
 	// A source other than the API has no server.
 	if p, ok := s.API.(interface{ Peer() thnksapi.Peer }); ok {
 		x.examineServer(checkThnksTLS, server+of, hubspot.Peer(p.Peer()), err)
+	}
+}
+
+// examineFields examines whether the fields of a source's rows can be used, by
+// the first page of all there is.
+func (x *examination) examineFields(ctx context.Context, s giftsync.Source, of string) {
+	page, err := s.API.Transactions(ctx, thnksapi.Query{})
+	if err != nil {
+		x.reportError(ctx, checkFields, err)
+		return
+	}
+	problems := giftsync.FieldProblemsOf(page)
+	for _, p := range problems {
+		x.report(checkFields, Fail, p.String()+of, "make the setting fit Thnks's answers, then run `check` again")
+	}
+	if len(problems) == 0 {
+		x.ok(checkFields, "readable in %s%s", count(len(page.Rows), "row", "rows"), of)
 	}
 }
 

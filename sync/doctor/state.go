@@ -48,6 +48,7 @@ type eventFile interface {
 
 // examineState examines what is on our side: the journal and its file.
 func (x *examination) examineState(ctx context.Context) {
+	x.examineReadings(ctx)
 	x.examineQuarantine(ctx)
 	x.examineEvents(ctx)
 	x.examineFile(ctx)
@@ -68,6 +69,24 @@ func (x *examination) examineState(ctx context.Context) {
 		x.examineSenders(s, x.portal.Directory.OwnersKnown())
 	}
 	x.compare(ctx, s.sample)
+}
+
+// examineReadings reports what the last readings of everything found wrong with
+// what Thnks shows.
+func (x *examination) examineReadings(ctx context.Context) {
+	small, err := giftsync.SmallListing(x.cfg.Journal)
+	if err != nil {
+		x.reportError(ctx, checkListing, err)
+	} else if small != "" {
+		x.report(checkListing, Fail, small, giftsync.SmallListingRemedy)
+	}
+	problems, err := giftsync.FieldProblems(x.cfg.Journal)
+	if err != nil {
+		x.reportError(ctx, checkReading, err)
+	}
+	for _, p := range problems {
+		x.report(checkReading, Fail, "in the last reading of everything, "+p.String(), "make the setting fit, then run `sync --backfill`, or read the file again")
+	}
 }
 
 // A survey is what one pass over the journal gathers.

@@ -24,7 +24,7 @@ func ReadExports(t testing.TB) func(*giftsync.Config) {
 	}
 	return func(c *giftsync.Config) {
 		c.Exports.Open = func(path string) (giftsync.ExportFile, error) { return format.Open(path) }
-		c.Exports.Is, c.Exports.Decode, c.Exports.Near = export.Decodes, format.Decode, export.Near
+		c.Exports.Is, c.Exports.Decode = export.Decodes, format.Decode
 	}
 }
 

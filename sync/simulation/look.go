@@ -77,6 +77,16 @@ func (w *World) Stored(id string) plan.Stored {
 	return s
 }
 
+// Put puts a gift into the journal, as an earlier program may have left it.
+func (w *World) Put(s plan.Stored) {
+	w.T.Helper()
+	st := w.Open()
+	defer st.Close()
+	if err := st.Commit(store.Commit{Gifts: []plan.Stored{s}}); err != nil {
+		w.T.Fatal(err)
+	}
+}
+
 // Quarantine is what waits in the quarantine, by key.
 func (w *World) Quarantine() map[string]store.Quarantined {
 	w.T.Helper()

@@ -44,8 +44,9 @@ type World struct {
 func New(t testing.TB, hs hubspottest.Options, ts thnksapitest.Options) *World {
 	t.Helper()
 	if time.Now().Year() < 2026 {
-		// A bubble's clock begins in 2000, before anything that counts as a stamp.
-		time.Sleep(time.Until(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)))
+		// A bubble's clock begins in 2000, before anything that counts as a stamp, and
+		// what lies ahead of it is not believed.
+		time.Sleep(time.Until(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)))
 	}
 	return &World{
 		T:       t,

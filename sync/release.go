@@ -1,0 +1,191 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"thnks-hubspot-sync/store"
+)
+
+// rowsAside returns the keys of the unreadable rows in quarantine, by the
+// transaction whose rows they are: they leave when that is seen well.
+func (r *run) rowsAside(ctx context.Context) (map[string][]string, error) {
+	if r.aside != nil {
+		return r.aside, nil
+	}
+	r.aside = make(map[string][]string)
+	for q, err := range r.cfg().Quarantine.Quarantine(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if q.TransactionID != "" && q.TransactionID != q.Key {
+			r.aside[q.TransactionID] = append(r.aside[q.TransactionID], q.Key)
+		}
+	}
+	return r.aside, nil
+}
+
+// keepAside keeps a row that this run has set aside in quarantine, whatever else
+// the run sees of its transaction.
+func (r *run) keepAside(row badRow) {
+	if keys := r.aside[row.id]; len(keys) > 0 {
+		r.aside[row.id] = slices.DeleteFunc(keys, func(k string) bool { return k == row.key })
+	}
+}
+
+// A smallListing is a complete listing that showed less than half of what is
+// known.
+type smallListing struct {
+	Known int       `json:"known"` // transactions
+	Shown int       `json:"shown"` // of them
+	At    time.Time `json:"at"`
+}
+
+// SmallListing returns what the last complete listing lacked, in words; "" if
+// it was believed.
+func SmallListing(j History) (string, error) {
+	var small smallListing
+	if found, err := Recall(j, smallListingEntry, &small); err != nil || !found || small.At.IsZero() {
+		return "", err
+	}
+	return small.what(), nil
+}
+
+func (s smallListing) what() string {
+	return fmt.Sprintf("Thnks listed %d of %d transactions that are known, twice", s.Shown, s.Known)
+}
+
+// SmallListingRemedy is what an admin can do about a [smallListing].
+const SmallListingRemedy = "look whether the API key, or the setting thnks.dialect, shows only a part; if the source really holds no more, run `sync --accept-smaller-source` once"
+
+// believe reports whether a complete listing of all sources may be concluded
+// from: that what it lacks is not at the source any more. One that shows less
+// than half of what is known is looked at a second time. If it says so again,
+// the run ends, unless an admin accepts it.
+//
+// It reports false where nothing can be concluded, because the portal is fed from
+// export files, too. What earlier runs read of a resumed listing counts by its
+// number.
+func (r *run) believe(ctx context.Context, checkpoint string) (bool, error) {
+	alone, err := apiAlone(r)
+	if err != nil || !alone {
+		return false, err
+	}
+	small, err := r.smallness(ctx)
+	if err != nil {
+		return false, err
+	}
+	if small.Known > 0 {
+		r.log.Warn("Thnks listed less than half of the transactions that are known; it is asked a second time", logCount, small.Shown, "known", small.Known)
+		// If we end before it has answered, the next run lists everything anew.
+		if err := r.moveCheckpoint(checkpoint, store.Checkpoint{Started: r.started}); err != nil {
+			return false, err
+		}
+		r.counts.shownBefore = 0
+		if err := r.lookAgain(ctx); err != nil {
+			return false, err
+		}
+		if small, err = r.smallness(ctx); err != nil {
+			return false, err
+		}
+	}
+	if small.Known > 0 && !r.req.AcceptSmallerSource {
+		if err := r.memory().Remember(smallListingEntry, small); err != nil {
+			return false, err
+		}
+		return false, &Fatal{What: small.what(), Remedy: SmallListingRemedy}
+	}
+	return true, r.forgetSmallListing()
+}
+
+// forgetSmallListing ends what [SmallListing] says.
+func (r *run) forgetSmallListing() error {
+	var was smallListing
+	if found, err := Recall(r.journal, smallListingEntry, &was); err != nil || !found || was.At.IsZero() {
+		return err
+	}
+	return r.memory().Remember(smallListingEntry, smallListing{})
+}
+
+// smallness is how much this run has seen of what is known, and zero if that is
+// at least half.
+func (r *run) smallness(ctx context.Context) (smallListing, error) {
+	n, err := r.journal.Count()
+	if err != nil {
+		return smallListing{}, err
+	}
+	if 2*r.counts.shown() >= n {
+		return smallListing{}, nil // without reading the journal
+	}
+	small := smallListing{At: r.started}
+	for have, err := range r.journal.After(ctx, "") {
+		if err != nil {
+			return smallListing{}, err
+		}
+		if !have.Gone.IsZero() {
+			continue
+		}
+		small.Known++
+		if r.counts.tally.has(have.Gift.ID) {
+			small.Shown++
+		}
+	}
+	if 2*small.Shown >= small.Known {
+		return smallListing{}, nil
+	}
+	return small, nil
+}
+
+// lookAgain processes what every source lists, and moves no checkpoint.
+func (r *run) lookAgain(ctx context.Context) error {
+	for place, s := range r.cfg().Sources {
+		if err := r.list(ctx, listing{source: s, place: place}, func(*window) store.Commit { return store.Commit{} }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// releaseUnlisted takes the unreadable rows of the API out of the quarantine
+// that a complete and believed listing, begun at a time, did not show any more:
+// corrected at the source, such a row is another one. A row of an export file
+// stays until its own transaction is seen well, or somebody takes it out: a file
+// often holds a single month, and says nothing of the others.
+func releaseUnlisted(ctx context.Context, r *run, begun time.Time) error {
+	if r.req.DryRun {
+		return nil // nor would it say so
+	}
+	var keys []string
+	total := 0
+	release := func() error {
+		if len(keys) == 0 {
+			return nil
+		}
+		total += len(keys)
+		err := r.recorder.Commit(store.Commit{Healed: keys})
+		keys = nil
+		return err
+	}
+	for q, err := range r.cfg().Quarantine.Quarantine(ctx) {
+		if err != nil {
+			return err
+		}
+		if q.TransactionID == q.Key || !q.Last.Before(begun) || isExportRow(r, q.Row) {
+			continue
+		}
+		if keys = append(keys, q.Key); len(keys) == commitGifts {
+			if err := release(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := release(); err != nil {
+		return err
+	}
+	if total > 0 {
+		r.log.Info("unreadable rows are no longer at the source and left the quarantine", logCount, total)
+	}
+	return nil
+}
