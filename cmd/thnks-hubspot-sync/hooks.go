@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/sync/daemon"
@@ -36,7 +37,13 @@ func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
 			Scheme:       scheme,
 			CompanyID:    g.CompanyID,
 			MetadataKeys: g.MetadataKeys,
-			Inbox:        d.Inbox(p.Name),
+			Zone: func() *time.Location {
+				if p.TimeZone != nil {
+					return p.TimeZone
+				}
+				return d.Zone(p.Name)
+			},
+			Inbox: d.Inbox(p.Name),
 		})
 	}
 	if len(o.Sources)+len(down) == 0 {

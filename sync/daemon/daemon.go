@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
@@ -62,6 +63,16 @@ func (d *Daemon) Hint(portal string) { d.byName[portal].loop.Hint() }
 
 // Inbox returns the inbox of a portal's webhook events.
 func (d *Daemon) Inbox(portal string) webhook.Inbox { return inbox{d.byName[portal]} }
+
+// Zone returns the time zone of a portal's HubSpot account, nil before its first
+// run has learnt it.
+func (d *Daemon) Zone(portal string) *time.Location {
+	j, err := d.byName[portal].stateForEvents()
+	if err != nil {
+		return nil
+	}
+	return giftsync.PortalZone(j)
+}
 
 // An inbox puts a portal's events into its state file and signals its loop.
 type inbox struct{ portal *managedPortal }

@@ -1,10 +1,10 @@
 package webhook
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"thnks-hubspot-sync/store"
@@ -30,7 +30,7 @@ const (
 
 // catalogue maps the current name of each type to the function that reads its
 // data. The function returns why the data cannot be understood, or "".
-var catalogue = map[string]func(e *store.Event, data object) string{
+var catalogue = map[string]func(s *Source, e *store.Event, data object) string{
 	"gift-status-changed":               readStatus,
 	"gift-delivery-status-changed":      readParcel,
 	"gift-invoice-sent":                 readNothing,
@@ -67,7 +67,7 @@ func giftEvent(s *Source, e *store.Event) {
 		return
 	}
 	hook, data := body.object("webhookData"), body.object("eventData")
-	name := hook.text("eventType")
+	name := hook.word("eventType")
 	if current, ok := formerNames[name]; ok {
 		name = current
 	}
@@ -88,15 +88,15 @@ func giftEvent(s *Source, e *store.Event) {
 		return
 	}
 	e.Aliases = aliases(data.object("metadata"), s.MetadataKeys)
-	if reason := readTime(e, hook); reason != "" {
+	if reason := readTime(s, e, hook); reason != "" {
 		unknown(e, reason)
 		return
 	}
-	if s.CompanyID != "" && data.id("companyId") != s.CompanyID {
+	if s.CompanyID != "" && data.id("companyId") != canonicalID(s.CompanyID) {
 		unknown(e, "the event is not of the company that company_id names")
 		return
 	}
-	if reason := read(e, data); reason != "" {
+	if reason := read(s, e, data); reason != "" {
 		unknown(e, reason)
 		return
 	}
@@ -120,14 +120,15 @@ func unknownType(name string) string {
 
 // readTime reads the time of the event. A time in the future is refused: it
 // would overrule every later snapshot of the gift.
-func readTime(e *store.Event, hook object) string {
-	text, given := hook["triggeredAt"]
-	if !given {
+func readTime(s *Source, e *store.Event, hook object) string {
+	if _, given := hook["triggeredAt"]; !given {
 		return ""
 	}
-	at, ok := instant(text)
+	at, err := instant(hook.text("triggeredAt"), s.zone)
 	switch {
-	case !ok:
+	case errors.Is(err, errNoZone):
+		return noZone
+	case err != nil:
 		return "the event's time is not in RFC 3339, or before 2000"
 	case at.After(e.ReceivedAt.Add(tolerance)):
 		return "the event's time is in the future"
@@ -150,9 +151,9 @@ func missing(e *store.Event) string {
 }
 
 // readStatus accepts the catalogue's words and the names of our own statuses,
-// ignoring case: the catalogue has no word for refunded, for example.
-func readStatus(e *store.Event, data object) string {
-	word := strings.ToLower(data.text("status"))
+// ignoring case and blanks around the word: the catalogue has no word for refunded, for example.
+func readStatus(_ *Source, e *store.Event, data object) string {
+	word := strings.ToLower(data.word("status"))
 	status, ok := giftStatuses[word]
 	if !ok {
 		status = plan.ParseStatus(word)
@@ -164,20 +165,20 @@ func readStatus(e *store.Event, data object) string {
 	return ""
 }
 
-func readDelivered(e *store.Event, _ object) string {
+func readDelivered(_ *Source, e *store.Event, _ object) string {
 	e.Effect, e.Status = store.EffectClaim, plan.Delivered
 	return ""
 }
 
 // readParcel accepts any single word: carriers use more words than the
 // catalogue lists.
-func readParcel(e *store.Event, data object) string {
-	word := data.text("deliveryStatus")
+func readParcel(s *Source, e *store.Event, data object) string {
+	word := data.word("deliveryStatus")
 	if word == "" || len(word) > maxParcel || strings.ContainsFunc(word, strangeInWord) {
 		return "the parcel's status is not a word"
 	}
 	e.Effect, e.ParcelStatus, e.ParcelAt = store.EffectDetail, word, e.At
-	if at, ok := instant(data[word+"Date"]); ok && !at.After(e.At) {
+	if at, err := instant(data.text(word+"Date"), s.zone); err == nil && !at.After(e.At) {
 		e.ParcelAt = at
 	}
 	return ""
@@ -187,7 +188,7 @@ func strangeInWord(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_'
 }
 
-func readNote(e *store.Event, data object) string {
+func readNote(_ *Source, e *store.Event, data object) string {
 	note := data.text("thankYouNote")
 	if strings.TrimSpace(note) == "" {
 		return "the thank-you note is missing or empty"
@@ -196,7 +197,7 @@ func readNote(e *store.Event, data object) string {
 	return ""
 }
 
-func readNothing(e *store.Event, _ object) string {
+func readNothing(_ *Source, e *store.Event, _ object) string {
 	e.Effect = store.EffectListed
 	return ""
 }
@@ -217,7 +218,7 @@ func aliases(metadata object, keys []string) []string {
 // fetched follow the same rule.
 func usableID(id string) bool {
 	strange := func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }
-	return id != "" && len(id) <= maxID && strings.TrimSpace(id) == id && !strings.ContainsFunc(id, strange)
+	return id != "" && len(id) <= maxID && !strings.ContainsFunc(id, strange)
 }
 
 // isTest recognises a message of the sender's test button. The documentation
@@ -237,13 +238,4 @@ func isTest(body object, name string) bool {
 		}
 	}
 	return false
-}
-
-// instant reads a time in RFC 3339 and returns it in UTC. Years before 2000 are
-// refused: programs write 0001-01-01 or 1970-01-01 when they have no time.
-// Transactions that are fetched follow the same rule.
-func instant(v any) (time.Time, bool) {
-	text, _ := v.(string)
-	at, err := time.Parse(time.RFC3339, text)
-	return at.UTC(), err == nil && at.UTC().Year() >= 2000
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +51,18 @@ type Source struct {
 	// MetadataKeys are the keys of an event's metadata whose values are further
 	// ids of the gift, in order of preference.
 	MetadataKeys []string
-	Inbox        Inbox
+	// Zone returns the time zone of times that name none; nil while it is not
+	// known. Such events are answered 503 until it is. A nil Zone knows none.
+	Zone  func() *time.Location
+	Inbox Inbox
+}
+
+// zone returns the time zone of times that name none, nil if it is not known.
+func (s *Source) zone() *time.Location {
+	if s.Zone == nil {
+		return nil
+	}
+	return s.Zone()
 }
 
 // Options are what [New] needs.
@@ -122,8 +134,9 @@ func (h *Hooks) route(r *http.Request) (*Source, *answer) {
 		return nil, &answer{code: http.StatusNotFound, err: "not found"}
 	case r.ContentLength > maxBody:
 		return s, &tooLarge
-	case !isJSON(r.Header):
-		return s, &answer{code: http.StatusUnsupportedMediaType, err: "send application/json without a content encoding"}
+	}
+	if why := notJSON(r.Header); why != "" {
+		return s, &answer{code: http.StatusUnsupportedMediaType, err: why}
 	}
 	return s, nil
 }
@@ -172,6 +185,10 @@ func (h *Hooks) refuse(s *Source, who client, why verdict, now time.Time) *answe
 func (h *Hooks) receive(ctx context.Context, s *Source, body []byte) *answer {
 	e := store.Event{Dialect: s.Dialect, Signed: s.Scheme.signed, Body: body, ReceivedAt: time.Now().UTC()}
 	dialects[s.Dialect](s, &e)
+	if e.Reason == noZone { // the sender repeats it, and by then we may know
+		h.note(slog.LevelWarn, e.ReceivedAt, s, "webhook not stored", e.Reason)
+		return &later
+	}
 	e.Key = keyOf(&e)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
@@ -221,19 +238,29 @@ func read(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
 	return body, nil
 }
 
-// isJSON reports whether the headers announce JSON in UTF-8 without a content
-// encoding.
-func isJSON(h http.Header) bool {
-	if coding := h.Values("Content-Encoding"); len(coding) > 1 || len(coding) == 1 && !strings.EqualFold(coding[0], "identity") {
-		return false
+// charsets are the names, in lower case, of encodings that are part of UTF-8.
+var charsets = []string{"utf-8", "utf8", "us-ascii", "ascii"}
+
+// notJSON says why the headers do not announce JSON in UTF-8 without a content
+// encoding, or "".
+func notJSON(h http.Header) string {
+	for coding := range strings.SplitSeq(strings.Join(h.Values("Content-Encoding"), ","), ",") {
+		if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+			return "the body has a content encoding: send it without Content-Encoding"
+		}
 	}
-	kind, ok := single(h, "Content-Type")
+	text, ok := single(h, "Content-Type")
 	if !ok {
-		return false
+		return "the content type is missing or given twice: send one Content-Type, application/json"
 	}
-	kind, params, err := mime.ParseMediaType(kind)
-	charset, given := params["charset"]
-	return err == nil && kind == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
+	kind, params, err := mime.ParseMediaType(text)
+	if err != nil || kind != "application/json" {
+		return "the content type is not JSON: send application/json"
+	}
+	if charset, given := params["charset"]; given && !slices.Contains(charsets, strings.ToLower(charset)) {
+		return "the charset is not UTF-8: send application/json without a charset"
+	}
+	return ""
 }
 
 // An answer is the response to a request; its body is a small JSON object.

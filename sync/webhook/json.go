@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -30,8 +31,12 @@ var (
 // [json.Unmarshal] matches with a struct: "giftid" must not count as "giftId".
 type object map[string]any
 
+// byteOrderMark may stand before UTF-8 text; RFC 8259 lets a reader ignore it.
+var byteOrderMark = []byte("\ufeff")
+
 // parseObject reads the one object that body is.
 func parseObject(body []byte) (object, error) {
+	body = bytes.TrimPrefix(body, byteOrderMark)
 	switch {
 	case !utf8.Valid(body):
 		return nil, errNotUTF8
@@ -63,13 +68,25 @@ func (o object) text(name string) string {
 	return v
 }
 
-// id returns the id of that name, "" when there is none. Senders also write ids
-// as numbers.
+// word returns the string of that name without the blanks around it.
+func (o object) word(name string) string { return trimmed(o.text(name)) }
+
+// id returns the id of that name in its canonical form, "" when there is none.
+// Senders also write ids as numbers.
 func (o object) id(name string) string {
 	if n, ok := o[name].(json.Number); ok && !strings.ContainsAny(n.String(), ".eE-") {
 		return n.String()
 	}
-	return o.text(name)
+	return canonicalID(o.text(name))
+}
+
+// canonicalID returns an id in the form in which ids are compared.
+func canonicalID(id string) string { return trimmed(id) }
+
+// trimmed returns text without the white space and the invisible characters
+// around it.
+func trimmed(text string) string {
+	return strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) })
 }
 
 // A reader reads values that are known to be valid JSON.

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -132,7 +133,7 @@ type site struct {
 func newSite(t testing.TB, trusted ...string) *site {
 	t.Helper()
 	s := &site{inboxes: make(map[string]*inbox), log: new(syncBuffer)}
-	o := webhook.Options{Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	o := webhook.Options{Log: logger(s.log)}
 	for _, p := range trusted {
 		o.TrustedProxies = append(o.TrustedProxies, netip.MustParsePrefix(p))
 	}
@@ -141,6 +142,7 @@ func newSite(t testing.TB, trusted ...string) *site {
 		o.Sources = append(o.Sources, webhook.Source{
 			Portal: scheme.name, Dialect: webhook.GiftEvents, Scheme: must(scheme.make()),
 			MetadataKeys: []string{"thnksTransactionId"}, Inbox: s.inboxes[scheme.name],
+			Zone: func() *time.Location { return time.UTC },
 		})
 	}
 	var err error
@@ -149,6 +151,13 @@ func newSite(t testing.TB, trusted ...string) *site {
 	}
 	return s
 }
+
+func logger(b *syncBuffer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// body returns what an answer's body says.
+func body(res *http.Response) string { return string(must(io.ReadAll(res.Body))) }
 
 // A syncBuffer is a buffer that several goroutines may write to.
 type syncBuffer struct {
