@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/lmittmann/tint"
 )
@@ -87,25 +85,4 @@ func safe(v slog.Value) slog.Value {
 		}
 	}
 	return v
-}
-
-// printable returns s with control characters and invisible ones, such as
-// those that change the reading direction, written as escapes.
-func printable(s string) string {
-	odd := func(r rune) bool { return !unicode.IsPrint(r) }
-	if strings.IndexFunc(s, odd) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case !odd(r):
-			b.WriteRune(r)
-		case r > 0xffff:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/sync/admin"
@@ -71,16 +72,42 @@ func (s status) asError() error {
 	return statusError(s)
 }
 
+// suggestion begins what cobra adds to an error about an unknown command: names
+// of ours, a line each.
+const suggestion = "\n\nDid you mean this?\n"
+
+// said returns the text of an error for a terminal. Arguments and what others
+// wrote may be quoted in it. Only the problems of a configuration, and what cobra
+// suggests, have lines of their own.
+func said(err error) string {
+	var load *configs.LoadError
+	if errors.As(err, &load) {
+		shown := *load
+		shown.File = printable(load.File)
+		lines := strings.Split(shown.Error(), "\n")
+		for i, line := range lines {
+			lines[i] = printable(line)
+		}
+		return strings.Join(lines, "\n")
+	}
+	text, names, suggests := strings.Cut(err.Error(), suggestion)
+	text = printable(strings.ReplaceAll(text, "\n", "; "))
+	if suggests {
+		text += suggestion + names
+	}
+	return text
+}
+
 // explain prints what err says, unless that was done already, and returns its
 // status. command is the one that was called, as the user would type it.
 func explain(w io.Writer, command string, err error) status {
 	s := statusOf(err)
-	var said statusError
+	var printed statusError
 	var load *configs.LoadError
-	if err == nil || errors.As(err, &said) {
+	if err == nil || errors.As(err, &printed) {
 		return s
 	}
-	fmt.Fprintf(w, "thnks-hubspot-sync: %v\n", err)
+	fmt.Fprintf(w, "thnks-hubspot-sync: %s\n", said(err))
 	if s == misused && !errors.As(err, &load) {
 		fmt.Fprintf(w, "See '%s --help'.\n", command)
 	}

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -20,4 +24,35 @@ func columns(f *os.File) int {
 		return 0
 	}
 	return w
+}
+
+// printable returns text that others wrote, or may have written, as it may go to
+// a terminal or into a line of the log.
+func printable(s string) string {
+	return escaped(s, func(r rune) string {
+		if r > 0xffff {
+			return fmt.Sprintf(`\U%08x`, r)
+		}
+		return fmt.Sprintf(`\u%04x`, r)
+	})
+}
+
+// escaped returns s with characters that a terminal obeys or does not show
+// replaced: control characters, those that change the reading direction, tags and
+// variation selectors of plane 14, whatever is not assigned. Bytes that are not
+// UTF-8 become U+FFFD.
+func escaped(s string, escape func(rune) string) string {
+	odd := func(r rune) bool { return !unicode.IsPrint(r) || r >= 0xe0000 }
+	if utf8.ValidString(s) && strings.IndexFunc(s, odd) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if odd(r) {
+			b.WriteString(escape(r))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
