@@ -95,7 +95,7 @@ func (s *session) serve(ctx context.Context) error {
 		return admin.Serve(ctx, socket, d, admin.Options{Usage: isUsage, Logger: s.log})
 	})
 	part("admin_listen", func() error {
-		return admin.ServePages(ctx, private, admin.Pages(d, admin.PagesOptions{Hosts: []string{s.cfg.AdminListen}, Token: token, Logger: s.log}))
+		return admin.ServePages(ctx, private, admin.Pages(d, admin.PagesOptions{Hosts: []string{s.cfg.AdminListen}, Token: token, Logger: s.log}), s.log)
 	})
 	attrs := []any{"portals", len(s.cfg.Portals), "admin", private.Addr().String(), "pid", os.Getpid()}
 	if public != nil {

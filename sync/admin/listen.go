@@ -59,15 +59,15 @@ func Listen(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := listen(path)
+	l, err := bind(path)
 	if err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
 	return &listener{UnixListener: l, lock: lock}, nil
 }
 
-// listen creates the socket, replacing a dead one.
-func listen(path string) (*net.UnixListener, error) {
+// bind creates the socket, replacing a dead one.
+func bind(path string) (*net.UnixListener, error) {
 	if err := removeDead(path); err != nil {
 		return nil, err
 	}

@@ -11,9 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/listen"
 )
 
 // Time limits of the pages, in addition to those of the socket.
@@ -66,9 +65,10 @@ func Pages(service Service, o PagesOptions) http.Handler {
 }
 
 // ServePages serves the pages on l, which it closes, until ctx ends. It then
-// waits a few seconds for the answers under way and returns nil.
-func ServePages(ctx context.Context, l net.Listener, pages http.Handler) error {
-	return serveUntil(ctx, stopGrace, netutil.LimitListener(l, connections), &http.Server{
+// waits a few seconds for the answers under way and returns nil. The log gets a
+// line when connections cannot be accepted.
+func ServePages(ctx context.Context, l net.Listener, pages http.Handler, log *slog.Logger) error {
+	return serveUntil(ctx, stopGrace, listen.New(l, listen.Options{Places: connections, Log: log}), &http.Server{
 		Handler:           pages,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,

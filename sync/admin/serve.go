@@ -15,9 +15,8 @@ import (
 	"runtime/debug"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/listen"
 )
 
 // Bounds of both the socket and the pages.
@@ -27,7 +26,7 @@ const (
 	idleTimeout   = 30 * time.Second
 	maxHeader     = 16 << 10 // bytes
 	maxBody       = 1 << 20  // bytes
-	connections   = 64       // at a time; the next ones wait
+	connections   = 64       // at a time; see package listen
 )
 
 // stopGrace is how long a daemon that stops waits for its runs to reach a safe
@@ -77,7 +76,7 @@ func newServer(ctx context.Context, service Service, o Options) *server {
 
 // serve sets no time limit on answers: a run may take hours.
 func (s *server) serve(l net.Listener) error {
-	return serveUntil(s.life, s.grace+time.Second, netutil.LimitListener(peerListener{l}, connections), &http.Server{
+	return serveUntil(s.life, s.grace+time.Second, listen.New(peerListener{l}, listen.Options{Places: connections, Log: s.log}), &http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -91,7 +90,8 @@ func (s *server) serve(l net.Listener) error {
 
 // serveUntil serves until ctx ends, which ends the requests' contexts too, and
 // cuts off what has not ended after grace.
-func serveUntil(ctx context.Context, grace time.Duration, l net.Listener, srv *http.Server) error {
+func serveUntil(ctx context.Context, grace time.Duration, l *listen.Listener, srv *http.Server) error {
+	srv.ConnState = l.ConnState
 	srv.BaseContext = func(net.Listener) context.Context { return ctx }
 	srv.DisableGeneralOptionsHandler = true
 	if srv.ErrorLog == nil {

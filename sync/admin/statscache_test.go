@@ -64,7 +64,7 @@ func TestSlowStatistics(t *testing.T) {
 		l := newPipes()
 		ctx, cancel := context.WithCancel(t.Context())
 		served := make(chan error, 1)
-		go func() { served <- ServePages(ctx, l, Pages(d, PagesOptions{})) }()
+		go func() { served <- ServePages(ctx, l, Pages(d, PagesOptions{}), nil) }()
 		tr := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return l.dial(), nil }}
 		resp, err := (&http.Client{Transport: tr}).Get("http://localhost/stats.json")
 		if err != nil {

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -15,7 +16,7 @@ type client = netip.Prefix
 type proxies []netip.Prefix
 
 func (p proxies) trusts(a netip.Addr) bool {
-	return slices.ContainsFunc(p, func(net netip.Prefix) bool { return net.Contains(a) })
+	return slices.ContainsFunc(p, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
 // client returns the sender of r: the peer or, behind trusted proxies, the last
@@ -45,6 +46,15 @@ func (p proxies) client(r *http.Request) client {
 		return p.count(peer)
 	}
 	return subscriber(from)
+}
+
+// peer returns the client whose connection comes from this address.
+func (p proxies) peer(from net.Addr) client {
+	a, ok := addressOf(from.String())
+	if !ok || p.trusts(a) {
+		return client{}
+	}
+	return p.count(a)
 }
 
 // count returns the client of a peer that sends for itself.

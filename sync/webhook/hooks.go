@@ -145,7 +145,7 @@ func (h *Hooks) route(r *http.Request) (*Source, *answer) {
 // with too many requests under way is refused, which bounds its memory.
 func (h *Hooks) verified(w http.ResponseWriter, r *http.Request, s *Source, who client) ([]byte, *answer) {
 	if !h.reading.enter(who, maxReading) {
-		return nil, &answer{code: http.StatusTooManyRequests, err: "too many requests", retry: retryReading, close: true}
+		return nil, &answer{code: http.StatusTooManyRequests, err: "too many requests", retry: retryReading}
 	}
 	defer h.reading.leave(who)
 	body, refused := read(w, r)
@@ -175,7 +175,7 @@ func (h *Hooks) refuse(s *Source, who client, why verdict, now time.Time) *answe
 			keyPortal, s.Portal, keyDialect, s.Dialect)
 	}
 	if tooMany {
-		return &answer{code: http.StatusTooManyRequests, err: "too many requests", retry: retryForged, close: true}
+		return &answer{code: http.StatusTooManyRequests, err: "too many requests", retry: retryForged}
 	}
 	return &unauthorized
 }
@@ -230,9 +230,9 @@ func read(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
 	case errors.As(err, &over):
 		return nil, &tooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &answer{code: http.StatusRequestTimeout, err: "the body took too long", close: true}
+		return nil, &answer{code: http.StatusRequestTimeout, err: "the body took too long"}
 	case err != nil:
-		return nil, &answer{code: http.StatusBadRequest, err: "the body is incomplete", close: true}
+		return nil, &answer{code: http.StatusBadRequest, err: "the body is incomplete"}
 	}
 	_ = conn.SetReadDeadline(time.Time{})
 	return body, nil
@@ -268,12 +268,11 @@ type answer struct {
 	code  int
 	err   string // "" for success; fixed text, so that nothing of the request is echoed
 	retry int    // Retry-After in seconds, 0 for none
-	close bool   // close the connection: the rest of it must not be read
 }
 
 var (
 	stored       = answer{code: http.StatusOK}
-	tooLarge     = answer{code: http.StatusRequestEntityTooLarge, err: "the body is larger than 256 KiB", close: true}
+	tooLarge     = answer{code: http.StatusRequestEntityTooLarge, err: "the body is larger than 256 KiB"}
 	unauthorized = answer{code: http.StatusUnauthorized, err: "unauthorized"}
 	later        = answer{code: http.StatusServiceUnavailable, err: "cannot take events now", retry: retryStore}
 )
@@ -288,8 +287,8 @@ func (a *answer) write(w http.ResponseWriter) {
 	if a.retry > 0 {
 		head.Set("Retry-After", strconv.Itoa(a.retry))
 	}
-	if a.close {
-		head.Set("Connection", "close")
+	if a.code != http.StatusOK {
+		head.Set("Connection", "close") // who was not served does not keep a place
 	}
 	w.WriteHeader(a.code)
 	body := "{}\n"

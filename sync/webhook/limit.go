@@ -64,7 +64,7 @@ func (w *watch) first(n note, now time.Time) bool {
 	return true
 }
 
-// A crowd counts what is under way for each client: requests or connections.
+// A crowd counts the requests that are under way for each client.
 type crowd struct {
 	mu sync.Mutex
 	n  map[client]int

@@ -10,11 +10,10 @@ import (
 	"net/netip"
 	"runtime"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/netutil"
+	"thnks-hubspot-sync/sync/listen"
 )
 
 // The limits of the public listener. Go's own defaults never close a slow
@@ -35,11 +34,12 @@ const (
 // the longest time that a good request takes, for those under way, and returns
 // nil. It speaks HTTP/1 only; a proxy in front may speak more.
 //
-// It accepts 2,048 connections, and 64 of one address. Trusted proxies and
-// loopback peers are not counted by address, because they carry the requests of
-// others; [Hooks] counts those by their forwarded address.
+// It accepts 2,048 connections, and 64 of one address. Where that is not enough,
+// those without a request under way are closed first, as package listen says.
+// Trusted proxies and loopback peers are not counted by address, because they
+// carry the requests of others; [Hooks] counts those by their forwarded address.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, trusted []netip.Prefix, log *slog.Logger) error {
-	l = netutil.LimitListener(&peerListener{Listener: l, trusted: trusted}, maxConns)
+	places := listen.New(l, listen.Options{Places: maxConns, PerPeer: maxPerPeer, Peer: proxies(trusted).peer, Log: log})
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	srv := &http.Server{
@@ -51,13 +51,14 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, trusted []netip.
 		MaxHeaderBytes:               maxHeader,
 		DisableGeneralOptionsHandler: true,
 		Protocols:                    &protocols,
+		ConnState:                    places.ConnState,
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
 			return context.WithValue(ctx, requestsKey{}, new(atomic.Int32))
 		},
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
+	go func() { ended <- srv.Serve(places) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("the public listener %s failed: %w", l.Addr(), err)
@@ -104,41 +105,4 @@ func guarded(h http.Handler, log *slog.Logger) http.Handler {
 		}()
 		h.ServeHTTP(w, r)
 	})
-}
-
-// A peerListener closes connections of an address that has too many already.
-type peerListener struct {
-	net.Listener
-	trusted proxies
-	open    crowd
-}
-
-// Accept waits for a connection that may stay.
-func (l *peerListener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		var who client
-		if a, ok := addressOf(c.RemoteAddr().String()); ok && !l.trusted.trusts(a) {
-			who = l.trusted.count(a)
-		}
-		if l.open.enter(who, maxPerPeer) {
-			return &peerConn{Conn: c, leave: sync.OnceFunc(func() { l.open.leave(who) })}, nil
-		}
-		c.Close()
-	}
-}
-
-// A peerConn is counted for its address until it is closed.
-type peerConn struct {
-	net.Conn
-	leave func()
-}
-
-// Close closes the connection.
-func (c *peerConn) Close() error {
-	defer c.leave()
-	return c.Conn.Close()
 }

@@ -171,27 +171,42 @@ func TestSlowClients(t *testing.T) {
 	}
 }
 
-// TestManyConnections checks which connections are counted by address.
+// TestManyConnections checks which connections are counted by address: with 64
+// requests under way, the next connection of that address is closed. Those that
+// wait for a request make room.
 func TestManyConnections(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		from    string
-		limited bool
-	}{{"192.0.2.1", true}, {"2001:db8::1", true}, {"10.0.0.1", false}, {"127.0.0.1", false}, {"::1", false}} {
+		from          string
+		busy, limited bool
+	}{
+		{"192.0.2.1", true, true},
+		{"2001:db8::1", true, true},
+		{"10.0.0.1", true, false},
+		{"127.0.0.1", true, false},
+		{"::1", true, false},
+		{"192.0.2.1", false, false},
+		{"10.0.0.1", false, false},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			s, l := newSite(t), newSwitchboard()
 			serving(t, l, s, discard, func() {
 				var open []net.Conn
 				for i := range 64 {
-					open = append(open, l.dial(net.JoinHostPort(tt.from, fmt.Sprint(i+1))))
+					c := l.dial(net.JoinHostPort(tt.from, fmt.Sprint(i+1)))
+					if tt.busy { // with a body that does not come
+						_, _ = io.WriteString(c, strings.TrimSuffix(raw(schemes[0], opened), opened))
+					}
+					open = append(open, c)
 				}
+				synctest.Wait()
 				// serves reports whether one more connection gets an answer.
 				serves := func() bool {
 					c := l.dial(net.JoinHostPort(tt.from, "99"))
 					defer c.Close()
-					go io.WriteString(c, raw(schemes[0], opened))
+					go io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 					res, err := http.ReadResponse(bufio.NewReader(c), nil)
-					return err == nil && res.StatusCode == 200
+					return err == nil && res.StatusCode == 405
 				}
 				if serves() == tt.limited {
 					t.Errorf("%s: connection 65 is served: %v", tt.from, !tt.limited)
@@ -203,6 +218,52 @@ func TestManyConnections(t *testing.T) {
 				}
 				for _, c := range open {
 					c.Close()
+				}
+			})
+		})
+	}
+}
+
+// TestOnlySendersStay checks that a connection stays open after a 200, and that
+// every other answer closes it.
+func TestOnlySendersStay(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		request string
+		edit    func(*inbox)
+		stays   bool
+	}{
+		"good":          {request: raw(schemes[0], opened), stays: true},
+		"no such path":  {request: strings.Replace(raw(schemes[0], opened), "/webhooks/", "/", 1)},
+		"not a POST":    {request: "GET /webhooks/standard/gift-events HTTP/1.1\r\nHost: x\r\n\r\n"},
+		"not JSON":      {request: strings.Replace(raw(schemes[0], opened), "application/json", "text/plain", 1)},
+		"bad signature": {request: strings.Replace(raw(schemes[0], opened), "g-1", "g-2", 1)},
+		"full":          {request: raw(schemes[0], opened), edit: func(b *inbox) { b.err = errors.New("disk gone") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			if tt.edit != nil {
+				tt.edit(s.inboxes["standard"])
+			}
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			serving(t, l, s, discard, func() {
+				c, err := net.Dial("tcp", l.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				_, _ = io.WriteString(c, tt.request)
+				res, err := http.ReadResponse(bufio.NewReader(c), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wellFormed(t, res)
+				if res.Close == tt.stays || (res.StatusCode == 200) != tt.stays {
+					t.Errorf("%s, close %v", res.Status, res.Close)
 				}
 			})
 		})

@@ -1,0 +1,13 @@
+// Package listen accepts connections for an HTTP server, so that neither clients
+// that hold connections without using them nor a shortage of the system keeps
+// others out:
+//
+//	places := listen.New(listener, listen.Options{Places: 2048, PerPeer: 64, …})
+//	srv := &http.Server{ConnState: places.ConnState, …}
+//	err := srv.Serve(places)
+//
+// A connection waits while it has no request under way: from when it is accepted
+// until the whole header of a request has arrived, and again after each answer.
+// When places run short, the ones that wait are closed, of the peer that has most
+// of them. A request under way is never cut off.
+package listen
