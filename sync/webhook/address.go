@@ -19,17 +19,39 @@ func (p proxies) trusts(a netip.Addr) bool {
 	return slices.ContainsFunc(p, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
-// client returns the sender of r: the peer or, behind trusted proxies, the last
-// address in X-Forwarded-For that is not a trusted proxy. A loopback peer that
+// client returns what the requests of sender are counted by. A loopback peer that
 // is not a trusted proxy is not counted: it may be a proxy that is not
 // configured, and then all senders would share one count.
-func (p proxies) client(r *http.Request) client {
-	peer, ok := addressOf(r.RemoteAddr)
-	if !ok {
+func (p proxies) client(from sender) client {
+	switch {
+	case !from.addr.IsValid():
 		return client{}
+	case from.forwarded:
+		return subscriber(from.addr)
 	}
-	if !p.trusts(peer) {
-		return p.count(peer)
+	return p.count(from.addr)
+}
+
+// A sender is where a request comes from.
+type sender struct {
+	addr      netip.Addr // invalid if it is not known
+	forwarded bool       // by a trusted proxy, which says so
+}
+
+// String returns the address, for the log.
+func (s sender) String() string {
+	if !s.addr.IsValid() {
+		return "unknown"
+	}
+	return s.addr.String()
+}
+
+// sender returns the sender of r: the peer or, behind trusted proxies, the last
+// address in X-Forwarded-For that is not a trusted proxy.
+func (p proxies) sender(r *http.Request) sender {
+	peer, ok := addressOf(r.RemoteAddr)
+	if !ok || !p.trusts(peer) {
+		return sender{addr: peer}
 	}
 	from := peer
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -42,10 +64,7 @@ func (p proxies) client(r *http.Request) client {
 			break
 		}
 	}
-	if from == peer {
-		return p.count(peer)
-	}
-	return subscriber(from)
+	return sender{addr: from, forwarded: from != peer}
 }
 
 // peer returns the client whose connection comes from this address.

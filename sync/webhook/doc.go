@@ -29,16 +29,20 @@
 //	405 another method than POST
 //	404 no such portal or source
 //	413 more than 256 KiB
-//	415 anything but application/json, or a content encoding
+//	415 anything but application/json in UTF-8 without a content encoding
 //	400 or 408 a body that does not arrive, or not within 3 s
 //	401 no signature or token, a wrong one, or a time more than 300 s off
 //	200 the event is in the inbox, or was there already
-//	503 the inbox cannot take it; Retry-After says when to try again
+//	503 the inbox cannot take it, or its time needs a zone that is not known yet;
+//	    Retry-After says when to try again
 //
 // An address that sends many bad signatures, or many requests at once, gets 429
 // with Retry-After. A request with a good signature gets it only if its address
 // has more than 64 requests under way. Only the endpoint's [Scheme] decides
-// which proof it needs, never the request's headers.
+// which proof it needs, never the request's headers. The log says of a refused
+// signature what is wrong with its form, how far the sender's clock is off, and
+// the client's address; the answer says nothing. Every answer but 200 closes the
+// connection.
 //
 // # Content
 //

@@ -105,15 +105,15 @@ func New(o Options) (*Hooks, error) {
 // ServeHTTP answers one request; the package comment has the order of checks.
 func (h *Hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	source, refused := h.route(r)
+	from := h.proxies.sender(r)
 	if refused != nil {
 		if source != nil {
-			h.note(slog.LevelWarn, time.Now(), source, "webhook refused", refused.err)
+			h.note(slog.LevelWarn, time.Now(), source, "webhook refused", refused.err, keyClient, from.String())
 		}
 		refused.write(w)
 		return
 	}
-	who := h.proxies.client(r)
-	body, refused := h.verified(w, r, source, who)
+	body, refused := h.verified(w, r, source, from)
 	if refused != nil {
 		refused.write(w)
 		return
@@ -143,7 +143,8 @@ func (h *Hooks) route(r *http.Request) (*Source, *answer) {
 
 // verified reads the body and checks that it comes from the source. A client
 // with too many requests under way is refused, which bounds its memory.
-func (h *Hooks) verified(w http.ResponseWriter, r *http.Request, s *Source, who client) ([]byte, *answer) {
+func (h *Hooks) verified(w http.ResponseWriter, r *http.Request, s *Source, from sender) ([]byte, *answer) {
+	who := h.proxies.client(from)
 	if !h.reading.enter(who, maxReading) {
 		return nil, &answer{code: http.StatusTooManyRequests, err: "too many requests", retry: retryReading}
 	}
@@ -151,25 +152,27 @@ func (h *Hooks) verified(w http.ResponseWriter, r *http.Request, s *Source, who 
 	body, refused := read(w, r)
 	now := time.Now()
 	if refused != nil {
-		h.note(slog.LevelWarn, now, s, "webhook refused", refused.err)
+		h.note(slog.LevelWarn, now, s, "webhook refused", refused.err, keyClient, from.String())
 		return nil, refused
 	}
-	why := s.Scheme.check(r.Header, body, now)
-	if why == accepted {
+	bad := s.Scheme.check(r.Header, body, now)
+	if bad == (refusal{}) {
 		return body, nil
 	}
-	return nil, h.refuse(s, who, why, now)
+	return nil, h.refuse(s, from, bad, now)
 }
 
 // refuse answers a request that does not prove where it comes from. The answer
 // does not depend on the reason; it changes only after too many bad signatures.
 // A good signature with a wrong time is not counted: it is not a forgery.
-func (h *Hooks) refuse(s *Source, who client, why verdict, now time.Time) *answer {
-	h.note(slog.LevelWarn, now, s, "webhook refused", string(why))
-	if why == stale {
+func (h *Hooks) refuse(s *Source, from sender, bad refusal, now time.Time) *answer {
+	if h.watch.first(note{s.Portal, s.Dialect, string(bad.why) + bad.form}, now) {
+		h.log.Warn("webhook refused", append(bad.attrs(), keyPortal, s.Portal, keyDialect, s.Dialect, keyClient, from.String())...)
+	}
+	if bad.why == stale {
 		return &unauthorized
 	}
-	tooMany, alarm := h.watch.bad(who, now)
+	tooMany, alarm := h.watch.bad(h.proxies.client(from), now)
 	if alarm {
 		h.log.Error("many forged webhooks", keyCount, alarmAt, keyWithin, time.Minute,
 			keyPortal, s.Portal, keyDialect, s.Dialect)
@@ -212,10 +215,12 @@ func (h *Hooks) receive(ctx context.Context, s *Source, body []byte) *answer {
 	return &stored
 }
 
-// note logs an event about a source, at most once a minute.
-func (h *Hooks) note(level slog.Level, now time.Time, s *Source, event, reason string) {
+// note logs an event about a source, with further attributes, at most once a
+// minute for each reason.
+func (h *Hooks) note(level slog.Level, now time.Time, s *Source, event, reason string, more ...any) {
 	if h.watch.first(note{s.Portal, s.Dialect, event + reason}, now) {
-		h.log.Log(context.Background(), level, event, keyPortal, s.Portal, keyDialect, s.Dialect, keyReason, reason)
+		attrs := append([]any{keyPortal, s.Portal, keyDialect, s.Dialect, keyReason, reason}, more...)
+		h.log.Log(context.Background(), level, event, attrs...)
 	}
 }
 

@@ -26,23 +26,12 @@ const (
 	maxSecret = 64
 )
 
-// A verdict says why a request does not prove where it comes from. It goes to
-// the log only, never to the sender.
-type verdict string
-
-const (
-	accepted verdict = ""
-	unproven verdict = "no signature"    // missing, doubled or malformed
-	forged   verdict = "wrong signature" // not made with one of the secrets
-	stale    verdict = "clock"           // made with one of the secrets, more than 300 s off
-)
-
 // A Scheme is how an endpoint's requests prove where they come from. Make one
 // with [Standard], [HMAC] or [Token]. Several secrets are valid while one is
 // being replaced by another. All are always tried, so that the time taken does
 // not reveal which one matched.
 type Scheme struct {
-	check  func(h http.Header, body []byte, now time.Time) verdict // closures keep secrets from being printed
+	check  func(h http.Header, body []byte, now time.Time) refusal // closures keep secrets from being printed
 	signed bool
 }
 
@@ -63,17 +52,17 @@ func Standard(secrets ...string) (Scheme, error) {
 			return Scheme{}, fmt.Errorf("secret %d of %d: %w", i+1, len(secrets), err)
 		}
 	}
-	check := func(h http.Header, body []byte, now time.Time) verdict {
-		headers, at, ok := standardHeaders(h)
-		if !ok {
-			return unproven
+	check := func(h http.Header, body []byte, now time.Time) refusal {
+		headers, at, bad := standardHeaders(h)
+		if bad.why != "" {
+			return bad
 		}
 		good := false
 		for _, hook := range hooks {
 			// Verify would check the time first and report a forgery as late.
 			good = hook.VerifyIgnoringTimestamp(body, headers) == nil || good
 		}
-		return verdictOn(good, at, now)
+		return judged(good, at, now)
 	}
 	return Scheme{check: check, signed: true}, nil
 }
@@ -82,21 +71,29 @@ func Standard(secrets ...string) (Scheme, error) {
 // names, and the time in them. It refuses an id with a full stop: id, time and
 // body are signed as one text joined by full stops, so a part of the id could
 // be presented as the time. The specification warns of that.
-func standardHeaders(h http.Header) (http.Header, time.Time, bool) {
+func standardHeaders(h http.Header) (http.Header, time.Time, refusal) {
 	family := "Webhook-"
-	if len(h["Webhook-Id"]) == 0 {
+	if len(h["Webhook-Id"]) == 0 && len(h["Svix-Id"]) > 0 {
 		family = "Svix-"
 	}
 	out := make(http.Header, 3)
 	for _, name := range []string{"Id", "Timestamp", "Signature"} {
 		value, ok := single(h, family+name)
 		if !ok {
-			return nil, time.Time{}, false
+			return nil, time.Time{}, absent(h, family+name)
 		}
 		out["Webhook-"+name] = []string{value}
 	}
 	at, ok := unixTime(out.Get("Webhook-Timestamp"))
-	return out, at, ok && !strings.Contains(out.Get("Webhook-Id"), ".")
+	switch {
+	case !ok:
+		return nil, time.Time{}, malformed("%sTimestamp is not in seconds since 1970", family)
+	case strings.Contains(out.Get("Webhook-Id"), "."):
+		return nil, time.Time{}, malformed("%sId has a full stop", family)
+	case !strings.Contains(" "+out.Get("Webhook-Signature"), " v1,"):
+		return nil, time.Time{}, malformed("%sSignature has no signature of version v1", family)
+	}
+	return out, at, refusal{}
 }
 
 // Signature says which header holds the digest of the body, and in what form.
@@ -129,18 +126,24 @@ func HMAC(sig Signature, secrets ...string) (Scheme, error) {
 	if err := longEnough(secrets); err != nil {
 		return Scheme{}, err
 	}
-	check := func(h http.Header, body []byte, now time.Time) verdict {
-		text, _ := single(h, sig.Header)
-		text, ok := strings.CutPrefix(text, sig.Prefix)
-		mac, err := decode(text)
+	check := func(h http.Header, body []byte, now time.Time) refusal {
+		text, ok := single(h, sig.Header)
+		if !ok {
+			return absent(h, sig.Header)
+		}
+		digest, ok := strings.CutPrefix(text, sig.Prefix)
+		mac, err := decode(digest)
 		if !ok || err != nil || len(mac) != sha256.Size {
-			return unproven
+			return sig.malformed(text)
 		}
 		at, before := now, "" // without a timestamp header the time is not known
 		if sig.TimestampHeader != "" {
-			stamp, _ := single(h, sig.TimestampHeader)
+			stamp, ok := single(h, sig.TimestampHeader)
+			if !ok {
+				return absent(h, sig.TimestampHeader)
+			}
 			if at, ok = unixTime(stamp); !ok {
-				return unproven
+				return malformed("%s is not in seconds or milliseconds since 1970", sig.TimestampHeader)
 			}
 			before = stamp + "."
 		}
@@ -151,7 +154,7 @@ func HMAC(sig Signature, secrets ...string) (Scheme, error) {
 			own.Write(body)
 			good = hmac.Equal(mac, own.Sum(nil)) || good
 		}
-		return verdictOn(good, at, now)
+		return judged(good, at, now)
 	}
 	return Scheme{check: check, signed: true}, nil
 }
@@ -171,10 +174,10 @@ func Token(header string, tokens ...string) (Scheme, error) {
 		sums[i] = sha256.Sum256([]byte(token))
 	}
 	bearer := strings.EqualFold(header, "Authorization")
-	check := func(h http.Header, _ []byte, _ time.Time) verdict {
+	check := func(h http.Header, _ []byte, _ time.Time) refusal {
 		text, ok := single(h, header)
 		if !ok {
-			return unproven
+			return absent(h, header)
 		}
 		if scheme, rest, found := strings.Cut(text, " "); bearer && found && strings.EqualFold(scheme, "Bearer") {
 			text = strings.TrimLeft(rest, " ")
@@ -183,34 +186,15 @@ func Token(header string, tokens ...string) (Scheme, error) {
 		for i := range sums {
 			good |= subtle.ConstantTimeCompare(sum[:], sums[i][:])
 		}
-		if good == 0 {
-			return forged
+		switch begins := opening(text); {
+		case good != 0:
+			return refusal{}
+		case begins != "":
+			return malformed("%s has %s before the token", header, begins)
 		}
-		return accepted
+		return refusal{why: forged}
 	}
 	return Scheme{check: check}, nil
-}
-
-// verdictOn returns the verdict on a signature. Only a good one is checked for
-// its time.
-func verdictOn(good bool, at, now time.Time) verdict {
-	switch {
-	case !good:
-		return forged
-	case now.Sub(at).Abs() > tolerance:
-		return stale
-	}
-	return accepted
-}
-
-// single returns the header's value if there is exactly one: of two, the
-// sender's proxy and we might use different ones.
-func single(h http.Header, name string) (string, bool) {
-	values := h.Values(name)
-	if len(values) != 1 || values[0] == "" {
-		return "", false
-	}
-	return values[0], true
 }
 
 // unixTime reads up to 10 digits as seconds and up to 13 as milliseconds since
