@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -136,12 +137,7 @@ func (s *session) checkHouse(configPath string) []doctor.Finding {
 		Check: "configuration", Level: doctor.OK,
 		What: fmt.Sprintf("%s is in order: portals %d, schedule %s UTC", configPath, len(s.cfg.Portals), s.cfg.Schedule),
 	}}
-	if _, err := s.adminToken(); err != nil {
-		findings = append(findings, doctor.Finding{
-			Check: "credentials", Level: doctor.Fail,
-			What: err.Error(), Remedy: "put the token into a file that only its owner can read (chmod 600)",
-		})
-	}
+	findings = append(findings, s.checkHouseSecrets()...)
 	dir := doctor.Finding{Check: "state directory", Level: doctor.OK, What: s.cfg.StateDir + " is accessible to this user only"}
 	if _, err := os.Stat(s.cfg.StateDir); err != nil {
 		dir.What = s.cfg.StateDir + " does not exist yet; the first sync makes it"
@@ -155,6 +151,33 @@ func (s *session) checkHouse(configPath string) []doctor.Finding {
 		daemon.Level, daemon.What, daemon.Remedy = doctor.Fail, err.Error(), "stop what holds the socket, then start the daemon again"
 	}
 	return append(findings, dir, daemon)
+}
+
+// checkHouseSecrets returns what is wrong with the secrets that no portal has for
+// itself.
+func (s *session) checkHouseSecrets() []doctor.Finding {
+	var findings []doctor.Finding
+	add := func(err error) {
+		if err != nil {
+			findings = append(findings, doctor.Finding{
+				Check: "credentials", Level: doctor.Fail, What: err.Error(),
+				Remedy: "put the secret, and nothing else, into a file that only its owner can read (chmod 600)",
+			})
+		}
+	}
+	_, err := s.adminToken()
+	add(err)
+	for _, app := range s.cfg.HubSpotApps {
+		if _, err := s.cfg.ReadSecret(app.ClientSecretFile); err != nil {
+			add(fmt.Errorf("hubspot_apps: %s: client_secret_file: %w", app.Name, err))
+		}
+	}
+	if slices.ContainsFunc(s.cfg.Portals, func(p configs.Portal) bool { return p.HubSpot.App != "" }) {
+		if _, err := s.cfg.ReadSecret(s.cfg.MasterKeyFile); err != nil {
+			add(fmt.Errorf("master_key_file: %w", err))
+		}
+	}
+	return findings
 }
 
 // checkPortals looks at the portals, one after the other: the doctor is in no
@@ -198,6 +221,13 @@ func (s *session) checkSecrets(p configs.Portal) []doctor.Finding {
 			f.Remedy = "copy the secret from where the webhook is set up into its file (chmod 600), then restart the service"
 		}
 		findings = append(findings, f)
+		if g.Scheme == configs.SchemeHMAC && g.TimestampHeader == "" {
+			findings = append(findings, doctor.Finding{
+				Portal: p.Name, Check: "webhooks", Level: doctor.Warn,
+				What:   "webhooks.gift-events: without timestamp_header a request that someone recorded is accepted again at any time; a repeat has no effect, but is known as one for 30 days only",
+				Remedy: "if the sender signs the time, name its header in timestamp_header; otherwise change the secret when requests may have been recorded",
+			})
+		}
 	}
 	return findings
 }

@@ -49,6 +49,9 @@ func (a *app) session(portal string, watch bool) (*session, error) {
 	if err := store.CheckDir(cfg.StateDir); err != nil {
 		return nil, usage{err}
 	}
+	if err := cfg.CheckBindings(); err != nil {
+		return nil, err
+	}
 	limitMemory(len(chosen))
 	return newSession(cfg, chosen, a.stderr, watch), nil
 }
