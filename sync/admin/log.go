@@ -6,6 +6,8 @@ const (
 	keyMode   = "mode"
 	keyUID    = "uid"
 	keyPID    = "pid"
+	keyCount  = "count"
+	keyClient = "client"
 	keyPanic  = "panic"
 	keyStack  = "stack"
 )

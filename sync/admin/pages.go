@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +42,9 @@ type PagesOptions struct {
 //	/healthz     ok, as long as the process serves
 //	/readyz      every portal's status; 503 if one needs attention
 //	/stats.json  every portal's statistics, up to 10 seconds old
+//
+// An address that sends more than 10 wrong tokens in a minute gets 429 for the
+// next wrong ones, never for the right one.
 //
 // A request must name one of our hosts: a web page can make the browser call a
 // loopback address under the page's own name (DNS rebinding).
@@ -85,6 +89,7 @@ type pages struct {
 	hosts      map[string]bool
 	anyAddress bool   // the Host may be any address
 	token      []byte // SHA-256 of the token; nil for none
+	guesses    guesses
 	stats      *cached[statsDocument]
 }
 
@@ -167,8 +172,7 @@ func (p *pages) readiness(w http.ResponseWriter, r *http.Request) {
 func (p *pages) statistics(w http.ResponseWriter, r *http.Request) {
 	unmasked, ok := p.admit(r.Header.Values("Authorization"))
 	if !ok {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, "the token is not the one of admin_token_file; without a token, recipients are hidden", http.StatusUnauthorized)
+		p.refuseToken(w, r)
 		return
 	}
 	doc, err := p.stats.get(r.Context())
@@ -185,6 +189,23 @@ func (p *pages) statistics(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusServiceUnavailable
 	}
 	writeJSON(w, status, doc)
+}
+
+// refuseToken answers a request with a wrong token. An address that sends many
+// has to wait, unless the next one is right.
+func (p *pages) refuseToken(w http.ResponseWriter, r *http.Request) {
+	wait, first := p.guesses.wrong(r.RemoteAddr, time.Now())
+	w.Header().Set("Connection", "close")
+	if wait == 0 {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, "the token is not the one of admin_token_file; without a token, recipients are hidden", http.StatusUnauthorized)
+		return
+	}
+	if first {
+		p.log.Warn("many wrong admin tokens", keyCount, maxGuesses+1, keyClient, hostOf(r.RemoteAddr))
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
+	http.Error(w, "many wrong tokens came from this address: wait, or send the one of admin_token_file", http.StatusTooManyRequests)
 }
 
 // admit reports whether a client sees recipients. ok is false if it sent a
