@@ -20,6 +20,7 @@ const (
 	noFreelist    = ^uint64(0)
 	flagBranch    = 0x01
 	flagLeaf      = 0x02
+	flagMeta      = 0x04
 	flagFreelist  = 0x10
 	headerLen     = 16
 	elementLen    = 16
@@ -66,8 +67,26 @@ func inspect(file io.ReaderAt, size int64, deep bool) (torn bool, err error) {
 	return torn, in.walk(m.root, true)
 }
 
-// readMetas reads the two meta pages and returns the newer valid one.
+// readMetas reads the two meta pages and returns the newer valid one. torn
+// reports that the other one is invalid, or that the header of either is: bbolt
+// does not look at the headers on opening, but its check fails for them.
 func readMetas(file io.ReaderAt, size int64) (m boltMeta, torn bool, err error) {
+	if m, torn, err = newerMeta(file, size); err == nil {
+		torn = torn || !headed(file, 0, 0) || !headed(file, int64(m.pageSize), 1)
+	}
+	return m, torn, err
+}
+
+// headed reports whether the page at this offset says that it is meta page id.
+func headed(file io.ReaderAt, at int64, id uint64) bool {
+	var header [headerLen]byte
+	_, err := file.ReadAt(header[:], at)
+	ne := binary.NativeEndian
+	return err == nil && ne.Uint64(header[:]) == id && ne.Uint16(header[8:]) == flagMeta
+}
+
+// newerMeta returns the newer meta of the valid ones.
+func newerMeta(file io.ReaderAt, size int64) (m boltMeta, torn bool, err error) {
 	first, ok := readMeta(file, 0)
 	if ok {
 		second, both := readMeta(file, int64(first.pageSize))

@@ -84,10 +84,26 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := preview(path, o); err != nil {
+	torn, err := preview(path, o)
+	if err != nil {
 		return nil, err
 	}
-	return open(path, o)
+	s, err := open(path, o)
+	if err != nil || !torn {
+		return s, err
+	}
+	o.Logger.Warn("the last commit before a crash or power cut was incomplete and is undone; the next run repeats it", "path", path)
+	if err := s.mend(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// mend writes both meta pages anew, one with each commit: one of them is torn.
+// Until then the file works, but no check would call it sound.
+func (s *Store) mend() error {
+	nothing := func(*bbolt.Tx) error { return nil }
+	return errors.Join(s.update(nothing), s.update(nothing))
 }
 
 // create makes a new state file. The file is complete before it gets its name: if
@@ -137,30 +153,29 @@ func initialise(tx *bbolt.Tx) error {
 }
 
 // preview inspects the file under a shared lock, which keeps writers away, before
-// bbolt reads any pages except the two meta pages.
-func preview(path string, o Options) error {
+// bbolt reads any pages except the two meta pages. torn reports that one of these
+// is to be mended.
+func preview(path string, o Options) (torn bool, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if info.Size() == 0 { // bbolt would initialise it
-		return &CorruptError{Path: path, Detail: "it is empty"}
+		return false, &CorruptError{Path: path, Detail: "it is empty"}
 	}
 	db, file, err := openBolt(path, o, true)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer db.Close()
 	if info, err = file.Stat(); err != nil {
-		return err
+		return false, err
 	}
-	return guard(path, func() error {
-		torn, err := inspect(file, info.Size(), false)
-		if torn && err == nil {
-			o.Logger.Warn("the last commit before a crash or power cut was incomplete and is undone; the next run repeats it", "path", path)
-		}
+	err = guard(path, func() (err error) {
+		torn, err = inspect(file, info.Size(), false)
 		return err
 	})
+	return torn, err
 }
 
 // openBolt opens the file with bbolt. If bbolt panics, there is no handle to
