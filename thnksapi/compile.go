@@ -59,6 +59,10 @@ func compile(d Dialect, zone Zone) (*compiled, error) {
 		r.statuses[fold(word)] = status
 	}
 	r.money, r.formats, r.zone = d.Money, slices.Clone(d.TimeFormats), zone
+	r.nothing = make(map[string]bool, len(d.Nothing))
+	for _, word := range d.Nothing {
+		r.nothing[fold(word)] = true
+	}
 	c.values(d)
 	return out, errors.Join(c.errs...)
 }

@@ -24,7 +24,8 @@ func NewDecoder(d Dialect, zone Zone) (*Decoder, error) {
 }
 
 // Decode reads one element that is decoded already: objects as
-// map[string]any, texts as string. It puts raw into the row unchanged.
+// map[string]any, texts as string. A field without a key is missing, one with
+// the empty text is empty. It puts raw into the row unchanged.
 func (d *Decoder) Decode(element map[string]any, raw json.RawMessage) Row {
 	return d.reader.row(raw, element, -1)
 }

@@ -20,7 +20,8 @@ type Dialect struct {
 	Recipients  string            // A13: pointer, within an element, to its array of recipients; "" where an element is one transaction
 	Money       Money             // A14
 	Statuses    map[string]string // A15: the source's word, case ignored → canonical status word
-	TimeFormats []string          // A16: tried in order: "rfc3339", "epoch_s", "epoch_ms" or a Go layout
+	TimeFormats []string          // A16: tried in order: "rfc3339", "date", "epoch_s", "epoch_ms" or a Go layout
+	Nothing     []string          // A20: words for no time, amount or currency, case ignored; the empty text is none in any case
 }
 
 // Auth says how a request carries the API key.
@@ -73,10 +74,10 @@ const (
 // Names for ways of writing a time. In [Since] FormatDate may be used as
 // well; in [Dialect].TimeFormats a Go layout may.
 const (
-	FormatRFC3339     = "rfc3339"
-	FormatDate        = "date"     // 2006-01-02, UTC
-	FormatEpochSecond = "epoch_s"  // whole seconds since 1970
-	FormatEpochMilli  = "epoch_ms" // whole milliseconds since 1970
+	FormatRFC3339     = "rfc3339"  // also read: the other ways of ISO 8601
+	FormatDate        = "date"     // 2006-01-02; in [Since] UTC
+	FormatEpochSecond = "epoch_s"  // seconds since 1970
+	FormatEpochMilli  = "epoch_ms" // milliseconds since 1970
 )
 
 // Since says how a listing is narrowed to new and changed transactions.
@@ -174,6 +175,7 @@ func DefaultDialect() Dialect {
 		Money:       Money{Unit: UnitMajor},
 		Statuses:    map[string]string{"undeliverable": Undelivered},
 		TimeFormats: []string{FormatRFC3339},
+		Nothing:     nothingWords(),
 	}
 	for _, s := range statuses() {
 		d.Statuses[s] = s

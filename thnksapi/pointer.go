@@ -34,10 +34,15 @@ func parsePointer(s string) (pointer, error) {
 	return tokens, nil
 }
 
-// find follows the pointer through a decoded document. recipient is the
-// index that [current] means.
+// find follows the pointer through a decoded document, and reports whether it
+// leads anywhere. recipient is the index that [current] means. What is null or
+// the empty text has no value, and so has none of what would be in it: the
+// pointer leads to null.
 func (p pointer) find(doc any, recipient int) (any, bool) {
 	for _, token := range p {
+		if doc == nil || doc == "" {
+			return nil, true
+		}
 		switch v := doc.(type) {
 		case map[string]any:
 			next, ok := v[token]

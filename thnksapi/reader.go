@@ -5,9 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"io"
 	"strings"
-	"time"
 )
 
 // maxDepth bounds how deep arrays and objects may nest in an answer.
@@ -34,6 +33,7 @@ type reader struct {
 	statuses                                            map[string]string
 	money                                               Money
 	formats                                             []string
+	nothing                                             map[string]bool // words for no date, amount or currency, folded
 	zone                                                Zone
 }
 
@@ -69,7 +69,7 @@ func (r *reader) rows(raw json.RawMessage) []Row {
 		row := r.row(raw, doc, i)
 		if t := row.Transaction; t != nil && t.ID != "" {
 			if seen[t.ID] {
-				row = Row{Raw: raw, Err: errors.New("several recipients share one id: point fields.id at something of the recipient's own")}
+				row = Row{ID: t.ID, Raw: raw, Err: errors.New("several recipients share one id: point fields.id at something of the recipient's own")}
 			}
 			seen[t.ID] = true
 		}
@@ -95,60 +95,6 @@ func (r *reader) count(doc any) (int, error) {
 	return len(list), nil
 }
 
-// row reads one transaction.
-func (r *reader) row(raw json.RawMessage, doc any, recipient int) Row {
-	var errs []error
-	str := func(f field) string {
-		s, err := f.text(doc, recipient)
-		if err != nil {
-			errs = append(errs, err)
-		}
-		return s
-	}
-	at := func(f field) time.Time {
-		t, err := parseTime(str(f), r.formats, r.zone.location())
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", f.name, err))
-		}
-		return t
-	}
-	t := &Transaction{
-		ID:          str(r.id),
-		RequestID:   str(r.requestID),
-		GiftName:    str(r.giftName),
-		GiftType:    str(r.giftType),
-		Currency:    str(r.currency),
-		Message:     str(r.message),
-		TrackingURL: str(r.trackingURL),
-		Sender:      Person{Name: str(r.senderName), Email: str(r.senderEmail), Phone: str(r.senderPhone)},
-		Recipient:   Person{Name: str(r.recipientName), Email: str(r.recipientEmail), Phone: str(r.recipientPhone)},
-		RawStatus:   str(r.status),
-		Times:       make(map[string]time.Time, len(r.times)),
-		CreatedAt:   at(r.createdAt),
-		UpdatedAt:   at(r.updatedAt),
-	}
-	t.Status = r.canonical(t.RawStatus)
-	for status, f := range r.times {
-		if reached := at(f); !reached.IsZero() {
-			t.Times[status] = reached
-		}
-	}
-	if t.Currency == "" {
-		t.Currency = r.money.DefaultCurrency
-	}
-	amount, err := r.money.parse(str(r.amount), t.Currency)
-	if err != nil {
-		errs = append(errs, fmt.Errorf("%s: %w", r.amount.name, err))
-	}
-	t.Amount = amount
-	if len(errs) > 0 {
-		// The map of times has no order; the same row must give the same error.
-		slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-		return Row{ID: t.ID, Raw: raw, Err: errs[0]}
-	}
-	return Row{Transaction: t, Raw: raw}
-}
-
 // canonical translates a source's status word.
 func (r *reader) canonical(word string) string {
 	if s, ok := r.statuses[fold(word)]; ok {
@@ -159,32 +105,29 @@ func (r *reader) canonical(word string) string {
 
 func fold(word string) string { return strings.ToLower(strings.TrimSpace(word)) }
 
-// text returns the text at the first place that has any, "" if none has. A
-// place with an array or an object is skipped; it is an error only if no later
-// place has text.
-func (f field) text(doc any, recipient int) (string, error) {
-	var wrong error
+// values returns the scalars at the first place that has any text, and reports
+// whether any of the pointers leads somewhere. A place with an array or an
+// object is skipped; it is an error only if no later place has text.
+func (f field) values(doc any, recipient int) (parts []any, there bool, err error) {
 	for _, place := range f.places {
-		var parts []string
 		for _, p := range place {
 			v, ok := p.find(doc, recipient)
 			if !ok {
 				continue
 			}
-			s, err := text(v)
-			if err != nil {
-				wrong = fmt.Errorf("%s: %w", f.name, err)
-				continue
-			}
-			if s != "" {
-				parts = append(parts, s)
+			there = true
+			s, wrong := text(v)
+			if wrong != nil {
+				err = fmt.Errorf("%s: %w", f.name, wrong)
+			} else if s != "" {
+				parts = append(parts, v)
 			}
 		}
 		if len(parts) > 0 {
-			return strings.Join(parts, " "), nil
+			return parts, true, nil
 		}
 	}
-	return "", wrong
+	return nil, there, err
 }
 
 // text returns a scalar as text without loss: numbers as they were written.
@@ -228,7 +171,7 @@ func decodeNumbers(raw []byte, v any) error {
 	if err := d.Decode(v); err != nil {
 		return err
 	}
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF {
 		return errors.New("more than one JSON value")
 	}
 	return nil

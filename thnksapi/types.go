@@ -43,7 +43,7 @@ type Transaction struct {
 	GiftName    string
 	GiftType    string
 	Amount      decimal.NullDecimal // major units
-	Currency    string              // as given, or the dialect's default
+	Currency    string              // three letters in any case, as given, or the dialect's default
 	Message     string
 	TrackingURL string
 	Sender      Person
@@ -55,9 +55,13 @@ type Transaction struct {
 	UpdatedAt   time.Time
 
 	// Missing are the fields that the row does not have at all. A field that is
-	// there and null or empty is not missing: it says that there is no value.
+	// there and null or empty is not missing: it says that there is no value,
+	// and so does its parent that is null or empty. A currency that the
+	// dialect's default fills is not missing either.
 	Missing FieldSet
-	// Dropped are the fields whose value was there and could not be read.
+	// Dropped are the fields whose value was there and could not be read: times
+	// outside the years 2000 to 2100 or in none of the dialect's formats, and a
+	// currency that is no code of three letters. They are left out above.
 	Dropped FieldSet
 }
 
