@@ -1,6 +1,7 @@
 package thnksapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"github.com/failsafe-go/failsafe-go/retrypolicy"
+	"unicode"
 )
 
 // Config is what a [Client] needs. BaseURL, Key and Dialect must be set.
@@ -24,23 +24,40 @@ type Config struct {
 	Zone      Zone              // of times that name none
 	Transport http.RoundTripper // nil: one with this package's time limits
 	Logger    *slog.Logger      // nil: no logs
+
+	// RequestsPerSecond is how many requests may begin in any second, retries
+	// included; 0 is 10. Further ones wait.
+	RequestsPerSecond int
+	// Memory bounds what the answers of several clients hold while they are
+	// read; nil is no bound but 64 MiB for each.
+	Memory Memory
+	// Waiting is called before the client waits: for its pace, for memory,
+	// before it repeats a call, and when an answer takes longer than 5 s. The
+	// client calls the function that it returns once, when the wait has ended
+	// or ctx has; its error ends the call and is returned unchanged. Nil is
+	// none. It may be called from any goroutine.
+	Waiting func(ctx context.Context) (resume func(context.Context) error)
 }
+
+// defaultPace is the default of [Config].RequestsPerSecond.
+const defaultPace = 10
 
 // A Client reads transactions with one API key. It is safe for concurrent use.
 type Client struct {
 	base    string
 	key     string
 	dialect Dialect
-	reader  *reader
-	items   pointer
-	next    pointer
-	detail  pointer
+	fields  *compiled
 
 	listPath, listQuery     string // the dialect's path, cut at its question mark
 	detailPath, detailQuery string
 	http                    *http.Client
-	retries                 retrypolicy.RetryPolicy[*answer]
 	log                     *slog.Logger
+	warnings                warnings
+	pace                    pace
+	memory                  rooms
+	waiting                 func(context.Context) func(context.Context) error
+	walks                   walks
 	calls                   atomic.Int64
 	peer                    atomic.Pointer[Peer]
 }
@@ -55,7 +72,10 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Key == "" || strings.ContainsFunc(cfg.Key, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		return nil, errors.New("thnks: the API key is empty or has characters that no key has: check api_key_file")
 	}
-	dialect, err := compile(cfg.Dialect, cfg.Zone)
+	if cfg.RequestsPerSecond < 0 {
+		return nil, errors.New("thnks: requests_per_second: must not be negative")
+	}
+	fields, err := compile(cfg.Dialect, cfg.Zone)
 	if err != nil {
 		return nil, fmt.Errorf("thnks: %w", err)
 	}
@@ -63,16 +83,16 @@ func New(cfg Config) (*Client, error) {
 		base:    base,
 		key:     cfg.Key,
 		dialect: cfg.Dialect,
-		reader:  dialect.reader,
-		items:   dialect.items,
-		next:    dialect.next,
-		detail:  dialect.detail,
+		fields:  fields,
 		http: &http.Client{
 			Transport:     cfg.Transport,
 			Timeout:       callTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		log: cfg.Logger,
+		log:     cfg.Logger,
+		pace:    pace{most: cmp.Or(cfg.RequestsPerSecond, defaultPace)},
+		memory:  rooms{memory: cfg.Memory},
+		waiting: cfg.Waiting,
 	}
 	c.listPath, c.listQuery, _ = strings.Cut(cfg.Dialect.ListPath, "?")
 	c.detailPath, c.detailQuery, _ = strings.Cut(cfg.Dialect.DetailPath, "?")
@@ -82,7 +102,10 @@ func New(cfg Config) (*Client, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	c.retries = c.retryPolicy()
+	c.warnings.log = c.log
+	if c.waiting == nil {
+		c.waiting = notWaiting
+	}
 	return c, nil
 }
 
@@ -144,13 +167,13 @@ func (c *Client) Transaction(ctx context.Context, id string) (*Row, error) {
 	unexpected := func(problem string) error {
 		return &Error{Kind: Unexpected, Status: a.status, Path: c.detailPath, Problem: problem}
 	}
-	raw, err := a.doc.cut(c.detail)
-	if err != nil {
+	if a.single == nil {
 		return nil, unexpected("the answer has nothing at dialect.detail: check that pointer")
 	}
-	rows := c.Decode(raw)
-	for i, row := range rows {
-		if row.Transaction != nil && row.Transaction.ID == id {
+	rows := c.Decode(a.single)
+	for i := range rows {
+		rows[i].Date = a.date
+		if t := rows[i].Transaction; t != nil && sameID(t.ID, id) {
 			return &rows[i], nil
 		}
 	}
@@ -158,4 +181,25 @@ func (c *Client) Transaction(ctx context.Context, id string) (*Row, error) {
 		return &rows[0], nil
 	}
 	return nil, unexpected("the answer is another transaction: check dialect.detail_path and dialect.fields.id")
+}
+
+// sameID reports whether two ids differ only in blanks around them and in
+// characters that nobody sees.
+func sameID(a, b string) bool { return visible(a) == visible(b) }
+
+func visible(id string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, id))
+}
+
+// parts returns what a call needs of its answer.
+func (c *Client) parts(call call) parts {
+	if call.detail {
+		return parts{single: c.fields.detail, detail: true}
+	}
+	return parts{items: c.fields.items, next: c.fields.next}
 }

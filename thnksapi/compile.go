@@ -102,6 +102,9 @@ func (c *checker) requests(d Dialect) {
 	if p.Size < 2 {
 		c.fail("paging.size", "must be at least 2")
 	}
+	if p.Nothing != 0 && p.Nothing != http.StatusNotFound {
+		c.fail("paging.nothing", "must be 404, or left out")
+	}
 	switch {
 	case p.Stop != StopCursor && p.Stop != StopEmpty && p.Stop != StopShort:
 		c.fail("paging.stop", "%q is none of no_cursor, empty, short", p.Stop)

@@ -27,11 +27,16 @@ type loop struct {
 	Pages  int    `json:"p,omitempty"` // pages read
 	Page   string `json:"m,omitempty"` // digest of the marked page
 	Cursor string `json:"s,omitempty"` // digest of the source's cursor after it
+	Empty  int    `json:"e,omitempty"` // pages without elements since the last with some
 }
+
+// maxEmpty is how many pages in a row may be empty.
+const maxEmpty = 1000
 
 var (
 	errPageRepeated   = errors.New("the source repeats a page: check that dialect.paging names the right parameters")
 	errCursorRepeated = errors.New("the source repeats a cursor: its listing has no end")
+	errEmptyPages     = errors.New("the source sends nothing but empty pages: check dialect.items and dialect.paging.pointer")
 )
 
 // seen notes the page just read and the source's cursor after it.
@@ -48,6 +53,12 @@ func (l loop) seen(elements []json.RawMessage, server string) (loop, error) {
 	}
 	if next != "" && next == l.Cursor {
 		return l, errCursorRepeated
+	}
+	if l.Empty++; len(elements) > 0 {
+		l.Empty = 0
+	}
+	if l.Empty == maxEmpty {
+		return l, errEmptyPages
 	}
 	l.Pages++
 	if l.Pages&(l.Pages-1) == 0 {

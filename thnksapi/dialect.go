@@ -59,6 +59,7 @@ type Paging struct {
 	SizeParam string // A6: query parameter of the page size
 	Size      int    // A6: elements a page
 	Stop      Stop   // A7
+	Nothing   int    // A21: status of a first page without elements: 404, or 0 if such a page is like any other
 }
 
 // A SinceKind is what a listing can be narrowed by.

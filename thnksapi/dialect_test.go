@@ -147,7 +147,7 @@ func newClient(t testing.TB, h http.Handler, change func(*thnksapi.Dialect)) *th
 	if change != nil {
 		change(&d)
 	}
-	c, err := thnksapi.New(thnksapi.Config{BaseURL: "https://thnks.test", Key: testKey, Dialect: d, Transport: thnksapitest.Transport(h)})
+	c, err := thnksapi.New(thnksapi.Config{BaseURL: "https://thnks.test", Key: testKey, Dialect: d, Transport: thnksapitest.Transport(h), RequestsPerSecond: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

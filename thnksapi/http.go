@@ -2,34 +2,19 @@ package thnksapi
 
 import (
 	"context"
-	"errors"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/failsafe-go/failsafe-go"
-	"github.com/failsafe-go/failsafe-go/retrypolicy"
 )
 
-// Bounds of a call. An answer of 500 transactions has about 0.5 MB; the limit
-// leaves room for very long messages in all of them.
 const (
 	callTimeout = 60 * time.Second // one attempt, body included
-	maxBody     = 32 << 20         // bytes, decompressed
 
 	// maxErrorBody is how much of a refusal is read. It is read only to make
 	// the connection usable again.
 	maxErrorBody = 64 << 10
-
-	attempts  = 5
-	firstWait = 500 * time.Millisecond // doubled with every attempt; we wait a random part of it
-	maxWait   = 30 * time.Second
-	patience  = 2 * time.Minute // a longer Retry-After ends the call
-	maxUntil  = 24 * time.Hour  // a longer Retry-After is cut to this
 )
 
 // keyPath is the key of a call's path in log lines.
@@ -43,13 +28,6 @@ type call struct {
 	id      string // replaces {id} in path
 	detail  bool   // asks for one transaction
 	resumed bool   // carries one of the source's cursors
-}
-
-// An answer is a success with a JSON body.
-type answer struct {
-	status int
-	doc    document
-	date   time.Time
 }
 
 // get makes a call and repeats it as the retry policy allows.
@@ -68,10 +46,8 @@ func (c *Client) get(ctx context.Context, call call) (*answer, error) {
 	}
 	u.RawQuery = query.Encode()
 
-	a, err := failsafe.With(c.retries).WithContext(ctx).Get(func() (*answer, error) {
-		return c.attempt(ctx, u.String(), call)
-	})
-	if cause := ctx.Err(); err != nil && cause != nil {
+	a, err := (&tries{client: c, call: call, target: u.String()}).get(ctx)
+	if err != nil && ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	return a, err
@@ -87,8 +63,33 @@ func escapeID(id string) string {
 	return url.PathEscape(id)
 }
 
-// attempt makes one request.
-func (c *Client) attempt(ctx context.Context, target string, call call) (*answer, error) {
+// attempt makes the call once its turn has come and there is memory for the
+// answer. An answer that turns out larger is asked for again with more.
+func (c *Client) attempt(ctx context.Context, call call, target string) (*answer, error) {
+	for room := c.memory.estimate(call); ; room = c.memory.more(room) {
+		if wait := c.pace.reserve(time.Now()); wait > 0 {
+			if err := c.wait(ctx, wait); err != nil {
+				return nil, err
+			}
+		}
+		if err := c.reserve(ctx, room); err != nil {
+			return nil, err
+		}
+		a, err := c.request(ctx, call, target, room)
+		c.memory.release(room)
+		if err == errLarger {
+			continue
+		}
+		if err == nil {
+			c.memory.learn(call, a.size)
+		}
+		return a, err
+	}
+}
+
+// request makes one request and takes its answer apart, which may have room
+// bytes. The error is errLarger if more would be allowed.
+func (c *Client) request(ctx context.Context, call call, target string, room int64) (_ *answer, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return nil, &Error{Kind: Unexpected, Path: call.path, Problem: "the dialect's path makes no URL: check it"}
@@ -99,103 +100,47 @@ func (c *Client) attempt(ctx context.Context, target string, call call) (*answer
 
 	c.calls.Add(1)
 	began := time.Now()
+	answered := c.whileSlow(ctx)
+	defer func() {
+		if e := answered(); e != nil {
+			err = e
+		}
+	}()
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, transportError(call.path, err)
 	}
 	defer resp.Body.Close()
 	c.notePeer(began, resp)
-	limit := int64(maxBody + 1)
-	if resp.StatusCode != http.StatusOK {
-		limit = maxErrorBody
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
-	c.log.DebugContext(ctx, "thnks call", keyPath, call.path, "status", resp.StatusCode, "bytes", len(body), "took", time.Since(began))
-	if resp.StatusCode != http.StatusOK {
-		e := statusError(resp.StatusCode, call.path, call.detail, call.resumed)
-		if e.Kind == Limited || e.Kind == Transient {
-			e.Until = retryAfter(resp.Header.Get("Retry-After"))
-		}
-		return nil, e
-	}
-	if err != nil {
-		return nil, transportError(call.path, err)
-	}
-	unexpected := func(problem string) error {
-		return &Error{Kind: Unexpected, Status: resp.StatusCode, Path: call.path, Problem: problem}
-	}
-	if len(body) > maxBody {
-		return nil, unexpected("the answer is larger than 32 MiB: lower dialect.paging.size")
-	}
-	doc, err := parseDocument(body)
-	if err != nil {
-		return nil, unexpected("the answer is not JSON: check base_url and the dialect's paths")
-	}
-	a := &answer{status: resp.StatusCode, doc: doc}
+	a := &answer{status: resp.StatusCode}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		a.date = date.UTC()
+	}
+	if resp.StatusCode == http.StatusOK {
+		err = a.read(resp.Body, c.parts(call), room)
+	} else {
+		a.size, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxErrorBody)) // what it says is not used
+		err = c.refusal(call, resp)
+	}
+	c.log.DebugContext(ctx, "thnks call", keyPath, call.path, "status", resp.StatusCode, "bytes", a.size, "took", time.Since(began))
+	switch {
+	case err == errLarger && room < maxAnswer:
+		return nil, err
+	case err != nil:
+		return nil, readError(call.path, err)
 	}
 	return a, nil
 }
 
-// transportError wraps a failure below HTTP. It removes the URL that net/http
-// adds, because that holds the cursor.
-func transportError(path string, err error) *Error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		err = wrapped.Err
+// refusal returns the error for an answer whose status is not 200, nil for one
+// that says that a page is empty.
+func (c *Client) refusal(call call, resp *http.Response) error {
+	if resp.StatusCode == http.StatusNoContent && !call.detail {
+		return nil
 	}
-	return &Error{Kind: Transient, Path: path, Problem: "no answer: the next run goes on where this one stopped", Err: err}
-}
-
-// retryAfter reads a Retry-After header, seconds or a date, and returns the
-// time of the next try; zero if the header has none.
-func retryAfter(header string) time.Time {
-	now := time.Now()
-	at, err := http.ParseTime(header)
-	if err != nil {
-		seconds, err := strconv.ParseInt(strings.TrimSpace(header), 10, 64)
-		if err != nil || seconds < 0 {
-			return time.Time{}
-		}
-		at = now.Add(time.Duration(min(seconds, int64(maxUntil/time.Second))) * time.Second)
+	e := statusError(resp.StatusCode, call.path, call.detail, call.resumed)
+	if e.Kind == Limited || e.Kind == Transient {
+		e.Until = retryAfter(resp.Header.Get("Retry-After"))
 	}
-	if limit := now.Add(maxUntil); at.After(limit) {
-		return limit
-	}
-	return at
-}
-
-// retryPolicy repeats what may succeed a moment later. All calls are GETs.
-func (c *Client) retryPolicy() retrypolicy.RetryPolicy[*answer] {
-	return retrypolicy.NewBuilder[*answer]().
-		HandleIf(func(_ *answer, err error) bool { return worthRetrying(err) }).
-		WithMaxAttempts(attempts).
-		WithDelayFunc(func(exec failsafe.ExecutionAttempt[*answer]) time.Duration {
-			return wait(exec.Attempts(), exec.LastError())
-		}).
-		OnRetryScheduled(func(e failsafe.ExecutionScheduledEvent[*answer]) {
-			c.log.Warn("thnks call failed and will be repeated", "error", e.LastError(), "attempt", e.Attempts(), "in", e.Delay)
-		}).
-		ReturnLastFailure().
-		Build()
-}
-
-func worthRetrying(err error) bool {
-	var e *Error
-	if !errors.As(err, &e) || e.Kind != Transient && e.Kind != Limited {
-		return false
-	}
-	return time.Until(e.Until) <= patience
-}
-
-// wait returns how long to wait after the n-th failed attempt: until the time
-// that the source asked for, or else a random time below a bound that doubles.
-func wait(n int, err error) time.Duration {
-	var e *Error
-	if errors.As(err, &e) && !e.Until.IsZero() {
-		return max(0, time.Until(e.Until))
-	}
-	bound := min(maxWait, firstWait<<(n-1))
-	return rand.N(bound) + 1
+	return e
 }

@@ -48,11 +48,13 @@ func TestFaults(t *testing.T) {
 		{"429 for ever", status(429, forever, "Retry-After", "1"), thnksapi.Limited, 5, 4 * time.Second, 4 * time.Second},
 		{"429 long", status(429, forever, "Retry-After", "121"), thnksapi.Limited, 1, 0, 0},
 		{"429 absurd", status(429, forever, "Retry-After", "99999999999"), thnksapi.Limited, 1, 0, 0},
-		{"401", status(401, forever), thnksapi.KeyRefused, 1, 0, 0},
+		{"401", status(401, forever), thnksapi.KeyRefused, 2, 0, 500 * time.Millisecond},
+		{"401 once", status(401, 1), 0, 2, 0, 500 * time.Millisecond},
 		{"403", status(403, forever), thnksapi.KeyRefused, 1, 0, 0},
 		{"404", status(404, forever), thnksapi.Unexpected, 1, 0, 0},
 		{"400", status(400, forever), thnksapi.Unexpected, 1, 0, 0},
-		{"204", status(204, forever), thnksapi.Unexpected, 1, 0, 0},
+		{"204", status(204, forever), 0, 1, 0, 0},
+		{"202", status(202, forever), thnksapi.Unexpected, 1, 0, 0},
 		{"301", status(301, forever, "Location", "https://evil.example/"), thnksapi.Unexpected, 1, 0, 0},
 		{"307", status(307, forever, "Location", "/api/v1/transactions"), thnksapi.Unexpected, 1, 0, 0},
 		{"reset before", thnksapitest.Fault{Effect: thnksapitest.ResetBefore, Count: 1}, 0, 2, 0, 500 * time.Millisecond},
@@ -60,13 +62,17 @@ func TestFaults(t *testing.T) {
 		{"truncated", thnksapitest.Fault{Effect: thnksapitest.Truncate, Count: 1}, 0, 2, 0, 500 * time.Millisecond},
 		{"slow", thnksapitest.Fault{Effect: thnksapitest.SlowOnly, Count: 1, Delay: 59 * time.Second}, 0, 1, 59 * time.Second, 59 * time.Second},
 		{"too slow", thnksapitest.Fault{Effect: thnksapitest.SlowOnly, Count: 1, Delay: time.Hour}, 0, 2, time.Minute, time.Minute + 500*time.Millisecond},
-		{"not JSON", thnksapitest.Fault{Status: 200, Body: "<html>sign in</html>"}, thnksapi.Unexpected, 1, 0, 0},
-		{"half JSON", thnksapitest.Fault{Status: 200, Body: `{"transactions":[{"id":"T-1"`}, thnksapi.Unexpected, 1, 0, 0},
-		{"two JSON values", thnksapitest.Fault{Status: 200, Body: `{"transactions":[]}{}`}, thnksapi.Unexpected, 1, 0, 0},
-		{"empty", thnksapitest.Fault{Status: 200}, thnksapi.Unexpected, 1, 0, 0},
+		{"not JSON", thnksapitest.Fault{Status: 200, Body: "<html>sign in</html>"}, thnksapi.Transient, 5, 0, 7500 * time.Millisecond},
+		{"half JSON", thnksapitest.Fault{Status: 200, Body: `{"transactions":[{"id":"T-1"`}, thnksapi.Transient, 5, 0, 7500 * time.Millisecond},
+		{"two JSON values", thnksapitest.Fault{Status: 200, Body: `{"transactions":[]}{}`}, thnksapi.Transient, 5, 0, 7500 * time.Millisecond},
+		{"empty", thnksapitest.Fault{Status: 200}, thnksapi.Transient, 5, 0, 7500 * time.Millisecond},
+		{"not JSON once", thnksapitest.Fault{Status: 200, Body: "<html>sign in</html>", Count: 1}, 0, 2, 0, 500 * time.Millisecond},
+		{"half JSON four times", thnksapitest.Fault{Status: 200, Body: `{"transactions":[{"id":"T-1"}]`, Count: 4}, 0, 5, 0, 7500 * time.Millisecond},
+		{"empty once", thnksapitest.Fault{Status: 200, Count: 1}, 0, 2, 0, 500 * time.Millisecond},
+		{"text behind JSON once", thnksapitest.Fault{Status: 200, Body: `{"transactions":[]} bye`, Count: 1}, 0, 2, 0, 500 * time.Millisecond},
 		{"no items", thnksapitest.Fault{Status: 200, Body: `{"data":[]}`}, thnksapi.Unexpected, 1, 0, 0},
 		{"items no array", thnksapitest.Fault{Status: 200, Body: `{"transactions":{}}`}, thnksapi.Unexpected, 1, 0, 0},
-		{"cursor no text", thnksapitest.Fault{Status: 200, Body: `{"transactions":[],"next_cursor":{}}`}, thnksapi.Unexpected, 1, 0, 0},
+		{"cursor no text", thnksapitest.Fault{Status: 200, Body: `{"transactions":[],"next_cursor":{"c":1}}`}, thnksapi.Unexpected, 1, 0, 0},
 		{"no cursor", thnksapitest.Fault{Status: 200, Body: `{"transactions":[]}`}, 0, 1, 0, 0},
 		{"null items", thnksapitest.Fault{Status: 200, Body: `{"transactions":null,"next_cursor":null}`}, 0, 1, 0, 0},
 	}
@@ -159,7 +165,7 @@ func TestTooLarge(t *testing.T) {
 	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"transactions":[],"next_cursor":null,"x":"`)
 		chunk := bytes.Repeat([]byte("x"), 1<<20)
-		for range 33 {
+		for range 65 {
 			_, _ = w.Write(chunk)
 		}
 		_, _ = io.WriteString(w, `"}`)
@@ -217,6 +223,11 @@ func TestTransaction(t *testing.T) {
 	_, err = newClient(t, s, func(d *thnksapi.Dialect) { d.DetailPath = "" }).Transaction(t.Context(), "T-000001")
 	if !errors.Is(err, thnksapi.ErrNoDetail) {
 		t.Errorf("without a detail path: %v", err)
+	}
+
+	row, err := c.Transaction(t.Context(), "T-000001")
+	if err != nil || time.Since(row.Date).Abs() > time.Minute {
+		t.Errorf("row %+v, error %v, want the date of the answer", row, err)
 	}
 
 	answers := map[string]thnksapi.Kind{
@@ -293,10 +304,12 @@ func TestCursorIsNotLeaked(t *testing.T) {
 }
 
 func TestNotJSONSaysSo(t *testing.T) {
-	_, err := newClient(t, page("<html>sign in</html>"), nil).Transactions(t.Context(), thnksapi.Query{})
-	if err == nil || !strings.Contains(err.Error(), "not JSON: check base_url") {
-		t.Errorf("error is %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		_, err := newClient(t, page("<html>sign in</html>"), nil).Transactions(t.Context(), thnksapi.Query{})
+		if err == nil || !strings.Contains(err.Error(), "not JSON: check base_url") {
+			t.Errorf("error is %v", err)
+		}
+	})
 }
 
 // TestRealHTTP uses a socket and the transport that New makes.

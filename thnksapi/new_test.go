@@ -30,6 +30,7 @@ func TestNewRefuses(t *testing.T) {
 		{func(d *dialect) { d.Paging.Size = 1 }, "dialect.paging.size"},
 		{func(d *dialect) { d.Paging.Stop = "never" }, "dialect.paging.stop"},
 		{func(d *dialect) { d.Paging.Kind = thnksapi.PagingOffset }, "dialect.paging.stop"},
+		{func(d *dialect) { d.Paging.Nothing = 204 }, "dialect.paging.nothing"},
 		{func(d *dialect) { d.Since.Kind = "changed" }, "dialect.since.kind"},
 		{func(d *dialect) { d.Since.Param = "limit" }, "dialect.since.param"},
 		{func(d *dialect) { d.Since.Format = "iso" }, "dialect.since.format"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ func (c *Client) Transactions(ctx context.Context, q Query) (*Page, error) {
 			return nil, &Error{Kind: Stale, Path: c.listPath, Problem: "the listing must begin anew", Err: err}
 		}
 	}
+	w := c.walks.take(q.Cursor)
 	read := c.byCursor
 	switch p.Kind {
 	case PagingPage:
@@ -30,19 +32,23 @@ func (c *Client) Transactions(ctx context.Context, q Query) (*Page, error) {
 	case PagingOffset:
 		read = c.byOffset
 	}
-	got, err := read(ctx, q.Since, at)
-	if errors.Is(err, errPageRepeated) || errors.Is(err, errCursorRepeated) {
+	got, err := read(ctx, q.Since, at, w)
+	if isAny(err, errPageRepeated, errCursorRepeated, errEmptyPages) {
 		return nil, &Error{Kind: Circular, Path: c.listPath, Problem: err.Error()}
 	}
 	if err != nil {
 		return nil, err
 	}
 	page := &Page{Date: got.date}
-	if got.next != nil {
-		page.Next = got.next.String()
-	}
 	for _, element := range got.elements {
 		page.Rows = append(page.Rows, c.Decode(element)...)
+		if len(page.Rows) > 2*maxElements { // a page read twice has twice as many
+			return nil, &Error{Kind: Unexpected, Path: c.listPath, Problem: "the elements of a page have more than 50,000 recipients: lower dialect.paging.size"}
+		}
+	}
+	if got.next != nil {
+		page.Next = got.next.String()
+		c.walks.keep(page.Next, w)
 	}
 	return page, nil
 }
@@ -55,14 +61,25 @@ type chunk struct {
 }
 
 // byCursor reads the page that the source's own cursor names.
-func (c *Client) byCursor(ctx context.Context, since time.Time, at cursor) (*chunk, error) {
-	l, err := c.list(ctx, since, at.Server)
+func (c *Client) byCursor(ctx context.Context, since time.Time, at cursor, w *walk) (*chunk, error) {
+	l, err := c.list(ctx, since, at.Server, at.Server == "")
 	if err != nil {
 		return nil, err
 	}
 	got := &chunk{elements: l.elements, date: l.date}
+	next := l.next
+	if next != "" && next == at.Server && c.dialect.Paging.Stop != StopCursor {
+		// The source has one cursor for all pages. It has come to the end when
+		// that shows nothing new.
+		if !w.news(l.elements) {
+			return &chunk{date: l.date}, nil
+		}
+		next = ""
+	} else if w.circles(l.elements, 0) {
+		return nil, errPageRepeated
+	}
 	// The last page's rows, too, may be those of another.
-	if at.Loop, err = at.Loop.seen(l.elements, l.next); err != nil {
+	if at.Loop, err = at.Loop.seen(l.elements, next); err != nil {
 		return nil, err
 	}
 	if l.next == "" || c.ended(l.elements) {
@@ -73,16 +90,24 @@ func (c *Client) byCursor(ctx context.Context, since time.Time, at cursor) (*chu
 	return got, nil
 }
 
+// shifts is how many pages in a row may have nothing new where pages are
+// numbered or rows counted: rows that come in before them move a listing down.
+const shifts = 2
+
 // byPage reads a page by its number, and then the page before it once more: it
 // now has the rows that a removal moved across the border between the two.
-func (c *Client) byPage(ctx context.Context, since time.Time, at cursor) (*chunk, error) {
-	l, err := c.list(ctx, since, strconv.Itoa(at.N))
+func (c *Client) byPage(ctx context.Context, since time.Time, at cursor, w *walk) (*chunk, error) {
+	first := c.dialect.Paging.First
+	l, err := c.list(ctx, since, strconv.Itoa(at.N), at.N == first)
 	if err != nil {
-		return nil, err
+		if err = w.pastEnd(err, at); err != nil {
+			return nil, err
+		}
+		l = &listed{}
 	}
 	got := &chunk{elements: l.elements, date: l.date}
 	if at.Last != "" {
-		before, err := c.list(ctx, since, strconv.Itoa(at.N-1))
+		before, err := c.list(ctx, since, strconv.Itoa(at.N-1), at.N-1 == first)
 		if err != nil {
 			return nil, err
 		}
@@ -96,6 +121,10 @@ func (c *Client) byPage(ctx context.Context, since time.Time, at cursor) (*chunk
 	if at.Loop, err = at.Loop.seen(l.elements, ""); err != nil {
 		return nil, err
 	}
+	if w.circles(l.elements, shifts) {
+		return nil, errPageRepeated
+	}
+	w.note(len(l.elements), c.dialect.Paging.Size)
 	at.N++
 	at.Last = last(l.elements)
 	got.next = &at
@@ -104,14 +133,14 @@ func (c *Client) byPage(ctx context.Context, since time.Time, at cursor) (*chunk
 
 // byOffset reads from the last row of the page before. If that row is not
 // there, the listing has moved, and the page before is read once more.
-func (c *Client) byOffset(ctx context.Context, since time.Time, at cursor) (*chunk, error) {
+func (c *Client) byOffset(ctx context.Context, since time.Time, at cursor, w *walk) (*chunk, error) {
 	from := at.N
 	if at.Last != "" {
 		from--
 	}
-	l, err := c.list(ctx, since, strconv.Itoa(from))
+	l, err := c.list(ctx, since, strconv.Itoa(from), from == 0)
 	if err != nil {
-		return nil, err
+		return nil, w.pastEnd(err, at)
 	}
 	unread, moved := l.elements, []json.RawMessage(nil)
 	switch {
@@ -119,7 +148,7 @@ func (c *Client) byOffset(ctx context.Context, since time.Time, at cursor) (*chu
 	case len(unread) > 0 && last(unread[:1]) == at.Last:
 		unread = unread[1:]
 	default:
-		before, err := c.list(ctx, since, strconv.Itoa(max(0, from-at.Rows)))
+		before, err := c.list(ctx, since, strconv.Itoa(max(0, from-at.Rows)), from <= at.Rows)
 		if err != nil {
 			return nil, err
 		}
@@ -131,6 +160,9 @@ func (c *Client) byOffset(ctx context.Context, since time.Time, at cursor) (*chu
 	}
 	if at.Loop, err = at.Loop.seen(unread, ""); err != nil {
 		return nil, err
+	}
+	if w.circles(unread, shifts) {
+		return nil, errPageRepeated
 	}
 	at.N = from + len(l.elements)
 	at.Rows = len(l.elements)
@@ -168,8 +200,8 @@ type listed struct {
 }
 
 // list makes the list call. position is the value of the paging parameter,
-// which is left out if empty.
-func (c *Client) list(ctx context.Context, since time.Time, position string) (*listed, error) {
+// which is left out if empty; first means that it is the listing's first page.
+func (c *Client) list(ctx context.Context, since time.Time, position string, first bool) (*listed, error) {
 	p := c.dialect.Paging
 	query := url.Values{p.SizeParam: {strconv.Itoa(p.Size)}}
 	if position != "" {
@@ -179,35 +211,33 @@ func (c *Client) list(ctx context.Context, since time.Time, position string) (*l
 		query.Set(s.Param, s.format(since))
 	}
 	a, err := c.get(ctx, call{path: c.listPath, fixed: c.listQuery, query: query, resumed: p.Kind == PagingCursor && position != ""})
+	var refused *Error
+	if first && p.Nothing != 0 && errors.As(err, &refused) && refused.Status == p.Nothing {
+		return &listed{}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	unexpected := func(problem string) error {
 		return &Error{Kind: Unexpected, Status: a.status, Path: c.listPath, Problem: problem}
 	}
-	l := &listed{date: a.date}
-	items, err := a.doc.cut(c.items)
-	if err != nil {
-		return nil, unexpected("the answer has nothing at dialect.items: check that pointer and dialect.list_path")
-	}
-	if err := json.Unmarshal(items, &l.elements); err != nil {
-		return nil, unexpected("what is at dialect.items is no array: check that pointer")
-	}
-	if p.Kind != PagingCursor {
+	l := &listed{elements: a.elements, date: a.date}
+	switch {
+	case a.status == http.StatusNoContent:
 		return l, nil
-	}
-	raw, err := a.doc.cut(c.next)
-	if err != nil { // an absent cursor ends the listing, as null does
+	case a.listed == asNothing:
+		return nil, unexpected("the answer has nothing at dialect.items: check that pointer and dialect.list_path")
+	case a.listed == asOther:
+		return nil, unexpected("what is at dialect.items is no array: check that pointer")
+	case p.Kind != PagingCursor:
+		return l, nil
+	case a.next == nil: // ends the listing, as null does
 		if len(l.elements) == p.Size {
-			c.log.WarnContext(ctx, "a full page names no cursor and is taken for the last: if more is missing, check dialect.paging.pointer", keyPath, c.listPath)
+			c.warnings.warn(ctx, "a full page names no cursor and is taken for the last: if more is missing, check dialect.paging.pointer", keyPath, c.listPath)
 		}
 		return l, nil
 	}
-	var value any
-	if err := decodeNumbers(raw, &value); err != nil {
-		return nil, unexpected("the cursor is no valid JSON")
-	}
-	next, err := text(value)
+	next, err := nextCursor(a.next)
 	if err != nil {
 		return nil, unexpected("what is at dialect.paging.pointer is no cursor: check that pointer")
 	}
@@ -215,6 +245,40 @@ func (c *Client) list(ctx context.Context, since time.Time, position string) (*l
 		return nil, unexpected("the link to the next page carries no cursor: check dialect.paging.param")
 	}
 	return l, nil
+}
+
+// nextCursor reads the source's next value. It is "" if that says that there is
+// no next page.
+func nextCursor(raw json.RawMessage) (string, error) {
+	var value any
+	if err := decodeNumbers(raw, &value); err != nil {
+		return "", err
+	}
+	switch v := value.(type) {
+	case bool:
+		if v {
+			return "", errors.New("true is no cursor")
+		}
+		return "", nil
+	case json.Number:
+		if f, err := v.Float64(); err == nil && f == 0 {
+			return "", nil
+		}
+	case map[string]any:
+		if len(v) == 0 {
+			return "", nil
+		}
+	case []any:
+		if len(v) == 0 {
+			return "", nil
+		}
+	case string:
+		switch fold(v) {
+		case "", "null", "none", "nil", "undefined", "false":
+			return "", nil
+		}
+	}
+	return text(value)
 }
 
 // cursorOf returns the cursor in a source's next value. If that is a link, we
@@ -232,7 +296,7 @@ func cursorOf(next, param string) (string, error) {
 	}
 	c := u.Query().Get(param)
 	if c == "" {
-		return "", errAbsent
+		return "", errors.New("no cursor in the link")
 	}
 	return c, nil
 }

@@ -150,7 +150,7 @@ func TestShiftingListing(t *testing.T) {
 func rapidClient(t *rapid.T, h http.Handler, change func(*thnksapi.Dialect)) *thnksapi.Client {
 	d := thnksapi.DefaultDialect()
 	change(&d)
-	c, err := thnksapi.New(thnksapi.Config{BaseURL: "https://thnks.test", Key: testKey, Dialect: d, Transport: thnksapitest.Transport(h)})
+	c, err := thnksapi.New(thnksapi.Config{BaseURL: "https://thnks.test", Key: testKey, Dialect: d, Transport: thnksapitest.Transport(h), RequestsPerSecond: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,6 @@
 package thnksapi
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -70,49 +68,10 @@ func (p pointer) find(doc any, recipient int) (any, bool) {
 	return doc, true
 }
 
-var errAbsent = errors.New("absent")
-
-// A document is an answer decoded one level deep: several pointers into it
-// cost one pass over it.
-type document struct {
-	whole   json.RawMessage
-	members map[string]json.RawMessage // of the outermost object, nil if it is no object
-}
-
-// parseDocument checks that a body is JSON.
-func parseDocument(body []byte) (document, error) {
-	d := document{whole: body}
-	err := json.Unmarshal(body, &d.members)
-	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) { // valid, but no object
-		return document{whole: body}, nil
-	}
-	return d, err
-}
-
-// cut returns what a pointer points at, as received.
-func (d document) cut(p pointer) (json.RawMessage, error) {
-	if len(p) == 0 {
-		return d.whole, nil
-	}
-	value, ok := d.members[p[0]]
-	for _, token := range p[1:] {
-		var members map[string]json.RawMessage
-		if !ok || json.Unmarshal(value, &members) != nil {
-			return nil, errAbsent
-		}
-		value, ok = members[token]
-	}
-	if !ok {
-		return nil, errAbsent
-	}
-	return value, nil
-}
-
-// depthWithin reports whether no value of a document is nested in more than
-// limit arrays and objects. The document need not be valid.
-func depthWithin(doc []byte, limit int) bool {
-	depth, inString := 0, false
+// bounded says how a document exceeds the bounds of an element, nil if it does
+// not. What it holds decoded is many times its size. It need not be valid.
+func bounded(doc []byte) error {
+	depth, values, inString := 0, 1, false
 	for i := 0; i < len(doc); i++ {
 		switch c := doc[i]; {
 		case inString && c == '\\':
@@ -121,12 +80,19 @@ func depthWithin(doc []byte, limit int) bool {
 			inString = !inString
 		case inString:
 		case c == '{' || c == '[':
-			if depth++; depth > limit {
-				return false
-			}
+			depth++
+			values++
 		case c == '}' || c == ']':
 			depth--
+		case c == ',':
+			values++
+		}
+		if depth > maxDepth {
+			return fmt.Errorf("nested deeper than %d levels", maxDepth)
+		}
+		if values > maxValues {
+			return fmt.Errorf("more than %d values in one element", maxValues)
 		}
 	}
-	return true
+	return nil
 }

@@ -9,9 +9,6 @@ import (
 	"strings"
 )
 
-// maxDepth bounds how deep arrays and objects may nest in an answer.
-const maxDepth = 64
-
 // A field lists where a value may be found: places in order of preference,
 // each of one pointer or of several whose texts are joined.
 type field struct {
@@ -41,13 +38,13 @@ type reader struct {
 // more than one if the dialect has elements with several recipients, and never
 // none. A row that cannot be read has the reason in Err.
 func (c *Client) Decode(raw json.RawMessage) []Row {
-	return c.reader.rows(raw)
+	return c.fields.reader.rows(raw)
 }
 
 func (r *reader) rows(raw json.RawMessage) []Row {
 	bad := func(err error) []Row { return []Row{{Raw: raw, Err: err}} }
-	if !depthWithin(raw, maxDepth) {
-		return bad(fmt.Errorf("nested deeper than %d levels", maxDepth))
+	if err := bounded(raw); err != nil {
+		return bad(err)
 	}
 	var doc any
 	if err := decodeNumbers(raw, &doc); err != nil {
@@ -91,6 +88,9 @@ func (r *reader) count(doc any) (int, error) {
 	list, ok := v.([]any)
 	if !ok {
 		return 0, fmt.Errorf("recipients: want an array, got %s", jsonType(v))
+	}
+	if len(list) > maxElements {
+		return 0, fmt.Errorf("recipients: more than %d", maxElements)
 	}
 	return len(list), nil
 }

@@ -2,10 +2,10 @@ package thnksapitest
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"syscall"
 )
 
 // Transport returns a RoundTripper that passes requests to a handler in the
@@ -14,7 +14,7 @@ func Transport(h http.Handler) http.RoundTripper { return transport{h} }
 
 type transport struct{ handler http.Handler }
 
-var errReset = errors.New("connection reset by peer")
+var errReset error = syscall.ECONNRESET
 
 // RoundTrip implements [http.RoundTripper]. A handler that aborts resets the
 // connection: before its header is written that is an error, afterwards it
