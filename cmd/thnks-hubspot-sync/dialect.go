@@ -24,6 +24,7 @@ func dialect(c configs.Dialect) thnksapi.Dialect {
 	set(&d.Paging.SizeParam, c.Paging.SizeParam)
 	set(&d.Paging.Size, c.Paging.Size)
 	word(&d.Paging.Stop, c.Paging.Stop)
+	set(&d.Paging.Nothing, c.Paging.Nothing)
 	word(&d.Since.Kind, c.Since.Kind)
 	set(&d.Since.Param, c.Since.Param)
 	set(&d.Since.Format, c.Since.Format)
@@ -37,6 +38,9 @@ func dialect(c configs.Dialect) thnksapi.Dialect {
 	maps.Copy(d.Statuses, c.Statuses)
 	if c.TimeFormats != nil {
 		d.TimeFormats = c.TimeFormats
+	}
+	if c.Nothing != nil {
+		d.Nothing = c.Nothing
 	}
 	fields(&d.Fields, c.Fields)
 	return d

@@ -193,6 +193,8 @@ func (s *session) sources(p configs.Portal, keys []thnksKey, zone func() *time.L
 			Dialect: dialect(p.Thnks.Dialect),
 			Zone:    zone,
 			Logger:  s.log.With(logPortal, p.Name),
+
+			RequestsPerSecond: p.Thnks.RequestsPerSecond,
 		})
 		if err != nil {
 			return nil, usage{err}
