@@ -37,7 +37,7 @@ type money struct {
 // sign before the decimals of amounts that do not show it, "" if it is not
 // known. With [errWhichMoney] all but the currency was read.
 func amount(text, row, byDefault, decimal string) (money, error) {
-	before, number, behind, negative, err := parts(visibleAmount(text))
+	before, number, behind, negative, err := parts(visible(plainSigns.Replace(text)))
 	if err != nil {
 		return money{}, err
 	}
@@ -55,25 +55,17 @@ func amount(text, row, byDefault, decimal string) (money, error) {
 	return money{plain, currency, shown}, err
 }
 
-// visibleAmount spells the signs of an amount plainly and removes what nobody
-// sees.
-func visibleAmount(text string) string { return visible(plainSigns.Replace(text)) }
-
 // shownDecimal returns the sign before the decimals that the text of an amount
 // shows, "" for none.
 func (f *Format) shownDecimal(text string) string {
 	if f.saysNothing(text) {
 		return ""
 	}
-	_, number, _, _, err := parts(visibleAmount(text))
-	if err != nil {
+	m, err := amount(text, "", "", "")
+	if err != nil && !errors.Is(err, errWhichMoney) {
 		return ""
 	}
-	_, shown, err := decimalOf(number, "")
-	if err != nil {
-		return ""
-	}
-	return shown
+	return m.decimal
 }
 
 // parts splits an amount into its number and the words before and behind it,

@@ -1,9 +1,11 @@
 package export
 
 import (
+	"context"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
@@ -35,6 +37,60 @@ func TestAmounts(t *testing.T) {
 		{"EUR 5,00", "", "USD", "5.00 EUR"},
 		{"5", "", "", "5 "},
 
+		{".5", "USD", "", "0.5 USD"},
+		{",50", "EUR", "", "0.50 EUR"},
+		{"$.50", "USD", "", "0.50 USD"},
+		{"7.50-", "USD", "", "-7.50 USD"},
+		{"7,50 € -", "EUR", "", "-7.50 EUR"},
+		{"(7.50)", "USD", "", "-7.50 USD"},
+		{"($7.50)", "USD", "", "-7.50 USD"},
+		{"$(7.50)", "USD", "", "-7.50 USD"},
+		{"(7.50 USD)", "", "", "-7.50 USD"},
+		{"−7.50", "USD", "", "-7.50 USD"},
+		{"+7.50", "USD", "", "7.50 USD"},
+		{"CA$7.50", "CAD", "", "7.50 CAD"},
+		{"CA$7.50", "", "", "7.50 CAD"},
+		{"CA$7.50", "", "USD", "7.50 CAD"},
+		{"-CA$7.50", "", "", "-7.50 CAD"},
+		{"US$ 1,234.50", "USD", "", "1234.50 USD"},
+		{"$7.50 USD", "", "", "7.50 USD"},
+		{"USD$7.50", "", "", "7.50 USD"},
+		{"$7.50", "CAD", "", "7.50 CAD"},
+		{"£7.50", "GBP", "", "7.50 GBP"},
+		{"£7.50", "EGP", "", "7.50 EGP"},
+		{"¥750", "CNY", "", "750 CNY"},
+		{"￥750", "JPY", "", "750 JPY"},
+		{"75 kr.", "SEK", "", "75 SEK"},
+		{"Rs.500", "INR", "", "500 INR"},
+		{"Rs. .50", "INR", "", "0.50 INR"},
+		{"7,50 zł", "", "", "7.50 PLN"},
+		{"5 usd", "", "", "5 USD"},
+		{"1'234.50", "CHF", "", "1234.50 CHF"},
+		{"1 234,50", "EUR", "", "1234.50 EUR"},
+		{"1 234,50", "EUR", "", "1234.50 EUR"},
+		{"1 234,50", "EUR", "", "1234.50 EUR"},
+		{"‎7.50‏", "USD", "", "7.50 USD"},
+		{"1234.567 KWD", "", "", "1234.567 KWD"},
+		{"0.500", "KWD", "", "0.500 KWD"},
+
+		{"5.101 KWD", "", "", errTwoAmounts.Error()},
+		{"5,101", "BHD", "", errTwoAmounts.Error()},
+		{"£5", "USD", "", errTwoMonies.Error()},
+		{"£5", "", "USD", errTwoMonies.Error()},
+		{"CA$5", "USD", "", errTwoMonies.Error()},
+		{"$5", "EUR", "", errTwoMonies.Error()},
+		{"$5 EUR", "", "", errTwoMonies.Error()},
+		{"kr 5", "", "", errWhichMoney.Error()},
+		{"5 ¢", "USD", "", errNoAmount.Error()},
+		{"5 %", "USD", "", errNoAmount.Error()},
+		{"5 pts", "USD", "", errTwoMonies.Error()},
+		{"about 5", "USD", "", errNoAmount.Error()},
+		{"CHF.50", "CHF", "", errNoAmount.Error()},
+		{"-(7.50)", "USD", "", errNoAmount.Error()},
+		{"(7.50", "USD", "", errNoAmount.Error()},
+		{"-7.50-", "USD", "", errNoAmount.Error()},
+		{"5-7", "USD", "", errNoAmount.Error()},
+		{"5..0", "USD", "", errNoAmount.Error()},
 		{"1,234", "USD", "", errTwoAmounts.Error()},
 		{"1.234", "EUR", "", errTwoAmounts.Error()},
 		{"$12.500", "USD", "", errTwoAmounts.Error()},
@@ -98,6 +154,83 @@ func TestAmountsOfRows(t *testing.T) {
 	}
 	if rows[2].Transaction != nil || rows[2].Err.Error() != "line 4: gift_amount: "+errTwoAmounts.Error() {
 		t.Errorf("got %v", rows[2].Err)
+	}
+}
+
+// TestDecimalsOfTheFile: the file's other amounts say what a separator means,
+// the setting does where they leave it open, and a row that nothing decides is
+// set aside with the setting's name.
+func TestDecimalsOfTheFile(t *testing.T) {
+	t.Parallel()
+	open2 := "gift_amount: " + errTwoAmounts.Error()
+	for _, test := range []struct {
+		name, setting string
+		amounts       []string
+		want          []string
+	}{
+		{"nothing decides", "", []string{"5.101", "7", "0"}, []string{open2, "7", "0"}},
+		{"the setting: stop", ".", []string{"5.101", "5,101"}, []string{"5.101", "5101"}},
+		{"the setting: comma", ",", []string{"5.101", "5,101"}, []string{"5101", "5.101"}},
+		{"decimals behind it", "", []string{"5.101", "7.50"}, []string{"5.101", "7.5"}},
+		{"decimals before it", "", []string{"7,50", "5.101"}, []string{"7.5", "5101"}},
+		{"a fraction", "", []string{"0.125", "5.101"}, []string{"0.125", "5.101"}},
+		{"both separators", "", []string{"1.234,500", "5.101"}, []string{"1234.5", "5101"}},
+		{"millions", "", []string{"1.234.567", "5.101", "5,101"}, []string{"1234567", "5101", "5.101"}},
+		{"four digits", "", []string{"1234.567", "5.101"}, []string{"1234.567", "5.101"}},
+		{"the file before the setting", ",", []string{"7.50", "5.101"}, []string{"7.5", "5.101"}},
+		{"the file shows both", "", []string{"7.50", "7,50", "5.101"}, []string{"7.5", "7.5", open2}},
+		{"the file shows both, and the setting", ".", []string{"7.50", "7,50", "5.101"}, []string{"7.5", "7.5", "5.101"}},
+		{"apostrophes decide nothing", "", []string{"1'234", "5.101"}, []string{"1234", open2}},
+		{"what is no amount decides nothing", "", []string{"7.50 apples", "5.101"}, []string{"gift_amount: not a decimal number", open2}},
+		{"an amount that shows it is not touched by the setting", ",", []string{"7.50"}, []string{"7.5"}},
+	} {
+		f, err := New(Config{Dialect: thnksapi.DefaultDialect(), Decimal: test.setting})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := "Transaction ID;Gift Amount;Gift Currency\n"
+		for _, a := range test.amounts {
+			text += "T1;" + a + ";KWD\n"
+		}
+		// Neither a header nor a bad line decides, and rows far behind do.
+		text += strings.Repeat("T1;;\n", pageRows) + "Transaction ID;Gift Amount;Gift Currency\n\"x;9,99;\n"
+		rows := all(t, open(t, f, write(t, text)))
+		var got []string
+		for i := range test.amounts {
+			if rows[i].Err != nil {
+				_, reason, _ := strings.Cut(rows[i].Err.Error(), ": ")
+				got = append(got, reason)
+			} else {
+				got = append(got, rows[i].Transaction.Amount.Decimal.String())
+			}
+			if again := f.Decode(rows[i].Raw)[0]; full(again) != full(rows[i]) {
+				t.Errorf("%s: read again %s, was %s", test.name, full(again), full(rows[i]))
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+	if _, err := New(Config{Dialect: thnksapi.DefaultDialect(), Decimal: ";"}); err == nil || !strings.Contains(err.Error(), "thnks.csv.decimal") {
+		t.Errorf("a wrong sign: %v", err)
+	}
+}
+
+// TestDecimalsAreFoundAcrossPages: the last row of a large file decides for the
+// first one, in one search, and a cancelled search decides nothing.
+func TestDecimalsAreFoundAcrossPages(t *testing.T) {
+	t.Parallel()
+	text := "Transaction ID,Gift Amount\n" + strings.Repeat("T1,5.101\n", 3*pageRows) + "T2,7.50\n"
+	file := open(t, format(t, nil), write(t, text))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if sign, err := file.decimals(ctx); err == nil {
+		t.Errorf("cancelled, it found %q", sign)
+	}
+	for i, row := range all(t, file) {
+		if row.Err != nil || !strings.HasPrefix(row.Transaction.Amount.Decimal.String(), []string{"5.101", "7.5"}[i/(3*pageRows)]) {
+			t.Fatalf("row %d: %s", i, full(row))
+		}
 	}
 }
 

@@ -60,7 +60,10 @@ type place struct {
 // Open opens an export file and reads its header. A file without a header, or
 // without a column for the transaction id, is refused; the error says what to
 // do.
-func (f *Format) Open(path string) (_ *File, err error) {
+func (f *Format) Open(path string) (*File, error) { return f.open(path, readBytes) }
+
+// open opens a file that is read by so many bytes at a time.
+func (f *Format) open(path string, buffer int) (_ *File, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, unreadable(path, err)
@@ -77,7 +80,7 @@ func (f *Format) Open(path string) (_ *File, err error) {
 			err = errors.Join(err, file.Close())
 		}
 	}()
-	e := &File{format: f, f: file, path: path, opened: time.Now(), buffer: readBytes}
+	e := &File{format: f, f: file, path: path, opened: time.Now(), buffer: buffer}
 	if info, err = file.Stat(); err != nil {
 		return nil, unreadable(path, err)
 	}
@@ -125,7 +128,7 @@ func (e *File) from(p place) *records {
 	src := newSource(io.NewSectionReader(e.f, p.Offset, e.size-p.Offset), e.buffer)
 	return &records{
 		lines: &lines{src: src, order: e.layout.order, number: p.Line, offset: p.Offset},
-		comma: e.layout.comma, width: len(e.layout.keys), named: len(e.layout.header),
+		comma: e.layout.comma, width: len(e.layout.keys), named: len(e.layout.header), id: e.layout.column[fieldID],
 	}
 }
 
@@ -185,7 +188,7 @@ func (e *File) page(ctx context.Context, at place) (*thnksapi.Page, place, error
 			return nil, at, err
 		}
 		at.Offset, at.Line = rec.end, rec.line+rec.lines-1
-		if (rec.problem == "" || rec.wide) && e.layout.isHeader(rec.fields) {
+		if (rec.problem == "" || rec.whole) && e.layout.isHeader(rec.fields) {
 			if err := e.layout.repeats(rec); err != nil {
 				return nil, at, err
 			}
@@ -213,6 +216,9 @@ func (e *File) row(ctx context.Context, rec record, before string) (thnksapi.Row
 	raw := rawRow{Line: rec.line, Problem: rec.problem, Text: rec.text}
 	if before != "" {
 		raw.Near = []string{before}
+	}
+	if rec.whole && len(rec.fields) < len(e.layout.header) {
+		rec.fields = nil // a remark has no id
 	}
 	values := make(map[string]string, len(e.layout.column))
 	for name, i := range e.layout.column {

@@ -55,8 +55,8 @@ func (e *File) readHeader() error {
 		return err
 	}
 	e.layout.comma = delimiter(first.text)
-	if sep, ok := strings.CutPrefix(strings.ToLower(first.text), "sep="); ok && len(sep) == 1 && strings.Contains(delimiters, sep) {
-		e.layout.comma = sep[0]
+	if c := separatorLine(first.text); c != 0 {
+		e.layout.comma = c
 		if before, _, err = e.firstLine(place{Offset: first.end, Line: first.number}); err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 type record struct {
 	fields  []string // of a line that is none, those before its fault
 	problem string   // why the line is no record, "" for a record
-	wide    bool     // which is that it has more fields than the header
+	whole   bool     // which does not touch the fields: they are all there
 	text    string   // of a line that is none
 	line    int      // number of its first line
 	lines   int      // how many it has
@@ -33,6 +33,7 @@ type records struct {
 	comma byte
 	width int // fields of a record; 0: any number
 	named int // of them those that the header has a name for
+	id    int // the one of the transaction's id
 	blank int // skipped lines without a value
 }
 
@@ -80,7 +81,7 @@ func (r *records) drop() {
 // from reads the record that begins with a line.
 func (r *records) from(first line) (record, error) {
 	first.text = strings.TrimLeft(first.text, notContent)
-	if first.problem == "" && blank(first.text) {
+	if first.problem == "" && (blank(first.text) || separatorLine(first.text) != 0) {
 		return record{lines: 1}, nil
 	}
 	after := r.at
@@ -109,7 +110,7 @@ func (r *records) from(first line) (record, error) {
 						whole = rec.fields
 					}
 					fault, err := bad(problem)
-					fault.wide = rec.wide
+					fault.whole = rec.whole
 					return fault, err
 				}
 			}
@@ -141,23 +142,23 @@ func (r *records) fit(rec *record, ended bool) (problem string) {
 	unlike := fmt.Sprintf("%d fields, the header has %d", n, r.width)
 	switch {
 	case n > r.width:
-		rec.wide = true
+		rec.whole = true
 		return unlike + ": a field with a separator in it stands in quotes"
 	case n < r.named && !ended:
 		rec.fields = rec.fields[:n-1] // the last one may be cut as well
 		return unlike + ", and no line end: the file was cut off here; export it again"
-	case n == 1 && r.named > 1 && !mayStandAlone(rec.fields[0]):
-		rec.fields = nil
+	case n < r.named && r.id < n && !idOfShort(rec.fields[r.id]):
+		rec.whole = true
 		return unlike + ": no transaction, but some remark or total"
 	}
 	return ""
 }
 
-// mayStandAlone reports whether a line of one cell may be a transaction that
-// has an id and nothing else.
-func mayStandAlone(text string) bool {
+// idOfShort reports whether a text in the id's column of a short line may be an
+// id. Remarks and totals below the rows are short lines, too.
+func idOfShort(text string) bool {
 	text = visible(text)
-	return strings.ContainsAny(text, "0123456789") && !strings.ContainsAny(text, " \t\n")
+	return text == "" || strings.ContainsAny(text, "0123456789") && !strings.ContainsAny(text, " \t\n")
 }
 
 // A parser splits records into fields by RFC 4180, a line at a time.
@@ -186,13 +187,13 @@ func (p *parser) feed(s string) (open bool, problem string) {
 				continue
 			}
 			p.inside = false
+			if s != "" && s[0] != p.comma {
+				return false, "text after a closing quote"
+			}
 			p.fields = append(p.fields, p.quoted.String())
 			p.quoted.Reset()
 			if s == "" {
 				return false, ""
-			}
-			if s[0] != p.comma {
-				return false, "text after a closing quote"
 			}
 			s = s[1:]
 		case strings.HasPrefix(s, `"`):
@@ -210,6 +211,15 @@ func (p *parser) feed(s string) (open bool, problem string) {
 			s = rest
 		}
 	}
+}
+
+// separatorLine returns the delimiter that Excel's line "sep=;" names, 0 for any
+// other line.
+func separatorLine(text string) byte {
+	if len(text) != len("sep=;") || !strings.EqualFold(text[:4], "sep=") || !strings.Contains(delimiters, text[4:]) {
+		return 0
+	}
+	return text[4]
 }
 
 // delimiters may separate fields, the likeliest first.
