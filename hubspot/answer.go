@@ -53,9 +53,26 @@ func kindOf(status int, policy string) Kind {
 	return Unexpected
 }
 
+// fromElsewhere reports whether a refusal was sent by something between here and
+// HubSpot: a proxy, a firewall, a login page. HubSpot's are JSON. Those of status
+// 403 must have a mark of HubSpot's besides, because firewalls forbid with JSON,
+// too. Some statuses mean the same whoever sends them: the request is too long or
+// of a wrong type, or it comes too often.
+func (b *errorBody) fromElsewhere(status int, body []byte) bool {
+	switch status {
+	case http.StatusForbidden:
+		return b.Status != "error" && b.Category == "" && b.CorrelationID == "" && len(b.Context) == 0
+	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType,
+		http.StatusRequestHeaderFieldsTooLarge, http.StatusTooManyRequests, statusLocked, statusMigrating:
+		return false
+	}
+	return status/100 == 4 && len(body) > 0 && !json.Valid(body)
+}
+
 // errorBody is the body of an error answer. Every field is optional.
 type errorBody struct {
 	itemError
+	Status        text `json:"status"`
 	CorrelationID text `json:"correlationId"`
 	PolicyName    text `json:"policyName"`
 	ErrorType     text `json:"errorType"`
@@ -81,6 +98,10 @@ func answerError(call *Call, h http.Header, body []byte) *Error {
 		e.Policy = b.policy()
 	}
 	e.Kind = kindOf(call.Status, e.Policy)
+	if b.fromElsewhere(call.Status, body) {
+		e = unexpected(call) // without foreign words
+		e.Kind, e.Err = Transient, errBlocked
+	}
 	return e
 }
 
@@ -112,10 +133,14 @@ func isJSON(h http.Header, body []byte) bool {
 	return !tooDeep(body)
 }
 
-// decode decodes the body of a success. The error's text may quote the body.
+// decode decodes the body of a success. The error's text may quote the body. It is
+// errGarbled for a body that is no JSON.
 func decode(body []byte, out any) error {
 	if tooDeep(body) {
 		return fmt.Errorf("nested deeper than %d", maxDepth)
+	}
+	if !json.Valid(body) {
+		return errGarbled
 	}
 	return json.Unmarshal(body, out)
 }
@@ -141,8 +166,17 @@ func tooDeep(body []byte) bool {
 	return false
 }
 
-// errTooLarge is the error of a body beyond maxBody.
-var errTooLarge = errors.New("the answer is larger than 8 MiB")
+var (
+	// errTooLarge is the error of a body beyond maxBody.
+	errTooLarge = errors.New("the answer is larger than 8 MiB")
+
+	// errGarbled is the error of a success whose body is no JSON: it was cut or
+	// replaced on the way.
+	errGarbled = errors.New("the answer is garbled")
+
+	// errBlocked is the error of a refusal that is not HubSpot's.
+	errBlocked = errors.New("the answer is not HubSpot's")
+)
 
 // readBody reads a body of at most maxBody bytes.
 func readBody(r io.Reader) ([]byte, error) {

@@ -178,7 +178,7 @@ func TestUnauthorised(t *testing.T) {
 		ok     bool
 	}{
 		{"the source has a new token", []string{"old", "new"}, 2, true},
-		{"it has only the refused one", []string{"old"}, 1, false},
+		{"it has only the refused one", []string{"old"}, 2, false},
 		{"the new one is refused, too", []string{"old", "older", "oldest", "new"}, 2, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -20,13 +20,13 @@ type Kind int
 const (
 	Refused      Kind = iota + 1 // 400, 409, 207 item: this input is never accepted unchanged
 	NotFound                     // 404, or an id that a batch answer reports as unknown
-	Transient                    // network, 423, 5xx: retries are used up, a later run may succeed
+	Transient                    // network, 423, 5xx, an answer damaged or sent on the way: retries are used up, a later run may succeed
 	Limited                      // 429 that outlasted its retries
 	Daily                        // 429 DAILY: parked until Until
 	Migrating                    // 477: the account is moving data centre; parked until Until
 	Unauthorised                 // 401: the token is not accepted
-	Forbidden                    // 403: a scope, permission or product tier is missing
-	Unexpected                   // an answer that we cannot use: malformed, oversized, empty
+	Forbidden                    // 403 of HubSpot's: a scope, permission or product tier is missing
+	Unexpected                   // an answer that we cannot use: of another form, oversized, without what was asked for
 )
 
 // String returns the kind in lower case.
@@ -130,8 +130,13 @@ func (e *Error) remedy() string {
 	case NotFound:
 		return "this portal has no such record or object; it may have been deleted or merged"
 	case Transient:
-		if errors.Is(e.Err, context.Canceled) {
+		switch {
+		case errors.Is(e.Err, context.Canceled):
 			return "the call was interrupted; run again"
+		case errors.Is(e.Err, errBlocked):
+			return "blocked by a proxy or firewall between here and HubSpot, which answered in its place; let it pass calls to HubSpot's API, and check that base_url is its address"
+		case errors.Is(e.Err, errGarbled):
+			return "the answer was damaged or replaced between here and HubSpot; check the connection, proxies on the way, and that base_url is HubSpot's API; run again later"
 		}
 		return "HubSpot could not be reached or did not finish; check the connection, run again later"
 	case Limited:

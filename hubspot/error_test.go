@@ -68,6 +68,15 @@ func TestAnswerError(t *testing.T) {
 			body: `{"status":409,"correlationId":7,"errors":"none","context":[1],"category":"CONFLICT"}`,
 			want: Error{Kind: Refused, Category: "CONFLICT", CorrelationID: "7"},
 		},
+		{name: "a firewall's page", status: 403, header: []string{"Content-Type", "text/html"}, body: `<html>ann@example.com`, want: Error{Kind: Transient, Err: errBlocked}},
+		{name: "a firewall's JSON", status: 403, body: `{"message":"Forbidden","errors":[{"code":1020}]}`, want: Error{Kind: Transient, Err: errBlocked}},
+		{name: "a firewall's silence", status: 403, want: Error{Kind: Transient, Err: errBlocked}},
+		{name: "a proxy's 400", status: 400, body: `<html>400 Bad Request`, want: Error{Kind: Transient, Err: errBlocked}},
+		{name: "a proxy's 401", status: 401, body: `<html>log in`, want: Error{Kind: Transient, Err: errBlocked}},
+		{name: "a proxy's 404", status: 404, body: `<html>no such host`, want: Error{Kind: Transient, Err: errBlocked}},
+		{name: "a proxy's 407", status: 407, body: `Proxy Authentication Required`, want: Error{Kind: Transient, Err: errBlocked}},
+		{name: "the body is too large for someone", status: 413, body: `<html>`, want: Error{Kind: Refused}},
+		{name: "the type is not taken", status: 415, body: `<html>`, want: Error{Kind: Refused}},
 		{name: "HTML", status: 502, header: []string{"Content-Type", "text/html"}, body: `{"message":"<html>"}`, want: Error{Kind: Transient}},
 		{name: "HTML without saying so", status: 502, header: []string{"Content-Type", ""}, body: `<html>ann@example.com`, want: Error{Kind: Transient}},
 		{
@@ -103,6 +112,10 @@ func TestAnswerError(t *testing.T) {
 			res := respond(nil, tt.status, tt.body, tt.header...)
 			call := &Call{Status: tt.status, Method: "POST", Path: "/x", CorrelationID: res.Header.Get("X-HubSpot-Correlation-Id")}
 			got := answerError(call, res.Header, []byte(tt.body))
+			if got.Err != tt.want.Err {
+				t.Errorf("because of %v, want %v", got.Err, tt.want.Err)
+			}
+			got.Err, tt.want.Err = nil, nil
 			tt.want.Status, tt.want.Method, tt.want.Path = tt.status, "POST", "/x"
 			if diff := cmp.Diff(&tt.want, got); diff != "" {
 				t.Error(diff)
@@ -147,6 +160,14 @@ func TestErrorText(t *testing.T) {
 		{
 			&Error{Kind: Forbidden, Status: 403, Details: []Detail{{Scopes: []string{"crm.a", "crm.b", "<b>"}}}, Method: "GET", Path: "/x"},
 			"hubspot: GET /x: 403: the token lacks a scope; grant one of: crm.a, crm.b",
+		},
+		{
+			&Error{Kind: Transient, Status: 403, Err: errBlocked, Method: "GET", Path: "/x"},
+			"hubspot: GET /x: 403: blocked by a proxy or firewall between here and HubSpot, which answered in its place; let it pass calls to HubSpot's API, and check that base_url is its address",
+		},
+		{
+			&Error{Kind: Transient, Status: 200, Err: errGarbled, Method: "GET", Path: "/x"},
+			"hubspot: GET /x: 200: the answer was damaged or replaced between here and HubSpot; check the connection, proxies on the way, and that base_url is HubSpot's API; run again later",
 		},
 		{
 			&Error{Kind: Unexpected, Status: 302, Method: "GET", Path: "/x"},

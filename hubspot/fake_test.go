@@ -212,7 +212,7 @@ func (p *fakePortal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		reply(w, 200, p.print(id, p.records[id], ""))
 	default:
-		http.NotFound(w, r)
+		reply(w, 404, problem("NOT_FOUND"))
 	}
 }
 

@@ -103,7 +103,7 @@ func (c *Client) createProperties(ctx context.Context, objectType string, in []P
 	}
 	for _, i := range chunk {
 		if !made[in[i].Name] {
-			_, err := c.do(ctx, request{class: Other, method: http.MethodPost, path: propertiesPath(objectType), in: in[i]})
+			_, err := c.do(ctx, request{class: Other, method: http.MethodPost, path: propertiesPath(objectType), in: in[i], out: new(someJSON)})
 			no, err := refused(nil, nil, err)
 			if err != nil {
 				return err
@@ -135,7 +135,7 @@ type PropertyPatch struct {
 //
 // D/api-reference/latest/crm/properties/guide
 func (c *Client) UpdateProperty(ctx context.Context, objectType, name string, p PropertyPatch) error {
-	_, err := c.do(ctx, request{class: Other, method: http.MethodPatch, path: propertiesPath(objectType, name), in: p})
+	_, err := c.do(ctx, request{class: Other, method: http.MethodPatch, path: propertiesPath(objectType, name), in: p, out: new(someJSON)})
 	return err
 }
 
@@ -157,7 +157,7 @@ func (c *Client) PropertyGroups(ctx context.Context, objectType string) ([]Prope
 //
 // D/api-reference/latest/crm/properties/guide
 func (c *Client) CreatePropertyGroup(ctx context.Context, objectType string, g PropertyGroup) error {
-	_, err := c.do(ctx, request{class: Other, method: http.MethodPost, path: propertiesPath(objectType, "groups"), in: g})
+	_, err := c.do(ctx, request{class: Other, method: http.MethodPost, path: propertiesPath(objectType, "groups"), in: g, out: new(someJSON)})
 	if exists(err) {
 		return nil
 	}

@@ -36,7 +36,7 @@ type request struct {
 	path   string // with "{version}" for the date version; escaped
 	query  url.Values
 	in     any // body, nil for none
-	out    any // where to decode the body of a success; nil to ignore it
+	out    any // where to decode the body of a success; nil to take any body for one
 
 	// once forbids repeating the request once HubSpot may have received it.
 	// The error then has Lost set.
@@ -64,7 +64,7 @@ func (c *Client) do(ctx context.Context, r request) (*Call, error) {
 		return nil, err
 	}
 	var sent *Call
-	renewed := false
+	refused := false // by a 401: the token may have been replaced meanwhile, or HubSpot is mistaken
 	for retry := 0; ; retry++ {
 		call, e := c.attempt(ctx, m)
 		if call != nil {
@@ -76,8 +76,8 @@ func (c *Client) do(ctx context.Context, r request) (*Call, error) {
 		}
 		var wait time.Duration
 		switch {
-		case e.Kind == Unauthorised && !renewed && c.renewed(m.token):
-			renewed = true
+		case e.Kind == Unauthorised && call != nil && !refused:
+			refused = true
 		case repeatable(e):
 			wait = retryWait(e, retry, rand.Float64())
 		default:
@@ -215,7 +215,9 @@ func (m *message) success(call *Call, body []byte, err error) *Error {
 	kind := Unexpected
 	switch {
 	case err == nil && m.out != nil:
-		err = decode(body, m.out)
+		if err = decode(body, m.out); err == errGarbled {
+			kind = Transient
+		}
 	case err != nil && !errors.Is(err, errTooLarge):
 		kind = Transient // the connection broke
 	}
@@ -232,7 +234,7 @@ func (m *message) success(call *Call, body []byte, err error) *Error {
 func (c *Client) failure(m *message, call *Call, h http.Header, body []byte) *Error {
 	e := answerError(call, h, body)
 	e.RetryAfter = parseRetryAfter(h.Get("Retry-After"), time.Now())
-	e.Lost = m.once && call.Status >= 500
+	e.Lost = m.once && (call.Status >= 500 || e.Err == errBlocked)
 	if e.Kind == Daily || e.Kind == Migrating {
 		c.park(m.class, e)
 	}
@@ -244,12 +246,6 @@ func (m *message) failed(call *Call, kind Kind) *Error {
 	e := unexpected(call)
 	e.Kind = kind
 	return e
-}
-
-// renewed reports whether the token source has another token than the refused one.
-func (c *Client) renewed(refused string) bool {
-	token, err := c.token.Token()
-	return err == nil && token.AccessToken != refused
 }
 
 // tokenError converts the failure of a token source into an [*Error]: a network

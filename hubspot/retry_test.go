@@ -140,11 +140,18 @@ func TestDoRetries(t *testing.T) {
 		{name: "hangs once", answers: []transportFunc{hangs, fine}, once: true, sent: 1, kind: Transient, lost: true, least: time.Minute, most: time.Minute},
 		{name: "cut then fine", answers: []transportFunc{cut, fine}, sent: 2, most: time.Second},
 		{name: "cut once", answers: []transportFunc{cut, fine}, once: true, sent: 1, kind: Transient, lost: true},
-		{name: "truncated JSON", answers: []transportFunc{body(200, `{"ok":`)}, sent: 1, kind: Unexpected},
-		{name: "truncated JSON once", answers: []transportFunc{body(201, `{"ok":`)}, once: true, sent: 1, kind: Unexpected, lost: true},
-		{name: "empty", answers: []transportFunc{body(200, ``)}, sent: 1, kind: Unexpected},
-		{name: "HTML", answers: []transportFunc{body(200, `<html>`)}, sent: 1, kind: Unexpected},
-		{name: "401 with the same token", answers: []transportFunc{status(401)}, sent: 1, kind: Unauthorised},
+		{name: "truncated JSON", answers: []transportFunc{body(200, `{"ok":`)}, sent: 5, kind: Transient, most: 8 * time.Second},
+		{name: "truncated JSON then fine", answers: []transportFunc{body(200, `{"ok":`), fine}, sent: 2, most: time.Second},
+		{name: "truncated JSON once", answers: []transportFunc{body(201, `{"ok":`)}, once: true, sent: 1, kind: Transient, lost: true},
+		{name: "empty then fine", answers: []transportFunc{body(200, ``), fine}, sent: 2, most: time.Second},
+		{name: "empty once", answers: []transportFunc{body(200, ``), fine}, once: true, sent: 1, kind: Transient, lost: true},
+		{name: "HTML then fine", answers: []transportFunc{body(200, `<html>`), fine}, sent: 2, most: time.Second},
+		{name: "JSON of another form", answers: []transportFunc{body(200, `{"ok":[]}`), fine}, sent: 1, kind: Unexpected},
+		{name: "a firewall's 403 then fine", answers: []transportFunc{body(403, `<html>`), fine}, sent: 2, most: time.Second},
+		{name: "a firewall's 403 for ever", answers: []transportFunc{body(403, `<html>`)}, sent: 5, kind: Transient, most: 8 * time.Second},
+		{name: "a firewall's 403 once", answers: []transportFunc{body(403, `<html>`), fine}, once: true, sent: 1, kind: Transient, lost: true},
+		{name: "401 with the same token then fine", answers: []transportFunc{status(401), fine}, once: true, sent: 2},
+		{name: "401 with the same token", answers: []transportFunc{status(401)}, sent: 2, kind: Unauthorised},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

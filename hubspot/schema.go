@@ -119,6 +119,7 @@ func (c *Client) CreateAssociationDefinition(ctx context.Context, objectType, to
 			To   string `json:"toObjectTypeId"`
 			Name string `json:"name"`
 		}{objectType, toTypeID, name},
+		out:  new(someJSON),
 		once: true, // HubSpot does not document what a second one of the same name does
 	})
 	return err

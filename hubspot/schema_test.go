@@ -140,6 +140,7 @@ func TestDefinitions(t *testing.T) {
 			},
 			request: "PATCH /crm/properties/2026-09/2-123/status",
 			body:    `{"options":[{"label":"Sent","value":"sent","displayOrder":0,"hidden":false}]}`,
+			answer:  `{"name":"status"}`,
 		},
 		{
 			name:    "property groups",

@@ -46,6 +46,11 @@ func (n *number) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// someJSON is an answer of which nothing matters but that it is HubSpot's.
+type someJSON struct{}
+
+func (*someJSON) UnmarshalJSON([]byte) error { return nil }
+
 // An instant is an ISO 8601 time. Anything else decodes as the zero time: no
 // decision depends on these, so a malformed one must not lose the record.
 type instant struct{ time.Time }
