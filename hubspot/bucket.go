@@ -58,6 +58,16 @@ type waiter struct {
 	err    error
 }
 
+// isServed reports whether there is nothing to wait for any more.
+func (w *waiter) isServed() bool {
+	select {
+	case <-w.served:
+		return true
+	default:
+		return false
+	}
+}
+
 // A sighting is a number of calls in one window that were not ours.
 type sighting struct {
 	calls int
@@ -86,12 +96,21 @@ func (b *bucket) acquire(ctx context.Context) (slot, error) {
 	if err := ctx.Err(); err != nil || b == nil {
 		return slot{}, err
 	}
+	return b.await(ctx, b.enter(ctx))
+}
+
+// enter puts a call into the queue. The waiter must be passed to await.
+func (b *bucket) enter(ctx context.Context) *waiter {
 	w := &waiter{urgent: isUrgent(ctx), served: make(chan struct{})}
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.enqueue(w)
 	b.serve()
-	b.mu.Unlock()
+	return w
+}
 
+// await is the part of acquire that takes time.
+func (b *bucket) await(ctx context.Context, w *waiter) (slot, error) {
 	select {
 	case <-w.served:
 		return w.slot, w.err

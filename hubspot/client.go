@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,6 +48,16 @@ type Config struct {
 	// most 8 connections.
 	Transport http.RoundTripper
 
+	// Waiting is called when a call begins to wait, for its rate limit or before
+	// a repetition, and when its answer has taken 5 seconds. It gives back what the
+	// caller need not hold meanwhile. The function that it returns takes that again,
+	// for which it may wait, and is called exactly once before the call goes on,
+	// even when the call's context has ended; an error of it ends the call, unless
+	// an answer has come. Both may be called from several goroutines at a time, as a
+	// call makes several requests. They are not called for [Urgent] calls. Nil is
+	// none.
+	Waiting func(context.Context) (resume func(context.Context) error)
+
 	// Logger receives retries (debug) and limits that stop all calls (warn).
 	// Nil discards them.
 	Logger *slog.Logger
@@ -59,6 +70,7 @@ type Client struct {
 	version  string
 	token    oauth2.TokenSource
 	timeZone func() *time.Location
+	waiting  func(context.Context) func(context.Context) error
 	http     *http.Client
 	log      *slog.Logger
 
@@ -104,6 +116,7 @@ func New(cfg Config) (*Client, error) {
 		version:  version,
 		token:    cfg.Token,
 		timeZone: cfg.TimeZone,
+		waiting:  cfg.Waiting,
 		http: &http.Client{
 			Transport: transport,
 			// The API does not redirect. Following a redirect could send the

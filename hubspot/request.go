@@ -93,7 +93,7 @@ func (c *Client) do(ctx context.Context, r request) (*Call, error) {
 		c.log.Debug("HubSpot call repeated", keyClass, string(r.class), keyPath, m.path, keyStatus, e.Status,
 			keyWait, wait, keyCorrelation, e.CorrelationID)
 		waits := e.Kind == Limited && c.bucket(r.class) != nil // in the bucket
-		if !waits && sleep(ctx, wait) != nil {
+		if !waits && c.sleep(ctx, wait) != nil {
 			return sent, e
 		}
 	}
@@ -102,7 +102,7 @@ func (c *Client) do(ctx context.Context, r request) (*Call, error) {
 // again waits until a call whose answer was lost may be made once more. It
 // reports false if the retry budget is used up or the context has ended.
 func (c *Client) again(ctx context.Context, e *Error, retry int) bool {
-	return c.retries.pay(e) && sleep(ctx, retryWait(e, retry, rand.Float64())) == nil
+	return c.retries.pay(e) && c.sleep(ctx, retryWait(e, retry, rand.Float64())) == nil
 }
 
 // message encodes the request.
@@ -131,7 +131,7 @@ func (c *Client) message(r request) (*message, error) {
 // it was not sent.
 func (c *Client) attempt(ctx context.Context, m *message) (*Call, *Error) {
 	b := c.bucket(m.class)
-	s, err := b.acquire(ctx)
+	s, err := c.acquire(ctx, b)
 	if err != nil {
 		return nil, m.unsent(err)
 	}
@@ -142,6 +142,8 @@ func (c *Client) attempt(ctx context.Context, m *message) (*Call, *Error) {
 	}
 	m.token = token.AccessToken
 
+	slow := c.whenSlow(ctx)
+	defer slow.end()
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	req, err := m.httpRequest(ctx)
@@ -162,6 +164,7 @@ func (c *Client) attempt(ctx context.Context, m *message) (*Call, *Error) {
 	call.Status = res.StatusCode
 	call.CorrelationID = constant(res.Header.Get("X-HubSpot-Correlation-Id"))
 	body, err := readBody(res.Body)
+	slow.end()
 	if res.StatusCode/100 == 2 {
 		return call, m.success(call, body, err)
 	}

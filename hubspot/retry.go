@@ -17,6 +17,9 @@ const (
 
 // repeatable reports whether a try that failed with e may be repeated.
 func repeatable(e *Error) bool {
+	if _, ok := errors.AsType[*resumeError](e.Err); ok {
+		return false
+	}
 	return (e.Kind == Transient || e.Kind == Limited) && !e.Lost
 }
 
