@@ -1,22 +1,14 @@
 package hubspot
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
 	"unicode/utf8"
 )
 
-const (
-	maxBody    = 8 << 20 // of an answer, decompressed
-	maxDepth   = 64      // of nested lists and objects in an answer
-	maxMessage = 1 << 10 // of an error's message
-)
+const maxMessage = 1 << 10 // bytes of an error's message
 
 const (
 	statusLocked    = http.StatusLocked // the account is locked for 2 s
@@ -130,64 +122,7 @@ func isJSON(h http.Header, body []byte) bool {
 	if media, _, _ := mime.ParseMediaType(h.Get("Content-Type")); media != "" && !strings.HasSuffix(media, "json") {
 		return false
 	}
-	return !tooDeep(body)
-}
-
-// decode decodes the body of a success. The error's text may quote the body. It is
-// errGarbled for a body that is no JSON.
-func decode(body []byte, out any) error {
-	if tooDeep(body) {
-		return fmt.Errorf("nested deeper than %d", maxDepth)
-	}
-	if !json.Valid(body) {
-		return errGarbled
-	}
-	return json.Unmarshal(body, out)
-}
-
-// tooDeep reports whether the JSON text nests lists and objects beyond maxDepth.
-func tooDeep(body []byte) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
-}
-
-var (
-	// errTooLarge is the error of a body beyond maxBody.
-	errTooLarge = errors.New("the answer is larger than 8 MiB")
-
-	// errGarbled is the error of a success whose body is no JSON: it was cut or
-	// replaced on the way.
-	errGarbled = errors.New("the answer is garbled")
-
-	// errBlocked is the error of a refusal that is not HubSpot's.
-	errBlocked = errors.New("the answer is not HubSpot's")
-)
-
-// readBody reads a body of at most maxBody bytes.
-func readBody(r io.Reader) ([]byte, error) {
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(io.LimitReader(r, maxBody+1)); err != nil {
-		return nil, err
-	}
-	if b.Len() > maxBody {
-		return nil, errTooLarge
-	}
-	return b.Bytes(), nil
+	return checkSize(body, 0) == nil
 }
 
 // bounded cuts a message to maxMessage bytes, between two runes.

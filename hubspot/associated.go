@@ -2,6 +2,7 @@ package hubspot
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 )
@@ -29,7 +30,7 @@ func (c *Client) Associated(ctx context.Context, fromType, toType string, ids []
 		path:  associationPath(fromType, toType, "batch", "read"),
 		ids:   unique,
 		after: make([]string, len(unique)),
-		seen:  make([]map[string]bool, len(unique)),
+		trail: make([]Trail, len(unique)),
 		found: make([]map[string][]AssociationType, len(unique)),
 		out:   make(outcomes, len(unique)),
 	}
@@ -49,7 +50,7 @@ type relations struct {
 	path  string
 	ids   []string
 	after []string                       // where the next page of an input begins
-	seen  []map[string]bool              // cursors that an input has used
+	trail []Trail                        // of an input's pages
 	found []map[string][]AssociationType // by the other record's id
 	out   outcomes
 }
@@ -57,7 +58,7 @@ type relations struct {
 // run reads page after page of all inputs until none has a further one.
 func (r *relations) run(ctx context.Context) error {
 	for in := indexes(r.ids); len(in) > 0; in = r.out.undecided(in) {
-		if err := (batch{size: AssociationReadSize, send: r.send, refuse: r.out.refuse}).run(ctx, in); err != nil {
+		if err := (batch{size: AssociationReadSize, out: r.out, send: r.send}).run(ctx, in); err != nil {
 			return err
 		}
 	}
@@ -139,16 +140,16 @@ func (r *relations) request(ctx context.Context, in []int) (*answer[wireRelation
 		path:   r.path,
 		in:     body,
 		out:    &a,
+		asked:  len(in),
 	})
 	return &a, call, err
 }
 
-// add stores a page and reports whether there is another one. A cursor that
-// repeats is an error, because following it would never end.
+// add stores a page and reports whether there is another one. Pages without an
+// end are an error.
 func (r *relations) add(i int, page *wireRelations, call *Call) (more bool, err error) {
 	if r.found[i] == nil {
 		r.found[i] = make(map[string][]AssociationType, len(page.To))
-		r.seen[i] = make(map[string]bool)
 	}
 	for _, to := range page.To {
 		id := string(to.ToObjectID)
@@ -165,10 +166,13 @@ func (r *relations) add(i int, page *wireRelations, call *Call) (more bool, err 
 	if after == "" {
 		return false, nil
 	}
-	if r.seen[i][after] {
-		return false, unexpected(call)
+	rows := make([]string, len(page.To)) // a record may be on two pages, with a type on each
+	for k, to := range page.To {
+		rows[k] = fmt.Sprint(to.ToObjectID, to.Types)
 	}
-	r.seen[i][after] = true
+	if r.trail[i].endless(rows, after) {
+		return false, endlessError(call)
+	}
 	r.after[i] = after
 	return true, nil
 }

@@ -81,7 +81,7 @@ func (c *Client) Associate(ctx context.Context, fromType, toType string, in []Pa
 			}
 		}
 	}
-	err := batch{size: AssociationWriteSize, send: a.send, refuse: a.out.refuse}.run(ctx, indexes(keys))
+	err := batch{size: AssociationWriteSize, out: a.out, kind: "associate " + fromType + " " + toType, send: a.send}.run(ctx, indexes(keys))
 	return a.out.perInput(of, err), err
 }
 
@@ -154,7 +154,9 @@ func (a *association) send(ctx context.Context, in []int) (*refusal, error) {
 // request makes one batch create.
 func (a *association) request(ctx context.Context, in []int, out *answer[wirePair]) (*Call, error) {
 	var body batchRequest[pairInput]
+	types := 0 // each may have a result of its own
 	for _, p := range pick(a.pairs, in) {
+		types += len(p.Types)
 		body.Inputs = append(body.Inputs, pairInput{From: ref{ID: p.FromID}, To: ref{ID: p.ToID}, Types: p.Types})
 	}
 	return a.c.do(ctx, request{
@@ -163,6 +165,7 @@ func (a *association) request(ctx context.Context, in []int, out *answer[wirePai
 		path:   a.path,
 		in:     body,
 		out:    out,
+		asked:  max(types, len(in)),
 	})
 }
 

@@ -30,14 +30,23 @@ const inFlight = 6
 // concurrently and isolating culprits is the same for all.
 type batch struct {
 	size int // inputs per request
+	out  outcomes
+
+	// kind names the operation and the object type, "" if it is not looked for
+	// inputs that make HubSpot fail: see [WithCulprits].
+	kind string
 
 	// send makes one request for the inputs and decides those that the answer
 	// mentions. It returns a refusal if HubSpot refused without naming an
 	// input, and an error if the whole call must end.
 	send func(ctx context.Context, in []int) (*refusal, error)
 
-	// refuse decides the one input that caused a refusal.
+	// refuse decides the one input that caused a refusal, [outcomes.refuse] if nil.
 	refuse func(i int, no *refusal)
+
+	// open returns the inputs that are still to be decided, [outcomes.undecided]
+	// if nil.
+	open func(in []int) []int
 }
 
 // A refusal says that HubSpot refused the inputs of a request together.
@@ -51,6 +60,12 @@ type refusal struct {
 // waits for those in flight, so that no answer to a write is lost. Inputs that
 // were not reached stay undecided. A panic is re-raised in the caller.
 func (b batch) run(ctx context.Context, in []int) error {
+	if b.refuse == nil {
+		b.refuse = b.out.refuse
+	}
+	if b.open == nil {
+		b.open = b.out.undecided
+	}
 	var (
 		g        errgroup.Group
 		stop     atomic.Bool

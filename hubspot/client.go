@@ -58,6 +58,10 @@ type Config struct {
 	// none.
 	Waiting func(context.Context) (resume func(context.Context) error)
 
+	// Memory bounds the memory of answers, together with those of other clients
+	// that share it: [AnswerMemory] in all. Nil is no bound.
+	Memory Memory
+
 	// Logger receives retries (debug) and limits that stop all calls (warn).
 	// Nil discards them.
 	Logger *slog.Logger
@@ -71,6 +75,7 @@ type Client struct {
 	token    oauth2.TokenSource
 	timeZone func() *time.Location
 	waiting  func(context.Context) func(context.Context) error
+	memory   Memory
 	http     *http.Client
 	log      *slog.Logger
 
@@ -117,6 +122,7 @@ func New(cfg Config) (*Client, error) {
 		token:    cfg.Token,
 		timeZone: cfg.TimeZone,
 		waiting:  cfg.Waiting,
+		memory:   cfg.Memory,
 		http: &http.Client{
 			Transport: transport,
 			// The API does not redirect. Following a redirect could send the

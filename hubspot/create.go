@@ -99,8 +99,11 @@ func (cr *creation) run(ctx context.Context) error {
 func (cr *creation) batch(send func(context.Context, []int) (*refusal, error)) batch {
 	return batch{
 		size:   BatchSize,
+		out:    cr.out,
+		kind:   "create " + cr.objectType,
 		send:   send,
 		refuse: func(i int, no *refusal) { cr.refusals[i] = no },
+		open:   cr.open,
 	}
 }
 
@@ -195,6 +198,7 @@ func (cr *creation) request(ctx context.Context, in []int, linked bool) (*answer
 		path:   objectPath(cr.objectType, "batch", "create"),
 		in:     body,
 		out:    &a,
+		asked:  len(in),
 		once:   true,
 	})
 	return &a, call, err

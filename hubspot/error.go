@@ -52,6 +52,8 @@ func (k Kind) String() string {
 		return "unexpected"
 	case Archived:
 		return "archived"
+	case Unprocessable:
+		return "unprocessable"
 	}
 	return fmt.Sprintf("kind %d", int(k))
 }
@@ -112,7 +114,7 @@ func (e *Error) Error() string {
 		if id := constant(e.CorrelationID); id != "" {
 			fmt.Fprintf(&s, "(correlation %s) ", id)
 		}
-	case e.Err != nil && e.Kind == Transient:
+	case e.Err != nil && (e.Kind == Transient || e.Kind == Unprocessable):
 		s.WriteString(cause(e.Err) + " ")
 	}
 	text := strings.TrimSuffix(s.String(), " ")
@@ -152,11 +154,20 @@ func (e *Error) remedy() string {
 			return "the token lacks a scope; grant one of: " + scopes
 		}
 		return "a scope, a permission or the product tier is missing; compare the app's scopes and the portal's subscription"
+	case Unprocessable:
+		return "HubSpot, or a proxy or firewall before it, fails at this record each time while it takes others; find out what is special about the record, and report it with the correlation id"
 	case Archived:
 		return "a deleted record holds this unique value; restore it in HubSpot, or wait until HubSpot has purged it"
 	case Unexpected:
-		if e.Status/100 == 3 {
+		switch {
+		case e.Status/100 == 3:
 			return "redirects are not followed; set base_url to the address of the API itself"
+		case errors.Is(e.Err, errEndless):
+			return "HubSpot's listing repeats itself and has no end; run again later, and report this if it goes on"
+		case errors.Is(e.Err, errTooLarge):
+			return "the answer is larger than 8 MiB; report this with the correlation id"
+		case errors.Is(e.Err, errTooMany):
+			return "the answer has more records than were asked for; check that base_url is HubSpot's API"
 		}
 	}
 	return "the answer is unusable; check that base_url is HubSpot's API; if it is, report this with the correlation id"

@@ -183,7 +183,7 @@ func TestErrorText(t *testing.T) {
 
 func TestEveryKindHasWords(t *testing.T) {
 	remedies := map[string]Kind{}
-	for k := Refused; k <= Archived; k++ {
+	for k := Refused; k <= Unprocessable; k++ {
 		if strings.HasPrefix(k.String(), "kind ") {
 			t.Errorf("kind %d has no name", k)
 		}
@@ -250,7 +250,7 @@ func TestTooDeep(t *testing.T) {
 		`"\\"` + strings.Repeat("[", maxDepth+1):     true,
 		`{"a":"` + strings.Repeat("{", 1000) + `"}x`: false,
 	} {
-		if got := tooDeep([]byte(text)); got != want {
+		if got := checkSize([]byte(text), 0) != nil; got != want {
 			t.Errorf("%.20s… of %d bytes: %v", text, len(text), got)
 		}
 	}
@@ -267,6 +267,6 @@ func FuzzAnswer(f *testing.F) {
 			t.Errorf("%d %q: %#v", code, text, e)
 		}
 		var a answer[wireObject]
-		_ = decode([]byte(text), &a)
+		_ = decode([]byte(text), 100, &a)
 	})
 }

@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -41,6 +42,8 @@ type fakePortal struct {
 	badLink   func(to string) bool                 // links to refuse
 	silent    func(properties map[string]any) bool // writes to make but leave out of the answer
 	ignored   func(properties map[string]any) bool // writes neither to make nor to mention
+	crash     func(properties map[string]any) bool // writes that make the portal fail with 502
+	large     int                                  // inputs from which on an answer is too large, 0 for none
 	vague     bool                                 // item errors name no input
 	fault     func(op string, n int) fault         // of the n-th request of an operation
 
@@ -185,6 +188,13 @@ func (p *fakePortal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if n := len(body.Inputs); strings.HasPrefix(rest, "batch/") && (n == 0 || n > BatchSize) {
 		reply(w, 400, problem("VALIDATION_ERROR"))
 		return
+	}
+	if p.crash != nil && slices.ContainsFunc(body.Inputs, func(i fakeInput) bool { return p.crash(i.Properties) }) {
+		reply(w, 502, map[string]any{})
+		return
+	}
+	if p.large > 0 && len(body.Inputs) >= p.large {
+		w = largeWriter{w}
 	}
 	switch op {
 	case "POST batch/read":
@@ -364,6 +374,14 @@ func (p *fakePortal) answer(w http.ResponseWriter, results, errs []any) {
 		out["errors"], out["numErrors"], status = errs, len(errs), 207
 	}
 	reply(w, status, out)
+}
+
+// A largeWriter adds 8 MiB of nothing to an answer.
+type largeWriter struct{ http.ResponseWriter }
+
+func (w largeWriter) Write(b []byte) (int, error) {
+	_, err := w.ResponseWriter.Write(append(bytes.Repeat([]byte{' '}, maxBody), b...))
+	return len(b), err
 }
 
 func reply(w http.ResponseWriter, status int, body any) {

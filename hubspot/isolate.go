@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // maxCulprits is how many inputs of one batch may be refused one by one
@@ -34,7 +35,7 @@ func (e *Systematic) Unwrap() error { return e.Refusal }
 // for the rest.
 func (b batch) isolate(ctx context.Context, in []int) error {
 	for culprits := 0; len(in) > 0; {
-		no, err := b.send(ctx, in)
+		no, err := b.try(ctx, in)
 		if err != nil || no == nil {
 			return err
 		}
@@ -64,7 +65,7 @@ func (b batch) narrow(ctx context.Context, no *refusal) (culprit *refusal, unsen
 	for len(no.in) > 1 {
 		half := len(no.in) / 2
 		left, right := no.in[:half], no.in[half:]
-		next, err := b.send(ctx, left)
+		next, err := b.try(ctx, left)
 		switch {
 		case err != nil:
 			return nil, nil, err
@@ -74,13 +75,30 @@ func (b batch) narrow(ctx context.Context, no *refusal) (culprit *refusal, unsen
 		case len(right) > 1:
 			no = &refusal{in: right, err: no.err, call: no.call}
 		default:
-			no, err = b.send(ctx, right)
+			no, err = b.try(ctx, right)
 			if err != nil || no == nil {
 				return nil, unsent, err
 			}
 		}
 	}
 	return no, unsent, nil
+}
+
+// fit sends the inputs as one batch and, while its answer is too large, in halves.
+func (b batch) fit(ctx context.Context, in []int) (*refusal, error) {
+	no, err := b.send(ctx, in)
+	if len(in) < 2 || !errors.Is(err, errTooLarge) {
+		return no, err
+	}
+	half := len(in) / 2
+	no, err = b.fit(ctx, in[:half])
+	if no != nil {
+		no.in = slices.Concat(no.in, in[half:]) // not sent, so it counts as refused, too
+	}
+	if no != nil || err != nil {
+		return no, err
+	}
+	return b.fit(ctx, in[half:])
 }
 
 // refused turns the error of a request into the refusal of its inputs if it

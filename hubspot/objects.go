@@ -2,6 +2,7 @@ package hubspot
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -65,7 +66,7 @@ func (c *Client) patch(ctx context.Context, objectType, id string, properties ma
 // single makes a request that answers with one record.
 func (c *Client) single(ctx context.Context, r request) (*Object, *Call, error) {
 	var w wireObject
-	r.out = &w
+	r.out, r.asked = &w, 1
 	call, err := c.do(ctx, r)
 	if err != nil {
 		return nil, call, err
@@ -78,10 +79,21 @@ func (c *Client) single(ctx context.Context, r request) (*Object, *Call, error) 
 
 // List returns one page of an object type's live records, or of its archived
 // ones, at most limit (1 to 100), beginning at the cursor after, "" for the first
-// page.
+// page. A page whose answer is too large is asked for again with half as many
+// records, so that a page may be short without being the last. A [Trail] notices
+// a listing without an end.
 //
 // D/api-reference/latest/crm/using-object-apis
 func (c *Client) List(ctx context.Context, objectType, after string, limit int, archived bool, properties []string) (*Page, error) {
+	for ; ; limit = (limit + 1) / 2 {
+		page, err := c.list(ctx, objectType, after, limit, archived, properties)
+		if limit <= 1 || !errors.Is(err, errTooLarge) {
+			return page, err
+		}
+	}
+}
+
+func (c *Client) list(ctx context.Context, objectType, after string, limit int, archived bool, properties []string) (*Page, error) {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	if after != "" {
 		query.Set("after", after)
@@ -102,6 +114,7 @@ func (c *Client) List(ctx context.Context, objectType, after string, limit int, 
 		path:   objectPath(objectType),
 		query:  query,
 		out:    &out,
+		asked:  limit,
 	})
 	if err != nil {
 		return nil, err

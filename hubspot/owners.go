@@ -24,6 +24,7 @@ type Owner struct {
 func (c *Client) Owners(ctx context.Context) ([]Owner, error) {
 	var owners []Owner
 	query := url.Values{"limit": {strconv.Itoa(ownersPage)}, "archived": {"false"}}
+	var trail Trail
 	for {
 		var out struct {
 			Results []struct {
@@ -33,16 +34,21 @@ func (c *Client) Owners(ctx context.Context) ([]Owner, error) {
 			} `json:"results"`
 			Paging paging `json:"paging"`
 		}
-		call, err := c.do(ctx, request{class: Other, method: http.MethodGet, path: "/crm/owners/{version}", query: query, out: &out})
+		call, err := c.do(ctx, request{class: Other, method: http.MethodGet, path: "/crm/owners/{version}", query: query, out: &out, asked: ownersPage})
 		if err != nil {
 			return nil, err
 		}
 		next := string(out.Paging.Next.After)
-		if out.Results == nil || next != "" && next == query.Get("after") {
+		if out.Results == nil {
 			return nil, unexpected(call)
 		}
-		for _, o := range out.Results {
+		ids := make([]string, len(out.Results))
+		for i, o := range out.Results {
+			ids[i] = string(o.ID)
 			owners = append(owners, Owner{ID: string(o.ID), Email: string(o.Email), Archived: o.Archived})
+		}
+		if trail.endless(ids, next) {
+			return nil, endlessError(call)
 		}
 		if next == "" {
 			return owners, nil

@@ -73,7 +73,7 @@ func (c *Client) read(ctx context.Context, r objectRead, values []string) ([]Out
 		}
 		return nil, nil
 	}
-	err := batch{size: BatchSize, send: send, refuse: out.refuse}.run(ctx, indexes(values))
+	err := batch{size: BatchSize, out: out, send: send}.run(ctx, indexes(values))
 	return out.perInput(of, err), err
 }
 
@@ -117,6 +117,7 @@ func (c *Client) postRead(ctx context.Context, r objectRead, values []string) (*
 			query:  query,
 			in:     body,
 			out:    &a,
+			asked:  len(values),
 		})
 		if err != nil || !a.empty() {
 			return &a, call, err

@@ -38,6 +38,8 @@ type request struct {
 	in     any // body, nil for none
 	out    any // where to decode the body of a success; nil to take any body for one
 
+	asked int // elements that a list of the answer should have at most, 0 if unknown
+
 	// once forbids repeating the request once HubSpot may have received it.
 	// The error then has Lost set.
 	once bool
@@ -163,8 +165,12 @@ func (c *Client) attempt(ctx context.Context, m *message) (*Call, *Error) {
 	b.release(s, parseAllowance(res.Header))
 	call.Status = res.StatusCode
 	call.CorrelationID = constant(res.Header.Get("X-HubSpot-Correlation-Id"))
+	release, err := c.room(ctx, res)
+	if err != nil {
+		return call, m.noAnswer(call, err)
+	}
+	defer release()
 	body, err := readBody(res.Body)
-	slow.end()
 	if res.StatusCode/100 == 2 {
 		return call, m.success(call, body, err)
 	}
@@ -218,7 +224,7 @@ func (m *message) success(call *Call, body []byte, err error) *Error {
 	kind := Unexpected
 	switch {
 	case err == nil && m.out != nil:
-		if err = decode(body, m.out); err == errGarbled {
+		if err = decode(body, m.asked, m.out); err == errGarbled {
 			kind = Transient
 		}
 	case err != nil && !errors.Is(err, errTooLarge):

@@ -49,7 +49,7 @@ func (c *Client) ContactsByAdditionalEmail(ctx context.Context, addresses, prope
 		}
 		return nil, nil
 	}
-	err := batch{size: SearchSize, send: send, refuse: out.refuse}.run(ctx, indexes(unique))
+	err := batch{size: SearchSize, out: out, send: send}.run(ctx, indexes(unique))
 	return join(addresses, found.by(additionalOf), out.perInput(of, err)), err
 }
 
@@ -111,6 +111,7 @@ func (s search) tooLong() bool {
 
 // searchAll passes all pages of a search's results to add.
 func (c *Client) searchAll(ctx context.Context, objectType string, s search, add func([]wireObject)) (*Call, error) {
+	var trail Trail
 	for {
 		var out struct {
 			Results []wireObject `json:"results"`
@@ -122,15 +123,23 @@ func (c *Client) searchAll(ctx context.Context, objectType string, s search, add
 			path:   objectPath(objectType, "search"),
 			in:     s,
 			out:    &out,
+			asked:  s.Limit,
 		})
 		if err != nil {
 			return call, err
 		}
 		next := string(out.Paging.Next.After)
-		if out.Results == nil || next != "" && next == s.After {
+		if out.Results == nil {
 			return call, unexpected(call)
 		}
 		add(out.Results)
+		ids := make([]string, len(out.Results))
+		for i := range out.Results {
+			ids[i] = string(out.Results[i].ID)
+		}
+		if trail.endless(ids, next) {
+			return call, endlessError(call)
+		}
 		if next == "" {
 			return call, nil
 		}

@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -40,7 +41,7 @@ func (c *Client) Update(ctx context.Context, objectType string, in []Patch) ([]O
 		maps.Copy(u.properties[k], in[i].Properties)
 		u.keys[k] = Patch{Key: in[i].Key, Value: in[i].Value}
 	}
-	err := batch{size: BatchSize, send: u.send, refuse: u.out.refuse}.run(ctx, indexes(ids))
+	err := batch{size: BatchSize, out: u.out, kind: "update " + objectType, send: u.send}.run(ctx, indexes(ids))
 	return u.out.perInput(of, err), err
 }
 
@@ -60,6 +61,9 @@ func (u *update) send(ctx context.Context, in []int) (*refusal, error) {
 		return nil, nil
 	}
 	a, call, err := u.request(ctx, in)
+	if errors.Is(err, errTooLarge) && len(in) == 1 && call.Status == http.StatusOK {
+		return nil, u.reread(ctx, in[0])
+	}
 	if err != nil {
 		no, err := refused(in, call, err)
 		if no != nil && no.err.Kind == NotFound && len(in) == 1 {
@@ -110,8 +114,23 @@ func (u *update) request(ctx context.Context, in []int) (*answer[wireObject], *C
 		path:   objectPath(u.objectType, "batch", "update"),
 		in:     body,
 		out:    &a,
+		asked:  len(in),
 	})
 	return &a, call, err
+}
+
+// reread decides a change whose answer was too large: it was made if the record is
+// there.
+func (u *update) reread(ctx context.Context, i int) error {
+	o, call, err := u.c.get(ctx, u.objectType, u.ids[i], []string{cmp.Or(u.keys[i].Key, "hs_object_id")}, false)
+	switch {
+	case err != nil:
+		return err
+	case o.ID != u.ids[i]:
+		return u.single(ctx, i, nil) // it was merged, and batches pass such records over
+	}
+	u.out[i] = Outcome{Object: o, Call: call}
+	return nil
 }
 
 // single reads one record and changes the record that it resolves to. Silent is
