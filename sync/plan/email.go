@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -34,10 +35,11 @@ const (
 	fullStops   = ".。．｡"
 )
 
-// CanonicalEmail returns the form in which addresses are compared and looked
-// up: trimmed, lower case, NFC, the domain in ASCII (IDNA). Plus tags and dots
-// of the local part are kept, because only its own mail server knows whether
-// they matter.
+// CanonicalEmail returns the form in which addresses are compared: trimmed,
+// lower case, NFC, the domain in ASCII (IDNA). Plus tags and dots of the local
+// part are kept, because only its own mail server knows whether they matter. No
+// letter beyond ASCII becomes one of ASCII: "İ" and the Kelvin sign would make
+// one person's address of another's. [Spellings] are what to look it up by.
 //
 // It reports false for anything that HubSpot could not hold as a contact's
 // address: no @, a display name ("Ann <ann@example.com>"), quoted local parts,
@@ -52,8 +54,8 @@ func CanonicalEmail(s string) (string, bool) {
 	if !found {
 		return "", false
 	}
-	local = norm.NFC.String(strings.ToLower(norm.NFC.String(local)))
-	if !validLocalPart(local) {
+	local = lowerLocalPart(local)
+	if !validLocalPart(local) || strings.ContainsFunc(domain, isASCIITwin) {
 		return "", false
 	}
 	if r := []rune(domain); len(r) > 0 && strings.ContainsRune(fullStops, r[len(r)-1]) {
@@ -67,6 +69,86 @@ func CanonicalEmail(s string) (string, bool) {
 		return address, true
 	}
 	return "", false
+}
+
+// Spellings returns the spellings of an address that a contact in HubSpot may
+// have it in, the canonical one first: with the domain in ASCII and in Unicode,
+// its letters composed and decomposed, and as it was given. HubSpot compares no
+// more than upper and lower case. Almost every address has one spelling; one that
+// [CanonicalEmail] refuses has none.
+func Spellings(address string) []string {
+	canonical, ok := CanonicalEmail(address)
+	if !ok {
+		return nil
+	}
+	local, domain, _ := strings.Cut(canonical, "@")
+	spellings := []string{canonical}
+	if isASCII(address) && !strings.Contains(domain, "xn--") {
+		return spellings
+	}
+	add := func(s string) {
+		if !slices.Contains(spellings, s) {
+			spellings = append(spellings, s)
+		}
+	}
+	if shown, err := domains.ToUnicode(domain); err == nil {
+		add(local + "@" + shown)
+	}
+	for _, s := range spellings {
+		add(decomposed(s))
+	}
+	if given := strings.Map(lower, strings.TrimFunc(address, invisible)); !isASCII(given) && !strings.Contains(given, fullWidthAt) {
+		add(given)
+	}
+	return spellings
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+// decomposed returns s in NFD.
+func decomposed(s string) string {
+	return eachPart(s, norm.NFD.String)
+}
+
+// lowerLocalPart returns the local part of an address in lower case and NFC.
+func lowerLocalPart(s string) string {
+	return eachPart(s, func(part string) string {
+		return norm.NFC.String(strings.Map(lower, norm.NFC.String(part)))
+	})
+}
+
+// lower returns r in lower case, unless that is in ASCII and r is not.
+func lower(r rune) rune {
+	if l := unicode.ToLower(r); r <= unicode.MaxASCII || l > unicode.MaxASCII {
+		return l
+	}
+	return r
+}
+
+// eachPart returns s with f applied to what stands between characters that are
+// no more than other ones of ASCII to Unicode.
+func eachPart(s string, f func(string) string) string {
+	var b strings.Builder
+	for s != "" {
+		i := strings.IndexFunc(s, isASCIITwin)
+		if i < 0 {
+			b.WriteString(f(s))
+			break
+		}
+		_, size := utf8.DecodeRuneInString(s[i:])
+		b.WriteString(f(s[:i]))
+		b.WriteString(s[i : i+size])
+		s = s[i+size:]
+	}
+	return b.String()
+}
+
+// isASCIITwin reports whether normalising would put a character of ASCII in the
+// place of r, as it does with the Kelvin sign.
+func isASCIITwin(r rune) bool {
+	return r > unicode.MaxASCII && norm.NFC.String(string(r))[0] <= unicode.MaxASCII
 }
 
 // invisible reports whether r is a space or an invisible character such as a

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -27,7 +28,11 @@ func TestCanonicalEmail(t *testing.T) {
 		{"ann@faß.example", "ann@xn--fa-hia.example"},
 		{"ann@fass.example", "ann@fass.example"},
 		{"JU\u0308RGEN@example.com", "jürgen@example.com"},
-		{"\u212Aim@example.com", "kim@example.com"}, // the Kelvin sign
+		{"\u212Aim@example.com", "\u212Aim@example.com"}, // the Kelvin sign is not Kim's letter
+		{"İnfo@example.com", "İnfo@example.com"},
+		{"I\u0307NFO@example.com", "İnfo@example.com"},
+		{"ÅSA@example.com", "åsa@example.com"},
+		{"\u212BSA@example.com", "åsa@example.com"}, // the Ångström sign is that letter
 		{"ann@r3---sn.example", "ann@r3---sn.example"},
 		{long + "@example.com", long + "@example.com"},
 	} {
@@ -43,12 +48,77 @@ func TestCanonicalEmail(t *testing.T) {
 		"ann@.example.com", "ann@example..com", "ann@example.com..", "ann@-example.com-", "ann@192.0.2.1", "ann@[192.0.2.1]", "ann@example.c",
 		"ann@exam_ple.com", "ann\x00@example.com", "an\xffn@example.com", "an\ufffdn@example.com", "ann@example.c\x96m", "ann@exam\ufffdple.com", "ann@xn--a.example", "ann@example.com\u0000x", "😀@example.com",
 		long + "a@example.com", "ann@" + strings.Repeat("a", 64) + ".com",
+		"ann@\u212Aelvin.example", "a\u1fefn@example.com", "a\u037en@example.com",
 		"ann@" + strings.Repeat("a234567890.", 23) + "com", strings.Repeat("x", 400) + "@example.com", strings.Repeat("x", 5000),
 	} {
 		if got, ok := CanonicalEmail(in); ok || got != "" {
 			t.Errorf("%q: accepted as %q", in, got)
 		}
 	}
+}
+
+// TestCanonicalEmailFoldsNothingIntoASCII tries every character in a local part
+// and in a domain: no other address becomes one that is all ASCII, but for a
+// domain's compatible letters, which are one domain to the DNS.
+func TestCanonicalEmailFoldsNothingIntoASCII(t *testing.T) {
+	for r := rune(unicode.MaxASCII + 1); r <= unicode.MaxRune; r++ {
+		if got, ok := CanonicalEmail("a" + string(r) + "b@example.com"); ok && isASCII(got) {
+			t.Errorf("%U: %q", r, got)
+		}
+	}
+	for _, domain := range []string{"İ.example", "\u212A.example", "ı.example"} {
+		got, ok := CanonicalEmail("ann@" + domain)
+		for _, other := range []string{"ann@i.example", "ann@k.example"} {
+			if ok && got == other {
+				t.Errorf("%q became %q", domain, got)
+			}
+		}
+	}
+}
+
+func TestSpellings(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		want []string
+	}{
+		{"Ann@Example.com ", []string{"ann@example.com"}},
+		{"ann@example.com.", []string{"ann@example.com"}},
+		{"ann＠example.com", []string{"ann@example.com"}},
+		{"ann@müller.de", []string{"ann@xn--mller-kva.de", "ann@müller.de", "ann@mu\u0308ller.de"}},
+		{"ann@xn--mller-kva.de", []string{"ann@xn--mller-kva.de", "ann@müller.de", "ann@mu\u0308ller.de"}},
+		{"Ann@MU\u0308LLER.de", []string{"ann@xn--mller-kva.de", "ann@müller.de", "ann@mu\u0308ller.de"}},
+		{"JU\u0308RGEN@example.com", []string{"jürgen@example.com", "ju\u0308rgen@example.com"}},
+		{"\u212Aim@example.com", []string{"\u212Aim@example.com"}},
+		{"ann@müller。de", []string{"ann@xn--mller-kva.de", "ann@müller.de", "ann@mu\u0308ller.de", "ann@müller。de"}},
+		{"no address", nil},
+		{"", nil},
+	} {
+		if got := Spellings(tt.in); !slices.Equal(got, tt.want) {
+			t.Errorf("%q: %q, want %q", tt.in, got, tt.want)
+		}
+	}
+}
+
+// TestSpellingsAreOneAddress: whatever is asked for compares as what was given.
+func TestSpellingsAreOneAddress(t *testing.T) {
+	local := rapid.StringMatching(`[A-Za-z0-9ÄÖäöéİıß\x{212A}\x{0308}-]{1,8}`)
+	domain := rapid.StringMatching(`[A-Za-z0-9äöÜßéı\x{0308}-]{1,8}\.(COM|example|みんな)`)
+	rapid.Check(t, func(t *rapid.T) {
+		in := local.Draw(t, "local") + "@" + domain.Draw(t, "domain")
+		canonical, ok := CanonicalEmail(in)
+		spellings := Spellings(in)
+		if ok != (len(spellings) > 0) {
+			t.Fatalf("%q: %v and %q", in, ok, spellings)
+		}
+		for i, s := range spellings {
+			if got, _ := CanonicalEmail(s); got != canonical || i == 0 && s != canonical || slices.Contains(spellings[:i], s) {
+				t.Fatalf("%q: asks for %q, which is %q; want only what is %q, each once", in, spellings, got, canonical)
+			}
+		}
+		if ok && !slices.Contains(spellings, strings.Map(lower, in)) {
+			t.Fatalf("%q: asks for %q, not for what was given", in, spellings)
+		}
+	})
 }
 
 // genLabel makes a domain label that needs no mapping.
@@ -97,7 +167,7 @@ func checkCanonical(t interface{ Fatalf(string, ...any) }, in string) {
 		t.Fatalf("%q: spaces around it make it %q, %v", in, padded, ok)
 	}
 	local, domain, _ := strings.Cut(got, "@")
-	if len(got) > 254 || len(local) > 64 || strings.ContainsAny(got, " ,;<>\"") || strings.Count(got, "@") != 1 || got != strings.ToLower(got) {
+	if len(got) > 254 || len(local) > 64 || strings.ContainsAny(got, " ,;<>\"") || strings.Count(got, "@") != 1 || got != strings.Map(lower, got) {
 		t.Fatalf("%q: %q is not canonical", in, got)
 	}
 	if _, err := idna.Lookup.ToUnicode(domain); err != nil && !strings.Contains(domain, "--") {
@@ -134,7 +204,7 @@ func TestCanonicalEmailEveryLetter(t *testing.T) {
 		if again, ok := CanonicalEmail(got); !ok || again != got {
 			t.Errorf("%U: %q, and again %q, %v", r, got, again, ok)
 		}
-		if apart, _ := CanonicalEmail(norm.NFD.String("a" + string(r) + "@example.com")); apart != got {
+		if apart, _ := CanonicalEmail(norm.NFD.String("a" + string(r) + "@example.com")); apart != got && r != '\u212A' {
 			t.Errorf("%U: %q, but decomposed %q", r, got, apart)
 		}
 	}
