@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
 )
 
 // The properties of a contact that hold its addresses.
@@ -26,8 +29,9 @@ type ContactsOutcome struct {
 // ContactsByEmail returns, for each address, the contacts whose email or an
 // element of whose hs_additional_emails it is. The addresses must be lower case,
 // as HubSpot stores them. HubSpot does not document whether it looks at the
-// additional ones, so a contact may be missed by such an address. None is
-// returned for an address that it does not have.
+// additional ones, so a contact may be missed by such an address; nor does it
+// look for other spellings of letters and domains, but a contact that comes back
+// is returned for each of the addresses that is one of its own in any spelling.
 //
 // The error is not nil when the call ended early; then every address that was
 // not looked up holds it.
@@ -73,7 +77,7 @@ func (c *Client) ContactsByEmail(ctx context.Context, addresses, properties []st
 func join(addresses []string, found map[string][]Object, out []Outcome) []ContactsOutcome {
 	all := make([]ContactsOutcome, len(addresses))
 	for i, address := range addresses {
-		all[i].Found = found[address]
+		all[i].Found = found[addressKey(address)]
 		if all[i].Found == nil {
 			all[i].Err = out[i].Err
 		}
@@ -135,14 +139,29 @@ func additionalOf(o *Object) []string {
 	return asStored(strings.Split(o.Properties[additionalProperty], ";"))
 }
 
-// asStored returns the addresses as HubSpot stores them, each once.
+// asStored returns the keys of the addresses, each once.
 func asStored(all []string) []string {
 	for i, a := range all {
-		all[i] = strings.ToLower(strings.TrimSpace(a))
+		all[i] = addressKey(a)
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
 	return slices.DeleteFunc(all, func(a string) bool { return a == "" })
+}
+
+// addressKey is what the addresses of answers are joined with those asked for
+// by: lower case, composed, the domain in ASCII. HubSpot may answer in another
+// spelling than it was asked in.
+func addressKey(address string) string {
+	address = norm.NFC.String(strings.ToLower(strings.TrimSpace(address)))
+	local, domain, found := strings.Cut(address, "@")
+	if !found {
+		return address
+	}
+	if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
+		domain = ascii
+	}
+	return local + "@" + domain
 }
 
 // compareIDs orders record ids, which are decimal numbers, by value.

@@ -166,3 +166,17 @@ func TestContactsByEmailEndsEarly(t *testing.T) {
 		t.Errorf("outcome %+v", out[0])
 	}
 }
+
+// TestContactsInAnotherSpelling: an answer may spell an address in another way
+// than the request did.
+func TestContactsInAnotherSpelling(t *testing.T) {
+	asked := []string{"ann@müller.example", "ju\u0308rgen@example.com", "bob@r3---sn.example"}
+	for i, spelt := range []string{"Ann@xn--mller-kva.example", "JÜRGEN@example.com", "bob@R3---SN.example"} {
+		x := contactIndex{byID: map[string]*Object{"7": {ID: "7", Properties: map[string]string{emailProperty: spelt}}}}
+		for k, o := range join(asked, x.by(addressesOf), make([]Outcome, len(asked))) {
+			if (len(o.Found) == 1) != (k == i) {
+				t.Errorf("%q in the answer: %d contacts found for %q", spelt, len(o.Found), asked[k])
+			}
+		}
+	}
+}

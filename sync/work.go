@@ -212,7 +212,7 @@ func (r *run) process(ctx context.Context, in input, ahead []plan.Gift, checkpoi
 	}
 	later.add(b)
 	if len(rest) > 0 {
-		if _, err := r.portal.Directory.LookUp(ctx, need, addresses(ahead)); err != nil {
+		if _, err := r.portal.Directory.LookUp(ctx, need, r.addresses(ahead)); err != nil {
 			return err
 		}
 	}
@@ -221,7 +221,7 @@ func (r *run) process(ctx context.Context, in input, ahead []plan.Gift, checkpoi
 		needed[a] = true
 	}
 	for i, part := range rest {
-		if part.who, err = r.portal.Directory.LookUp(ctx, among(needed, addresses(part.gifts)), nil); err != nil {
+		if part.who, err = r.portal.Directory.LookUp(ctx, among(needed, r.addresses(part.gifts)), nil); err != nil {
 			return err
 		}
 		if i == len(rest)-1 {
@@ -324,16 +324,19 @@ func giftIDs(gifts []plan.Gift) []string {
 
 // addresses are the canonical addresses of the gifts' recipients, of those
 // that have one.
-func addresses(gifts []plan.Gift) []string {
+func (r *run) addresses(gifts []plan.Gift) []string {
 	var list []string
 	for _, g := range gifts {
-		list = appendAddress(list, g)
+		list = r.appendAddress(list, g)
 	}
 	return list
 }
 
-func appendAddress(list []string, g plan.Gift) []string {
+// appendAddress appends the canonical address of a gift's recipient, who will be
+// looked up by it, if there is one.
+func (r *run) appendAddress(list []string, g plan.Gift) []string {
 	if a, ok := plan.CanonicalEmail(g.Recipient.Email); ok {
+		r.portal.Directory.Given(g.Recipient.Email, a)
 		list = append(list, a)
 	}
 	return list

@@ -40,6 +40,7 @@ type Directory struct {
 	session  Session
 	contacts door[Contacts]
 	cache    *cache
+	given    map[string][]string              // addresses in spellings that do not follow from the canonical one
 	labels   map[hubspot.AssociationType]bool // the deal label's types; nil for any
 	owners   owners
 	staged   bool // deal stages were read in this run
@@ -91,11 +92,12 @@ func (d *Directory) lookUpRound(ctx context.Context, addresses []string, who pla
 	if err != nil {
 		return err
 	}
-	found, err := client.ContactsByEmail(ctx, addresses, contactProperties)
+	q := d.spell(addresses)
+	found, err := client.ContactsByEmail(ctx, q.spellings, contactProperties)
 	if err != nil {
 		return fmt.Errorf("looking contacts up: %w", err)
 	}
-	return d.choose(ctx, addresses, found, false, who)
+	return d.choose(ctx, addresses, q.join(found), false, who)
 }
 
 // choose picks one of the contacts found for each address, reads the open deals

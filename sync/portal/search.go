@@ -13,6 +13,7 @@ type Search struct {
 	contacts door[Contacts]
 	found    plan.Directory            // matches of an earlier search of this run
 	ask      []string                  // addresses still to be searched
+	question question                  // that asks for them
 	outcomes []hubspot.ContactsOutcome // of ask
 	err      error
 }
@@ -34,6 +35,7 @@ func (d *Directory) NewSearch(addresses []string, missed map[string]bool) *Searc
 			s.ask = append(s.ask, a)
 		}
 	}
+	s.question = d.spell(s.ask)
 	return s
 }
 
@@ -45,7 +47,10 @@ func (s *Search) Do(ctx context.Context) {
 	}
 	var client Contacts
 	if client, s.err = s.contacts.enter(ctx); s.err == nil {
-		s.outcomes, s.err = client.ContactsByAdditionalEmail(ctx, s.ask, contactProperties)
+		var answers []hubspot.ContactsOutcome
+		if answers, s.err = client.ContactsByAdditionalEmail(ctx, s.question.spellings, contactProperties); s.err == nil {
+			s.outcomes = s.question.join(answers)
+		}
 	}
 }
 
