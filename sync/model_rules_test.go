@@ -72,7 +72,7 @@ func (m *model) linksDue(tx thnksapitest.Transaction, g *modelGift, before map[s
 	has := union(known["companies"], before["companies"])
 	switch {
 	case company == "" || slices.Contains(has, company):
-	case made || len(has) == 0:
+	case made || len(before["companies"]) == 0: // what people removed stands for nothing
 		due["companies"] = []string{company}
 	case byHand:
 		allowed["companies"] = []string{company}
@@ -82,7 +82,7 @@ func (m *model) linksDue(tx thnksapitest.Transaction, g *modelGift, before map[s
 	seen := union(known["deals"], before["deals"])
 	first := func(known []string) []string {
 		fresh := without(deals, known)
-		return fresh[:max(0, min(len(fresh), m.Rules.MaxDeals-len(known)))]
+		return fresh[:max(0, min(len(fresh), m.Rules.MaxDeals-len(both(known, before["deals"]))))]
 	}
 	if made || young && !border {
 		due["deals"] = first(seen)
@@ -153,6 +153,9 @@ func (m *model) lives(kind, id string) bool {
 	r, ok := m.Portal.Record(kind, id)
 	return ok && !r.Archived
 }
+
+// both are those of a that are in b, too.
+func both(a, b []string) []string { return without(a, without(a, b)) }
 
 func sentAt(tx thnksapitest.Transaction) time.Time {
 	if tx.Times.Sent.IsZero() {

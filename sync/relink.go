@@ -17,6 +17,14 @@ type linkedRecord struct {
 	contacts []string // among what was seen
 }
 
+// removed returns the links that the journal knows and the record does not have,
+// where everything was read that the record is associated with.
+func (r linkedRecord) removed(known []plan.Link) []plan.Link {
+	return slices.DeleteFunc(slices.Clone(known), func(l plan.Link) bool {
+		return plan.HasMadeLink(r.seen, l.Kind, l.ID)
+	})
+}
+
 // preferLinkedContacts respects contacts that users linked by hand: before an
 // orphan is linked to its match, it reads the record's contacts and uses one of
 // them instead. Records in created are so new that no user has linked them.
@@ -177,6 +185,9 @@ func (p *reviewPlanner) first(ctx context.Context, b *batch) ([]plan.Change, []s
 
 // second plans the links.
 func (p *reviewPlanner) second(ctx context.Context, b *batch, changes []plan.Change) ([]plan.Change, error) {
+	for _, r := range p.records {
+		changes[r.at].Removed = r.removed(changes[r.at].Have.Links)
+	}
 	return changes, b.planFromContacts(ctx, changes, p.records, p.contacts)
 }
 

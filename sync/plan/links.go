@@ -15,7 +15,7 @@ import (
 //   - Contact: the match of the recipient's address, where the record has no
 //     contact yet or its contact is gone.
 //   - Company: that contact's primary company, with the contact or where the
-//     record has none yet.
+//     record has none yet, or no more.
 //   - Deals: that contact's open deals, newest first, at most MaxDeals a gift.
 //     A record that already had its contact gets further ones only if the gift
 //     was sent within [Rules.Lookback].
@@ -25,6 +25,12 @@ import (
 // the linked contact. An address that is not in who has not been looked up; the
 // orphan state then stays as it was.
 func Links(g Gift, have Stored, who Directory, r Rules) (missing []Link, orphan Orphan, ambiguous bool, cut int) {
+	return linksBeside(nil, g, have, who, r)
+}
+
+// linksBeside is [Links] where the record was seen not to have some links that
+// the journal knows. They are not made again, but they take nobody's place.
+func linksBeside(removed []Link, g Gift, have Stored, who Directory, r Rules) (missing []Link, orphan Orphan, ambiguous bool, cut int) {
 	linked := HasMade(have.Links, Contact) && have.Orphan != ContactGone
 	orphan, ambiguous = have.Orphan, have.Ambiguous
 	match, lookedUp, reason := recipient(g, who)
@@ -49,21 +55,22 @@ func Links(g Gift, have Stored, who Directory, r Rules) (missing []Link, orphan 
 	if !known || HasMadeLink(have.Links, Contact, match.ID) {
 		orphan = ""
 	}
-	following, cut := contactLinks(g, have, match, !known, r)
+	following, cut := contactLinks(removed, g, have, match, !known, r)
 	return SortLinks(append(missing, following...)), orphan, ambiguous, cut
 }
 
 // contactLinks returns the missing links to the company and the deals of the
 // gift's contact, and the number of deals beyond the maximum. newlyLinked says
-// that the contact link itself is new.
-func contactLinks(g Gift, have Stored, contact Match, newlyLinked bool, r Rules) (missing []Link, cut int) {
-	due := (newlyLinked || !HasMade(have.Links, Company)) && !hasID(have.Links, Company, contact.Company)
+// that the contact link itself is new, removed that the record was seen not to
+// have some links that the journal knows.
+func contactLinks(removed []Link, g Gift, have Stored, contact Match, newlyLinked bool, r Rules) (missing []Link, cut int) {
+	due := (newlyLinked || made(have.Links, removed, Company) == 0) && !hasID(have.Links, Company, contact.Company)
 	if r.Companies && contact.Company != "" && due {
 		missing = append(missing, Link{Kind: Company, ID: contact.Company, At: r.Now})
 	}
 	if newlyLinked || SentWithin(g, r) {
 		var deals []Link
-		deals, cut = dealLinks(contact.Deals, have.Links, r)
+		deals, cut = dealLinks(contact.Deals, have.Links, removed, r)
 		missing = append(missing, deals...)
 	}
 	return missing, cut
@@ -87,14 +94,10 @@ func recipient(g Gift, who Directory) (match Match, lookedUp bool, reason Orphan
 }
 
 // dealLinks returns links to the open deals that are not linked yet, up to the
-// maximum, and the number of deals beyond it.
-func dealLinks(open []OpenDeal, have []Link, r Rules) (links []Link, cut int) {
-	room := r.MaxDeals
-	for _, l := range have {
-		if l.Kind == Deal && !l.Refused {
-			room--
-		}
-	}
+// maximum, and the number of deals beyond it. Those in removed are linked no
+// more.
+func dealLinks(open []OpenDeal, have, removed []Link, r Rules) (links []Link, cut int) {
+	room := r.MaxDeals - made(have, removed, Deal)
 	open = slices.Clone(open)
 	slices.SortFunc(open, func(a, b OpenDeal) int {
 		return cmp.Or(b.Created.Compare(a.Created), CompareIDs(a.ID, b.ID), cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Amount, b.Amount))
@@ -110,6 +113,18 @@ func dealLinks(open []OpenDeal, have []Link, r Rules) (links []Link, cut int) {
 		}
 	}
 	return links, cut
+}
+
+// made returns how many links of kind k HubSpot has accepted, without those
+// removed since.
+func made(links, removed []Link, k Kind) int {
+	n := 0
+	for _, l := range links {
+		if l.Kind == k && !l.Refused && !hasID(removed, k, l.ID) {
+			n++
+		}
+	}
+	return n
 }
 
 // SentWithin reports whether the gift was sent within [Rules.Lookback]. If the

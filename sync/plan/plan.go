@@ -121,6 +121,7 @@ type Change struct {
 	Properties map[string]string // to write: all on Create, those that differ on Update
 	Links      []Link            // missing ones, sorted
 	Retry      []Link            // links that HubSpot refused once, for [Change.Relink] to try again
+	Removed    []Link            // links that the journal knows and the record was seen not to have: users removed them
 	Orphan     Orphan            // after the change
 	Ambiguous  bool
 	Same       bool     // what was seen says of the gift what the journal's entry says; see [SameKnowledge]

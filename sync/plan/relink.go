@@ -27,6 +27,8 @@ func Unchanged(have Stored) Change {
 //     are tried again regardless of when the gift was sent.
 //   - If the journal has a contact and the record has none, users removed it:
 //     no link is made.
+//   - What users removed ([Change.Removed]) stays removed. The contact's primary
+//     company of today may stand in for it, and other deals take the room.
 //   - If neither has a contact, the record gets the links of its recipient's
 //     match in who.
 func (c Change) Relink(seen []Link, contact Match, who Directory, r Rules) Change {
@@ -38,10 +40,10 @@ func (c Change) Relink(seen []Link, contact Match, who Directory, r Rules) Chang
 	switch {
 	case contact.ID != "":
 		newlyLinked := !HasMadeLink(before.Links, Contact, contact.ID)
-		c.Links, c.DealsCut = contactLinks(c.Gift, c.Have, contact, newlyLinked, r)
+		c.Links, c.DealsCut = contactLinks(c.Removed, c.Gift, c.Have, contact, newlyLinked, r)
 		if !newlyLinked && !SentWithin(c.Gift, r) {
 			refused := slices.DeleteFunc(slices.Clone(contact.Deals), func(d OpenDeal) bool { return !hasID(c.Retry, Deal, d.ID) })
-			again, _ := dealLinks(refused, c.Have.Links, r)
+			again, _ := dealLinks(refused, c.Have.Links, c.Removed, r)
 			c.Links = append(c.Links, again...)
 		}
 		SortLinks(c.Links)
@@ -52,7 +54,7 @@ func (c Change) Relink(seen []Link, contact Match, who Directory, r Rules) Chang
 	case HasMade(before.Links, Contact) && before.Orphan == "":
 		c.Links, c.Orphan, c.DealsCut = nil, "", 0
 	default:
-		c.Links, c.Orphan, c.Ambiguous, c.DealsCut = Links(c.Gift, c.Have, who, r)
+		c.Links, c.Orphan, c.Ambiguous, c.DealsCut = linksBeside(c.Removed, c.Gift, c.Have, who, r)
 	}
 	c.Noted = c.Noted || !slices.Equal(before.Links, c.Have.Links) || before.Orphan != c.Orphan
 	return c.decided()

@@ -1,10 +1,12 @@
 package plan
 
 import (
+	"cmp"
+	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
@@ -31,6 +33,8 @@ func TestRelink(t *testing.T) {
 		after   []Link
 		orphan  Orphan
 		noted   bool
+		removed []Link
+		deals   int // at most so many; 0 for 10
 	}{
 		{
 			name: "an orphan's match", have: Stored{Gift: longAgo, Orphan: NoContact},
@@ -52,6 +56,35 @@ func TestRelink(t *testing.T) {
 			name: "users removed company and deal", have: Stored{Gift: lately, Links: []Link{before(Contact, "101"), before(Company, "9"), before(Deal, "5")}},
 			seen: []Link{{Kind: Contact, ID: "101"}}, contact: ann,
 			action: Keep, after: []Link{before(Contact, "101"), before(Company, "9"), before(Deal, "5")},
+		},
+		{
+			name:    "users removed the company, and the contact has another one",
+			have:    Stored{Gift: longAgo, Links: []Link{before(Contact, "101"), before(Company, "7")}},
+			seen:    []Link{{Kind: Contact, ID: "101"}},
+			removed: []Link{before(Company, "7")}, contact: ann,
+			action: Update, missing: []Link{to(Company, "9")}, after: []Link{before(Contact, "101"), before(Company, "7"), to(Company, "9")},
+		},
+		{
+			name:    "users removed the company that the contact still has",
+			have:    Stored{Gift: longAgo, Links: []Link{before(Contact, "101"), before(Company, "9")}},
+			seen:    []Link{{Kind: Contact, ID: "101"}},
+			removed: []Link{before(Company, "9")}, contact: ann,
+			action: Keep, after: []Link{before(Contact, "101"), before(Company, "9")},
+		},
+		{
+			name:    "users replaced the company",
+			have:    Stored{Gift: longAgo, Links: []Link{before(Contact, "101"), before(Company, "7")}},
+			seen:    []Link{{Kind: Contact, ID: "101"}, {Kind: Company, ID: "6"}},
+			removed: []Link{before(Company, "7")}, contact: ann,
+			action: Keep, after: []Link{before(Contact, "101"), to(Company, "6"), before(Company, "7")}, noted: true,
+		},
+		{
+			name:    "users removed one of as many deals as a gift may have",
+			have:    Stored{Gift: lately, Links: []Link{before(Contact, "101"), before(Company, "9"), before(Deal, "3"), before(Deal, "4")}},
+			seen:    []Link{{Kind: Contact, ID: "101"}, {Kind: Company, ID: "9"}, {Kind: Deal, ID: "3"}},
+			removed: []Link{before(Deal, "4")}, contact: ann, deals: 2,
+			action: Update, missing: []Link{to(Deal, "5")},
+			after: []Link{before(Contact, "101"), before(Company, "9"), before(Deal, "3"), before(Deal, "4"), to(Deal, "5")},
 		},
 		{
 			name: "users removed the contact", have: Stored{Gift: lately, Links: []Link{before(Contact, "101")}},
@@ -82,14 +115,18 @@ func TestRelink(t *testing.T) {
 			action: Skip, orphan: NoContact,
 		},
 	} {
-		c := Unchanged(tt.have).Relink(tt.seen, tt.contact, who, rules)
+		r := rules
+		r.MaxDeals = cmp.Or(tt.deals, rules.MaxDeals)
+		c := Unchanged(tt.have)
+		c.Removed = tt.removed
+		c = c.Relink(tt.seen, tt.contact, who, r)
 		if c.Action != tt.action || c.Orphan != tt.orphan || c.Noted != tt.noted {
 			t.Errorf("%s: %s, orphan %q, noted %v; want %s, %q, %v", tt.name, c.Action, c.Orphan, c.Noted, tt.action, tt.orphan, tt.noted)
 		}
-		if d := cmp.Diff(tt.missing, c.Links, same); d != "" {
+		if d := gocmp.Diff(tt.missing, c.Links, same); d != "" {
 			t.Errorf("%s: missing (-want +got)\n%s", tt.name, d)
 		}
-		if d := cmp.Diff(tt.after, c.Stored("7").Links, same); d != "" {
+		if d := gocmp.Diff(tt.after, c.Stored("7").Links, same); d != "" {
 			t.Errorf("%s: afterwards (-want +got)\n%s", tt.name, d)
 		}
 	}
@@ -119,7 +156,12 @@ func TestRelinkProperties(t *testing.T) {
 		if contact.ID == "" {
 			contact = Match{}
 		}
-		c := Unchanged(have).Relink(seen, contact, who, r)
+		removed := func() []Link {
+			return slices.DeleteFunc(slices.Clone(have.Links), func(l Link) bool { return hasID(seen, l.Kind, l.ID) })
+		}
+		c := Unchanged(have)
+		c.Removed = removed()
+		c = c.Relink(seen, contact, who, r)
 		for _, l := range c.Links {
 			if hasID(have.Links, l.Kind, l.ID) || hasID(seen, l.Kind, l.ID) {
 				t.Fatalf("%s %s is linked already", l.Kind, l.ID)
@@ -136,7 +178,9 @@ func TestRelinkProperties(t *testing.T) {
 		if hasKind := has(c.Links, Contact); hasKind {
 			contact = match()
 		}
-		again := Unchanged(have).Relink(seen, contact, who, r)
+		again := Unchanged(have)
+		again.Removed = removed()
+		again = again.Relink(seen, contact, who, r)
 		if len(again.Links) > 0 && !has(c.Links, Contact) || again.Orphan != c.Orphan {
 			t.Fatalf("not idempotent: %v, orphan %q → %q", again.Links, c.Orphan, again.Orphan)
 		}
