@@ -162,11 +162,14 @@ func rebuild(ctx context.Context, r *run) error {
 		// Recorded before the first gift: a journal that is half rebuilt must not
 		// be taken for a whole one.
 		cp = store.Checkpoint{Started: r.started}
-		if err := r.moveCheckpoint(rebuildCheckpoint, cp); err != nil {
+		c := checkpoint(rebuildCheckpoint, cp)
+		c.Meta = r.secondary.owe()
+		if err := r.recorder.Commit(c); err != nil {
 			return err
 		}
 		r.log.Info("the state file is new but HubSpot holds records: rebuilding it from them")
 	}
+	r.secondary.inherited = true // everything without a contact is owed a search
 	foreign, done := 0, 0
 	for cp.Finished.IsZero() {
 		archived := cp.Source == archivedRecords

@@ -2,7 +2,9 @@ package sync
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
@@ -52,6 +54,9 @@ func (r *run) commitGifts(gifts []plan.Stored) error {
 // and makes the links.
 func (res *results) commit(last store.Commit) error {
 	var next store.Commit
+	if res.owes {
+		next.Meta = res.run.secondary.owe()
+	}
 	for _, e := range res.audit.entries {
 		next.Audit = append(next.Audit, *e)
 	}
@@ -80,8 +85,14 @@ func (res *results) commit(last store.Commit) error {
 			return err
 		}
 	}
+	searched := store.Commit{MissedAt: res.run.started}
+	if res.in.policy.uncounted && len(res.missed) > 0 {
+		searched = store.Commit{MissedAt: time.Unix(0, 0), Meta: res.run.secondary.oweAgain()}
+	}
 	missed, err := commitAllBut(res.missed, func(some []string) error {
-		return res.run.recorder.Commit(store.Commit{Missed: some, MissedAt: res.run.started})
+		part := searched
+		part.Missed = some
+		return res.run.recorder.Commit(part)
 	})
 	if err != nil {
 		return fmt.Errorf("recording the addresses not found: %w", err)
@@ -93,8 +104,8 @@ func (res *results) commit(last store.Commit) error {
 		return fmt.Errorf("recording what was quarantined: %w", err)
 	}
 	next.Quarantine, next.Healed = quarantined, res.released
-	next.Missed, next.MissedAt = missed, res.run.started
-	next.Checkpoints, next.Meta = last.Checkpoints, last.Meta
+	next.Missed, next.MissedAt = missed, searched.MissedAt
+	next.Checkpoints, next.Meta = last.Checkpoints, merged(next.Meta, searched.Meta, last.Meta)
 	next.Events = append(append(next.Events, res.endUnapplied()...), last.Events...)
 	if isEmpty(next) {
 		return nil
@@ -103,6 +114,15 @@ func (res *results) commit(last store.Commit) error {
 		return fmt.Errorf("recording what was written: %w", err)
 	}
 	return nil
+}
+
+// merged returns all entries; later ones replace earlier ones.
+func merged(entries ...map[string][]byte) map[string][]byte {
+	all := make(map[string][]byte)
+	for _, some := range entries {
+		maps.Copy(all, some)
+	}
+	return all
 }
 
 // commitAllBut commits a list in bounded commits but for the last part, which it

@@ -189,8 +189,8 @@ func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
 
 	r := e.newRun(req)
 	err := r.do(ctx)
-	if r.search != nil {
-		<-r.search.done // of a run that failed: its result is not used
+	if r.secondary.search != nil {
+		<-r.secondary.search.done // of a run that failed: its result is not used
 	}
 	if portal.IsRefused(err) {
 		if gone := r.portal.Object.Exists(ctx); IsFatal(gone) {

@@ -212,7 +212,7 @@ func (b *batch) lookUp(ctx context.Context, need []string, ahead []plan.Gift) er
 	if !b.in.policy.searchFirst {
 		return nil
 	}
-	s, err := b.run.newSearch(notFound(found))
+	s, err := b.run.newSearch(notFound(found), b.in.policy.uncounted)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"thnks-hubspot-sync/store"
@@ -13,9 +14,10 @@ import (
 // looked up weekly.
 const youngOrphan = 30 * daily
 
-// reassociatePass looks every orphan up among today's contacts.
+// reassociatePass looks every orphan up among today's contacts, whatever was
+// searched lately.
 func reassociatePass(ctx context.Context, r *run) error {
-	every := func(plan.Gift) bool { return true }
+	every := func(orphans []plan.Gift) ([]plan.Gift, error) { return orphans, nil }
 	return r.resumable(ctx, reassociateCheckpoint, newOrphanPlanner, func(after string) iter.Seq2[[]plan.Gift, error] {
 		return r.orphans(ctx, after, every)
 	})
@@ -41,10 +43,12 @@ func reassociateAllPass(ctx context.Context, r *run) error {
 // lookUpOrphans looks orphans up after a listing: all of them, or those that
 // were sent lately.
 func lookUpOrphans(ctx context.Context, r *run, all bool) error {
-	due := func(g plan.Gift) bool {
-		return all || plan.SentWithin(g, plan.Rules{Now: r.started, Lookback: youngOrphan})
+	due := func(orphans []plan.Gift) ([]plan.Gift, error) {
+		return slices.DeleteFunc(orphans, func(g plan.Gift) bool {
+			return !all && !plan.SentWithin(g, plan.Rules{Now: r.started, Lookback: youngOrphan})
+		}), nil
 	}
-	return r.overJournal(ctx, r.orphans(ctx, "", due), newOrphanPlanner, func(string) store.Commit { return store.Commit{} })
+	return r.overJournal(ctx, policy{uncounted: r.secondary.tooEarly(r.started)}, r.orphans(ctx, "", due), newOrphanPlanner, func(string) store.Commit { return store.Commit{} })
 }
 
 // resumable goes through gifts of the journal under a checkpoint of its own:
@@ -55,7 +59,7 @@ func (r *run) resumable(ctx context.Context, name string, newPlanner func() plan
 	if err != nil {
 		return err
 	}
-	err = r.overJournal(ctx, from(cp.Cursor), newPlanner, func(last string) store.Commit {
+	err = r.overJournal(ctx, policy{uncounted: true}, from(cp.Cursor), newPlanner, func(last string) store.Commit {
 		cp.Cursor = last
 		return checkpoint(name, cp)
 	})
@@ -66,9 +70,11 @@ func (r *run) resumable(ctx context.Context, name string, newPlanner func() plan
 	return r.moveCheckpoint(name, cp)
 }
 
-// overJournal does the work for windows of gifts of the journal. moved is the
-// commit that moves the checkpoint past a transaction.
-func (r *run) overJournal(ctx context.Context, windows iter.Seq2[[]plan.Gift, error], newPlanner func() planner, moved func(last string) store.Commit) error {
+// overJournal does the work for windows of gifts of the journal, under a policy
+// that it completes. moved is the commit that moves the checkpoint past a
+// transaction.
+func (r *run) overJournal(ctx context.Context, p policy, windows iter.Seq2[[]plan.Gift, error], newPlanner func() planner, moved func(last string) store.Commit) error {
+	p.fromJournal, p.countFailures, p.searchFirst = true, true, true
 	next, stop := iter.Pull2(windows)
 	defer stop()
 	gifts, err, ok := next()
@@ -78,7 +84,7 @@ func (r *run) overJournal(ctx context.Context, windows iter.Seq2[[]plan.Gift, er
 		}
 		ahead, aheadErr, more := next()
 		in := input{
-			policy:  policy{fromJournal: true, countFailures: true, searchFirst: true},
+			policy:  p,
 			gifts:   gifts,
 			planner: newPlanner(),
 			count:   len(gifts),
@@ -107,7 +113,8 @@ func (orphanPlanner) second(ctx context.Context, b *batch, changes []plan.Change
 }
 
 // orphans yields the orphans behind a transaction id that are due, in windows.
-func (r *run) orphans(ctx context.Context, after string, due func(plan.Gift) bool) iter.Seq2[[]plan.Gift, error] {
+// due returns which of some are.
+func (r *run) orphans(ctx context.Context, after string, due func([]plan.Gift) ([]plan.Gift, error)) iter.Seq2[[]plan.Gift, error] {
 	ids := func(yield func(string, error) bool) {
 		for o, err := range r.journal.Orphans(ctx, after) {
 			if !yield(o.ID, err) {
@@ -128,9 +135,13 @@ func (r *run) orphans(ctx context.Context, after string, due func(plan.Gift) boo
 			}
 			var gifts []plan.Gift
 			for _, id := range part {
-				if s, ok := have[id]; ok && due(s.Gift) {
+				if s, ok := have[id]; ok {
 					gifts = append(gifts, s.Gift)
 				}
+			}
+			if gifts, err = due(gifts); err != nil {
+				yield(nil, err)
+				return
 			}
 			if len(gifts) > 0 && !yield(gifts, nil) {
 				return

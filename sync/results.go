@@ -26,6 +26,7 @@ type results struct {
 	released      []string                     // quarantine keys of gifts that got through
 	rejected      map[string]store.Quarantined // gifts known from events alone that HubSpot refused
 	missed        []string                     // addresses that no contact has
+	owes          bool                         // orphans among the effects are still to be searched
 	audit         auditLog
 }
 
@@ -274,7 +275,7 @@ func (res *results) leaveQuarantine(giftID string) {
 		res.released = append(res.released, giftID)
 	}
 	if res.loaded.readWell {
-		res.released = append(res.released, res.run.aside[giftID]...)
+		res.released = append(res.released, res.run.failures.aside[giftID]...)
 	}
 }
 

@@ -33,22 +33,21 @@ const (
 // [Engine.FetchEvents]: its request, its clock and what it has found out so
 // far.
 type run struct {
-	engine   *Engine
-	req      Request
-	mode     Mode   // may turn into another
-	id       string // names the run in the audit
-	started  time.Time
-	log      *slog.Logger
-	journal  History
-	recorder recorder
-	locks    *giftLocks
-	inbox    Inbox // whose waiting events join the gifts in hand; nil for none
-	portal   *portal.Portal
-	counts   counts
-	failures failures
-	planned  changeLog
-	aside    map[string][]string // see [run.rowsAside]; nil until it is needed
-	search   *backgroundSearch   // under way, if any
+	engine    *Engine
+	req       Request
+	mode      Mode   // may turn into another
+	id        string // names the run in the audit
+	started   time.Time
+	log       *slog.Logger
+	journal   History
+	recorder  recorder
+	locks     *giftLocks
+	inbox     Inbox // whose waiting events join the gifts in hand; nil for none
+	portal    *portal.Portal
+	counts    counts
+	failures  failures
+	planned   changeLog
+	secondary secondary
 }
 
 // newRun returns a run. A dry run reads HubSpot without writing, drops its
@@ -107,11 +106,23 @@ func checkpoint(name string, cp store.Checkpoint) store.Commit {
 	return store.Commit{Checkpoints: map[string]store.Checkpoint{name: cp}}
 }
 
-// do does the pass that the request asks for. An incremental run of a portal
+// do does the pass that the request asks for, and the search that earlier runs
+// have left. An incremental run of a portal
 // whose first backfill has not finished goes on with that: until then there is
 // no watermark to start from. A portal without a source has nothing to backfill,
 // and its incremental runs look orphans up.
 func (r *run) do(ctx context.Context) error {
+	if err := readDebt(r); err != nil {
+		return err
+	}
+	if err := r.pass(ctx); err != nil {
+		return err
+	}
+	return payDebt(ctx, r)
+}
+
+// pass does the pass itself.
+func (r *run) pass(ctx context.Context) error {
 	lists := r.mode == Incremental || r.mode == Backfill
 	switch {
 	case r.req.From != "" && !lists:

@@ -15,9 +15,12 @@ import (
 // again among secondary addresses. Searches are few a second.
 const missedFor = 7 * daily
 
-// newSearch prepares a search among secondary addresses, but for those that
-// were searched lately without success.
-func (r *run) newSearch(addresses []string) (*portal.Search, error) {
+// newSearch prepares a search among secondary addresses: of all, or but for
+// those that were searched lately without success.
+func (r *run) newSearch(addresses []string, all bool) (*portal.Search, error) {
+	if all {
+		return r.portal.Directory.NewSearch(addresses, nil), nil
+	}
 	missed, err := r.journal.Missed(addresses, r.started.Add(-missedFor))
 	if err != nil {
 		return nil, err
@@ -69,21 +72,31 @@ func newBackgroundSearch() *backgroundSearch {
 // add adds the recipients of a batch's orphans. The batch itself is not kept.
 func (s *backgroundSearch) add(b *batch) {
 	for _, e := range b.res.effects {
-		g := e.stored.Gift
-		a, ok := plan.CanonicalEmail(g.Recipient.Email)
-		if m, asked := b.who[a]; !ok || !asked || m.ID != "" || !e.stored.Orphan.Lookable() || !e.stored.Deleted.IsZero() {
+		if !b.unsearched(e) {
 			continue
 		}
+		g := e.stored.Gift
+		a, _ := plan.CanonicalEmail(g.Recipient.Email)
 		s.who[a] = plan.Match{}
 		s.created[g.ID] = e.created
 		s.orphans = append(s.orphans, g.ID)
 	}
 }
 
+// unsearched reports whether an effect leaves an orphan whose address no contact
+// has as its primary one, and which is to be searched behind the writes.
+func (b *batch) unsearched(e *effect) bool {
+	if b.in.policy.searchFirst || b.in.policy.fromEvents || !e.stored.Orphan.Lookable() || !e.stored.Deleted.IsZero() {
+		return false
+	}
+	a, ok := plan.CanonicalEmail(e.stored.Gift.Recipient.Email)
+	m, asked := b.who[a]
+	return ok && asked && m.ID == ""
+}
+
 // startSearch waits for the search under way and starts the next one, when its
 // orphans are committed: searches are slow, and no window has to wait for them.
-// If we crash before [run.finishSearch], the next look-up of orphans finds what
-// was not searched.
+// If we crash before [run.finishSearch], the next run makes the search: see [debt].
 func (r *run) startSearch(ctx context.Context, s *backgroundSearch) error {
 	if err := r.finishSearch(ctx); err != nil || r.req.DryRun {
 		return err
@@ -92,10 +105,10 @@ func (r *run) startSearch(ctx context.Context, s *backgroundSearch) error {
 		return nil
 	}
 	var err error
-	if s.search, err = r.newSearch(notFound(s.who)); err != nil {
+	if s.search, err = r.newSearch(notFound(s.who), false); err != nil {
 		return err
 	}
-	r.search = s
+	r.secondary.search = s
 	go func() {
 		defer close(s.done)
 		defer func() {
@@ -111,11 +124,11 @@ func (r *run) startSearch(ctx context.Context, s *backgroundSearch) error {
 // finishSearch waits for the search under way, if any, and links the gifts whose
 // recipients it found.
 func (r *run) finishSearch(ctx context.Context) error {
-	s := r.search
+	s := r.secondary.search
 	if s == nil {
 		return nil
 	}
-	r.search = nil
+	r.secondary.search = nil
 	<-s.done
 	if s.panicked != "" {
 		panic(s.panicked)

@@ -182,7 +182,8 @@ func (t *tally) report(rep *Report) {
 // failures are the rates at which a run's rows and records fail.
 type failures struct {
 	unreadable, refused failureRate
-	lastSync            time.Time // when the last run that ended well finished: what was quarantined since is a failed run's
+	aside               map[string][]string // see [run.rowsAside]; nil until it is needed
+	lastSync            time.Time           // when the last run that ended well finished: what was quarantined since is a failed run's
 }
 
 // A failureRate tells a problem of rows from a schema problem: if 300 of the

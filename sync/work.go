@@ -32,6 +32,7 @@ type policy struct {
 	countFailures  bool // many failures for one reason stop the run
 	recreate       bool // records that users deleted are created again
 	searchFirst    bool // secondary addresses are searched before planning, and not behind the writes
+	uncounted      bool // an admin asked for the search: it is of everybody, and its misses do not count
 }
 
 // An input is what one piece of work is about. It is read-only.
@@ -126,6 +127,7 @@ func (r *run) work(ctx context.Context, in input, ahead []plan.Gift, checkpoint 
 
 // finish commits the results of a batch, whose steps before ended with err.
 func (b *batch) finish(checkpoint store.Commit, err error) error {
+	b.res.owes = slices.ContainsFunc(b.res.effects, b.unsearched)
 	if err == nil {
 		err = b.checkConservation()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
@@ -44,12 +45,14 @@ func (w *World) Links(id string) map[string][]string {
 	return got
 }
 
-// Contacts are the portal's contacts by primary address.
+// Contacts are the portal's contacts by each of their addresses.
 func (w *World) Contacts() map[string]hubspottest.Record {
 	people := make(map[string]hubspottest.Record)
 	for c := range w.Portal.Records("contacts") {
-		if a := c.Properties["email"]; a != "" {
-			people[a] = c
+		for _, a := range append(strings.Split(c.Properties["hs_additional_emails"], ";"), c.Properties["email"]) {
+			if a != "" {
+				people[a] = c
+			}
 		}
 	}
 	return people

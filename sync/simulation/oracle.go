@@ -93,7 +93,7 @@ func StatusOf(tx thnksapitest.Transaction) string {
 }
 
 // LinksDue are the links that a transaction's record must have, by HubSpot type,
-// where people are the contacts by primary address and every rule has its default.
+// where people are the contacts by address and every rule has its default.
 func (w *World) LinksDue(people map[string]hubspottest.Record, tx thnksapitest.Transaction) map[string][]string {
 	want := make(map[string][]string)
 	c, ok := people[strings.ToLower(strings.TrimSpace(tx.Recipient.Email))]

@@ -22,7 +22,7 @@ const (
 var LinkTypes = map[plan.Kind]string{plan.Contact: "contacts", plan.Company: "companies", plan.Deal: "deals"}
 
 // Small is a world of 80 gifts in several windows and slices. Seven recipients in
-// ten are contacts.
+// ten are contacts, a third of them by a secondary address.
 func Small(t *testing.T) *World { return sized(t, 80) }
 
 // Tiny is a world with as many windows and slices as [Small], and hence as many
@@ -32,7 +32,11 @@ func Tiny(t *testing.T) *World { return sized(t, 40) }
 func sized(t *testing.T, gifts int) *World {
 	w := New(t, hubspottest.Options{Seed: 3}, thnksapitest.Options{PageLimit: gifts * 3 / 16})
 	w.Bounds.WindowRows, w.Bounds.SliceGifts, w.Bounds.CacheSlots = gifts*3/8, gifts*3/20, LeastSlots
-	w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: gifts, Recipients: gifts / 2}), 0.7)
+	txs := thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: gifts, Recipients: gifts / 2})
+	w.Thnks.Add(txs...)
+	w.Portal.Populate(thnksapitest.Recipients(txs), hubspottest.Population{
+		Matched: 0.7, Secondary: 0.3, WithCompany: 0.8, DealsPer: 2, OpenDeals: 0.6, Seed: 7,
+	})
 	return w
 }
 
