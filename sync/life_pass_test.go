@@ -186,9 +186,8 @@ func (l *life) takeOver(st *store.Store, before map[string]map[string][]string) 
 // settle ends all faults, lets two passes bring about what both ends say, and
 // sees to it that further ones have nothing to do.
 func (l *life) settle() {
-	l.longPause = l.rng.IntN(3) > 0
 	pause := 2 * time.Hour
-	if l.longPause {
+	if l.rng.IntN(3) > 0 {
 		pause = 8 * simulation.Day
 	}
 	time.Sleep(max(pause, l.untilLooked()))

@@ -275,7 +275,7 @@ func newLife(t testing.TB, scope scope, seed uint64, n int, secrets []string) *l
 	w.Rules.MaxDeals, w.Rules.Lookback, w.Rules.Companies = 1+rng.IntN(4), 40*simulation.Day, rng.IntN(4) > 0
 	l := &life{
 		model: &model{
-			World: w, rng: rng, gifts: make(map[string]*modelGift), secondaryByEmail: hs.SecondaryByEmail,
+			World: w, rng: rng, gifts: make(map[string]*modelGift),
 			archivedHold: hs.ArchivedHoldUnique, dropsLinks: hs.InvalidLinks == hubspottest.DropLink,
 		},
 		scope: scope, name: fmt.Sprint("p", n), canary: secrets[n], secrets: secrets, limits: limits,

@@ -204,7 +204,7 @@ func (b *batch) lookUp(ctx context.Context, need []string, ahead []plan.Gift) er
 	if len(need) == 0 {
 		return nil
 	}
-	found, err := b.run.portal.Directory.LookUp(ctx, need, b.run.addresses(ahead))
+	found, err := b.run.portal.Directory.LookUp(ctx, need, addresses(b.run, ahead))
 	if err != nil {
 		return err
 	}
@@ -233,11 +233,11 @@ func (p *giftPlanner) first(_ context.Context, b *batch) ([]plan.Change, []strin
 	changes := b.make(recorded)
 	var need []string
 	for _, g := range newGifts {
-		need = b.run.appendAddress(need, g)
+		need = appendAddress(b.run, need, g)
 	}
 	for _, c := range changes {
 		if c.Action == plan.Update && c.Orphan != "" {
-			need = b.run.appendAddress(need, c.Gift)
+			need = appendAddress(b.run, need, c.Gift)
 		}
 	}
 	need = slices.DeleteFunc(need, func(a string) bool { _, ok := b.who[a]; return ok })

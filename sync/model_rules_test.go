@@ -19,8 +19,7 @@ import (
 //     record before the program saw them merged;
 //   - whether a contact that people linked counts as linked now, that is
 //     whether it brings deals to an old gift, and its company to a gift that
-//     has one;
-//   - a secondary address that was searched without success less than a week ago.
+//     has one.
 func (m *model) linksDue(tx thnksapitest.Transaction, g *modelGift, before map[string][]string, at time.Time) (due, allowed map[string][]string) {
 	due, allowed = make(map[string][]string), make(map[string][]string)
 	there := before["contacts"]
@@ -32,7 +31,7 @@ func (m *model) linksDue(tx thnksapitest.Transaction, g *modelGift, before map[s
 	if now := m.now("contacts", []string{g.contact}); g.contact != "" && m.lives("contacts", now[0]) {
 		own = now[0]
 	}
-	match, sure := m.match(tx)
+	match := m.match(tx)
 	parted := own != "" && !slices.Contains(there, own)
 	if parted || len(there) > 1 || g.mixed {
 		g.open = true
@@ -90,32 +89,25 @@ func (m *model) linksDue(tx thnksapitest.Transaction, g *modelGift, before map[s
 	if made || young || border || byHand || m.narrowed {
 		allowed["deals"] = first(known["deals"])
 	}
-	if made && !sure {
-		for kind, ids := range due {
-			allowed[kind] = union(allowed[kind], ids)
-		}
-		clear(due)
-	}
 	return due, allowed
 }
 
-// match is the contact that the recipient's address belongs to, and whether
-// the program must know it.
-func (m *model) match(tx thnksapitest.Transaction) (contact string, sure bool) {
+// match is the contact that the recipient's address belongs to.
+func (m *model) match(tx thnksapitest.Transaction) string {
 	address := strings.ToLower(strings.TrimSpace(tx.Recipient.Email))
 	if !strings.Contains(address, "@") {
-		return "", true
+		return ""
 	}
 	secondary := ""
 	for c := range m.Portal.Records("contacts") {
 		if c.Properties["email"] == address {
-			return c.ID, true
+			return c.ID
 		}
 		if slices.Contains(strings.Split(c.Properties["hs_additional_emails"], ";"), address) {
 			secondary = c.ID
 		}
 	}
-	return secondary, m.longPause || m.secondaryByEmail
+	return secondary
 }
 
 // belongings are a contact's primary company and the deals that count, in the

@@ -69,12 +69,10 @@ type model struct {
 	names   int
 	struck  strikes // what happened to it
 
-	secondaryByEmail bool
-	archivedHold     bool
-	dropsLinks       bool     // a link made in haste may be gone without a word, as if people had removed it
-	held             []string // addresses of deleted contacts, where those keep them
-	longPause        bool     // the misses of the last look-up are forgotten
-	narrowed         bool     // HubSpot refused links for a while, which are due again however old the gift
+	archivedHold bool
+	dropsLinks   bool     // a link made in haste may be gone without a word, as if people had removed it
+	held         []string // addresses of deleted contacts, where those keep them
+	narrowed     bool     // HubSpot refused links for a while, which are due again however old the gift
 }
 
 // A modelGift is what has come about with one gift.
@@ -104,7 +102,7 @@ func newModel(t *testing.T, seed uint64) *model {
 	w.Bounds.WindowRows, w.Bounds.SliceGifts = 5+rng.IntN(40), 1+rng.IntN(20)
 	w.Rules.MaxDeals, w.Rules.Lookback = 1+rng.IntN(4), 40*simulation.Day
 	time.Sleep(100 * simulation.Day) // a bubble begins in 2000, and times before that count for nothing
-	m := &model{World: w, rng: rng, gifts: make(map[string]*modelGift), secondaryByEmail: hs.SecondaryByEmail, archivedHold: hs.ArchivedHoldUnique, dropsLinks: hs.InvalidLinks == hubspottest.DropLink}
+	m := &model{World: w, rng: rng, gifts: make(map[string]*modelGift), archivedHold: hs.ArchivedHoldUnique, dropsLinks: hs.InvalidLinks == hubspottest.DropLink}
 	m.Thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: seed, N: 30, Recipients: 14, Start: time.Now().Add(-70 * simulation.Day)})...)
 	for i, address := range []string{"", "nobody", "  "} {
 		m.Thnks.Update(fmt.Sprintf("T-%06d", 3+i), func(tx *thnksapitest.Transaction) { tx.Recipient.Email = address })
@@ -134,9 +132,8 @@ func (m *model) round() {
 	if m.rng.IntN(3) == 0 && !m.dropsLinks {
 		m.hasty()
 	}
-	m.longPause = m.rng.IntN(3) > 0
 	pause := 2 * time.Hour
-	if m.longPause {
+	if m.rng.IntN(3) > 0 {
 		pause = 8 * simulation.Day
 	}
 	time.Sleep(pause)

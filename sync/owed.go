@@ -67,16 +67,17 @@ func payDebt(ctx context.Context, r *run) error {
 		return nil
 	}
 	early := s.tooEarly(r.started)
-	due := !s.debt.Again.IsZero() && !early
-	if !r.asked() && (s.inherited || due) {
+	ripe := !s.debt.Again.IsZero() && !early
+	if !asked(r) && (s.inherited || ripe) {
 		p := policy{uncounted: early}
-		if err := r.overJournal(ctx, p, r.orphans(ctx, "", r.unsearched), newOrphanPlanner, func(string) store.Commit { return store.Commit{} }); err != nil {
+		due := func(orphans []plan.Gift) ([]plan.Gift, error) { return unsearched(r, orphans) }
+		if err := r.overJournal(ctx, p, r.orphans(ctx, "", due), newOrphanPlanner, func(string) store.Commit { return store.Commit{} }); err != nil {
 			return err
 		}
 	}
 	var left debt
 	switch {
-	case r.asked():
+	case asked(r):
 		// All orphans were searched, or none of what is left of an earlier run's: the
 		// next one looks at them once more.
 		left.Again = time.Now().UTC().Add(indexLag)
@@ -98,11 +99,11 @@ func payDebt(ctx context.Context, r *run) error {
 func (s *secondary) tooEarly(now time.Time) bool { return now.Before(s.debt.Again) }
 
 // asked reports whether an admin asked for orphans to be searched.
-func (r *run) asked() bool { return r.req.Mode == Reassociate || r.req.Mode == ReassociateAll }
+func asked(r *run) bool { return r.req.Mode == Reassociate || r.req.Mode == ReassociateAll }
 
 // unsearched returns those of the orphans that are owed a search.
-func (r *run) unsearched(orphans []plan.Gift) ([]plan.Gift, error) {
-	missed, err := r.journal.Missed(r.addresses(orphans), r.started.Add(-missedFor))
+func unsearched(r *run, orphans []plan.Gift) ([]plan.Gift, error) {
+	missed, err := r.journal.Missed(addresses(r, orphans), r.started.Add(-missedFor))
 	if err != nil {
 		return nil, err
 	}

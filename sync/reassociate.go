@@ -104,7 +104,7 @@ type orphanPlanner struct{}
 func newOrphanPlanner() planner { return orphanPlanner{} }
 
 func (orphanPlanner) first(_ context.Context, b *batch) ([]plan.Change, []string, error) {
-	return b.unchanged(), b.run.addresses(b.loaded.gifts), nil
+	return b.unchanged(), addresses(b.run, b.loaded.gifts), nil
 }
 
 func (orphanPlanner) second(ctx context.Context, b *batch, changes []plan.Change) ([]plan.Change, error) {

@@ -177,7 +177,7 @@ func (p *reviewPlanner) first(ctx context.Context, b *batch) ([]plan.Change, []s
 	var need []string
 	for _, r := range p.records {
 		if c := changes[r.at]; c.Have.Orphan != "" && len(r.contacts) == 0 {
-			need = b.run.appendAddress(need, c.Gift)
+			need = appendAddress(b.run, need, c.Gift)
 		}
 	}
 	return changes, need, nil

@@ -70,10 +70,13 @@ type Report struct {
 	Warnings            []string              `json:"warnings,omitempty"` // what an admin should look at, in words
 	Error               string                `json:"error,omitempty"`
 
-	// SchemaChanges and Changes are filled by a dry run only, the former by an
-	// Adopt too.
+	// SchemaChanges, Changes and WithoutContact are filled by a dry run only, the
+	// first by an Adopt too. WithoutContact is how many of the gifts considered
+	// would have no contact then, by reason.
 	SchemaChanges []string        `json:"schema_changes,omitempty"`
 	Changes       []PlannedChange `json:"changes,omitempty"`
+
+	WithoutContact map[plan.Orphan]int `json:"without_contact,omitempty"`
 }
 
 // A PlannedChange is one line of a dry run.
@@ -149,29 +152,36 @@ func NotRun(portal string, req Request, began time.Time, err error) Report {
 // unless it is asked for all.
 const listedChanges = 20
 
-// A changeLog is given every change that a run makes, and lists them for the
-// report.
+// A changeLog is given every change that a run makes, and fills in what the
+// report says of them.
 type changeLog interface {
 	add(plan.Change)
-	list() []PlannedChange
+	report(*Report)
 }
 
 // noChangeLog is that of a run that makes its changes.
 type noChangeLog struct{}
 
-func (noChangeLog) add(plan.Change)       {}
-func (noChangeLog) list() []PlannedChange { return nil }
+func (noChangeLog) add(plan.Change) {}
+func (noChangeLog) report(*Report)  {}
 
 // A preview is the change log of a dry run.
 type preview struct {
-	all     bool // list every change, not only the first of each kind
+	all     bool                 // list every change, not only the first of each kind
+	counted func(id string) bool // whether the gift was considered before
 	listed  map[plan.Action]int
 	changes []PlannedChange
+	orphans map[plan.Orphan]int
 }
 
-func (p *preview) list() []PlannedChange { return p.changes }
+func (p *preview) report(rep *Report) {
+	rep.Changes, rep.WithoutContact = p.changes, p.orphans
+}
 
 func (p *preview) add(c plan.Change) {
+	if c.Orphan != "" && c.Action != plan.Skip && !p.counted(c.Gift.ID) {
+		p.orphans[c.Orphan]++
+	}
 	if c.Action == plan.Keep {
 		return
 	}

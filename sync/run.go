@@ -67,7 +67,10 @@ func (e *Engine) newRun(req Request) *run {
 	r.recorder = lockedRecorder{e.cfg.Journal, r}
 	if req.DryRun {
 		r.recorder, r.locks, r.inbox = droppingRecorder{}, newGiftLocks(), nil
-		r.planned = &preview{all: req.AllChanges, listed: make(map[plan.Action]int)}
+		r.planned = &preview{
+			all: req.AllChanges, counted: r.counts.tally.has,
+			listed: make(map[plan.Action]int), orphans: make(map[plan.Orphan]int),
+		}
 	}
 	r.log = e.cfg.Logger.With(logPortal, e.cfg.Portal, logRun, r.id)
 	r.counts.begin(&e.cfg)
@@ -189,8 +192,8 @@ func (r *run) finish(runErr error) (Report, error) {
 		StartedAt:           r.started,
 		FinishedAt:          time.Now().UTC(),
 		SchemaChanges:       r.portal.Object.SchemaChanges(),
-		Changes:             r.planned.list(),
 	}
+	r.planned.report(&rep)
 	r.counts.tally.report(&rep)
 	rep.HubSpotCalls, rep.ThnksCalls = r.counts.calls(r.cfg())
 	rep.Older = r.counts.older

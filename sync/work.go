@@ -214,7 +214,7 @@ func (r *run) process(ctx context.Context, in input, ahead []plan.Gift, checkpoi
 	}
 	later.add(b)
 	if len(rest) > 0 {
-		if _, err := r.portal.Directory.LookUp(ctx, need, r.addresses(ahead)); err != nil {
+		if _, err := r.portal.Directory.LookUp(ctx, need, addresses(r, ahead)); err != nil {
 			return err
 		}
 	}
@@ -223,8 +223,10 @@ func (r *run) process(ctx context.Context, in input, ahead []plan.Gift, checkpoi
 		needed[a] = true
 	}
 	for i, part := range rest {
-		if part.who, err = r.portal.Directory.LookUp(ctx, among(needed, r.addresses(part.gifts)), nil); err != nil {
-			return err
+		if !in.policy.searchFirst { // which the part itself does for those whom it looks up
+			if part.who, err = r.portal.Directory.LookUp(ctx, among(needed, addresses(r, part.gifts)), nil); err != nil {
+				return err
+			}
 		}
 		if i == len(rest)-1 {
 			commit = checkpoint
@@ -326,17 +328,17 @@ func giftIDs(gifts []plan.Gift) []string {
 
 // addresses are the canonical addresses of the gifts' recipients, of those
 // that have one.
-func (r *run) addresses(gifts []plan.Gift) []string {
+func addresses(r *run, gifts []plan.Gift) []string {
 	var list []string
 	for _, g := range gifts {
-		list = r.appendAddress(list, g)
+		list = appendAddress(r, list, g)
 	}
 	return list
 }
 
 // appendAddress appends the canonical address of a gift's recipient, who will be
 // looked up by it, if there is one.
-func (r *run) appendAddress(list []string, g plan.Gift) []string {
+func appendAddress(r *run, list []string, g plan.Gift) []string {
 	if a, ok := plan.CanonicalEmail(g.Recipient.Email); ok {
 		r.portal.Directory.Given(g.Recipient.Email, a)
 		list = append(list, a)

@@ -49,6 +49,9 @@ func printReport(w io.Writer, r giftsync.Report) {
 		line("skipped", total(r.Skipped), breakdown(r.Skipped))
 	}
 	line("links made", r.AssociationsCreated, "")
+	if r.DryRun {
+		line("no contact for", total(r.WithoutContact), breakdown(r.WithoutContact))
+	}
 	line("orphans now", total(r.Orphans), breakdown(r.Orphans))
 	if r.Ambiguous > 0 {
 		line("ambiguous now", r.Ambiguous, "recipients whom several contacts match")

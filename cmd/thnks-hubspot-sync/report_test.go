@@ -97,6 +97,16 @@ func TestPrintReport(t *testing.T) {
 	}
 }
 
+func TestPrintReportOfADryRun(t *testing.T) {
+	rep := report
+	rep.DryRun, rep.WithoutContact = true, map[plan.Orphan]int{plan.NoContact: 1200, plan.BadEmail: 3}
+	var b strings.Builder
+	printReport(&b, rep)
+	if want := "  no contact for     1,203   no_contact 1,200, bad_email 3\n"; !strings.Contains(b.String(), want) {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
 func TestPrintChanges(t *testing.T) {
 	rep := giftsync.Report{
 		DryRun: true, Created: 24, Updated: 1, Skipped: map[string]int{plan.SkippedDeleted: 1},
