@@ -129,6 +129,12 @@ type Watcher struct {
 	Progress func(Progress) // after every slice of a window
 }
 
+// A RequestError says why a run could not do what it was asked for, where that
+// says nothing of the portal.
+type RequestError struct{ Text string }
+
+func (e *RequestError) Error() string { return e.Text }
+
 // ErrStopping is the error of a run that did not begin, or did not end, because
 // the daemon stops.
 var ErrStopping = errors.New("the daemon is stopping")

@@ -186,7 +186,7 @@ func restorePass(ctx context.Context, r *run) error {
 		return nil
 	}
 	none := slices.Sorted(maps.Keys(asked))
-	return fmt.Errorf("no record of these transactions is known to have been deleted in HubSpot: %s", strings.Join(none, ", "))
+	return &RequestError{"no record of these transactions is known to have been deleted in HubSpot: " + strings.Join(none, ", ")}
 }
 
 // fetchDeleted is fetchTransaction for a restore, which cannot do without.

@@ -81,9 +81,11 @@ type inbox struct{ portal *managedPortal }
 func (i inbox) Receive(ctx context.Context, e store.Event) (duplicate bool, err error) {
 	j, err := i.portal.stateForEvents()
 	if err != nil {
+		i.portal.loop.unopened(byReceipt, err)
 		return false, err
 	}
 	receipts, err := j.Receive(ctx, e)
+	i.portal.loop.received(err)
 	// Also after an error: if ctx ended, the event may have been kept, and its
 	// repeat would be no news.
 	i.portal.loop.Events()
@@ -183,6 +185,9 @@ func (d *Daemon) Replay(ctx context.Context, name string, seqs []uint64) (int, e
 		return 0, err
 	}
 	n, err := j.Replay(ctx, seqs)
+	if err != nil {
+		p.loop.received(err)
+	}
 	p.loop.Events()
 	return n, err
 }

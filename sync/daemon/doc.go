@@ -8,7 +8,8 @@
 //   - queue.go: the runs that were asked for
 //   - schedule.go, keep.go: when a run is due, and the two clocks that notice
 //   - lease.go: the engine that runs and workers share, and its reopening
-//   - health.go: how the portal stands, logged once at each change
+//   - health.go, prove.go: how the portal stands, logged once at each change, and
+//     the calls that show whether a fault is over
 //   - workers.go: the processing of webhook events
 //   - portal.go, daemon.go: the state files, and the service that commands use
 package daemon

@@ -168,8 +168,8 @@ func TestMissingSecret(t *testing.T) {
 	})
 }
 
-// TestAskedFailureIsTheAskers: a run that does not keep the portal up to date
-// says nothing of it.
+// TestAskedFailureIsTheAskers: that a run was asked for what cannot be done says
+// nothing of the portal; the log has it nevertheless.
 func TestAskedFailureIsTheAskers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -182,6 +182,9 @@ func TestAskedFailureIsTheAskers(t *testing.T) {
 		}
 		if after := d.loop.Status(); after != before {
 			t.Errorf("status %+v, was %+v", after, before)
+		}
+		if log := d.log.String(); strings.Count(log, "a run that was asked for failed") != 1 {
+			t.Errorf("logged %s", log)
 		}
 	})
 }

@@ -46,6 +46,9 @@ type LoopConfig struct {
 	// missing secret, from those that pass by themselves, such as a state file
 	// that another command holds.
 	NeedsAdmin func(error) bool
+	// InboxLoad is how full the portal's inbox is, as a share of what it may hold;
+	// nil where there is none.
+	InboxLoad func() (float64, error)
 
 	Progress func(giftsync.Progress) // of every run, whatever asked for it
 	Logger   *slog.Logger
@@ -58,7 +61,8 @@ type LoopConfig struct {
 // [RunAll] starts the loops of all portals.
 //
 // What goes wrong is shown by [Loop.Status] and logged once, when it begins
-// and when it is over; the loop tries again at every slot.
+// and when it is over; the loop tries again at every slot. What needs an admin is
+// over when the call that failed has succeeded, which each run then makes.
 type Loop struct {
 	cfg       LoopConfig
 	log       *slog.Logger
@@ -227,18 +231,18 @@ func (l *Loop) attempt(ctx context.Context, q *queuedRun, automatic bool) (rep g
 			rep = giftsync.NotRun(l.cfg.Portal, q.req, began, err)
 			l.lease.drop(e)
 			l.takeSlot(automatic, began)
-			l.health.noteOutcome(err, false)
+			l.health.delayed(err)
 		}
 	}()
 
 	e, release, err := l.lease.get()
 	if err != nil {
-		admin := giftsync.IsFatal(err) || l.cfg.NeedsAdmin(err)
 		err = fmt.Errorf("portal %s: %w", l.cfg.Portal, err)
-		if admin {
+		if l.unopened(byRun, err) {
 			l.takeSlot(automatic, began)
+		} else {
+			l.health.delayed(err)
 		}
-		l.health.noteOutcome(err, admin)
 		return giftsync.NotRun(l.cfg.Portal, q.req, began, err), err
 	}
 	defer release()
@@ -261,8 +265,8 @@ func (l *Loop) attempt(ctx context.Context, q *queuedRun, automatic bool) (rep g
 	if fatal {
 		l.lease.drop(e)
 	}
+	l.settle(ctx, e, q.req, rep, err)
 	if isPass(q.req) {
-		l.health.noteOutcome(err, fatal)
 		l.health.synced(giftsync.LastSync(e.Journal()))
 	}
 	if err == nil {
@@ -271,8 +275,7 @@ func (l *Loop) attempt(ctx context.Context, q *queuedRun, automatic bool) (rep g
 	return rep, err
 }
 
-// isPass reports whether a run is one that keeps the portal up to date. How
-// any other ends says little of the portal, and is for its caller alone.
+// isPass reports whether a run is one that keeps the portal up to date.
 func isPass(req giftsync.Request) bool {
 	return !req.DryRun && req.From == "" && (req.Mode == giftsync.Incremental || req.Mode == giftsync.Backfill)
 }

@@ -92,15 +92,14 @@ func (l *Loop) runWorker(ctx context.Context, w *worker) {
 var errNotNow = errors.New("not now")
 
 // processEvents processes a worker's events that are due now. A portal that
-// needs an admin is left alone.
+// needs an admin is left alone, unless what it lacks is room.
 func (l *Loop) processEvents(ctx context.Context, w *worker) (result giftsync.EventResult, err error) {
-	if !l.health.ready() {
+	if l.health.stopped() {
 		return giftsync.EventResult{}, errNotNow
 	}
 	e, release, err := l.lease.tryGet()
 	switch {
-	case err != nil && (giftsync.IsFatal(err) || l.cfg.NeedsAdmin(err)):
-		l.health.noteOutcome(fmt.Errorf("portal %s: %w", l.cfg.Portal, err), true)
+	case err != nil && l.unopened(byWorker, err):
 		return giftsync.EventResult{}, errNotNow
 	case err != nil:
 		return giftsync.EventResult{}, err
@@ -116,10 +115,17 @@ func (l *Loop) processEvents(ctx context.Context, w *worker) (result giftsync.Ev
 		}
 	}()
 	result, err = w.process(e, ctx)
-	if giftsync.IsFatal(err) {
+	kind := kindOf(err)
+	if kind != "" {
+		l.health.failed(kind, byWorker, err)
+	}
+	if kind != "" && kind.stops() {
 		l.lease.drop(e)
-		l.health.noteOutcome(err, true)
 		return result, errNotNow
+	}
+	if err == nil && result.Done > 0 {
+		l.health.provedBy(byWorker, faultDisk)
+		l.proveInbox()
 	}
 	return result, err
 }

@@ -96,7 +96,7 @@ func (d *installation) begin() {
 			}
 			return d.Engine(d.st), nil
 		},
-		NeedsAdmin: func(err error) bool { return err == errNoSecret },
+		NeedsAdmin: func(err error) bool { return errors.Is(err, errNoSecret) },
 		Progress:   func(giftsync.Progress) {},
 		Logger:     slog.New(slog.NewTextHandler(&d.log, nil)),
 		Now: func() time.Time {

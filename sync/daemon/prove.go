@@ -1,0 +1,122 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+
+	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+)
+
+// freeAgain is how full the inbox may be, as a share, for a full one to count as
+// over: at the very limit it would come and go with every event.
+const freeAgain = 0.9
+
+// settle notes what the end of a run says of the portal. A pass that ended early
+// is trouble; so is any other run that was asked for and failed, unless the
+// reason lies in what was asked for. A run that ended well lets the faults be
+// proved that stand.
+func (l *Loop) settle(ctx context.Context, e *giftsync.Engine, req giftsync.Request, rep giftsync.Report, err error) {
+	kind := kindOf(err)
+	if err != nil && !isPass(req) && ctx.Err() == nil {
+		l.log.Warn("a run that was asked for failed", "mode", string(req.Mode), "dry_run", req.DryRun, logError, l.health.text(err))
+	}
+	switch {
+	case kind != "" && saysOfThePortal(req, err):
+		l.health.failed(kind, byRun, err)
+	case isPass(req) && err == nil:
+		l.health.succeeded()
+	case isPass(req):
+		l.health.delayed(err)
+	case err != nil && kind == "" && !req.DryRun && ctx.Err() == nil && saysOfThePortal(req, err):
+		l.health.setTrouble(err)
+	}
+	l.health.proved(faultOpen) // the engine was there
+	if err == nil && !req.DryRun {
+		l.prove(ctx, e, rep.Created+rep.Updated+rep.AssociationsCreated > 0)
+	}
+}
+
+// saysOfThePortal reports whether how a run ended says something of the portal,
+// and not only of what was asked for.
+func saysOfThePortal(req giftsync.Request, err error) bool {
+	var wrong *giftsync.RequestError
+	if errors.As(err, &wrong) {
+		return false
+	}
+	if req.From != "" || req.Mode == giftsync.Restore || req.Mode == giftsync.Adopt {
+		return giftsync.IsVendors(err) || kindOf(err) == faultDisk
+	}
+	return true
+}
+
+// prove makes the calls that show whether the faults that stand are over. wrote
+// says that HubSpot has accepted writes in the run before.
+func (l *Loop) prove(ctx context.Context, e *giftsync.Engine, wrote bool) {
+	l.proveInbox()
+	for _, kind := range []faultKind{faultHubSpot, faultThnks, faultDisk} {
+		f, stands := l.health.standing(kind)
+		if !stands {
+			continue
+		}
+		err := e.Prove(ctx, f.err, wrote)
+		if err == nil && f.by == byWorker {
+			err = l.proveEvents(ctx, e)
+		}
+		switch now := kindOf(err); {
+		case err == nil:
+			l.health.proved(kind)
+		case ctx.Err() != nil:
+			return
+		case now != "":
+			l.health.failed(now, f.by, err)
+			l.lease.drop(e) // a replaced secret is seen when it is opened anew
+		default:
+			l.health.delayed(err) // and the fault stands
+		}
+	}
+}
+
+// proveEvents processes the events that are due, as what failed is still among
+// them.
+func (l *Loop) proveEvents(ctx context.Context, e *giftsync.Engine) error {
+	for _, w := range l.workers {
+		if _, err := w.process(e, ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unopened notes that the portal could not be opened, and reports whether an
+// admin has to do something about it.
+func (l *Loop) unopened(by origin, err error) (admin bool) {
+	if admin = giftsync.IsFatal(err) || l.cfg.NeedsAdmin(err); admin {
+		l.health.failed(faultOpen, by, err)
+	}
+	return admin
+}
+
+// received notes what the receipt of a webhook event, or a replay, ended with.
+func (l *Loop) received(err error) {
+	var full *store.FullError
+	switch {
+	case err == nil:
+		l.health.provedBy(byReceipt, faultOpen, faultDisk)
+		l.proveInbox()
+	case errors.Is(err, store.ErrInboxFull):
+		l.health.failed(faultInbox, byReceipt, err)
+	case errors.As(err, &full):
+		l.health.failed(faultDisk, byReceipt, err)
+	}
+}
+
+// proveInbox notes whether an inbox that was full has room again.
+func (l *Loop) proveInbox() {
+	if _, stands := l.health.standing(faultInbox); !stands || l.cfg.InboxLoad == nil {
+		return
+	}
+	if load, err := l.cfg.InboxLoad(); err == nil && load <= freeAgain {
+		l.health.proved(faultInbox)
+	}
+}
