@@ -50,16 +50,22 @@ func (l *lease) tryGet() (*giftsync.Engine, func(), error) {
 	return l.use()
 }
 
-// dropUnusable drops an engine whose journal has met damage, or a write whose
-// outcome is unknown: it does no more work until it is opened anew. It is called
-// with mu held.
+// dropUnusable drops an engine whose journal has met damage, a write whose
+// outcome is unknown, or another file in its place. It is called with mu held.
 func (l *lease) dropUnusable() {
 	if l.engine == nil {
 		return
 	}
-	if _, err := l.engine.Journal().Count(); err != nil {
+	if unusable(l.engine.Journal()) != nil {
 		l.engine = nil
 	}
+}
+
+// unusable returns why a state file does no more work until it is opened anew,
+// nil where it works. Every check of that is made here.
+func unusable(journal interface{ Count() (int, error) }) error {
+	_, err := journal.Count()
+	return err
 }
 
 // use opens the engine where there is none, and counts its user. It is called

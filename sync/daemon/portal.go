@@ -46,6 +46,7 @@ type managedPortal struct {
 	journal  *store.Store // once opened, held until the daemon ends or it breaks
 	openErr  error        // why it could not be opened the last time; nil where it was
 	openedAt time.Time    // when that was tried
+	lost     bool         // a state file that was open does no more work, and no other is open yet
 	open     *Connection  // over the journal
 }
 
@@ -108,14 +109,19 @@ func (p *managedPortal) stateForEvents() (*store.Store, error) {
 // openState is called with mu held.
 func (p *managedPortal) openState() (*store.Store, error) {
 	if p.journal != nil {
-		if _, err := p.journal.Count(); err != nil {
+		if err := unusable(p.journal); err != nil {
 			_ = p.journal.Close() // opening it says what is wrong
-			p.journal = nil
+			p.journal, p.lost = nil, true
+			p.loop.lostState(err)
 		}
 	}
 	if p.journal == nil {
 		p.journal, p.openErr = p.cfg.OpenState()
 		p.openedAt = time.Now()
+		if p.openErr == nil && p.lost {
+			p.lost = false
+			p.loop.reopenedState()
+		}
 	}
 	return p.journal, p.openErr
 }

@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"thnks-hubspot-sync/store"
@@ -45,4 +47,41 @@ func TestHeldStateFile(t *testing.T) {
 		t.Errorf("it is open: %v", err)
 	}
 	p.close()
+}
+
+// TestLostStateFile: a state file that does no more work is opened anew, the log
+// says so, the portal is not ready until a run has ended, and that run is asked
+// for.
+func TestLostStateFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state", "acme.db")
+	var log bytes.Buffer
+	p := newManagedPortal(PortalConfig{
+		Loop:      LoopConfig{Portal: "acme", Logger: slog.New(slog.NewTextHandler(&log, nil))},
+		OpenState: func() (*store.Store, error) { return store.Open(path, store.Options{Create: true}) },
+	})
+	defer p.close()
+	first, err := p.stateForEvents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := p.stateForEvents()
+	if err != nil || second == first {
+		t.Fatalf("opened anew: %v", err)
+	}
+	if _, err := second.Count(); err != nil {
+		t.Errorf("the new one: %v", err)
+	}
+	if s := p.loop.health.get(); s.Ready || !strings.Contains(s.Problem, "opened anew") {
+		t.Errorf("status %+v", s)
+	}
+	if text := log.String(); strings.Count(text, "level=ERROR") != 1 || strings.Count(text, "level=WARN") != 1 {
+		t.Errorf("logged %s", text)
+	}
+	if p.loop.queue.automatic == nil || !p.loop.queue.automatic.hinted {
+		t.Error("no run was asked for")
+	}
 }

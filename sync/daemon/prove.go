@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
@@ -95,6 +96,19 @@ func (l *Loop) unopened(by origin, err error) (admin bool) {
 		l.health.failed(faultOpen, by, err)
 	}
 	return admin
+}
+
+// lostState notes that the open state file does no more work. The portal is not
+// ready until a run has ended with another.
+func (l *Loop) lostState(err error) {
+	l.health.failed(faultOpen, byRun, fmt.Errorf("the open state file can no longer be used, and is opened anew: %w", err))
+}
+
+// reopenedState asks for a run after the state file was opened anew: what it
+// holds may be older than what HubSpot does, or nothing.
+func (l *Loop) reopenedState() {
+	l.log.Warn("the state file was opened anew; a run finds out what it lacks")
+	l.Hint()
 }
 
 // received notes what the receipt of a webhook event, or a replay, ended with.
