@@ -204,8 +204,9 @@ func rebuild(ctx context.Context, r *run) error {
 			return err
 		}
 		done += l.Listed
-		r.cfg().Progress(Progress{Portal: r.cfg().Portal, Mode: Rebuild, Done: done, Elapsed: time.Since(r.started)})
+		r.counts.progress.update(func(now *Progress) { now.Mode, now.Phase, now.Done = Rebuild, PhaseRebuild, done })
 	}
+	r.counts.progress.update(func(now *Progress) { now.Mode, now.Phase, now.Done = r.mode, PhaseListing, 0 })
 	if foreign > 0 {
 		r.log.Info("records without a transaction id are not ours; left alone", logCount, foreign)
 	}

@@ -216,7 +216,7 @@ func (b *batch) lookUp(ctx context.Context, need []string, ahead []plan.Gift) er
 	if err != nil {
 		return err
 	}
-	s.Do(ctx)
+	s.Do(ctx, b.run.counts.progress.search(s.Len()))
 	return b.addFound(ctx, s)
 }
 

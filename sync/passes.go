@@ -60,13 +60,28 @@ func incrementalPass(ctx context.Context, r *run) error {
 	switch {
 	case r.olderThan(due.Weekly, weekly):
 		r.mode = Resweep
+		if err := announceOrphans(r); err != nil {
+			return err
+		}
 		return resweep(ctx, r, due)
 	case r.olderThan(due.Daily, daily):
 		r.mode = Resweep
+		if err := announceOrphans(r); err != nil {
+			return err
+		}
 		return reread(ctx, r, due)
 	default:
 		return listChanged(ctx, r, sinceWatermark)
 	}
+}
+
+// announceOrphans shows that orphans are looked up once the listing has ended.
+func announceOrphans(r *run) error {
+	n, err := orphanCount(r.journal)
+	if err == nil {
+		r.counts.progress.announce(r.mode, n)
+	}
+	return err
 }
 
 // sinceWatermark is where an hourly listing begins.

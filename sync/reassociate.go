@@ -18,6 +18,11 @@ const youngOrphan = 30 * daily
 // searched lately.
 func reassociatePass(ctx context.Context, r *run) error {
 	every := func(orphans []plan.Gift) ([]plan.Gift, error) { return orphans, nil }
+	n, err := orphanCount(r.journal)
+	if err != nil {
+		return err
+	}
+	r.counts.progress.begin(PhaseOrphans, n)
 	return r.resumable(ctx, reassociateCheckpoint, newOrphanPlanner, func(after string) iter.Seq2[[]plan.Gift, error] {
 		return r.orphans(ctx, after, every)
 	})
@@ -35,6 +40,11 @@ func reassociateAllPass(ctx context.Context, r *run) error {
 		}
 	}
 	newPlanner := func() planner { return new(reviewPlanner) }
+	n, err := r.journal.Count()
+	if err != nil {
+		return err
+	}
+	r.counts.progress.begin(PhaseReview, n)
 	return r.resumable(ctx, reassociateAllCheckpoint, newPlanner, func(after string) iter.Seq2[[]plan.Gift, error] {
 		return chunks(gifts(after), r.cfg().Bounds.WindowRows)
 	})
@@ -48,7 +58,24 @@ func lookUpOrphans(ctx context.Context, r *run, all bool) error {
 			return !all && !plan.SentWithin(g, plan.Rules{Now: r.started, Lookback: youngOrphan})
 		}), nil
 	}
+	total := 0 // of those sent lately it is not known before
+	if all {
+		var err error
+		if total, err = orphanCount(r.journal); err != nil {
+			return err
+		}
+	}
+	r.counts.progress.begin(PhaseOrphans, total)
 	return r.overJournal(ctx, policy{uncounted: r.secondary.tooEarly(r.started)}, r.orphans(ctx, "", due), newOrphanPlanner, func(string) store.Commit { return store.Commit{} })
+}
+
+// orphanCount returns how many orphans the journal has.
+func orphanCount(j History) (n int, err error) {
+	counts, err := j.OrphanCounts()
+	for _, of := range counts {
+		n += of
+	}
+	return n, err
 }
 
 // resumable goes through gifts of the journal under a checkpoint of its own:
@@ -58,6 +85,9 @@ func (r *run) resumable(ctx context.Context, name string, newPlanner func() plan
 	cp, _, err := r.resume(name)
 	if err != nil {
 		return err
+	}
+	if cp.Cursor != "" { // how many are behind it is not known
+		r.counts.progress.update(func(now *Progress) { now.PhaseTotal = 0 })
 	}
 	err = r.overJournal(ctx, policy{uncounted: true}, from(cp.Cursor), newPlanner, func(last string) store.Commit {
 		cp.Cursor = last

@@ -92,7 +92,20 @@ type PlannedChange struct {
 	Reasons       []string    `json:"reasons,omitempty"`
 }
 
-// Progress is what a run reports after each slice of a window.
+// A Phase is a part of a run.
+type Phase string
+
+// The phases. A listing's addresses are searched beside it; the search is a phase
+// of its own where nothing else is left to do but wait for it.
+const (
+	PhaseListing Phase = "listing and writing"           // transactions of a source, or rows of the quarantine
+	PhaseSearch  Phase = "searching secondary addresses" // of recipients whom no primary address shows
+	PhaseOrphans Phase = "looking up orphans"            // among today's contacts
+	PhaseReview  Phase = "comparing links"               // of every gift, with what HubSpot holds
+	PhaseRebuild Phase = "rebuilding the state file"     // from HubSpot's records
+)
+
+// Progress is what a run reports after each slice of a window, and of a search.
 type Progress struct {
 	Portal      string
 	Mode        Mode
@@ -103,6 +116,14 @@ type Progress struct {
 	Quarantined int
 	Through     time.Time // up to which change time windows are done; the listing is in that order
 	Elapsed     time.Duration
+
+	Phase      Phase
+	PhaseDone  int  // of PhaseTotal, in this phase
+	PhaseTotal int  // gifts; 0 where their number is unknown
+	Ahead      int  // orphans that a later phase of the run looks up
+	Searched   int  // of ToSearch, in the whole run so far
+	ToSearch   int  // addresses
+	Before     bool // of the run that has to end before the one that is watched
 }
 
 // A Status is how one portal of the daemon stands.
@@ -126,7 +147,7 @@ type Status struct {
 // up, however slow: progress may be left out, the latest is not.
 type Watcher struct {
 	Waiting  func(Status)   // once, if another run has to end first
-	Progress func(Progress) // after every slice of a window
+	Progress func(Progress) // after every slice of a window; while another run has to end first, that one's
 }
 
 // A RequestError says why a run could not do what it was asked for, where that

@@ -74,6 +74,10 @@ func (e *Engine) newRun(req Request) *run {
 	}
 	r.log = e.cfg.Logger.With(logPortal, e.cfg.Portal, logRun, r.id)
 	r.counts.begin(&e.cfg)
+	r.counts.progress = progressReport{
+		show: e.cfg.Progress, began: r.started, quiet: req.Mode == byEvents,
+		now: Progress{Portal: e.cfg.Portal, Mode: req.Mode, Phase: PhaseListing},
+	}
 	r.failures.lastSync = LastSync(e.cfg.Journal)
 	r.portal = e.conn.Begin(portal.Session{
 		Run: r.id, Started: r.started, Memory: r.memory(), Log: r.log,

@@ -109,6 +109,7 @@ func (r *run) startSearch(ctx context.Context, s *backgroundSearch) error {
 		return err
 	}
 	r.secondary.search = s
+	searched := r.counts.progress.search(s.search.Len())
 	go func() {
 		defer close(s.done)
 		defer func() {
@@ -116,7 +117,7 @@ func (r *run) startSearch(ctx context.Context, s *backgroundSearch) error {
 				s.panicked = panicText(v)
 			}
 		}()
-		s.search.Do(ctx)
+		s.search.Do(ctx, searched)
 	}()
 	return nil
 }
@@ -129,7 +130,13 @@ func (r *run) finishSearch(ctx context.Context) error {
 		return nil
 	}
 	r.secondary.search = nil
-	<-s.done
+	select {
+	case <-s.done:
+	default:
+		goesOn := r.counts.progress.waitForSearch()
+		<-s.done
+		goesOn()
+	}
 	if s.panicked != "" {
 		panic(s.panicked)
 	}

@@ -16,10 +16,9 @@ type counts struct {
 	linked        int // associations created
 	refusedLinks  int // associations that HubSpot refused
 	fields        fieldCounts
-	older         int       // rows of files that say less than is known
-	shownBefore   int       // transactions that earlier runs saw of a resumed listing
-	done          int       // rows processed
-	newest        time.Time // newest change time processed
+	older         int // rows of files that say less than is known
+	shownBefore   int // transactions that earlier runs saw of a resumed listing
+	progress      progressReport
 	hubspotBefore map[hubspot.Class]int
 	thnksBefore   int
 }

@@ -176,19 +176,19 @@ func withCommitError(err, commitErr error) error {
 
 // reportProgress calls [Config.Progress]. Event processing is not reported.
 func (b *batch) reportProgress() {
-	if b.in.policy.fromEvents {
-		return
-	}
 	c := &b.run.counts
-	c.done += b.in.count
-	if b.in.newest.After(c.newest) {
-		c.newest = b.in.newest
-	}
-	b.run.cfg().Progress(Progress{
-		Portal: b.run.cfg().Portal, Mode: b.run.mode, Done: c.done,
-		Created: c.tally.counts[countedCreated], Updated: c.tally.counts[countedUpdated],
-		Unchanged: c.tally.counts[countedUnchanged], Quarantined: c.tally.counts[countedQuarantined],
-		Through: c.newest, Elapsed: time.Since(b.run.started),
+	c.progress.update(func(now *Progress) {
+		now.Mode = b.run.mode
+		now.Done += b.in.count
+		if now.PhaseTotal > 0 {
+			now.PhaseDone += b.in.count
+		}
+		if b.in.newest.After(now.Through) {
+			now.Through = b.in.newest
+		}
+		counts := &c.tally.counts
+		now.Created, now.Updated = counts[countedCreated], counts[countedUpdated]
+		now.Unchanged, now.Quarantined = counts[countedUnchanged], counts[countedQuarantined]
 	})
 }
 

@@ -36,6 +36,15 @@ type live struct {
 type liveRun struct {
 	pace  pace
 	began time.Time
+	at    time.Time // of the last progress, which may be another run's
+}
+
+// elapsed is how long the run has taken that is shown.
+func (r *liveRun) elapsed(now time.Time) time.Duration {
+	if r.at.IsZero() {
+		return now.Sub(r.began)
+	}
+	return r.pace.last.Elapsed + now.Sub(r.at)
 }
 
 // newLive returns a live line that redraws itself until it is closed.
@@ -73,6 +82,7 @@ func (l *live) progress(p giftsync.Progress) {
 	defer l.mu.Unlock()
 	if r := l.runs[p.Portal]; r != nil {
 		r.pace.add(p)
+		r.at = time.Now()
 		l.draw()
 	}
 }
@@ -126,7 +136,7 @@ func (l *live) draw() {
 	now := time.Now()
 	parts := make([]string, 0, len(l.runs))
 	for name, r := range l.runs {
-		parts = append(parts, name+": "+r.pace.text(now, now.Sub(r.began)))
+		parts = append(parts, name+": "+r.pace.text(now, r.elapsed(now)))
 	}
 	slices.Sort(parts)
 	line := strings.Join(parts, " | ")

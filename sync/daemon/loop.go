@@ -320,7 +320,7 @@ func (l *Loop) loadSchedule(j giftsync.Journal) {
 func (l *Loop) progress(p giftsync.Progress) {
 	l.cfg.Progress(p)
 	l.health.doing(p.Mode) // an incremental run may have turned into another
-	l.queue.running().show(p)
+	l.queue.show(p)
 }
 
 // logEnd logs a run that ended well. One that found nothing to do is no news.

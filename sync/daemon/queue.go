@@ -30,8 +30,8 @@ func newQueuedRun(req giftsync.Request) *queuedRun {
 	}
 }
 
-// show replaces the progress that the caller has not seen yet. Only the run
-// itself may call it.
+// show replaces the progress that the caller has not seen yet. It is called by
+// one goroutine at a time.
 func (q *queuedRun) show(p giftsync.Progress) {
 	select {
 	case <-q.progress: // out of date
@@ -128,11 +128,18 @@ func (q *runQueue) ended() {
 	q.current, q.stop = nil, nil
 }
 
-// running is the run under way, nil if there is none.
-func (q *runQueue) running() *queuedRun {
+// show shows the progress of the run under way to its caller, and to those who
+// wait for it to end.
+func (q *runQueue) show(p giftsync.Progress) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.current
+	if q.current != nil {
+		q.current.show(p)
+	}
+	p.Before = true
+	for _, r := range q.waiting {
+		r.show(p)
+	}
 }
 
 // stopCurrent ends the run under way, and reports whether there is one.

@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/sync/plan"
@@ -39,19 +40,35 @@ func (d *Directory) NewSearch(addresses []string, missed map[string]bool) *Searc
 	return s
 }
 
+// searchRound is how many addresses are searched together: full searches, for
+// about three seconds at HubSpot's rate.
+const searchRound = 12 * hubspot.SearchSize
+
+// Len returns how many addresses the search asks HubSpot for, each spelling
+// counted.
+func (s *Search) Len() int { return len(s.question.spellings) }
+
 // Do asks HubSpot. It touches nothing but the search, so that it may run
-// concurrently with other use of the portal.
-func (s *Search) Do(ctx context.Context) {
+// concurrently with other use of the portal. searched is called with the number
+// of addresses that were searched since its last call.
+func (s *Search) Do(ctx context.Context, searched func(addresses int)) {
 	if len(s.ask) == 0 {
 		return
 	}
 	var client Contacts
-	if client, s.err = s.contacts.enter(ctx); s.err == nil {
-		var answers []hubspot.ContactsOutcome
-		if answers, s.err = client.ContactsByAdditionalEmail(ctx, s.question.spellings, contactProperties); s.err == nil {
-			s.outcomes = s.question.join(answers)
-		}
+	if client, s.err = s.contacts.enter(ctx); s.err != nil {
+		return
 	}
+	answers := make([]hubspot.ContactsOutcome, 0, s.Len())
+	for some := range slices.Chunk(s.question.spellings, searchRound) {
+		var outcomes []hubspot.ContactsOutcome
+		if outcomes, s.err = client.ContactsByAdditionalEmail(ctx, some, contactProperties); s.err != nil {
+			return
+		}
+		answers = append(answers, outcomes...)
+		searched(len(some))
+	}
+	s.outcomes = s.question.join(answers)
 }
 
 // Found returns the matches of a search that is done, and the addresses that
