@@ -156,6 +156,18 @@ func New(cfg Config) *Engine {
 // Journal returns the journal that the engine was made with.
 func (e *Engine) Journal() Journal { return e.cfg.Journal }
 
+// Calls returns how many calls to HubSpot and to Thnks were made with the
+// engine's clients so far.
+func (e *Engine) Calls() (toHubSpot, toThnks int) {
+	for _, n := range e.cfg.Calls() {
+		toHubSpot += n
+	}
+	for _, s := range e.cfg.Sources {
+		toThnks += s.API.Calls()
+	}
+	return toHubSpot, toThnks
+}
+
 func (e *Engine) busy() bool {
 	if !e.mu.TryLock() {
 		return true

@@ -44,7 +44,7 @@ var rooms = map[string]string{
 	"sync/portal":            "sync/plan store hubspot",
 	"sync":                   "sync/plan sync/portal store hubspot thnksapi",
 	"sync/doctor":            "sync sync/plan sync/portal store hubspot thnksapi",
-	"sync/daemon":            "sync sync/webhook sync/stats sync/doctor store",
+	"sync/daemon":            "sync sync/plan sync/webhook sync/stats sync/doctor store",
 	"sync/admin":             "sync sync/listen sync/plan sync/stats sync/doctor hubspot",
 	worldRoom:                "sync sync/plan sync/portal store hubspot hubspot/hubspottest " + contractRoom + " thnksapi thnksapi/export thnksapi/thnksapitest",
 	"thnksapi/export":        "thnksapi",

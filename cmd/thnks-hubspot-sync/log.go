@@ -29,19 +29,25 @@ const (
 )
 
 // styleOf chooses how to log. configured is the configuration's log.format,
-// "auto" or "json"; journal is $JOURNAL_STREAM, which systemd sets where
-// standard error goes to its journal.
-func styleOf(configured string, terminal bool, journal string) logStyle {
+// "auto" or "json"; journal says that standard error goes to systemd's journal.
+func styleOf(configured string, terminal, journal bool) logStyle {
 	switch {
 	case configured == "json":
 		return jsonStyle
 	case terminal:
 		return tintStyle
-	case journal != "":
+	case journal:
 		return journalStyle
 	default:
 		return plainStyle
 	}
+}
+
+// newJournalLogger is newLogger for lines that go to systemd's journal, each with
+// its priority.
+func newJournalLogger(w io.Writer, style logStyle, level slog.Level) *slog.Logger {
+	lines := &prefixWriter{w: w}
+	return slog.New(priorityHandler{newLogger(lines, style, level).Handler(), lines})
 }
 
 // newLogger returns a logger that writes lines of the given style. Times are
@@ -71,11 +77,14 @@ func newLogger(w io.Writer, style logStyle, level slog.Level) *slog.Logger {
 }
 
 // safe returns the value with its text made printable, so that no value can
-// break a line, colour a terminal or turn the reading direction.
+// break a line, colour a terminal or turn the reading direction. Durations are
+// brief.
 func safe(v slog.Value) slog.Value {
 	switch v.Kind() {
 	case slog.KindString:
 		return slog.StringValue(printable(v.String()))
+	case slog.KindDuration:
+		return slog.StringValue(brief(v.Duration()))
 	case slog.KindAny:
 		switch x := v.Any().(type) {
 		case error:
@@ -85,4 +94,16 @@ func safe(v slog.Value) slog.Value {
 		}
 	}
 	return v
+}
+
+// brief writes a duration as precisely as one reads it: 12ms, 1.2s, 3m4s.
+func brief(d time.Duration) string {
+	switch {
+	case d.Abs() < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d.Abs() < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	default:
+		return d.Round(time.Second).String()
+	}
 }

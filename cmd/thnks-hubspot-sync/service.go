@@ -60,7 +60,7 @@ func askEach[T any](a *app, s *session, f func(d service, portal string) (T, err
 	for _, p := range s.portals {
 		v, err := ask(s, func(d service) (T, error) { return f(d, p.Name) })
 		if err != nil {
-			fmt.Fprintf(a.stderr, "thnks-hubspot-sync: portal %s: %s\n", p.Name, said(err))
+			printError(a.stderr, "portal "+p.Name+": "+said(err))
 			worst = worst.worse(statusOf(err))
 			continue
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -63,7 +62,12 @@ func newSession(cfg *configs.Config, portals []configs.Portal, stderr io.Writer,
 		s.live = newLive(stderr, func() int { return columns(tty) })
 		stderr = s.live
 	}
-	s.log = newLogger(stderr, styleOf(cfg.Log.Format, isTTY, os.Getenv("JOURNAL_STREAM")), cfg.Log.Level)
+	journal := toJournal(stderr)
+	newLog := newLogger
+	if journal {
+		newLog = newJournalLogger
+	}
+	s.log = newLog(stderr, styleOf(cfg.Log.Format, isTTY, journal), cfg.Log.Level)
 	return s
 }
 

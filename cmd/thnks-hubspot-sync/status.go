@@ -107,7 +107,7 @@ func explain(w io.Writer, command string, err error) status {
 	if err == nil || errors.As(err, &printed) {
 		return s
 	}
-	fmt.Fprintf(w, "thnks-hubspot-sync: %s\n", said(err))
+	printError(w, said(err))
 	if s == misused && !errors.As(err, &load) {
 		fmt.Fprintf(w, "See '%s --help'.\n", command)
 	}

@@ -231,7 +231,7 @@ func (a *app) reportRuns(results []result, asJSON, all bool) error {
 		worst = worst.worse(r.status())
 		doc.Portals = append(doc.Portals, r.report)
 		if r.err != nil {
-			fmt.Fprintf(a.stderr, "thnks-hubspot-sync: %s\n", said(r.err))
+			printError(a.stderr, said(r.err))
 		}
 		if asJSON || r.report.Fetched == 0 && statusOf(r.err) == misused || errors.Is(r.err, admin.ErrGoesOn) {
 			continue // there is nothing to tell, or nothing yet

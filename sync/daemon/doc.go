@@ -10,6 +10,7 @@
 //   - lease.go: the engine that runs and workers share, and its reopening
 //   - health.go, prove.go: how the portal stands, logged once at each change, and
 //     the calls that show whether a fault is over
+//   - heartbeat.go: one log line a day
 //   - workers.go: the processing of webhook events
 //   - portal.go, daemon.go: the state files, and the service that commands use
 package daemon

@@ -46,9 +46,8 @@ type LoopConfig struct {
 	// missing secret, from those that pass by themselves, such as a state file
 	// that another command holds.
 	NeedsAdmin func(error) bool
-	// InboxLoad is how full the portal's inbox is, as a share of what it may hold;
-	// nil where there is none.
-	InboxLoad func() (float64, error)
+	// State returns the portal's state file; nil where that is not to be asked.
+	State func() (State, error)
 
 	Progress func(giftsync.Progress) // of every run, whatever asked for it
 	Logger   *slog.Logger
@@ -71,6 +70,7 @@ type Loop struct {
 	health    *health
 	lease     *lease
 	workers   []*worker
+	pulse     heartbeat
 	loaded    bool // what the journal remembers has been read; only the lease's open uses it
 }
 
@@ -143,11 +143,13 @@ func (l *Loop) Do(ctx context.Context, req giftsync.Request, watch giftsync.Watc
 func (l *Loop) Hint() { l.queue.addAutomatic(true) }
 
 // checkSchedule asks for a run if a slot of the schedule has come since the last
-// scheduled run began. See [RunAll] for when it is called.
+// scheduled run began, and logs once a day how the portal stands. See [RunAll]
+// for when it is called.
 func (l *Loop) checkSchedule() {
 	if l.timetable.due() {
 		l.queue.addAutomatic(false)
 	}
+	l.beat()
 }
 
 // Stop ends the run under way at its next safe point, and reports whether
@@ -293,6 +295,7 @@ func (l *Loop) open() (*giftsync.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.pulse.use(e)
 	if !l.loaded {
 		l.loaded = true
 		l.loadSchedule(e.Journal())
@@ -329,7 +332,11 @@ func (l *Loop) logEnd(rep giftsync.Report) {
 	if rep.Mode != giftsync.Incremental || rep.Created+rep.Updated+rep.Quarantined+rep.AssociationsCreated > 0 {
 		level = slog.LevelInfo
 	}
+	skipped := 0
+	for _, n := range rep.Skipped {
+		skipped += n
+	}
 	l.log.Log(context.Background(), level, "run finished", "mode", string(rep.Mode), "dry_run", rep.DryRun,
-		"fetched", rep.Fetched, "created", rep.Created, "updated", rep.Updated, "quarantined", rep.Quarantined,
-		"links", rep.AssociationsCreated, "took", rep.FinishedAt.Sub(rep.StartedAt).Round(time.Millisecond))
+		"fetched", rep.Fetched, "created", rep.Created, "updated", rep.Updated, "unchanged", rep.Unchanged,
+		"quarantined", rep.Quarantined, "skipped", skipped, "links", rep.AssociationsCreated, "took", rep.FinishedAt.Sub(rep.StartedAt).Round(time.Millisecond))
 }

@@ -16,7 +16,7 @@ import (
 // configuration's files anew each time, so that a replaced one is seen without a
 // restart.
 type PortalConfig struct {
-	Loop LoopConfig // Open, NeedsAdmin and InboxLoad are the daemon's
+	Loop LoopConfig // Open, NeedsAdmin and State are the daemon's
 
 	OpenState func() (*store.Store, error)
 	Connect   func(*store.Store, func(giftsync.Progress)) (*Connection, error)
@@ -57,7 +57,8 @@ const reopenDelay = 5 * time.Second
 
 func newManagedPortal(cfg PortalConfig) *managedPortal {
 	p := &managedPortal{cfg: cfg}
-	cfg.Loop.Open, cfg.Loop.NeedsAdmin, cfg.Loop.InboxLoad = p.connect, needsAdmin, p.inboxLoad
+	cfg.Loop.Open, cfg.Loop.NeedsAdmin = p.connect, needsAdmin
+	cfg.Loop.State = func() (State, error) { return p.state() }
 	p.loop = NewLoop(cfg.Loop)
 	return p
 }
@@ -124,15 +125,6 @@ func (p *managedPortal) openState() (*store.Store, error) {
 		}
 	}
 	return p.journal, p.openErr
-}
-
-// inboxLoad is how full the inbox is.
-func (p *managedPortal) inboxLoad() (float64, error) {
-	j, err := p.state()
-	if err != nil {
-		return 0, err
-	}
-	return j.InboxLoad()
 }
 
 func (p *managedPortal) close() {

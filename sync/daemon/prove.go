@@ -127,10 +127,14 @@ func (l *Loop) received(err error) {
 
 // proveInbox notes whether an inbox that was full has room again.
 func (l *Loop) proveInbox() {
-	if _, stands := l.health.standing(faultInbox); !stands || l.cfg.InboxLoad == nil {
+	if _, stands := l.health.standing(faultInbox); !stands || l.cfg.State == nil {
 		return
 	}
-	if load, err := l.cfg.InboxLoad(); err == nil && load <= freeAgain {
+	j, err := l.cfg.State()
+	if err != nil {
+		return
+	}
+	if load, err := j.InboxLoad(); err == nil && load <= freeAgain {
 		l.health.proved(faultInbox)
 	}
 }

@@ -97,6 +97,7 @@ func (d *installation) begin() {
 			return d.Engine(d.st), nil
 		},
 		NeedsAdmin: func(err error) bool { return errors.Is(err, errNoSecret) },
+		State:      func() (daemon.State, error) { return d.st, nil },
 		Progress:   func(giftsync.Progress) {},
 		Logger:     slog.New(slog.NewTextHandler(&d.log, nil)),
 		Now: func() time.Time {
