@@ -9,6 +9,9 @@
 // credentials; the control address answers GET /counts with how far the portal
 // and the source agree. It runs until SIGINT or SIGTERM.
 //
+// With --portals there are that many, each with a Thnks account of its own, and
+// each of the three addresses has one below /1, /2 and so on.
+//
 // With --tick gifts are sent and opened while it runs. With --webhook Thnks
 // posts a signed event for each change; POST /events?id=T-000001&status=opened
 // to the control address makes one. The configuration it writes then has the
@@ -52,6 +55,7 @@ func main() {
 // options are the command line.
 type options struct {
 	size                         size
+	portals                      int
 	hubspot, thnks, control, dir string
 	hook                         hook
 	tick                         time.Duration
@@ -68,6 +72,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.Uint64Var(&o.size.seed, "seed", 1, "the same seed makes the same sandbox")
 	f.BoolVar(&o.size.ugly, "ugly", false, "with the texts, addresses and gaps that make real data awkward")
 	f.BoolVar(&o.size.limits, "limits", false, "enforce the rate limits of an account with an Enterprise subscription")
+	f.IntVar(&o.portals, "portals", 1, "so many portals of that size; none with --tick or --webhook if there are several")
 	f.StringVar(&o.hubspot, "hubspot", "127.0.0.1:0", "loopback `address` of HubSpot; port 0 for a free one")
 	f.StringVar(&o.thnks, "thnks", "127.0.0.1:0", "loopback `address` of Thnks")
 	f.StringVar(&o.control, "control", "127.0.0.1:0", "loopback `address` of GET /counts and POST /events")
@@ -86,6 +91,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, errors.New("--transactions, --recipients and --deals: 0 or more")
 	case o.size.matched < 0, o.size.matched > 1:
 		return o, errors.New("--matched: a share between 0 and 1")
+	case o.portals < 1:
+		return o, errors.New("--portals: 1 or more")
+	case o.portals > 1 && (o.tick != 0 || o.hook.url != ""):
+		return o, errors.New("--portals: the world of several does not turn: leave --tick and --webhook out")
 	case o.tick < 0:
 		return o, errors.New("--tick: 0 or more")
 	}
@@ -115,7 +124,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	w := build(o.size, time.Now().UTC())
+	worlds := make([]*world, o.portals)
+	for i := range worlds {
+		size := o.size
+		size.seed += uint64(i)
+		worlds[i] = build(size, time.Now().UTC())
+	}
+	w := worlds[0]
 	ctx, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -134,9 +149,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		handler http.Handler
 		url     *string
 	}{
-		{o.hubspot, w.portal, &ready.HubSpot},
-		{o.thnks, w.thnks, &ready.Thnks},
-		{o.control, w.control(), &ready.Control},
+		{o.hubspot, each(worlds, func(w *world) http.Handler { return w.portal }), &ready.HubSpot},
+		{o.thnks, each(worlds, func(w *world) http.Handler { return w.thnks }), &ready.Thnks},
+		{o.control, each(worlds, (*world).control), &ready.Control},
 	} {
 		l, err := listen(s.address)
 		if err != nil {
@@ -148,7 +163,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		go func() { failed <- srv.Serve(l) }()
 	}
 	if o.dir != "" {
-		if ready.Config, err = writeConfig(o.dir, ready, secret); err != nil {
+		if ready.Config, err = writeConfig(o.dir, ready, o.portals, secret); err != nil {
 			return err
 		}
 	}
@@ -161,6 +176,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case err := <-failed:
 		return err
 	}
+}
+
+// each serves the worlds' handlers, each below its path.
+func each(worlds []*world, handler func(*world) http.Handler) http.Handler {
+	if len(worlds) == 1 {
+		return handler(worlds[0])
+	}
+	mux := http.NewServeMux()
+	for i, w := range worlds {
+		path := under(i, len(worlds))
+		mux.Handle(path+"/", http.StripPrefix(path, handler(w)))
+	}
+	return mux
 }
 
 // listen listens on a loopback address: the sandbox answers to anyone.

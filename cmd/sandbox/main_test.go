@@ -100,6 +100,33 @@ func TestSandbox(t *testing.T) {
 	}
 }
 
+// TestSeveralPortals: each has its own gifts, and its own address on all three
+// sides.
+func TestSeveralPortals(t *testing.T) {
+	r := start(t, "--portals", "2", "--transactions", "5", "--config-dir", t.TempDir())
+	for _, at := range []string{"/1", "/2"} {
+		if status, body := ask(t, r.HubSpot+at+"/account-info/2026-09/details", "Bearer "+r.Token); status != 200 {
+			t.Errorf("HubSpot below %s answers %d: %s", at, status, body)
+		}
+		if status, body := ask(t, r.Thnks+at+"/api/v1/transactions", r.Key); status != 200 || strings.Count(body, `"id":"T-`) != 5 {
+			t.Errorf("Thnks below %s answers %d: %s", at, status, body)
+		}
+	}
+	var c Counts
+	if _, body := ask(t, r.Control+"/2/counts", ""); json.Unmarshal([]byte(body), &c) != nil || c.ThnksCalls != 1 {
+		t.Errorf("the second portal counts %s", body)
+	}
+	config, err := os.ReadFile(r.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"name: sandbox-1\n", "name: sandbox-2\n", r.HubSpot + "/1", r.Thnks + "/2"} {
+		if !strings.Contains(string(config), want) {
+			t.Errorf("config.yaml does not have %q:\n%s", want, config)
+		}
+	}
+}
+
 // TestCounts fills the portal by hand: one gift twice, one unknown id.
 func TestCounts(t *testing.T) {
 	w := build(size{transactions: 3, recipients: 1, seed: 1}, time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
@@ -131,6 +158,8 @@ func TestRefused(t *testing.T) {
 		{"extra"},
 		{"--unknown"},
 		{"--tick", "-1s"},
+		{"--portals", "0"},
+		{"--portals", "2", "--tick", "1s"},
 		{"--webhook", "127.0.0.1:8080/hook", "--webhook-secret-file", "main.go"},
 		{"--webhook", "http://127.0.0.1:1/hook"},
 		{"--webhook", "http://127.0.0.1:1/hook", "--webhook-secret-file", "main.go"},
