@@ -110,6 +110,12 @@ type Config struct {
 	Logger     *slog.Logger
 	Progress   func(Progress) // called after every slice of a window; may be nil
 	Bounds     Bounds
+
+	// Turns waits for the turn of a run, which the run ends; its error is that of
+	// the context. Nil where runs do not wait for each other. Webhook events are
+	// processed without a turn.
+	Turns func(context.Context) (Turn, error)
+	Idle  func() // called at the end of a run, to let go of idle connections; may be nil
 }
 
 // place returns where a source of a key stands among the sources.
@@ -133,6 +139,12 @@ type Engine struct {
 func New(cfg Config) *Engine {
 	if cfg.Progress == nil {
 		cfg.Progress = func(Progress) {}
+	}
+	if cfg.Turns == nil {
+		cfg.Turns = func(context.Context) (Turn, error) { return noTurn{}, nil }
+	}
+	if cfg.Idle == nil {
+		cfg.Idle = func() {}
 	}
 	if cfg.Bounds.WindowRows == 0 {
 		cfg.Bounds.WindowRows = windowRows
@@ -192,22 +204,20 @@ func (e *Engine) View() View {
 	return View{Config: e.cfg, Portal: r.portal, Started: r.started, Busy: e.busy}
 }
 
-// Run does one pass and reports it. The report is valid with an error too,
-// and then says in Error why the run ended. A [*Fatal] error needs an admin;
-// after any other the next run goes on where this one ended.
+// Run does one pass, when it is its turn, and reports it. The report is valid with
+// an error too, and then says in Error why the run ended. A [*Fatal] error needs an
+// admin; after any other the next run goes on where this one ended.
 func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	defer e.cfg.Idle()
 
+	turn, err := e.cfg.Turns(ctx)
 	r := e.newRun(req)
-	err := r.do(ctx)
-	if r.secondary.search != nil {
-		<-r.secondary.search.done // of a run that failed: its result is not used
-	}
-	if portal.IsRefused(err) {
-		if gone := r.portal.Object.Exists(ctx); IsFatal(gone) {
-			err = gone
-		}
+	if err == nil {
+		defer turn.End()
+		r.turn = turn
+		err = r.inTurn(turn.Context(ctx))
 	}
 	if err != nil {
 		err = fmt.Errorf("portal %s: %w", e.cfg.Portal, Classify(err))
@@ -218,6 +228,20 @@ func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
 		rep.Error = err.Error()
 	}
 	return rep, err
+}
+
+// inTurn does what the request asks for.
+func (r *run) inTurn(ctx context.Context) error {
+	err := r.do(ctx)
+	if r.secondary.search != nil {
+		<-r.secondary.search.done // of a run that failed: its result is not used
+	}
+	if portal.IsRefused(err) {
+		if gone := r.portal.Object.Exists(ctx); IsFatal(gone) {
+			return gone
+		}
+	}
+	return err
 }
 
 var (

@@ -71,7 +71,7 @@ type listing struct {
 	place  int // of the source in the configuration
 	since  time.Time
 	cursor string
-	rows   int // how many fill a window
+	begun  bool // a window was read
 
 	file          bool              // the source is an export file
 	contradictory map[string]string // of a file, ids whose rows contradict each other, and in what
@@ -79,11 +79,13 @@ type listing struct {
 	shown thnksapi.FieldSet // fields that a row of the listing has had
 }
 
-// read reads the next window, or returns nil when the listing has ended.
-func (l *listing) read(ctx context.Context, first bool) (*window, error) {
-	if !first && l.cursor == "" {
+// read reads the next window, which so many rows fill, or returns nil when the
+// listing has ended.
+func (l *listing) read(ctx context.Context, rows int) (*window, error) {
+	if l.begun && l.cursor == "" {
 		return nil, nil
 	}
+	l.begun = true
 	w := newWindow()
 	w.file = l.file
 	size := 0
@@ -105,7 +107,7 @@ func (l *listing) read(ctx context.Context, first bool) (*window, error) {
 		w.addPage(page.Rows, from, l)
 		l.cursor = page.Next
 		w.next = page.Next
-		if page.Next == "" || w.rows >= l.rows || size >= windowBytes {
+		if page.Next == "" || w.rows >= rows || size >= windowBytes {
 			l.settleMissing(w)
 			return w, nil
 		}
@@ -223,44 +225,67 @@ func (w *window) key(raw json.RawMessage) string {
 	return digest(fmt.Appendf(bytes.Clone(raw), "#%d", n))
 }
 
-// windows reads a listing one window ahead of its consumer, so that the
-// source is read while HubSpot is written. The channel is closed at the end;
-// an error is its last element, and so is a panic of the reader, for the run to
-// end with: in a goroutine of its own it would end the whole daemon.
-func windows(ctx context.Context, l listing) <-chan windowOrError {
-	ch := make(chan windowOrError)
-	go func() {
-		defer close(ch)
-		defer func() {
-			if v := recover(); v != nil {
-				select {
-				case ch <- windowOrError{panicked: panicText(v)}:
-				case <-ctx.Done():
-				}
-			}
-		}()
-		for first := true; ; first = false {
-			w, err := l.read(ctx, first)
-			if w == nil && err == nil {
-				return
-			}
-			select {
-			case ch <- windowOrError{window: w, err: err}:
-			case <-ctx.Done():
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	return ch
+// A reader reads a listing ahead of its consumer, so that the source is read while
+// HubSpot is written.
+type reader struct {
+	run     *run
+	listing listing
+	next    chan windowOrError // the result of the reading under way; nil for none
 }
 
+// A windowOrError is what reading a window ended with: with no window and no error
+// at the listing's end.
 type windowOrError struct {
 	window   *window
 	err      error
 	panicked string // see panicText; "" if nothing did
+}
+
+// start starts reading the next window, and calls done when it is read. A panic is
+// the reading's result, for the run to end with: in a goroutine of its own it would
+// end the whole daemon.
+func (rd *reader) start(ctx context.Context, done func()) {
+	next := make(chan windowOrError, 1)
+	rd.next = next
+	rows := rd.run.windowRows()
+	go func() {
+		defer close(next)
+		defer done()
+		defer func() {
+			if v := recover(); v != nil {
+				next <- windowOrError{panicked: panicText(v)}
+			}
+		}()
+		w, err := rd.listing.read(ctx, rows)
+		next <- windowOrError{window: w, err: err}
+	}()
+}
+
+// readAhead reads the next window while the run does something else.
+func (rd *reader) readAhead(ctx context.Context) { rd.start(rd.run.turn.Hand(ctx)) }
+
+// get returns the next window. Where it is not read ahead, it is read with the turn
+// of the goroutine that waits for it.
+func (rd *reader) get(ctx context.Context) windowOrError {
+	resume := func(context.Context) error { return nil }
+	if rd.next == nil {
+		rd.start(ctx, func() {})
+	} else {
+		resume = rd.run.turn.Wait(ctx)
+	}
+	w := <-rd.next
+	rd.next = nil
+	if err := resume(ctx); err != nil {
+		return windowOrError{err: err}
+	}
+	return w
+}
+
+// stop waits until no reading is under way, whose context has ended.
+func (rd *reader) stop() {
+	if rd.next != nil {
+		<-rd.next
+	}
 }
 
 // list processes a listing from its cursor on. A cursor that an earlier run left
@@ -277,29 +302,33 @@ func (r *run) list(ctx context.Context, l listing, moved func(*window) store.Com
 }
 
 // listOnce processes a listing, window by window. moved is the commit that moves
-// the checkpoint past a window; it becomes durable with the window's last
-// effects.
+// the checkpoint past a window; it becomes durable with the window's last effects.
+//
+// Where the run is alone, the window behind the next one is read while one is
+// processed. Where it is not, nothing is read ahead, and after each window the
+// others go first.
 func (r *run) listOnce(ctx context.Context, l listing, moved func(*window) store.Commit) error {
-	l.rows, l.shown = r.cfg().Bounds.WindowRows, 0
+	l.shown = 0
+	rd := &reader{run: r, listing: l}
 	reading, cancel := context.WithCancel(ctx)
-	ch := windows(reading, l)
-	defer func() {
-		cancel()
-		for range ch {
-			// Until the reader has ended, too: nothing of a run outlives it.
-		}
-	}()
+	defer rd.stop() // nothing of a run outlives it
+	defer cancel()
 	recorded := false
-	cur, ok := <-ch
-	for ok {
+	for cur := rd.get(reading); cur != (windowOrError{}); {
 		switch {
 		case cur.panicked != "":
 			panic(cur.panicked)
 		case cur.err != nil:
 			return cur.err
 		}
-		ahead, more := <-ch
 		r.counts.fields.merge(cur.window.fields)
+		var ahead windowOrError
+		alone := r.turn.Alone()
+		if alone {
+			if ahead = rd.get(reading); ahead.window != nil {
+				rd.readAhead(reading)
+			}
+		}
 		if !recorded && cur.window.rows > 0 {
 			if err := recordFeed(r); err != nil {
 				return err
@@ -313,7 +342,13 @@ func (r *run) listOnce(ctx context.Context, l listing, moved func(*window) store
 		if err := r.process(ctx, cur.window.input(policy{listed: true, countFailures: true}), next, moved(cur.window)); err != nil {
 			return err
 		}
-		cur, ok = ahead, more
+		if !alone && cur.window.next != "" {
+			if err := r.turn.Round(ctx); err != nil {
+				return err
+			}
+			ahead = rd.get(reading)
+		}
+		cur = ahead
 	}
 	if err := r.finishSearch(ctx); err != nil {
 		return err

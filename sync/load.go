@@ -122,7 +122,7 @@ func (l *loaded) staysInQuarantine(g plan.Gift) bool {
 // are tried again: a later slice of that run may have shown that HubSpot refused
 // them all, for a reason that is not the row's.
 func (l *loaded) fromFailedRun(q store.Quarantined) bool {
-	return q.Class == ClassSchemaProblem || q.Last.After(l.run.failures.lastSync) && q.Last.Before(l.run.started)
+	return q.Class == ClassSchemaProblem || q.Last.After(l.run.counts.failures.lastSync) && q.Last.Before(l.run.started)
 }
 
 // forgetDeleted lets the gifts be created as if their records had never been.
@@ -179,7 +179,7 @@ func (l *loaded) split() (recorded, newGifts []plan.Gift) {
 func (b *batch) setAside() error {
 	if b.in.policy.countFailures {
 		for _, class := range b.in.classes {
-			if err := b.run.failures.unreadable.add(class); err != nil {
+			if err := b.run.counts.failures.unreadable.add(class); err != nil {
 				return err
 			}
 		}

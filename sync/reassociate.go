@@ -46,7 +46,7 @@ func reassociateAllPass(ctx context.Context, r *run) error {
 	}
 	r.counts.progress.begin(PhaseReview, n)
 	return r.resumable(ctx, reassociateAllCheckpoint, newPlanner, func(after string) iter.Seq2[[]plan.Gift, error] {
-		return chunks(gifts(after), r.cfg().Bounds.WindowRows)
+		return chunks(gifts(after), r.windowRows)
 	})
 }
 
@@ -112,7 +112,11 @@ func (r *run) overJournal(ctx context.Context, p policy, windows iter.Seq2[[]pla
 		if err != nil {
 			return err
 		}
-		ahead, aheadErr, more := next()
+		var ahead []plan.Gift
+		aheadErr, more, read := error(nil), false, r.turn.Alone()
+		if read {
+			ahead, aheadErr, more = next()
+		}
 		in := input{
 			policy:  p,
 			gifts:   gifts,
@@ -121,6 +125,12 @@ func (r *run) overJournal(ctx context.Context, p policy, windows iter.Seq2[[]pla
 		}
 		if _, err := r.work(ctx, in, ahead, moved(gifts[len(gifts)-1].ID)); err != nil {
 			return err
+		}
+		if !read {
+			if err := r.turn.Round(ctx); err != nil {
+				return err
+			}
+			ahead, aheadErr, more = next()
 		}
 		gifts, err, ok = ahead, aheadErr, more
 	}
@@ -153,7 +163,7 @@ func (r *run) orphans(ctx context.Context, after string, due func([]plan.Gift) (
 		}
 	}
 	return func(yield func([]plan.Gift, error) bool) {
-		for part, err := range chunks(ids, r.cfg().Bounds.WindowRows) {
+		for part, err := range chunks(ids, r.windowRows) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -180,8 +190,8 @@ func (r *run) orphans(ctx context.Context, after string, due func([]plan.Gift) (
 	}
 }
 
-// chunks yields a sequence in slices of n. An error ends it.
-func chunks[T any](seq iter.Seq2[T, error], n int) iter.Seq2[[]T, error] {
+// chunks yields a sequence in slices of size. An error ends it.
+func chunks[T any](seq iter.Seq2[T, error], size func() int) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		var part []T
 		for v, err := range seq {
@@ -189,7 +199,7 @@ func chunks[T any](seq iter.Seq2[T, error], n int) iter.Seq2[[]T, error] {
 				yield(nil, err)
 				return
 			}
-			if part = append(part, v); len(part) == n {
+			if part = append(part, v); len(part) >= size() {
 				if !yield(part, nil) {
 					return
 				}

@@ -12,26 +12,26 @@ import (
 // rowsAside returns the keys of the unreadable rows in quarantine, by the
 // transaction whose rows they are: they leave when that is seen well.
 func (r *run) rowsAside(ctx context.Context) (map[string][]string, error) {
-	if r.failures.aside != nil {
-		return r.failures.aside, nil
+	if r.counts.failures.aside != nil {
+		return r.counts.failures.aside, nil
 	}
-	r.failures.aside = make(map[string][]string)
+	r.counts.failures.aside = make(map[string][]string)
 	for q, err := range r.cfg().Quarantine.Quarantine(ctx) {
 		if err != nil {
 			return nil, err
 		}
 		if q.TransactionID != "" && q.TransactionID != q.Key {
-			r.failures.aside[q.TransactionID] = append(r.failures.aside[q.TransactionID], q.Key)
+			r.counts.failures.aside[q.TransactionID] = append(r.counts.failures.aside[q.TransactionID], q.Key)
 		}
 	}
-	return r.failures.aside, nil
+	return r.counts.failures.aside, nil
 }
 
 // keepAside keeps a row that this run has set aside in quarantine, whatever else
 // the run sees of its transaction.
 func (r *run) keepAside(row badRow) {
-	if keys := r.failures.aside[row.id]; len(keys) > 0 {
-		r.failures.aside[row.id] = slices.DeleteFunc(keys, func(k string) bool { return k == row.key })
+	if keys := r.counts.failures.aside[row.id]; len(keys) > 0 {
+		r.counts.failures.aside[row.id] = slices.DeleteFunc(keys, func(k string) bool { return k == row.key })
 	}
 }
 

@@ -275,7 +275,7 @@ func (res *results) leaveQuarantine(giftID string) {
 		res.released = append(res.released, giftID)
 	}
 	if res.loaded.readWell {
-		res.released = append(res.released, res.run.failures.aside[giftID]...)
+		res.released = append(res.released, res.run.counts.failures.aside[giftID]...)
 	}
 }
 
@@ -293,7 +293,7 @@ func (res *results) checkFailureRate(changes []plan.Change) error {
 		classes[id] = q.Class
 	}
 	for _, c := range changes {
-		if err := res.run.failures.refused.add(classes[c.Gift.ID]); err != nil {
+		if err := res.run.counts.failures.refused.add(classes[c.Gift.ID]); err != nil {
 			return err
 		}
 	}

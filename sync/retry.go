@@ -68,7 +68,7 @@ func retryPass(ctx context.Context, r *run) error {
 		if q.Class == classContradiction && len(r.req.Keys) == 0 {
 			contradictory[q.TransactionID] = "recipient, sender or gift"
 		}
-		if bytes += len(q.Row); len(rows) >= r.cfg().Bounds.WindowRows || bytes >= windowBytes {
+		if bytes += len(q.Row); len(rows) >= r.windowRows() || bytes >= windowBytes {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -170,7 +170,7 @@ func restorePass(ctx context.Context, r *run) error {
 			continue
 		}
 		w.addRows([]readRow{{*row, from, false}}, thnksapi.SinceUpdated, contradictions)
-		if w.rows >= r.cfg().Bounds.WindowRows {
+		if w.rows >= r.windowRows() {
 			if err := flush(); err != nil {
 				return err
 			}

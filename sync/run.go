@@ -45,9 +45,9 @@ type run struct {
 	inbox     Inbox // whose waiting events join the gifts in hand; nil for none
 	portal    *portal.Portal
 	counts    counts
-	failures  failures
 	planned   changeLog
 	secondary secondary
+	turn      Turn
 }
 
 // newRun returns a run. A dry run reads HubSpot without writing, drops its
@@ -63,6 +63,7 @@ func (e *Engine) newRun(req Request) *run {
 		locks:   e.locks,
 		inbox:   e.cfg.Inbox,
 		planned: noChangeLog{},
+		turn:    noTurn{},
 	}
 	r.recorder = lockedRecorder{e.cfg.Journal, r}
 	if req.DryRun {
@@ -78,7 +79,7 @@ func (e *Engine) newRun(req Request) *run {
 		show: e.cfg.Progress, began: r.started, quiet: req.Mode == byEvents,
 		now: Progress{Portal: e.cfg.Portal, Mode: req.Mode, Phase: PhaseListing},
 	}
-	r.failures.lastSync = LastSync(e.cfg.Journal)
+	r.counts.failures.lastSync = LastSync(e.cfg.Journal)
 	r.portal = e.conn.Begin(portal.Session{
 		Run: r.id, Started: r.started, Memory: r.memory(), Log: r.log,
 		DryRun: req.DryRun, Events: req.Mode == byEvents,

@@ -110,8 +110,10 @@ func (r *run) startSearch(ctx context.Context, s *backgroundSearch) error {
 	}
 	r.secondary.search = s
 	searched := r.counts.progress.search(s.search.Len())
+	ctx, left := r.turn.Hand(ctx)
 	go func() {
 		defer close(s.done)
+		defer left()
 		defer func() {
 			if v := recover(); v != nil {
 				s.panicked = panicText(v)
@@ -130,12 +132,11 @@ func (r *run) finishSearch(ctx context.Context) error {
 		return nil
 	}
 	r.secondary.search = nil
-	select {
-	case <-s.done:
-	default:
-		goesOn := r.counts.progress.waitForSearch()
-		<-s.done
-		goesOn()
+	goesOn := r.counts.progress.waitForSearch()
+	err := r.await(ctx, s.done)
+	goesOn()
+	if err != nil {
+		return err
 	}
 	if s.panicked != "" {
 		panic(s.panicked)

@@ -21,6 +21,7 @@ type counts struct {
 	progress      progressReport
 	hubspotBefore map[hubspot.Class]int
 	thnksBefore   int
+	failures      failures
 }
 
 // begin notes how many calls were made before the run.

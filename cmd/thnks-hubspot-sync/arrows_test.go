@@ -38,6 +38,7 @@ var rooms = map[string]string{
 	contractRoom:             "hubspot/hubspottest",
 	"thnksapi/thnksapitest":  "",
 	"sync/stats":             "sync/plan",
+	"sync/turns":             "",
 	"store":                  "sync/plan",
 	"sync/listen":            "",
 	"sync/webhook":           "sync/plan sync/listen store",
@@ -60,7 +61,7 @@ var testArrows = map[string]string{
 	contractRoom:          "hubspot golang.org/x/oauth2",
 	"thnksapi":            "thnksapi/thnksapitest",
 	"thnksapi/export":     "thnksapi/thnksapitest",
-	"sync":                worldRoom + " sync/doctor hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
+	"sync":                worldRoom + " sync/doctor sync/turns hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
 	"sync/doctor":         worldRoom + " hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
 	"sync/daemon":         worldRoom + " sync/plan sync/portal hubspot hubspot/hubspottest " + contractRoom + " thnksapi thnksapi/thnksapitest",
 }

@@ -74,7 +74,7 @@ func Waiting(ctx context.Context) (resume func(context.Context) error) {
 		mu.Lock()
 		h.waits--
 		mu.Unlock()
-		return h.work(ctx)
+		return h.work(ctx, true)
 	}
 }
 
@@ -83,12 +83,12 @@ func Waiting(ctx context.Context) (resume func(context.Context) error) {
 // began the turn.
 func (t *Turn) Round(ctx context.Context) error {
 	t.turns.mu.Lock()
-	if t.placed && len(t.turns.queue) > 0 {
+	if t.placed && len(t.turns.midst)+len(t.turns.beginning) > 0 {
 		t.turns.unseat(t)
-		t.turns.seat(t)
+		t.turns.seat(t, false)
 	}
 	t.turns.mu.Unlock()
-	return t.first.work(ctx)
+	return t.first.work(ctx, false)
 }
 
 // Alone reports whether no other run has begun, with a place or without.
@@ -113,8 +113,9 @@ func (t *Turn) End() {
 	}
 }
 
-// work waits until the hand's turn has a place. The error is the context's.
-func (h *hand) work(ctx context.Context) error {
+// work waits until the hand's turn has a place, which midst says it needs in the
+// midst of a window. The error is the context's.
+func (h *hand) work(ctx context.Context, midst bool) error {
 	t := h.turn
 	t.turns.mu.Lock()
 	defer t.turns.mu.Unlock()
@@ -122,7 +123,7 @@ func (h *hand) work(ctx context.Context) error {
 		return nil
 	}
 	h.change(func() { h.coming++ })
-	t.turns.seat(t)
+	t.turns.seat(t, midst)
 	for !t.placed && !t.ended {
 		served := t.served
 		t.turns.mu.Unlock()

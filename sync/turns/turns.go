@@ -17,13 +17,15 @@ import (
 	"sync"
 )
 
-// Turns are a number of places, each for one run at a time, and the queue for
-// them, in order of arrival.
+// Turns are a number of places, each for one run at a time, and the queues for
+// them, in order of arrival. Runs in the midst of a window come before those that
+// begin one: they hold memory, and gifts for which webhook events may wait.
 type Turns struct {
-	mu    sync.Mutex
-	free  int
-	queue []*Turn
-	runs  int // turns that have begun and not ended, with a place or without
+	mu        sync.Mutex
+	free      int
+	midst     []*Turn
+	beginning []*Turn
+	runs      int // turns that have begun and not ended, with a place or without
 }
 
 // Default is how many places there are to be if the configuration does not say:
@@ -41,33 +43,37 @@ func (t *Turns) Begin(ctx context.Context) (*Turn, error) {
 	t.mu.Lock()
 	t.runs++
 	t.mu.Unlock()
-	if err := turn.first.work(ctx); err != nil {
+	if err := turn.first.work(ctx, false); err != nil {
 		turn.End()
 		return nil, err
 	}
 	return turn, nil
 }
 
-// seat takes a free place for a turn, or else puts it into the queue. It is
-// called with mu held.
-func (t *Turns) seat(turn *Turn) {
-	switch {
-	case turn.placed || turn.served != nil:
-	case t.free > 0:
+// seat takes a free place for a turn, or else puts it into a queue. It is called
+// with mu held.
+func (t *Turns) seat(turn *Turn, midst bool) {
+	if turn.placed || turn.served != nil {
+		return
+	}
+	if t.free > 0 {
 		t.free--
 		turn.placed = true
-	default:
-		turn.served = make(chan struct{})
-		t.queue = append(t.queue, turn)
+		return
+	}
+	turn.served = make(chan struct{})
+	if midst {
+		t.midst = append(t.midst, turn)
+	} else {
+		t.beginning = append(t.beginning, turn)
 	}
 }
 
-// unseat takes a turn out of the queue, or its place from it, which the first in
-// the queue gets. It is called with mu held.
+// unseat takes a turn out of its queue, or its place from it, which the next in
+// the queues gets. It is called with mu held.
 func (t *Turns) unseat(turn *Turn) {
 	if turn.served != nil {
-		i := slices.Index(t.queue, turn)
-		t.queue = slices.Delete(t.queue, i, i+1)
+		t.midst, t.beginning = without(t.midst, turn), without(t.beginning, turn)
 		close(turn.served)
 		turn.served = nil
 	}
@@ -75,13 +81,22 @@ func (t *Turns) unseat(turn *Turn) {
 		return
 	}
 	turn.placed = false
-	if len(t.queue) == 0 {
+	var next *Turn
+	switch {
+	case len(t.midst) > 0:
+		next, t.midst = t.midst[0], t.midst[1:]
+	case len(t.beginning) > 0:
+		next, t.beginning = t.beginning[0], t.beginning[1:]
+	default:
 		t.free++
 		return
 	}
-	next := t.queue[0]
-	t.queue = slices.Delete(t.queue, 0, 1)
 	next.placed = true
 	close(next.served)
 	next.served = nil
+}
+
+// without returns a queue without a turn that may be in it.
+func without(queue []*Turn, turn *Turn) []*Turn {
+	return slices.DeleteFunc(queue, func(t *Turn) bool { return t == turn })
 }

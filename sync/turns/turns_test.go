@@ -125,8 +125,8 @@ func TestRoundAlone(t *testing.T) {
 	}
 }
 
-// TestWaiting: who waits gives the turn back, and goes on with it, behind those
-// who queue.
+// TestWaiting: who waits gives the turn back, and goes on with the next that is
+// free, before those who have not begun.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -135,12 +135,12 @@ func TestWaiting(t *testing.T) {
 		ctx := turn.Context(t.Context())
 		resume := turns.Waiting(ctx)
 		q.run("other", func(*turns.Turn) { time.Sleep(time.Minute) })
+		q.run("third", nothing)
 		q.check("other")
 		began := time.Now()
 		if err := resume(ctx); err != nil || time.Since(began) != time.Minute {
 			t.Errorf("resumed after %v: %v", time.Since(began), err)
 		}
-		q.run("third", nothing)
 		q.check("other")
 		turn.End()
 		q.all.Wait()
@@ -218,7 +218,6 @@ func TestWaitWhileQueuing(t *testing.T) {
 			}
 			q.note("goes on")
 		})
-		synctest.Wait()
 		q.run("behind it", nothing)
 		second := turns.Waiting(ctx)
 		other.End()
