@@ -26,7 +26,10 @@ type Config struct {
 	MasterKeyFile string `yaml:"master_key_file"`
 	// Schedule is when the daemon runs, in UTC; see [ParseSchedule].
 	Schedule string `yaml:"schedule"`
-	Log      Log    `yaml:"log"`
+	// RunsAtOnce is how many portals' runs work at the same time; 0 means twice
+	// the processors.
+	RunsAtOnce int `yaml:"runs_at_once"`
+	Log        Log `yaml:"log"`
 	// HubSpotApps are the OAuth apps that portals may connect through.
 	HubSpotApps []App    `yaml:"hubspot_apps"`
 	Portals     []Portal `yaml:"portals"`

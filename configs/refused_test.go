@@ -80,6 +80,8 @@ F:9: portals[0].thnks.dialect.nothing[0]: no word: remove it: an empty value is 
 	{"huge number", in("token_file", "      token_file: a\n      account_id: 99999999999999999999"), `F:5: portals[0].hubspot.account_id: not a whole number: write it in digits, without quotes, separators or leading zeros`},
 	{"negative numbers", in("token_file", "      token_file: a\n      account_id: -1\n      requests_per_10s: -1"), `F:5: portals[0].hubspot.account_id: negative: copy the id from HubSpot's account menu, or remove the key
 F:6: portals[0].hubspot.requests_per_10s: negative: use 0 to follow HubSpot's own limit, or a positive cap`},
+	{"runs_at_once below 0", "runs_at_once: -1\n" + good, `F:1: runs_at_once: negative: give how many portals' runs may work at the same time, or 0 for twice the processors`},
+	{"runs_at_once in words", "runs_at_once: many\n" + good, `F:1: runs_at_once: not a whole number: write it in digits, without quotes, separators or leading zeros`},
 	{"empty state_dir", "state_dir: \"\"\n" + good, `F:1: state_dir: missing: give a value`},
 	{"paths for a shell", "state_dir: ~/state\nadmin_token_file: $HOME/token\nmaster_key_file: ~root/key\nhubspot_apps: [{name: main, app_id: 1, client_id: c, client_secret_file: \"${HOME}/s\"}]\n" + in("token_file", "      token_file: ~/t") + "    webhooks: {gift-events: {scheme: standard, secret_files: [a, ~/b]}, thyngs: {token_files: [$c]}, zoho-thrive: {header: X, token_files: [d$]}}\n", `F:1: state_dir: begins with ~, which only a shell replaces: write the path in full
 F:2: admin_token_file: holds a $, which only a shell replaces: write the path in full

@@ -36,6 +36,9 @@ func (r *report) config(c *Config) {
 		what, remedy, _ := strings.Cut(err.Error(), ": ")
 		r.add("schedule", what, remedy)
 	}
+	if c.RunsAtOnce < 0 {
+		r.add("runs_at_once", "negative", "give how many portals' runs may work at the same time, or 0 for twice the processors")
+	}
 	r.oneOf("log.format", c.Log.Format, LogAuto, LogJSON)
 	r.apps(c.HubSpotApps)
 	r.portals(c)

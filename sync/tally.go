@@ -189,10 +189,13 @@ type failures struct {
 // A failureRate tells a problem of rows from a schema problem: if 300 of the
 // last 1,000 rows fail for one reason, the rows are not to blame.
 type failureRate struct {
-	ring   [1000]string // reason per row, "" for a row that went well
-	next   int
+	ring   []string // reason per row, "" for a row that went well; of the last failureRows
+	next   int      // where the next one goes, once there are that many
 	counts map[string]int
 }
+
+// failureRows are the rows that count.
+const failureRows = 1000
 
 // failureLimit is how many of the last 1,000 rows may fail for one reason.
 const failureLimit = 300
@@ -203,11 +206,15 @@ func (f *failureRate) add(reason string) error {
 	if f.counts == nil {
 		f.counts = make(map[string]int)
 	}
-	if old := f.ring[f.next]; old != "" {
-		f.counts[old]--
+	if len(f.ring) < failureRows {
+		f.ring = append(f.ring, reason)
+	} else {
+		if old := f.ring[f.next]; old != "" {
+			f.counts[old]--
+		}
+		f.ring[f.next] = reason
+		f.next = (f.next + 1) % failureRows
 	}
-	f.ring[f.next] = reason
-	f.next = (f.next + 1) % len(f.ring)
 	if reason == "" {
 		return nil
 	}
@@ -216,7 +223,7 @@ func (f *failureRate) add(reason string) error {
 		return nil
 	}
 	return &Fatal{
-		What:   fmt.Sprintf("schema problem: %d of the last %d records were refused for one reason (%s)", failureLimit, len(f.ring), reason),
+		What:   fmt.Sprintf("schema problem: %d of the last %d records were refused for one reason (%s)", failureLimit, failureRows, reason),
 		Remedy: "`quarantine list` shows some of them; fix the object's properties or rules in HubSpot, or the portal's thnks.dialect (thnks.csv for an export file) where the rows cannot be read, then run again; the checkpoint has not moved, so nothing is skipped",
 	}
 }

@@ -150,6 +150,9 @@ func defaultTransport() http.RoundTripper {
 // Calls returns how many requests the client has made, retries included.
 func (c *Client) Calls() int { return int(c.calls.Load()) }
 
+// Close closes idle connections. Calls in flight are not disturbed.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
 // Filter returns what [Query].Since means under the client's dialect.
 func (c *Client) Filter() SinceKind { return c.dialect.Since.Kind }
 

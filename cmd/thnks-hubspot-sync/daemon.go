@@ -35,7 +35,7 @@ func (s *session) newDaemon() (*daemon.Daemon, error) {
 				if err != nil {
 					return nil, err
 				}
-				return &daemon.Connection{Engine: open.engine, HubSpot: open.hubspot, Close: open.hubspot.Close}, nil
+				return &daemon.Connection{Engine: open.engine, HubSpot: open.hubspot, Close: open.closeIdle}, nil
 			},
 			Stats:        func(ctx context.Context, j *store.Store) (stats.Report, error) { return statistics(ctx, p, j) },
 			CheckSecrets: func() []doctor.Finding { return s.checkSecrets(p) },

@@ -39,15 +39,25 @@ func main() {
 	os.Exit(int(run(ctx, os.Args[1:], os.Stdout, os.Stderr)))
 }
 
-// portalMemory is how many bytes a command should get by with for each of its
-// portals, with all that Go takes: the backfill of a million gifts does.
-const portalMemory = 112 << 20
+// How many bytes a command should get by with, with all that Go takes. The backfill
+// of a million gifts does with baseMemory.
+const (
+	baseMemory   = 112 << 20 // with one run
+	turnMemory   = 16 << 20  // for each further one that works at the same time
+	portalMemory = 32 << 10  // for each portal, whether its run works or not
+)
+
+// memoryLimit is how many bytes a command for so many portals should get by with.
+func memoryLimit(portals, runsAtOnce int) int64 {
+	working := min(portals, runsAtOnce)
+	return baseMemory + int64(max(working-1, 0))*turnMemory + int64(portals)*portalMemory
+}
 
 // limitMemory has the garbage collector do more before a command takes more than
 // that. The limit is soft, and GOMEMLIMIT still overrules it.
-func limitMemory(portals int) {
+func limitMemory(portals, runsAtOnce int) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(portals) * portalMemory)
+		debug.SetMemoryLimit(memoryLimit(portals, runsAtOnce))
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,7 +34,8 @@ func stateOf(j *store.Store) state { return state{j, j, j} }
 type portal struct {
 	engine  *giftsync.Engine
 	hubspot *hubspot.Client
-	journal *store.Store // to be closed with the portal; nil where there is none to close
+	thnks   []*thnksapi.Client // of the keys, in their order
+	journal *store.Store       // to be closed with the portal; nil where there is none to close
 }
 
 // open opens a portal for one run of this process. A dry run does without a
@@ -75,8 +77,8 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 	}
 
 	zone := zoneOf(p.TimeZone, st.journal)
-	sources, err := s.sources(p, keys, zone)
-	if err != nil {
+	o := new(portal)
+	if o.thnks, err = s.clients(p, keys, zone); err != nil {
 		return nil, err
 	}
 	exports, err := export.New(export.Config{
@@ -89,7 +91,6 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 	if err != nil {
 		return nil, usage{err}
 	}
-	o := new(portal)
 	o.hubspot, err = hubspot.New(hubspot.Config{
 		BaseURL:        p.HubSpot.BaseURL,
 		Version:        p.HubSpot.APIVersion,
@@ -104,6 +105,10 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 	var account string
 	if p.HubSpot.AccountID != 0 {
 		account = strconv.FormatInt(p.HubSpot.AccountID, 10)
+	}
+	sources := make([]giftsync.Source, len(keys))
+	for i, k := range keys {
+		sources[i] = giftsync.Source{Key: k.name, API: o.thnks[i]}
 	}
 	o.engine = giftsync.New(giftsync.Config{
 		Portal:     p.Name,
@@ -128,6 +133,8 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 		},
 		Logger:   s.log,
 		Progress: progress,
+		Turns:    func(ctx context.Context) (giftsync.Turn, error) { return s.turns.Begin(ctx) },
+		Idle:     o.closeIdle,
 	})
 	return o, nil
 }
@@ -146,11 +153,17 @@ func zoneOf(configured *time.Location, j giftsync.History) func() *time.Location
 	}
 }
 
+// closeIdle lets go of idle connections.
+func (o *portal) closeIdle() {
+	o.hubspot.Close()
+	for _, c := range o.thnks {
+		c.Close()
+	}
+}
+
 // close lets go of the state file and of idle connections.
 func (o *portal) close() {
-	if o.hubspot != nil {
-		o.hubspot.Close()
-	}
+	o.closeIdle()
 	if o.journal != nil {
 		// Every commit was made durable when it was made; nothing is left to lose.
 		_ = o.journal.Close()
@@ -182,12 +195,13 @@ func (s *session) keys(p configs.Portal) ([]thnksKey, error) {
 	return keys, nil
 }
 
-// sources makes a Thnks client for each of the portal's keys. Times that name
-// no zone are taken to be in this one.
-func (s *session) sources(p configs.Portal, keys []thnksKey, zone func() *time.Location) ([]giftsync.Source, error) {
-	sources := make([]giftsync.Source, len(keys))
+// clients makes a Thnks client for each of the portal's keys. Times that name no
+// zone are taken to be in this one.
+func (s *session) clients(p configs.Portal, keys []thnksKey, zone func() *time.Location) ([]*thnksapi.Client, error) {
+	clients := make([]*thnksapi.Client, len(keys))
 	for i, k := range keys {
-		client, err := thnksapi.New(thnksapi.Config{
+		var err error
+		clients[i], err = thnksapi.New(thnksapi.Config{
 			BaseURL: p.Thnks.BaseURL,
 			Key:     k.secret.Reveal(),
 			Dialect: dialect(p.Thnks.Dialect),
@@ -199,9 +213,8 @@ func (s *session) sources(p configs.Portal, keys []thnksKey, zone func() *time.L
 		if err != nil {
 			return nil, usage{err}
 		}
-		sources[i] = giftsync.Source{Key: k.name, API: client}
 	}
-	return sources, nil
+	return clients, nil
 }
 
 // openState opens a portal's state file; create makes one where there is none.

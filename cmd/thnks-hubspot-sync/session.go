@@ -10,6 +10,7 @@ import (
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/turns"
 )
 
 // logEvery is how often a run without a live line logs its progress.
@@ -22,6 +23,7 @@ type session struct {
 	portals []configs.Portal // the ones the command is about
 	log     *slog.Logger
 	live    *live // nil without a terminal
+	turns   *turns.Turns
 
 	inProcess bool // no daemon can hold these portals: they live in this process
 }
@@ -51,12 +53,12 @@ func (a *app) session(portal string, watch bool) (*session, error) {
 	if err := cfg.CheckBindings(); err != nil {
 		return nil, err
 	}
-	limitMemory(len(chosen))
+	limitMemory(len(chosen), runsAtOnce(cfg))
 	return newSession(cfg, chosen, a.stderr, watch), nil
 }
 
 func newSession(cfg *configs.Config, portals []configs.Portal, stderr io.Writer, watch bool) *session {
-	s := &session{cfg: cfg, portals: portals}
+	s := &session{cfg: cfg, portals: portals, turns: turns.New(runsAtOnce(cfg))}
 	tty, isTTY := terminal(stderr)
 	if watch && isTTY {
 		s.live = newLive(stderr, func() int { return columns(tty) })
@@ -69,6 +71,14 @@ func newSession(cfg *configs.Config, portals []configs.Portal, stderr io.Writer,
 	}
 	s.log = newLog(stderr, styleOf(cfg.Log.Format, isTTY, journal), cfg.Log.Level)
 	return s
+}
+
+// runsAtOnce is how many runs may work at the same time.
+func runsAtOnce(cfg *configs.Config) int {
+	if cfg.RunsAtOnce == 0 {
+		return turns.Default()
+	}
+	return cfg.RunsAtOnce
 }
 
 // progress is what the portals' engines report their progress to.
