@@ -3,6 +3,8 @@ package portal
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"iter"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,28 +15,35 @@ const (
 	cacheEntry  = 32       // bytes a slot
 	cacheMost   = 16 << 10 // bytes of the largest entry
 	cacheProbes = 4
+
+	leastSlots = 1 << 6  // of a table that has any
+	leastArena = 1 << 12 // bytes of a ring that has any
 )
 
-// A cache remembers the people looked up, in a fixed amount of memory. Entries
+// A cache remembers the people looked up, in a bounded amount of memory. Entries
 // stand in a ring of bytes, where the newest overwrite the oldest, and are found
-// through a table of positions. An entry is recognised by a 128-bit keyed hash
-// of the address. Forgetting costs a look-up, nothing else.
+// through a table of positions. Both grow with what they hold, up to their bounds,
+// and before these nothing is forgotten. An entry is recognised by a 128-bit keyed
+// hash of the address. Forgetting costs a look-up, nothing else.
 type cache struct {
 	seeds [2]maphash.Seed
-	size  uint64   // slots, once there are any
+	most  uint64   // slots, at most
 	slots []uint64 // 1 + position of an entry; 0 is free
-	arena []byte
-	head  uint64 // position where the next entry goes; positions only grow
+	arena []byte   // the ring, or as much of it as is used
+	head  uint64   // position where the next entry goes; positions only grow
 }
 
-// newCache returns a cache of so many slots. It takes its memory, 40 bytes a
-// slot, when the first person is put in.
+// newCache returns a cache of at most so many slots. It takes up to 40 bytes a slot,
+// and none before the first person is put in.
 func newCache(slots uint64) *cache {
-	return &cache{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, size: slots}
+	return &cache{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, most: slots}
 }
 
-// room is the ring's size in bytes.
-func (c *cache) room() uint64 { return c.size * cacheEntry }
+// room is the ring's size in bytes, at most.
+func (c *cache) room() uint64 { return c.most * cacheEntry }
+
+// at returns the ring's bytes from an entry on.
+func (c *cache) at(pos uint64) []byte { return c.arena[pos%c.room():] }
 
 func (c *cache) key(address string) [16]byte {
 	var k [16]byte
@@ -51,22 +60,30 @@ type cachedMatch struct {
 
 // get returns what was put for the address, if it is still remembered.
 func (c *cache) get(address string) (cachedMatch, bool) {
-	if c.slots == nil {
-		return cachedMatch{}, false
-	}
 	k := c.key(address)
-	h := binary.LittleEndian.Uint64(k[:8])
-	for i := range uint64(cacheProbes) {
-		p := c.slots[(h+i)%c.size]
+	for slot := range c.probe(k) {
+		p := c.slots[slot]
 		if p == 0 || !c.live(p-1) {
 			continue // nothing here, or overwritten since
 		}
-		entry := c.arena[(p-1)%c.room():]
-		if [16]byte(entry) == k {
+		if entry := c.at(p - 1); [16]byte(entry) == k {
 			return decodeMatch(entry[len(k):]), true
 		}
 	}
 	return cachedMatch{}, false
+}
+
+// probe yields the slots that an entry may have.
+func (c *cache) probe(key [16]byte) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		size := uint64(len(c.slots))
+		h := binary.LittleEndian.Uint64(key[:8])
+		for i := range uint64(min(cacheProbes, len(c.slots))) {
+			if !yield((h + i) % size) {
+				return
+			}
+		}
+	}
 }
 
 // live reports whether the entry at pos has not been overwritten.
@@ -75,35 +92,64 @@ func (c *cache) live(pos uint64) bool { return pos+c.room() >= c.head }
 // put remembers a person. An entry that would take much of the ring is not
 // remembered.
 func (c *cache) put(address string, m cachedMatch) {
-	if c.slots == nil {
-		c.slots = make([]uint64, c.size)
-		c.arena = make([]byte, c.room())
-	}
 	k := c.key(address)
 	entry := appendMatch(k[:], m)
 	if len(entry) > cacheMost {
 		return
 	}
-	if end := c.head%c.room() + uint64(len(entry)); end > c.room() {
+	pos := c.append(entry)
+	for !c.insert(k, pos) {
+		c.growTable()
+	}
+}
+
+// append puts an entry into the ring and returns its position.
+func (c *cache) append(entry []byte) (pos uint64) {
+	need := uint64(len(entry))
+	if end := c.head%c.room() + need; end > c.room() {
 		c.head += c.room() - c.head%c.room() // entries do not wrap around
 	}
-	pos := c.head
-	copy(c.arena[pos%c.room():], entry)
-	c.head += uint64(len(entry))
+	if size := uint64(len(c.arena)); c.head+need > size && size < c.room() {
+		grown := make([]byte, min(max(2*size, c.head+need, leastArena), c.room()))
+		copy(grown, c.arena)
+		c.arena = grown
+	}
+	pos = c.head
+	copy(c.at(pos), entry)
+	c.head += need
+	return pos
+}
 
-	h := binary.LittleEndian.Uint64(k[:8])
-	oldest := h % c.size
-	for i := range uint64(cacheProbes) {
-		at := (h + i) % c.size
-		if p := c.slots[at]; p == 0 || !c.live(p-1) || [16]byte(c.arena[(p-1)%c.room():]) == k {
-			oldest = at
-			break
+// insert has the entry at pos found. It reports false where another would no longer
+// be found and the table may grow instead; at its bound the oldest gives way.
+func (c *cache) insert(key [16]byte, pos uint64) bool {
+	oldest, one := uint64(0), false
+	for slot := range c.probe(key) {
+		p := c.slots[slot]
+		if p == 0 || !c.live(p-1) || [16]byte(c.at(p-1)) == key {
+			c.slots[slot] = pos + 1
+			return true
 		}
-		if c.slots[at] < c.slots[oldest] {
-			oldest = at
+		if !one || p < c.slots[oldest] {
+			oldest, one = slot, true
 		}
 	}
+	if uint64(len(c.slots)) < c.most {
+		return false
+	}
 	c.slots[oldest] = pos + 1
+	return true
+}
+
+// growTable makes the table larger, with the entries that it holds, inserted as
+// they came.
+func (c *cache) growTable() {
+	positions := slices.DeleteFunc(slices.Sorted(slices.Values(c.slots)), func(p uint64) bool { return p == 0 || !c.live(p-1) })
+	for size, whole := uint64(len(c.slots)), false; !whole; {
+		size = min(max(2*size, leastSlots), c.most)
+		c.slots = make([]uint64, size)
+		whole = !slices.ContainsFunc(positions, func(p uint64) bool { return !c.insert([16]byte(c.at(p-1)), p-1) })
+	}
 }
 
 const (

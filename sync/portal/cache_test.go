@@ -85,3 +85,52 @@ func TestCacheForgetsTheOldestButNeverErrs(t *testing.T) {
 		t.Error("the newest entry is forgotten")
 	}
 }
+
+// TestCacheGrowsWithoutForgetting: up to its bound a cache remembers what a fixed
+// table of that size would, and takes memory for what it holds.
+func TestCacheGrowsWithoutForgetting(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 10, 40, 1000, 20_000} {
+		c := newCache(RunPeople)
+		for i := range n {
+			c.put(fmt.Sprintf("p%d@example.com", i), cachedMatch{Match: plan.Match{ID: fmt.Sprint(i)}})
+		}
+		for i := range n {
+			if got, ok := c.get(fmt.Sprintf("p%d@example.com", i)); !ok || got.ID != fmt.Sprint(i) {
+				t.Fatalf("of %d people, %d is remembered as %q, %t", n, i, got.ID, ok)
+			}
+		}
+		if bytes, most := 8*len(c.slots)+len(c.arena), 512*n+8<<10; bytes > most {
+			t.Errorf("%d people take %d bytes, more than %d", n, bytes, most)
+		}
+	}
+	if bytes := 8*len(newCache(RunPeople).slots) + len(newCache(RunPeople).arena); bytes > 0 {
+		t.Errorf("a cache of nobody takes %d bytes", bytes)
+	}
+}
+
+// TestCacheAtItsBound: a cache never takes more than 40 bytes a slot, and then
+// forgets as a fixed one does, which a cache that began at its bound is.
+func TestCacheAtItsBound(t *testing.T) {
+	t.Parallel()
+	grown, fixed := newCache(eventPeople), newCache(eventPeople)
+	fixed.seeds = grown.seeds
+	fixed.slots, fixed.arena = make([]uint64, eventPeople), make([]byte, fixed.room())
+	const n = 3 * eventPeople
+	for i := range n {
+		a := fmt.Sprintf("p%d@example.com", i)
+		m := cachedMatch{Match: plan.Match{ID: fmt.Sprint(i), Company: strings.Repeat("9", i%40)}}
+		grown.put(a, m)
+		fixed.put(a, m)
+	}
+	for i := range n {
+		a := fmt.Sprintf("p%d@example.com", i)
+		_, in := grown.get(a)
+		if _, want := fixed.get(a); in != want {
+			t.Fatalf("%s is remembered: %t, and by a fixed cache: %t", a, in, want)
+		}
+	}
+	if len(grown.slots) != eventPeople || uint64(len(grown.arena)) != grown.room() {
+		t.Errorf("the cache has %d slots and %d bytes", len(grown.slots), len(grown.arena))
+	}
+}
