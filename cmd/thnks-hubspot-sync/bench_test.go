@@ -134,11 +134,16 @@ func measure(b *testing.B, bin string, n int) {
 	measureDaemon(b, bin, config)
 }
 
-// sandboxProcess starts the emulators in another process, for the benchmark's
-// length, and returns the configuration that leads there.
+// sandboxProcess starts the emulators of one portal, all of whose recipients are
+// contacts; see startSandbox.
 func sandboxProcess(b *testing.B, bin, dir string, n int) (config string) {
-	cmd := exec.Command(filepath.Join(bin, "sandbox"),
-		"--transactions", strconv.Itoa(n), "--matched", "1", "--deals", "1", "--config-dir", dir)
+	return startSandbox(b, bin, dir, "--transactions", strconv.Itoa(n), "--matched", "1", "--deals", "1")
+}
+
+// startSandbox starts the emulators in another process, for the benchmark's
+// length, and returns the configuration that leads there.
+func startSandbox(b *testing.B, bin, dir string, args ...string) (config string) {
+	cmd := exec.Command(filepath.Join(bin, "sandbox"), append(args, "--config-dir", dir)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
