@@ -109,7 +109,7 @@ func (r *run) withLocked(ctx context.Context, ids []string, f func() error) erro
 		if len(rest) == 0 {
 			return f()
 		}
-		if err := until(ctx, freed); err != nil {
+		if err := r.until(ctx, freed); err != nil {
 			return err
 		}
 		ids = rest
@@ -124,17 +124,8 @@ func (r *run) withAllLocked(ctx context.Context, f func() error) error {
 		if done {
 			return f()
 		}
-		if err := until(ctx, freed); err != nil {
+		if err := r.until(ctx, freed); err != nil {
 			return err
 		}
-	}
-}
-
-func until(ctx context.Context, freed <-chan struct{}) error {
-	select {
-	case <-freed:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -23,7 +23,7 @@ func TestNothingIsRecordedUnheld(t *testing.T) {
 	}
 	defer st.Close()
 	e := New(Config{Journal: st})
-	r, other := &run{locks: e.locks}, &run{locks: e.locks}
+	r, other := &run{locks: e.locks, turn: noTurn{}}, &run{locks: e.locks, turn: noTurn{}}
 	r.recorder, other.recorder = lockedRecorder{st, r}, lockedRecorder{st, other}
 	c := store.Commit{Gifts: []plan.Stored{{ObjectID: "1", Gift: plan.Gift{ID: "T-1"}}}}
 	if err := r.recorder.Commit(c); err == nil || !strings.Contains(err.Error(), "T-1") {
@@ -52,7 +52,7 @@ func TestRunsWaitForWhatIsHeld(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := New(Config{Journal: (*store.Store)(nil)})
-		r, events := &run{locks: e.locks}, &run{locks: e.locks}
+		r, events := &run{locks: e.locks, turn: noTurn{}}, &run{locks: e.locks, turn: noTurn{}}
 		grab := func(ids ...string) bool {
 			done, _ := e.locks.tryLockAll(events, ids)
 			return done

@@ -83,6 +83,7 @@ func (e *Engine) newRun(req Request) *run {
 	r.portal = e.conn.Begin(portal.Session{
 		Run: r.id, Started: r.started, Memory: r.memory(), Log: r.log,
 		DryRun: req.DryRun, Events: req.Mode == byEvents,
+		Waiting: func(ctx context.Context) func(context.Context) error { return r.turn.Wait(ctx) },
 	})
 	return r
 }

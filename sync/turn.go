@@ -52,8 +52,8 @@ func (r *run) windowRows() int {
 	return rows
 }
 
-// await waits for another goroutine of the run to end. The run's turn is for that
-// one meanwhile, if it works.
+// await waits for another goroutine of the run to end, which works with the run's
+// turn meanwhile.
 func (r *run) await(ctx context.Context, ended <-chan struct{}) error {
 	select {
 	case <-ended:
@@ -63,4 +63,17 @@ func (r *run) await(ctx context.Context, ended <-chan struct{}) error {
 	resume := r.turn.Wait(ctx)
 	<-ended
 	return resume(ctx)
+}
+
+// until waits for what others do, or until the context ends.
+func (r *run) until(ctx context.Context, done <-chan struct{}) error {
+	resume := r.turn.Wait(ctx)
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	if err := resume(ctx); err != nil {
+		return err
+	}
+	return ctx.Err()
 }

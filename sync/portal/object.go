@@ -218,7 +218,7 @@ func (o *Object) pickListed(ctx context.Context, client Schemas, recorded bool, 
 		if !unlisted || time.Since(begun) >= listedWithin {
 			return schema, err
 		}
-		if err := pause(ctx, 5*time.Second); err != nil {
+		if err := o.session.pause(ctx, 5*time.Second); err != nil {
 			return nil, err
 		}
 	}

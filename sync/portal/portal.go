@@ -86,6 +86,27 @@ type Session struct {
 	// Events says that webhook events cause the run: it trusts the account that
 	// a run has verified, and looks few people up.
 	Events bool
+
+	// Waiting is called when the run begins to wait by itself, for something new to
+	// show in HubSpot, and the function that it returns when the wait is over; nil
+	// for none.
+	Waiting func(context.Context) (resume func(context.Context) error)
+}
+
+// pause waits for d, or until the context ends.
+func (s Session) pause(ctx context.Context, d time.Duration) error {
+	resume := func(context.Context) error { return nil }
+	if s.Waiting != nil {
+		resume = s.Waiting(ctx)
+	}
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+	if err := resume(ctx); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 // A Portal is one run's view of a portal. Its parts are for one goroutine at a

@@ -274,18 +274,8 @@ func (d definer) awaitProperties(ctx context.Context, added []hubspot.Property) 
 		if time.Now().After(deadline) {
 			return fmt.Errorf("HubSpot does not show the new properties after %v; run again later", visibleWithin)
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := d.object.session.pause(ctx, wait); err != nil {
 			return err
 		}
-	}
-}
-
-// pause waits for d, or until the context ends.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
