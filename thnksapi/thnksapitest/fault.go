@@ -1,7 +1,11 @@
 package thnksapitest
 
 import (
+	"compress/gzip"
+	"crypto/rand"
 	"encoding/json"
+	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"strconv"
@@ -22,6 +26,10 @@ const (
 	CursorLoop                // the next cursor is the one just used
 	ForeignLink               // the next cursor is a link to Body, with the real cursor in it
 	SlowOnly                  // the answer is right, after Delay
+	NewCursors                // every page has the first page's rows and a cursor that is new
+	EmptyPages                // every page has no rows and a cursor that is new
+	Overlong                  // Body follows the answer, beyond its Content-Length; on a real connection only
+	Bomb                      // a page of 100 MB in a few kB, compressed
 )
 
 // A Fault is a rule by which requests fail. If several rules apply, the first
@@ -91,6 +99,9 @@ func (f *Fault) serve(w http.ResponseWriter, req *http.Request, answer http.Hand
 	case SlowOnly:
 		answer(w, req)
 		return
+	case Bomb:
+		bomb(w)
+		return
 	}
 	rec := &recorder{header: w.Header().Clone()}
 	answer(rec, req)
@@ -111,6 +122,17 @@ func (f *Fault) serve(w http.ResponseWriter, req *http.Request, answer http.Hand
 				page["next_cursor"] = quote(used)
 			}
 		})
+	case NewCursors:
+		first := &recorder{header: make(http.Header)}
+		answer(first, firstPage(req))
+		body = changeBody(first.body.Bytes(), func(page map[string]json.RawMessage) { page["next_cursor"] = quote(rand.Text()) })
+		rec.status = http.StatusOK
+	case EmptyPages:
+		body = encode(map[string]any{"transactions": []any{}, "next_cursor": rand.Text()})
+		rec.status = http.StatusOK
+	case Overlong:
+		f.overlong(w, body)
+		return
 	case ForeignLink:
 		body = changeBody(body, func(page map[string]json.RawMessage) {
 			var next string
@@ -129,6 +151,33 @@ func (f *Fault) serve(w http.ResponseWriter, req *http.Request, answer http.Hand
 	}
 	w.WriteHeader(rec.status)
 	_, _ = w.Write(body)
+}
+
+// overlong sends an answer and text behind its end.
+func (f *Fault) overlong(w http.ResponseWriter, body []byte) {
+	conn, out, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // no real connection
+	}
+	defer conn.Close()
+	fmt.Fprintf(out, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s%s", len(body), body, f.Body)
+	_ = out.Flush() // the client may be gone
+}
+
+// bomb sends a page of elements without end, as far as a client will read.
+func bomb(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Encoding", "gzip")
+	z := gzip.NewWriter(w)
+	defer z.Close()
+	_, _ = io.WriteString(z, `{"transactions":[{}`)
+	block := strings.Repeat(",{}", 1<<18)
+	for range 128 {
+		if _, err := io.WriteString(z, block); err != nil {
+			return // the client has enough
+		}
+	}
+	_, _ = io.WriteString(z, `],"next_cursor":null}`)
 }
 
 // firstPage is a list request without its place in the listing.

@@ -29,11 +29,15 @@ func (s *Server) list(w http.ResponseWriter, req *http.Request) {
 	sender, _ := s.sender(req)
 	sel := selection{sender: sender, now: time.Now(), from: key{stamp: since}}
 	body, err := s.page(req, sel, size)
-	if err != nil {
+	var none noPage
+	switch {
+	case errors.As(err, &none):
+		none.write(w)
+	case err != nil:
 		refuse(w, http.StatusBadRequest, "bad_request", err.Error())
-		return
+	default:
+		s.opts.Shape.Foreign.write(w, body)
 	}
-	write(w, http.StatusOK, body)
 }
 
 // page returns the body of a page. The body is encoded under the lock and sent
@@ -42,25 +46,43 @@ func (s *Server) page(req *http.Request, sel selection, size int) ([]byte, error
 	query := req.URL.Query()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	foreign := s.opts.Shape.Foreign
 	switch s.opts.Shape.Paging {
 	case PagePaging:
 		page, err := number(query, "page", 1, 1)
-		return s.encodePage(s.skip(sel, (page-1)*size, size), nil), err
+		rows := s.skip(sel, (page-1)*size, size)
+		if err == nil && len(rows) == 0 {
+			err = foreign.noPage(page == 1)
+		}
+		return s.encodePage(rows, nil), err
 	case OffsetPaging:
 		offset, err := number(query, "offset", 0, 0)
-		return s.encodePage(s.skip(sel, offset, size), nil), err
+		rows := s.skip(sel, offset, size)
+		if err == nil && len(rows) == 0 {
+			err = foreign.noPage(offset == 0)
+		}
+		return s.encodePage(rows, nil), err
 	default:
-		if c := query.Get("cursor"); c != "" {
+		used := query.Get("cursor")
+		if used != "" {
 			var err error
-			if sel.from, err = parseCursor(c); err != nil {
+			if sel.from, err = parseCursor(used); err != nil {
 				return nil, err
 			}
 		}
 		rows, more := s.keyset(sel, size)
-		if !more {
-			return s.encodePage(rows, nil), nil
+		switch {
+		case more:
+			return s.encodePage(rows, s.nextCursor(req, s.keyOf(rows[size-1]))), nil
+		case foreign.KeepsCursor && used != "":
+			return s.encodePage(rows, used), nil
+		case foreign.KeepsCursor && len(rows) > 0:
+			return s.encodePage(rows, s.nextCursor(req, s.keyOf(rows[len(rows)-1]))), nil
+		case used == "" && len(rows) == 0 && foreign.EmptyStatus != 0:
+			return nil, noPage(foreign.EmptyStatus)
+		default:
+			return s.encodePage(rows, foreign.noCursor()), nil
 		}
-		return s.encodePage(rows, s.nextCursor(req, s.keyOf(rows[size-1]))), nil
 	}
 }
 
@@ -138,7 +160,7 @@ func (s *Server) one(w http.ResponseWriter, req *http.Request) {
 		refuse(w, http.StatusNotFound, "not_found", "no such transaction")
 		return
 	}
-	write(w, http.StatusOK, body)
+	s.opts.Shape.Foreign.write(w, body)
 }
 
 func (s *Server) single(id string, sel selection) ([]byte, bool) {

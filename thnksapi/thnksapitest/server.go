@@ -46,6 +46,7 @@ type Shape struct {
 	Flat         bool   // transactions are flat, their names camelCase, their states STATE_…, their times epoch milliseconds
 	Nested       bool   // an element is a gift request with those of its recipients that are neighbours; with cursor paging
 	MinorUnits   bool   // amounts are integers: cents, yen, fils
+	Foreign      Foreign
 }
 
 // Options configure a [Server].

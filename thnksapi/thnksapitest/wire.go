@@ -136,7 +136,7 @@ func (s Shape) render(rows []*row) []any {
 			}
 			elements = append(elements, s.request(t))
 		default:
-			elements = append(elements, s.transaction(t))
+			elements = append(elements, s.Foreign.words(s.transaction(t)))
 		}
 	}
 	return elements
