@@ -112,7 +112,8 @@ func (b *body) Read(p []byte) (int, error) {
 		b.failed = errElement
 		return 0, b.failed
 	}
-	n, err := b.r.Read(p)
+	left := min(b.room, b.until) + 1 - b.n // one more shows that it is too large
+	n, err := b.r.Read(p[:min(int64(len(p)), left)])
 	b.n += int64(n)
 	if err != nil && err != io.EOF {
 		b.failed = err
