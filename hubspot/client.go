@@ -40,6 +40,10 @@ type Config struct {
 	// and searches. 0 means 95 % of what HubSpot's headers allow.
 	RequestsPer10s int
 
+	// Pace is shared by the clients of one account. Nil means that no other
+	// client calls it. Of several RequestsPer10s the lowest counts for all.
+	Pace *Pace
+
 	// TimeZone returns the portal's time zone, in which the daily limit ends
 	// at midnight. Nil, or a nil result, means UTC.
 	TimeZone func() *time.Location
@@ -116,6 +120,11 @@ func New(cfg Config) (*Client, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	pace := cfg.Pace
+	if pace == nil {
+		pace = NewPace()
+	}
+	pace.limit(cfg.RequestsPer10s)
 	return &Client{
 		base:     base,
 		version:  version,
@@ -130,9 +139,9 @@ func New(cfg Config) (*Client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		log:          log,
-		objects:      newObjectsBucket(cfg.RequestsPer10s),
-		associations: newBucket(90, 10*time.Second),
-		search:       newBucket(4, time.Second),
+		objects:      pace.objects,
+		associations: pace.associations,
+		search:       pace.search,
 		retries:      newRetryBudget(),
 		calls:        make(map[Class]int),
 	}, nil

@@ -101,9 +101,10 @@ type Config struct {
 	HubSpot    portal.Client
 	Calls      func() map[hubspot.Class]int // made with the client so far
 	Journal    Journal
-	Quarantine Quarantine // of the same file
-	Inbox      Inbox      // of the same file; nil where no webhooks come
-	AccountID  string     // the HubSpot account it must be; "" to learn it once and hold on to it
+	Quarantine Quarantine                              // of the same file
+	Inbox      Inbox                                   // of the same file; nil where no webhooks come
+	AccountID  string                                  // the HubSpot account it must be; "" to learn it once and hold on to it
+	Own        func(account string, dryRun bool) error // see [portal.Config]; may be nil
 	Object     portal.ObjectNames
 	Links      portal.LinkRules
 	Exports    Exports // zero where there are none
@@ -158,7 +159,7 @@ func New(cfg Config) *Engine {
 	return &Engine{
 		cfg: cfg,
 		conn: portal.Connect(portal.Config{
-			Name: cfg.Portal, Client: cfg.HubSpot, AccountID: cfg.AccountID,
+			Name: cfg.Portal, Client: cfg.HubSpot, AccountID: cfg.AccountID, Own: cfg.Own,
 			Object: cfg.Object, Links: cfg.Links, People: cfg.Bounds.CacheSlots,
 		}),
 		locks: newGiftLocks(),

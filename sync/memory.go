@@ -104,6 +104,16 @@ func PortalZone(j History) *time.Location {
 	return loc
 }
 
+// PortalAccount returns the id of the HubSpot account that the portal is bound
+// to, and "" before its first run.
+func PortalAccount(j History) string {
+	account, _, err := portal.RecallAccount(memory{journal: j})
+	if err != nil {
+		return ""
+	}
+	return account.ID
+}
+
 // Stages returns the labels of the deal stages that links were made at, by
 // stage id. A stage not yet learned is missing.
 func Stages(j History) map[string]string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,20 +92,27 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 	if err != nil {
 		return nil, usage{err}
 	}
+	var pinned string
+	if p.HubSpot.AccountID != 0 {
+		pinned = strconv.FormatInt(p.HubSpot.AccountID, 10)
+	}
+	account := cmp.Or(giftsync.PortalAccount(st.journal), pinned)
+	if account != "" {
+		if err := s.own(p, account, true); err != nil {
+			return nil, err
+		}
+	}
 	o.hubspot, err = hubspot.New(hubspot.Config{
 		BaseURL:        p.HubSpot.BaseURL,
 		Version:        p.HubSpot.APIVersion,
 		Token:          oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token.Reveal()}),
 		RequestsPer10s: p.HubSpot.RequestsPer10s,
+		Pace:           s.paces.shared(p.HubSpot, account, token.Reveal()),
 		TimeZone:       zone,
 		Logger:         s.log.With(logPortal, p.Name),
 	})
 	if err != nil {
 		return nil, usage{err}
-	}
-	var account string
-	if p.HubSpot.AccountID != 0 {
-		account = strconv.FormatInt(p.HubSpot.AccountID, 10)
 	}
 	sources := make([]giftsync.Source, len(keys))
 	for i, k := range keys {
@@ -118,7 +126,8 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 		Journal:    st.journal,
 		Quarantine: st.quarantine,
 		Inbox:      st.inbox,
-		AccountID:  account,
+		AccountID:  pinned,
+		Own:        func(id string, dryRun bool) error { return s.own(p, id, dryRun) },
 		Object:     giftportal.ObjectNames(p.HubSpot.Object),
 		Links: giftportal.LinkRules{
 			Companies: p.Associations.Companies == configs.CompaniesPrimary,
@@ -219,7 +228,12 @@ func (s *session) clients(p configs.Portal, keys []thnksKey, zone func() *time.L
 
 // openState opens a portal's state file; create makes one where there is none.
 func (s *session) openState(portal string, create bool) (*store.Store, error) {
-	return store.Open(filepath.Join(s.cfg.StateDir, portal+".db"), store.Options{Create: create, Logger: s.log})
+	return store.Open(s.stateFile(portal), store.Options{Create: create, Logger: s.log})
+}
+
+// stateFile is the path of a portal's state file.
+func (s *session) stateFile(portal string) string {
+	return filepath.Join(s.cfg.StateDir, portal+".db")
 }
 
 // readState opens the state file of a portal for a command that only reads.

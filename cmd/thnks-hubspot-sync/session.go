@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"thnks-hubspot-sync/configs"
@@ -24,6 +25,8 @@ type session struct {
 	log     *slog.Logger
 	live    *live // nil without a terminal
 	turns   *turns.Turns
+	paces   paces
+	owning  sync.Mutex // held while owners of accounts are looked up and noted
 
 	inProcess bool // no daemon can hold these portals: they live in this process
 }

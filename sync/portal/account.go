@@ -58,7 +58,7 @@ func (a *Account) ID() string {
 }
 
 // look asks which account the token belongs to, and fails where the portal is
-// bound to another. pinned is what was remembered, zero before the first run.
+// bound to another, or the account to another portal. pinned is what was remembered, zero before the first run.
 func (a *Account) look(ctx context.Context) (learnt, pinned AccountInfo, err error) {
 	got, err := a.conn.cfg.Client.Accounts.Account(ctx)
 	if err != nil {
@@ -73,6 +73,11 @@ func (a *Account) look(ctx context.Context) (learnt, pinned AccountInfo, err err
 				What:   "the HubSpot token belongs to account " + got.ID + ", but this portal is bound to account " + want,
 				Remedy: "put a token of account " + want + " into token_file, or give the other account a portal of its own (a state file never changes its account); nothing was written",
 			}
+		}
+	}
+	if own := a.conn.cfg.Own; own != nil {
+		if err := own(got.ID, a.session.DryRun); err != nil {
+			return learnt, pinned, err
 		}
 	}
 	return AccountInfo{ID: got.ID, TimeZone: got.TimeZone}, pinned, nil

@@ -54,8 +54,12 @@ type Config struct {
 	Name      string // of the portal, as the configuration calls it
 	Client    Client
 	AccountID string // the HubSpot account it must be; "" to learn it once and hold on to it
-	Object    ObjectNames
-	Links     LinkRules
+	// Own holds the account for this portal before anything is remembered of it.
+	// It fails with a [*Fatal] if another portal has it. If dryRun, it only looks.
+	// Nil where accounts have no owners.
+	Own    func(account string, dryRun bool) error
+	Object ObjectNames
+	Links  LinkRules
 
 	// People bounds the table of the people looked up in a run: slots of 40
 	// bytes, two for each person.
