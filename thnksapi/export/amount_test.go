@@ -83,7 +83,7 @@ func TestAmounts(t *testing.T) {
 		{"kr 5", "", "", errWhichMoney.Error()},
 		{"5 ¢", "USD", "", errNoAmount.Error()},
 		{"5 %", "USD", "", errNoAmount.Error()},
-		{"5 pts", "USD", "", errTwoMonies.Error()},
+		{"5 pts", "", "", errNoAmount.Error()},
 		{"about 5", "USD", "", errNoAmount.Error()},
 		{"CHF.50", "CHF", "", errNoAmount.Error()},
 		{"-(7.50)", "USD", "", errNoAmount.Error()},

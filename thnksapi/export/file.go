@@ -80,7 +80,7 @@ func (f *Format) open(path string, buffer int) (_ *File, err error) {
 			err = errors.Join(err, file.Close())
 		}
 	}()
-	e := &File{format: f, f: file, path: path, opened: time.Now(), buffer: buffer}
+	e := &File{format: f, f: file, path: path, opened: time.Now().UTC(), buffer: buffer}
 	if info, err = file.Stat(); err != nil {
 		return nil, unreadable(path, err)
 	}

@@ -34,7 +34,7 @@ func standsFor(word string) []string {
 	if codes, ok := symbols[word]; ok {
 		return strings.Fields(codes)
 	}
-	if isCode(word) {
+	if isCode(word) && (word == strings.ToUpper(word) || knownCodes[strings.ToUpper(word)]) {
 		return []string{strings.ToUpper(word)}
 	}
 	// "USD$" and "$USD" are a code and a symbol in one word.
@@ -47,6 +47,18 @@ func standsFor(word string) []string {
 	return nil
 }
 
+// knownCodes are the codes that are known in small letters, too; other words of
+// three letters are no currencies.
+var knownCodes = func() map[string]bool {
+	known := make(map[string]bool)
+	for _, codes := range symbols {
+		for _, code := range strings.Fields(codes) {
+			known[code] = true
+		}
+	}
+	return known
+}()
+
 // isCode reports whether a word has the form of a currency's code.
 func isCode(word string) bool {
 	return len(word) == 3 && !strings.ContainsFunc(word, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsLetter(r) })
@@ -58,6 +70,9 @@ func currencyOf(text string) (code string, ok bool) {
 	text = visible(text)
 	if text == "" {
 		return "", true
+	}
+	if isCode(text) {
+		return strings.ToUpper(text), true
 	}
 	if codes := standsFor(text); len(codes) == 1 {
 		return codes[0], true

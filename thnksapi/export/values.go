@@ -3,6 +3,7 @@ package export
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"thnks-hubspot-sync/thnksapi"
@@ -15,8 +16,9 @@ func DefaultNothing() []string {
 		"-", "--", "---", "–", "—", "?", "n/a", "n.a.", "na", "n/d", "#n/a", "#n/a n/a", "#na", "#nv",
 		"null", "(null)", "<null>", "[null]", "nil", "<nil>", "none", "(none)", "<none>", "nan", "-nan", "nat", "<na>", `\n`,
 		"undefined", "unknown", "never", "empty", "(empty)", "blank", "(blank)", "not available", "not applicable", "not set",
-		"0000-00-00", "0000-00-00 00:00", "0000-00-00 00:00:00", "0000-00-00 00:00:00.000000",
-		"0000-00-00T00:00:00", "0000-00-00T00:00:00Z", "00000000", "00/00/0000", "00.00.0000", "1900-01-00",
+		"0000-00-00", "0000-00-00 00:00", "0000-00-00 00:00:00", "0000-00-00 00:00:00.000", "0000-00-00 00:00:00.000000",
+		"0000-00-00T00:00:00", "0000-00-00T00:00:00Z", "0000-00-00T00:00:00.000Z", "0000-00-00 00:00:00 UTC",
+		"00000000", "0000/00/00", "00/00/0000", "00-00-0000", "00.00.0000", "1900-01-00",
 	}
 }
 
@@ -157,7 +159,7 @@ func timeFormats() []string {
 			formats = append(formats, "2006-01-02"+clock+zone)
 		}
 	}
-	return append(formats, thnksapi.FormatDate, "20060102", "20060102T150405", "20060102T150405Z0700", "20060102T150405Z07")
+	return append(formats, thnksapi.FormatDate, "2006-01-02Z07:00", "20060102", "20060102T150405", "20060102T150405Z0700", "20060102T150405Z07")
 }
 
 // spelledTime returns a time with plain spaces, and without the names of the
@@ -173,10 +175,12 @@ func spelledTime(text string) string {
 		return r
 	}, text)
 	text = strings.TrimSpace(text)
-	for _, name := range []string{"UTC", "GMT"} {
-		if rest, ok := strings.CutSuffix(text, name); ok {
-			return strings.TrimSpace(rest) + "Z"
-		}
+	if m := utcByName.FindStringSubmatch(text); m != nil {
+		return m[1] + "Z"
 	}
 	return text
 }
+
+// utcByName matches a time in the zone UTC, which Go's and Ruby's ways of
+// writing a time name, after an offset of 0 or without one.
+var utcByName = regexp.MustCompile(`^(.*?\d)(?:\s*[+-]00:?00)?\s*(?i:UTC|GMT)$`)

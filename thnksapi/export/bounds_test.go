@@ -1,0 +1,204 @@
+package export
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"thnks-hubspot-sync/thnksapi"
+)
+
+// TestBoundsOfRecords: a line, and a record of several lines, may be 1 MiB
+// long and no longer, in either encoding, and costs no other row.
+func TestBoundsOfRecords(t *testing.T) {
+	t.Parallel()
+	const start = "T1,"
+	for _, test := range []struct {
+		name string
+		size int // of the line or record
+		wide bool
+		ok   bool
+	}{
+		{"UTF-8", maxRecord, false, true},
+		{"UTF-8", maxRecord + 1, false, false},
+		{"UTF-16", maxRecord / 2, true, true},
+		{"UTF-16", maxRecord/2 + 1, true, false},
+	} {
+		text := "Transaction ID,Message\n" + start + strings.Repeat("x", test.size-len(start)) + "\nT2,y\n"
+		if test.wide {
+			text = wide(binary.LittleEndian, text)
+		}
+		rows := all(t, open(t, format(t, nil), write(t, text)))
+		if len(rows) != 2 || rows[1].Err != nil || (rows[0].Err == nil) != test.ok {
+			t.Errorf("%s, %d characters: %v", test.name, test.size, rows[0].Err)
+		}
+		if !test.ok && (rows[0].ID != "T1" || rows[0].Err.Error() != "line 2: "+tooLong || len(rows[0].Raw) > 2*maxShown) {
+			t.Errorf("%s, %d characters: id %q, %v, %d bytes kept", test.name, test.size, rows[0].ID, rows[0].Err, len(rows[0].Raw))
+		}
+	}
+	for size, ok := range map[int]bool{maxRecord: true, maxRecord + 1: false} {
+		half := strings.Repeat("y", maxRecord/2-1) // with its line end half of the bound
+		first := start + `"` + strings.Repeat("x", size-maxRecord/2-maxRecord/4-len(start)-2)
+		text := "Transaction ID,Message\n" + first + "\n" + half + "\n" + half[:maxRecord/4-1] + "\n" + `"` + "\nT2,y\n"
+		rows := all(t, open(t, format(t, nil), write(t, text)))
+		if (rows[0].Err == nil) != ok || rows[len(rows)-1].Err != nil {
+			t.Errorf("a record of %d bytes: %v", size, rows[0].Err)
+		}
+		if !ok && !strings.Contains(rows[0].Err.Error(), "line 2: a quote that does not end within 1 MiB") {
+			t.Errorf("a record of %d bytes: %v", size, rows[0].Err)
+		}
+	}
+}
+
+// TestHalfAUnit: a file of UTF-16 that ends within a unit is bad in its last
+// line and in no other.
+func TestHalfAUnit(t *testing.T) {
+	t.Parallel()
+	whole := wide(binary.LittleEndian, "Transaction ID,Status\nT1,sent\nT2,sent\n")
+	for _, size := range []int{1, 2, readBytes} {
+		for text, want := range map[string][]string{
+			whole + "x":                             {"T1  sent ", "T2  sent ", "line 4: " + notUnicode},
+			whole[:len(whole)-2] + "\r\x00x":        {"T1  sent ", "T2  sent ", "line 4: " + notUnicode},
+			whole[:len(whole)-2] + "x":              {"T1  sent ", "line 3: " + notUnicode},
+			whole[:len(whole)-2] + "\x00\xd8\n\x00": {"T1  sent ", "line 3: " + notUnicode}, // half a pair
+			whole[:len(whole)-2] + "\r\x00":         {"T1  sent ", "T2  sent "},
+		} {
+			file, err := format(t, nil).open(write(t, text), size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, summaries(all(t, file))); diff != "" {
+				t.Errorf("%d bytes at a time (-want +got):\n%s", size, diff)
+			}
+			file.Close()
+		}
+	}
+}
+
+// TestCells: only what protects a text is taken off it.
+func TestCells(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"": "", "x": "x", "'": "'", "''": "''", "'x": "'x", "'=x": "=x", "'+x": "+x", "'-x": "-x", "'@x": "@x", "'＝x": "＝x", "''=x": "''=x",
+		"'\tx": "\tx", "'\nx": "\nx", "\t=x": "=x", "\t\t=x": "\t=x", "\tx": "\tx", "=x": "=x",
+		`="x"`: "x", `=""`: "", ` ="x" `: "x", `="x""y"`: `x"y`, `="x"&"y"`: `="x"&"y"`, `="x`: `="x`, `=x"`: `=x"`, `="`: `="`, `'="x"`: `="x"`,
+	} {
+		if got := cell(text); got != want {
+			t.Errorf("%q means %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestManyColumns: a message lists no more columns than can be read.
+func TestManyColumns(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{40: "39 ?, 40 ?", 41: "39 ?, 40 ?, …"} {
+		_, err := format(t, nil).Open(write(t, strings.Repeat("x,", n-1)+"x\n"))
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%d columns: %v", n, err)
+		}
+	}
+}
+
+// TestHeadersByMajority: names of columns within a row make no header of it.
+func TestHeadersByMajority(t *testing.T) {
+	t.Parallel()
+	text := "Transaction ID,Gift Name,Gift Type,Status,Message\n" +
+		"Status,x,y,z,w\n" +
+		"Status,Message,x,y,\n" +
+		"T1,Transaction ID,Status,y,z\n" +
+		"T1,Status,Message,Status,Gift Name\n"
+	file := open(t, format(t, nil), write(t, text))
+	if rows := all(t, file); len(rows) != 4 || file.RepeatedHeaders() != 0 {
+		t.Errorf("%q, %d headers", summaries(rows), file.RepeatedHeaders())
+	}
+	long := strings.Repeat("x", maxName+1)
+	for name, known := range map[string]bool{long: false, long[1:]: true} {
+		l := layout{header: []string{name}}
+		if l.isName(name) != known {
+			t.Errorf("a name of %d bytes is known: %t", len(name), !known)
+		}
+	}
+}
+
+// TestSource: what the engine asks of a source and a file has not.
+func TestSource(t *testing.T) {
+	t.Parallel()
+	file := open(t, format(t, nil), write(t, plainFile))
+	if row, err := file.Transaction(t.Context(), "T1"); row != nil || !errors.Is(err, thnksapi.ErrNoDetail) {
+		t.Errorf("a single transaction: %v, %v", row, err)
+	}
+	if file.Filter() != thnksapi.SinceNone || file.Calls() != 0 {
+		t.Errorf("filter %q, %d calls", file.Filter(), file.Calls())
+	}
+	rows := all(t, file)
+	if again := file.Decode(rows[0].Raw); full(again[0]) != full(rows[0]) {
+		t.Errorf("read again: %v", again)
+	}
+	for _, cursor := range []string{"?", "e30", place{File: file.id, Offset: file.size + 1, Line: 9}.cursor(), place{File: file.id, Line: 9}.cursor(), place{File: file.id, Offset: file.size}.cursor()} {
+		var te *thnksapi.Error
+		if _, err := file.Transactions(t.Context(), thnksapi.Query{Cursor: cursor}); !errors.As(err, &te) || te.Kind != thnksapi.Stale {
+			t.Errorf("cursor %q: %v", cursor, err)
+		}
+	}
+}
+
+// TestRawRows: a raw row has the cells that the line has, so that a missing one
+// stays missing, and a row of an earlier version says nothing of what it left
+// out.
+func TestRawRows(t *testing.T) {
+	t.Parallel()
+	f := format(t, nil)
+	row := all(t, open(t, f, write(t, "Transaction ID,Gift Name,Message,Notes\nT1,,x\n")))[0]
+	var m marked
+	if err := json.Unmarshal(row.Raw, &m); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"Transaction ID": "T1", "Gift Name": "", "Message": "x"}, m.Row.Columns); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for raw, want := range map[string]string{
+		string(row.Raw): "T1||~|~|~|x|~",
+		`{"export_row":{"columns":{"Transaction ID":"T1","Message":"x"}}}`:               "T1|~|~|~|~|x|~",
+		`{"export_row":{"line":7,"columns":{"Transaction ID":"T1","Gift Amount":"?!"}}}`: `"T1": line 7: gift_amount: not a decimal number`,
+		`{"export_row":{"line":7,"problem":"torn","text":"x","near":["T1"]}}`:            `"": line 7: torn`,
+	} {
+		if got := full(f.Decode([]byte(raw))[0]); got != want {
+			t.Errorf("%s is read as %s, want %s", raw, got, want)
+		}
+	}
+}
+
+// TestEveryFieldIsTold: each field is missing where its column is, and only
+// there.
+func TestEveryFieldIsTold(t *testing.T) {
+	t.Parallel()
+	f := format(t, nil)
+	names, sets := Fields(), make(map[string]thnksapi.FieldSet)
+	for _, field := range fields {
+		sets[field.name] = field.set
+	}
+	missing := func(columns []string) thnksapi.FieldSet {
+		row := all(t, open(t, f, write(t, strings.Join(columns, ",")+"\n1"+strings.Repeat(",", len(columns)-1)+"\n")))[0]
+		if row.Err != nil {
+			t.Fatal(row.Err)
+		}
+		return row.Transaction.Missing
+	}
+	if got := missing(names); got != never {
+		t.Errorf("with all columns %b is missing", got)
+	}
+	for i, name := range names {
+		if name == fieldID {
+			continue
+		}
+		rest := append(append([]string{}, names[:i]...), names[i+1:]...)
+		if got := missing(rest); got != never|sets[name] || sets[name] == 0 {
+			t.Errorf("without %s %b is missing", name, got)
+		}
+	}
+}
