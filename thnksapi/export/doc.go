@@ -52,7 +52,7 @@
 // Texts, status words and the default currency are the dialect's, as for the
 // API. A field whose column the file or the line does not have is missing
 // ([thnksapi.Transaction].Missing): the file says nothing of it. The dates of
-// statuses are one field, which is missing if any of them is. An empty cell
+// statuses are one field, which is missing if all of them are. An empty cell
 // says that there is no value. So do words such as "n/a" or "0000-00-00"
 // ([Config].Nothing) in dates, amounts and currencies, and nowhere else.
 //

@@ -17,8 +17,8 @@ var (
 )
 
 var (
-	rounded  = regexp.MustCompile(`^[+-]?(?:\d(?:[.,]\d+)?[Ee]\+?|\d+[.,]\d+[Ee][+-]?|\d+[Ee]\+)\d+$`)
-	decimals = regexp.MustCompile(`^\d+[.,]0+$`)
+	rounded  = regexp.MustCompile(`^[+-]?(?:\d(?:[.,]\d+)?[Ee]\+?|\d+[.,]\d+[Ee][+-]?|\d+[Ee][+-])\d+$`)
+	decimals = regexp.MustCompile(`^[+-]?\d+[.,]\d*$`)
 	// Error words are translated; all begin with # and most end in ! or ?. A
 	// column that is too narrow for a number is all #.
 	formulaError = regexp.MustCompile(`^(?:#[\pL\d/.¿¡]+[!?]|#N/A|#NA|#NV|#N/D|#GETTING_DATA|#+|Err:\d+)$`)

@@ -13,9 +13,9 @@ import (
 // for a date, an amount or a currency that there is not.
 func DefaultNothing() []string {
 	return []string{
-		"-", "--", "---", "–", "—", "?", "n/a", "n.a.", "na", "n/d", "#n/a", "#n/a n/a", "#na", "#nv",
-		"null", "(null)", "<null>", "[null]", "nil", "<nil>", "none", "(none)", "<none>", "nan", "-nan", "nat", "<na>", `\n`,
-		"undefined", "unknown", "never", "empty", "(empty)", "blank", "(blank)", "not available", "not applicable", "not set",
+		"-", "--", "---", "–", "—", "?", ".", "n/a", "n.a.", "n. a.", "k. a.", "na", "n/d", "#n/a", "#n/a n/a", "#na", "#nv",
+		"null", "(null)", "<null>", "[null]", "#null!", "nil", "<nil>", "none", "(none)", "<none>", "nan", "-nan", "#nan", "nat", "<na>", `\N`,
+		"undefined", "unknown", "false", "never", "empty", "(empty)", "blank", "(blank)", "not available", "not applicable", "not set",
 		"0000-00-00", "0000-00-00 00:00", "0000-00-00 00:00:00", "0000-00-00 00:00:00.000", "0000-00-00 00:00:00.000000",
 		"0000-00-00T00:00:00", "0000-00-00T00:00:00Z", "0000-00-00T00:00:00.000Z", "0000-00-00 00:00:00 UTC",
 		"00000000", "0000/00/00", "00/00/0000", "00-00-0000", "00.00.0000", "1900-01-00",
@@ -43,6 +43,7 @@ func (f *Format) transaction(values map[string]string, decimal string) (*thnksap
 		return nil, err
 	}
 	missing := never
+	var has thnksapi.FieldSet
 	element := make(map[string]any, len(values))
 	for _, field := range fields {
 		v, ok := values[field.name]
@@ -50,6 +51,7 @@ func (f *Format) transaction(values map[string]string, decimal string) (*thnksap
 			missing |= field.set
 			continue
 		}
+		has |= field.set
 		v = cell(v)
 		switch {
 		case (field.name == fieldAmount || field.name == fieldCurrency || isTime(field.name)) && f.saysNothing(v):
@@ -80,9 +82,11 @@ func (f *Format) transaction(values map[string]string, decimal string) (*thnksap
 		t.Currency = ""
 		t.Dropped |= thnksapi.FieldCurrency
 	case currencyNamed:
-		missing &^= thnksapi.FieldCurrency
+		has |= thnksapi.FieldCurrency
 	}
-	t.Missing = missing
+	if t.Missing = missing &^ has; t.Missing.Has(thnksapi.FieldCurrency) {
+		t.Currency = "" // the default is one of amounts
+	}
 	return t, nil
 }
 
