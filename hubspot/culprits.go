@@ -103,15 +103,19 @@ func (b batch) try(ctx context.Context, in []int) (*refusal, error) {
 		return no, nil
 	}
 	if e := failure(err); e != nil {
-		return nil, b.bisect(ctx, c, in, e)
+		return nil, b.bisect(ctx, c, in, e, maxDoubts)
 	}
 	return nil, err
 }
 
+// maxDoubts is how often a batch is halved before a part of it must have gone
+// through.
+const maxDoubts = 3
+
 // bisect decides the inputs of a batch that failed with e. Of the halves the
 // second is not sent as a whole if the first went through: then it is the one that
 // failed.
-func (b batch) bisect(ctx context.Context, c *Culprits, in []int, e *Error) error {
+func (b batch) bisect(ctx context.Context, c *Culprits, in []int, e *Error, doubts int) error {
 	in = b.open(in)
 	switch {
 	case len(in) == 0:
@@ -135,16 +139,16 @@ func (b batch) bisect(ctx context.Context, c *Culprits, in []int, e *Error) erro
 			return err
 		}
 	}
-	if !c.hasWorked(b.kind) {
+	if doubts--; doubts == 0 && !c.hasWorked(b.kind) {
 		return e
 	}
 	if leftFailed != nil {
-		if err := b.bisect(ctx, c, left, leftFailed); err != nil {
+		if err := b.bisect(ctx, c, left, leftFailed, doubts); err != nil {
 			return err
 		}
 	}
 	if rightFailed != nil {
-		return b.bisect(ctx, c, right, rightFailed)
+		return b.bisect(ctx, c, right, rightFailed, doubts)
 	}
 	return nil
 }

@@ -86,18 +86,20 @@ func TestCulpritsTooMany(t *testing.T) {
 		name  string
 		crash func(map[string]any) bool
 		most  int
+		gifts int
 	}{
-		{"six", hasKey("T-1", "T-2", "T-3", "T-4", "T-5", "T-101"), 5},
-		{"everything", func(properties map[string]any) bool { return properties[keyProperty] != nil }, 5},
-		{"none may be", hasKey("T-1"), 0},
+		{"six", hasKey("T-1", "T-2", "T-3", "T-4", "T-5", "T-101"), 5, 200},
+		{"everything", func(properties map[string]any) bool { return properties[keyProperty] != nil }, 5, 200},
+		{"none may be", hasKey("T-1"), 0, 200},
+		{"two of two", hasKey("T-0", "T-1"), 5, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newFakePortal()
 				p.crash = tt.crash
-				out, err := createWith(t, p, NewCulprits(tt.most), 200)
+				out, err := createWith(t, p, NewCulprits(tt.most), tt.gifts)
 				checkKind(t, err, Transient)
-				checkOutcomes(t, out, 200, func(int, *Object) bool { return true })
+				checkOutcomes(t, out, tt.gifts, func(int, *Object) bool { return true })
 				if tt.name == "everything" && len(p.calls) > 200 {
 					t.Errorf("%d calls to a portal that is out of order", len(p.calls))
 				}
