@@ -22,6 +22,8 @@ func IsUnprocessable(err error) bool {
 // Culprits finds the inputs that make HubSpot fail, in all calls made with it.
 // It is safe for concurrent use.
 type Culprits struct {
+	suspects bool
+
 	mu     sync.Mutex
 	left   int
 	worked map[string]bool // kinds of batch that HubSpot has taken
@@ -31,6 +33,14 @@ type Culprits struct {
 // HubSpot is out of order, and the error of their call stands.
 func NewCulprits(most int) *Culprits {
 	return &Culprits{left: most, worked: make(map[string]bool)}
+}
+
+// NewSuspects is NewCulprits for inputs that were found culprits before: they need
+// not be seen beside others that go through.
+func NewSuspects(most int) *Culprits {
+	c := NewCulprits(most)
+	c.suspects = true
+	return c
 }
 
 type culpritsKey struct{}
@@ -67,7 +77,7 @@ func (c *Culprits) setWorked(kind string) {
 func (c *Culprits) hasWorked(kind string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.worked[kind]
+	return c.suspects || c.worked[kind]
 }
 
 // failure returns the error of a request that an input may have caused, and nil

@@ -205,6 +205,10 @@ func (e *Engine) View() View {
 	return View{Config: e.cfg, Portal: r.portal, Started: r.started, Busy: e.busy}
 }
 
+// maxCulprits is how many records a run sets aside because HubSpot fails at them.
+// More than that are an outage.
+const maxCulprits = 5
+
 // Run does one pass, when it is its turn, and reports it. The report is valid with
 // an error too, and then says in Error why the run ended. A [*Fatal] error needs an
 // admin; after any other the next run goes on where this one ended.
@@ -218,7 +222,7 @@ func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
 	if err == nil {
 		defer turn.End()
 		r.turn = turn
-		err = r.inTurn(turn.Context(ctx))
+		err = r.inTurn(hubspot.WithCulprits(turn.Context(ctx), hubspot.NewCulprits(maxCulprits)))
 	}
 	if err != nil {
 		err = fmt.Errorf("portal %s: %w", e.cfg.Portal, Classify(err))

@@ -20,7 +20,8 @@ const (
 	classUnreadable = "unreadable"
 	classNoID       = "no_id"
 	classBadID      = "bad_id"
-	classRefused    = "refused" // HubSpot refused the record
+	classRefused    = "refused"       // HubSpot refused the record
+	classBreaks     = "unprocessable" // HubSpot fails at the record; every daily pass tries it again
 
 	// ClassSchemaProblem is the class of samples of the records that stopped a
 	// run: they are shown, not set aside.

@@ -100,6 +100,9 @@ func reread(ctx context.Context, r *run, due rereads) error {
 	if err := listChanged(ctx, r, since); err != nil {
 		return err
 	}
+	if err := retryCulprits(ctx, r); err != nil {
+		return err
+	}
 	if err := lookUpOrphans(ctx, r, false); err != nil {
 		return err
 	}
@@ -180,6 +183,9 @@ func resweep(ctx context.Context, r *run, due rereads) error {
 		}
 	}
 	if err := rememberFields(r); err != nil {
+		return err
+	}
+	if err := retryCulprits(ctx, r); err != nil {
 		return err
 	}
 	if err := lookUpOrphans(ctx, r, true); err != nil {

@@ -146,7 +146,7 @@ func (a *auditLog) add(action string, call *hubspot.Call, giftID string, reasons
 	}
 }
 
-// quarantine sets a gift aside whose record HubSpot refused.
+// quarantine sets a gift aside whose record HubSpot refused or fails at.
 func (res *results) quarantine(c plan.Change, err error) {
 	q := res.refusal(c, err)
 	res.schemaSuspect = res.schemaSuspect || portal.IsRefused(err)
@@ -176,7 +176,9 @@ func (res *results) refusal(c plan.Change, err error) store.Quarantined {
 	if errors.As(err, &he) {
 		q.Class = refusalClass(he)
 		q.CorrelationID = he.CorrelationID
-		if he.Message != "" {
+		if he.Kind == hubspot.Unprocessable {
+			q.Class = classBreaks
+		} else if he.Message != "" {
 			q.Reason = he.Message
 		}
 	}

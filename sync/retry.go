@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/thnksapi"
@@ -18,6 +19,44 @@ import (
 // gets through leaves the quarantine; the rest stays, with one more attempt and
 // the reason of today.
 func retryPass(ctx context.Context, r *run) error {
+	return retryRows(ctx, r, func(q store.Quarantined) bool {
+		return len(r.req.Keys) == 0 || slices.Contains(r.req.Keys, q.Key)
+	})
+}
+
+// retryCulprits is the part of every daily pass that tries the records again at
+// which HubSpot failed.
+func retryCulprits(ctx context.Context, r *run) error {
+	return retryRows(ctx, r, func(q store.Quarantined) bool { return q.Class == classBreaks && q.Last.Before(r.started) })
+}
+
+// withSuspects returns a context for trying rows again: those at which HubSpot
+// failed may fail again, although nothing else is written.
+func withSuspects(ctx context.Context, r *run, asked func(store.Quarantined) bool) (_ context.Context, rows int, err error) {
+	known := 0
+	for q, err := range r.cfg().Quarantine.Quarantine(ctx) {
+		if err != nil {
+			return nil, 0, err
+		}
+		if !asked(q) {
+			continue
+		}
+		if rows++; q.Class == classBreaks {
+			known++
+		}
+	}
+	if known > 0 {
+		ctx = hubspot.WithCulprits(ctx, hubspot.NewSuspects(known+maxCulprits))
+	}
+	return ctx, rows, nil
+}
+
+// retryRows tries the rows again that are asked for.
+func retryRows(ctx context.Context, r *run, asked func(store.Quarantined) bool) error {
+	ctx, n, err := withSuspects(ctx, r, asked)
+	if err != nil || n == 0 {
+		return err
+	}
 	var rows []readRow
 	contradictory := make(map[string]string) // ids whose rows are tried only one by one, when asked for
 	var keys []string                        // of rows that were no gifts, which leave under their key
@@ -45,7 +84,7 @@ func retryPass(ctx context.Context, r *run) error {
 		if err != nil {
 			return err
 		}
-		if len(r.req.Keys) > 0 && !slices.Contains(r.req.Keys, q.Key) {
+		if !asked(q) {
 			continue
 		}
 		again, from, ok, err := rowsOf(ctx, r, q)

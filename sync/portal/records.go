@@ -40,7 +40,7 @@ const (
 	Updated
 	Existed // a create found the record already there
 	Deleted // users had deleted the record
-	Refused // HubSpot refused what the record would say
+	Refused // HubSpot refused what the record would say, or fails at it: see [hubspot.IsUnprocessable]
 )
 
 // An Outcome says how one change ended.
@@ -129,7 +129,7 @@ func outcomes(changes []plan.Change, answers []hubspot.Outcome, err error, done 
 			}
 		case IsGone(a.Err) && c.Action != plan.Create:
 			o.End = Deleted
-		case IsRefused(a.Err):
+		case IsRefused(a.Err), hubspot.IsUnprocessable(a.Err):
 			o.End, o.Err = Refused, a.Err
 		case undecided == nil:
 			// It ends the run, for the checkpoint must not pass a gift without an end.

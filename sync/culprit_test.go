@@ -1,0 +1,120 @@
+package sync_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// failingAt answers every batch write that names one of the gifts with 502, while
+// on says so.
+func failingAt(on *atomic.Bool, ids ...string) func(http.RoundTripper) http.RoundTripper {
+	return func(next http.RoundTripper) http.RoundTripper {
+		return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+			if !on.Load() || !strings.HasSuffix(req.URL.Path, "/batch/create") && !strings.HasSuffix(req.URL.Path, "/batch/update") {
+				return next.RoundTrip(req)
+			}
+			body, _ := io.ReadAll(req.Body)
+			req.Body = io.NopCloser(bytes.NewReader(body))
+			for _, id := range ids {
+				if bytes.Contains(body, []byte(`"`+id+`"`)) {
+					return simulation.Reply(req, http.StatusBadGateway, "<html>Ann, ann@example.com</html>"), nil
+				}
+			}
+			return next.RoundTrip(req)
+		})
+	}
+}
+
+// TestCulprit: a record at which HubSpot fails each time is set aside with its
+// class and a reason, and the others are written. Every daily pass tries it again,
+// and ends well whether it goes through or not.
+func TestCulprit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.Quiet(t, 200)
+		var on atomic.Bool
+		on.Store(true)
+		w.WrapHubSpot = failingAt(&on, simulation.ID(42))
+		rep := w.Must(giftsync.Backfill)
+		if rep.Created != 199 || rep.Quarantined != 1 {
+			t.Fatalf("report %+v", rep)
+		}
+		check := func(attempts int) {
+			t.Helper()
+			q := w.Quarantine()[simulation.ID(42)]
+			if q.Class != "unprocessable" || !strings.Contains(q.Reason, "502") || strings.Contains(q.Reason, "example.com") || q.Attempts != attempts {
+				t.Errorf("quarantine has %s: %s, attempt %d, want %d", q.Class, q.Reason, q.Attempts, attempts)
+			}
+		}
+		check(1)
+		time.Sleep(time.Hour)
+		w.Must(giftsync.Incremental)
+		check(1)
+		time.Sleep(simulation.Day)
+		w.Must(giftsync.Incremental)
+		check(2)
+		on.Store(false)
+		time.Sleep(simulation.Day)
+		w.Must(giftsync.Incremental)
+		if len(w.Quarantine()) != 0 {
+			t.Errorf("quarantine has %v", w.QuarantineReasons())
+		}
+		w.Check()
+	})
+}
+
+// TestCulpritOfAnUpdate keeps what HubSpot holds until it goes through.
+func TestCulpritOfAnUpdate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.Quiet(t, 20)
+		w.Must(giftsync.Backfill)
+		var on atomic.Bool
+		on.Store(true)
+		w.WrapHubSpot = failingAt(&on, w.Record(simulation.ID(7)))
+		for n := 1; n <= 20; n++ {
+			id := simulation.ID(n)
+			w.Thnks.Update(id, func(tx *thnksapitest.Transaction) { tx.Gift.Name, tx.UpdatedAt = "Tea", time.Now().UTC() })
+		}
+		time.Sleep(simulation.Day)
+		if rep := w.Must(giftsync.Incremental); rep.Updated != 19 || rep.Quarantined != 1 {
+			t.Errorf("report %+v", rep)
+		}
+		on.Store(false)
+		time.Sleep(simulation.Day)
+		w.Must(giftsync.Incremental)
+		w.Check()
+	})
+}
+
+// TestCulpritsAreAnOutage: with more than five nothing is set aside.
+func TestCulpritsAreAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.Quiet(t, 200)
+		var on atomic.Bool
+		on.Store(true)
+		var ids []string
+		for n := range 6 {
+			ids = append(ids, simulation.ID(10+n))
+		}
+		w.WrapHubSpot = failingAt(&on, ids...)
+		rep, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Backfill})
+		if err == nil || len(w.Quarantine()) != 0 {
+			t.Errorf("report %+v, error %v, quarantine %v", rep, err, w.QuarantineReasons())
+		}
+		on.Store(false)
+		w.Must(giftsync.Backfill)
+		w.Check()
+	})
+}
