@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -240,6 +241,9 @@ func (r *run) inTurn(ctx context.Context) error {
 	err := r.do(ctx)
 	if r.secondary.search != nil {
 		<-r.secondary.search.done // of a run that failed: its result is not used
+	}
+	if errors.Is(err, errNotDeleted) {
+		err = withCommitError(err, r.counts.deletions.revive(ctx, r))
 	}
 	if portal.IsRefused(err) {
 		if gone := r.portal.Object.Exists(ctx); IsFatal(gone) {

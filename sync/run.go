@@ -201,6 +201,7 @@ func (r *run) finish(runErr error) (Report, error) {
 	}
 	r.planned.report(&rep)
 	r.counts.tally.report(&rep)
+	r.counts.deletions.report(r)
 	rep.HubSpotCalls, rep.ThnksCalls = r.counts.calls(r.cfg())
 	rep.Older = r.counts.older
 	for _, p := range r.fieldProblems() {

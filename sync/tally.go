@@ -19,6 +19,7 @@ type counts struct {
 	older         int // rows of files that say less than is known
 	shownBefore   int // transactions that earlier runs saw of a resumed listing
 	progress      progressReport
+	deletions     deletions
 	hubspotBefore map[hubspot.Class]int
 	thnksBefore   int
 	failures      failures

@@ -120,7 +120,7 @@ func (r *run) work(ctx context.Context, in input, ahead []plan.Gift, checkpoint 
 		if err = b.write(ctx, changes); err == nil { // write
 			err = b.associate(ctx) // associate
 		}
-		return b.finish(checkpoint, err) // commit
+		return b.finish(checkpoint, b.checkDeletions(ctx, err)) // commit
 	})
 	return b, err
 }

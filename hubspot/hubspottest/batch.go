@@ -83,6 +83,9 @@ func (c *call) batchRead(t *objectType) answer {
 
 // finder looks records up by id, or by the unique property named.
 func (c *call) finder(t *objectType, property string, archived bool, verb string) (func(string) *record, *refusal) {
+	if t.hidden {
+		return func(string) *record { return nil }, nil
+	}
 	if property == "" || property == "hs_object_id" && verb == "read" {
 		return t.find, nil
 	}

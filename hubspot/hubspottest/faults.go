@@ -65,6 +65,15 @@ func (p *Portal) ClearFaults() {
 	p.faults = nil
 }
 
+// Hide makes every read and update of records of a type, singly or in a batch, by
+// id or by a unique value, answer that there is no such record; listings and
+// searches show them all the same. Not hidden, they are found again.
+func (p *Portal) Hide(objectType string, hidden bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mustType(objectType).hidden = hidden
+}
+
 // Struck is the number of calls that faults have hit since the last
 // ClearFaults.
 func (p *Portal) Struck() int {

@@ -160,6 +160,9 @@ func (c *call) inlineLinks(rec *record) (json.RawMessage, *refusal) {
 
 // one finds the record of a single call, which follows merges.
 func (c *call) one(t *objectType, id string) (*record, *refusal) {
+	if t.hidden {
+		return nil, missingObject()
+	}
 	var rec *record
 	if key := c.query.Get("idProperty"); key != "" && key != "hs_object_id" {
 		find, r := c.finder(t, key, c.query.Get("archived") == "true", "read")

@@ -26,6 +26,7 @@ type objectType struct {
 	custom   bool
 	created  time.Time
 	archived bool
+	hidden   bool // see [Portal.Hide]
 
 	face     face // the definition that a PATCH changes
 	oldFace  face // shown until faceFrom
