@@ -2,6 +2,7 @@ package hubspot
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -269,4 +270,31 @@ func FuzzAnswer(f *testing.F) {
 		var a answer[wireObject]
 		_ = decode([]byte(text), 100, &a)
 	})
+}
+
+// TestDetailsInTheMessage: a batch answer names the properties in its message
+// alone, as JSON behind a sentence.
+func TestDetailsInTheMessage(t *testing.T) {
+	for message, want := range map[string][]Detail{
+		`Property values were not valid: [{"isValid":false,"message":"x","error":"INVALID_OPTION","name":"hubspot_owner_id","portalId":1},{"error":"INVALID_EMAIL","name":"email"}]`: {
+			{Code: "INVALID_OPTION", Property: "hubspot_owner_id"}, {Code: "INVALID_EMAIL", Property: "email"},
+		},
+		`Property values were not valid: [{"error":"INVALID_OPTION","name":`: nil,
+		`Property values were not valid: [{"error":{"a":1},"name":"x"}]`:     nil,
+		`[{}]`:                              nil,
+		`nothing`:                           nil,
+		"[{" + strings.Repeat("[", 100_000): nil,
+	} {
+		e := (&itemError{Message: text(message)}).err(new(Call))
+		if diff := cmp.Diff(want, e.Details); diff != "" {
+			t.Errorf("%.80s: details (-want +got):\n%s", message, diff)
+		}
+	}
+	listed := &itemError{Message: `x: [{"error":"A","name":"a"}]`}
+	if err := json.Unmarshal([]byte(`{"errors":[{"code":"B","context":{"propertyName":["b"]}}]}`), listed); err != nil {
+		t.Fatal(err)
+	}
+	if got := listed.err(new(Call)).Details; len(got) != 1 || got[0].Property != "b" {
+		t.Errorf("%+v, want the listed error alone", got)
+	}
 }

@@ -1,6 +1,10 @@
 package hubspot
 
-import "slices"
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
 
 // An itemError is an entry of a batch answer's errors: it says what is wrong
 // with the inputs that its context names; these may be many or none.
@@ -42,7 +46,35 @@ func (w *itemError) err(call *Call) *Error {
 		}
 		e.Details = append(e.Details, detail)
 	}
+	if len(e.Details) == 0 {
+		e.Details = messageDetails(string(w.Message))
+	}
 	return e
+}
+
+// messageDetails returns what a message says of properties. HubSpot's batch
+// answers have it there alone, as a JSON list behind a sentence.
+//
+// Seen in recordings: Property values were not valid: [{"error":"INVALID_EMAIL","name":"email",…}]
+func messageDetails(message string) []Detail {
+	start := strings.Index(message, "[{")
+	if start < 0 || checkSize([]byte(message[start:]), 0) != nil {
+		return nil
+	}
+	var values []struct {
+		Error text `json:"error"`
+		Name  text `json:"name"`
+	}
+	if json.NewDecoder(strings.NewReader(message[start:])).Decode(&values) != nil {
+		return nil
+	}
+	var details []Detail
+	for _, v := range values {
+		if v.Error != "" && v.Name != "" {
+			details = append(details, Detail{Code: string(v.Error), Property: string(v.Name)})
+		}
+	}
+	return details
 }
 
 // unexpected is the error of an answer that we cannot use.

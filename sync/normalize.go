@@ -26,6 +26,10 @@ const (
 	// ClassSchemaProblem is the class of samples of the records that stopped a
 	// run: they are shown, not set aside.
 	ClassSchemaProblem = "schema_problem"
+
+	// ClassNeedsContact is the class of gifts that wait for their recipient to
+	// become a contact, because HubSpot requires one of new records.
+	ClassNeedsContact = "needs_contact"
 )
 
 // A rowError says why a row is no gift. Its reason never quotes the row.

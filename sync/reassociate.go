@@ -17,15 +17,18 @@ const youngOrphan = 30 * daily
 // reassociatePass looks every orphan up among today's contacts, whatever was
 // searched lately.
 func reassociatePass(ctx context.Context, r *run) error {
-	every := func(orphans []plan.Gift) ([]plan.Gift, error) { return orphans, nil }
 	n, err := orphanCount(r.journal)
 	if err != nil {
 		return err
 	}
 	r.counts.progress.begin(PhaseOrphans, n)
-	return r.resumable(ctx, reassociateCheckpoint, newOrphanPlanner, func(after string) iter.Seq2[[]plan.Gift, error] {
-		return r.orphans(ctx, after, every)
+	err = r.resumable(ctx, reassociateCheckpoint, newOrphanPlanner, func(after string) iter.Seq2[[]plan.Gift, error] {
+		return r.orphans(ctx, after, everyOrphan)
 	})
+	if err != nil {
+		return err
+	}
+	return tryWaiting(ctx, r, everyOrphan)
 }
 
 // reassociateAllPass compares every gift's links with what HubSpot holds today.
@@ -45,13 +48,20 @@ func reassociateAllPass(ctx context.Context, r *run) error {
 		return err
 	}
 	r.counts.progress.begin(PhaseReview, n)
-	return r.resumable(ctx, reassociateAllCheckpoint, newPlanner, func(after string) iter.Seq2[[]plan.Gift, error] {
+	err = r.resumable(ctx, reassociateAllCheckpoint, newPlanner, func(after string) iter.Seq2[[]plan.Gift, error] {
 		return chunks(gifts(after), r.windowRows)
 	})
+	if err != nil {
+		return err
+	}
+	return tryWaiting(ctx, r, everyOrphan)
 }
 
-// lookUpOrphans looks orphans up after a listing: all of them, or those that
-// were sent lately.
+// everyOrphan says that all of some orphans are due.
+func everyOrphan(orphans []plan.Gift) ([]plan.Gift, error) { return orphans, nil }
+
+// lookUpOrphans looks orphans up after a listing, and the gifts that wait in
+// quarantine for a contact: all of them, or those that were sent lately.
 func lookUpOrphans(ctx context.Context, r *run, all bool) error {
 	due := func(orphans []plan.Gift) ([]plan.Gift, error) {
 		return slices.DeleteFunc(orphans, func(g plan.Gift) bool {
@@ -66,7 +76,11 @@ func lookUpOrphans(ctx context.Context, r *run, all bool) error {
 		}
 	}
 	r.counts.progress.begin(PhaseOrphans, total)
-	return r.overJournal(ctx, policy{uncounted: r.secondary.tooEarly(r.started)}, r.orphans(ctx, "", due), newOrphanPlanner, func(string) store.Commit { return store.Commit{} })
+	p := policy{uncounted: r.secondary.tooEarly(r.started)}
+	if err := r.overJournal(ctx, p, r.orphans(ctx, "", due), newOrphanPlanner, func(string) store.Commit { return store.Commit{} }); err != nil {
+		return err
+	}
+	return tryWaiting(ctx, r, due)
 }
 
 // orphanCount returns how many orphans the journal has.

@@ -148,8 +148,21 @@ func (a *auditLog) add(action string, call *hubspot.Call, giftID string, reasons
 
 // quarantine sets a gift aside whose record HubSpot refused or fails at.
 func (res *results) quarantine(c plan.Change, err error) {
-	q := res.refusal(c, err)
 	res.schemaSuspect = res.schemaSuspect || portal.IsRefused(err)
+	res.putAside(c, res.refusal(c, err))
+}
+
+// quarantineWaiting sets a gift aside that is created when its recipient has
+// become a contact.
+func (res *results) quarantineWaiting(c plan.Change, err error) {
+	q := res.refusal(c, err)
+	q.Class = ClassNeedsContact
+	q.Reason = "an admin has made a contact required of new records in HubSpot, and the recipient is none: the record is created within a day of the contact, or when that is no longer required"
+	res.putAside(c, q)
+}
+
+// putAside sets a gift aside.
+func (res *results) putAside(c plan.Change, q store.Quarantined) {
 	if res.loaded.eventsOnly(c.Gift.ID) {
 		if res.rejected == nil {
 			res.rejected = make(map[string]store.Quarantined)
@@ -250,7 +263,7 @@ func (res *results) sample(c plan.Change, err error) {
 // it is tried again by the next run. After a fatal error some refusals are kept
 // as samples.
 func (res *results) dropQuarantine(fatal bool) {
-	samples := append(res.samples, res.quarantined...)
+	samples := slices.DeleteFunc(append(res.samples, res.quarantined...), func(q store.Quarantined) bool { return q.Class == ClassNeedsContact })
 	tally := &res.run.counts.tally
 	for _, q := range res.quarantined {
 		tally.release(q.Key)
@@ -295,7 +308,11 @@ func (res *results) checkFailureRate(changes []plan.Change) error {
 		classes[id] = q.Class
 	}
 	for _, c := range changes {
-		if err := res.run.counts.failures.refused.add(classes[c.Gift.ID]); err != nil {
+		class := classes[c.Gift.ID]
+		if class == ClassNeedsContact {
+			class = "" // nothing is wrong with the object
+		}
+		if err := res.run.counts.failures.refused.add(class); err != nil {
 			return err
 		}
 	}

@@ -196,9 +196,13 @@ func (b *batch) reportProgress() {
 // of its gifts need calls, cut up. Then the gifts that need none come first, the
 // recipients of all others are looked up together, and these are locked, written
 // and committed a slice at a time. Secondary addresses are searched in the
-// background.
+// background, unless HubSpot takes no record without a contact.
 func (r *run) process(ctx context.Context, in input, ahead []plan.Gift, checkpoint store.Commit) error {
-	in.policy.searchFirst = in.policy.searchFirst || r.req.DryRun
+	required, err := r.portal.Records.ContactRequired()
+	if err != nil {
+		return err
+	}
+	in.policy.searchFirst = in.policy.searchFirst || r.req.DryRun || !required.IsZero()
 	rest, need, err := r.cut(ctx, &in)
 	if err != nil {
 		return err

@@ -112,6 +112,8 @@ func (b *batch) create(ctx context.Context, changes []plan.Change) (existing []p
 			}
 		case portal.Refused:
 			b.res.quarantine(c, o.Err)
+		case portal.NeedsContact:
+			b.res.quarantineWaiting(c, o.Err)
 		case portal.Undone:
 			b.res.sample(c, o.Err)
 		}
@@ -160,7 +162,9 @@ func (b *batch) update(ctx context.Context, changes []plan.Change) error {
 		c := o.Change
 		switch o.End {
 		case portal.Updated:
-			b.run.counts.tally.add(c.Gift.ID, countedUpdated)
+			if len(c.Properties) > 0 { // HubSpot may have refused all of them, and the gift can do without
+				b.run.counts.tally.add(c.Gift.ID, countedUpdated)
+			}
 			b.res.audit.add(portal.ActionUpdate, o.Call, c.Gift.ID, c.Reasons)
 			b.res.addEffect(c, o.ObjectID, c.Links)
 		case portal.Deleted:

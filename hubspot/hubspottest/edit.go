@@ -184,12 +184,21 @@ func (p *Portal) RequireProperty(objectType, property string) {
 	p.rules = append(p.rules, rule{t: p.mustType(objectType), requires: property})
 }
 
+// RequireAssociation makes an association with a record of another type required
+// for new records, as the form that creates records does. It binds calls of
+// 2026-09 only.
+func (p *Portal) RequireAssociation(objectType, to string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rules = append(p.rules, rule{t: p.mustType(objectType), linkedTo: p.mustType(to)})
+}
+
 // AddConditionalRule makes a property required wherever another one has the
 // value given. It binds calls of 2026-09 only.
 func (p *Portal) AddConditionalRule(objectType, when, equals, requires string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rules = append(p.rules, rule{p.mustType(objectType), when, equals, requires})
+	p.rules = append(p.rules, rule{t: p.mustType(objectType), when: when, equals: equals, requires: requires})
 }
 
 // ClearRules removes every rule.

@@ -49,6 +49,7 @@ type rule struct {
 	when     string // "": always, on create
 	equals   string
 	requires string
+	linkedTo *objectType // required of new records, instead of a property; nil for none
 }
 
 // claims are what earlier inputs of the same batch will take.
@@ -110,9 +111,27 @@ func (c *call) stage(t *objectType, rec *record, in writeInput, taken claims, ba
 			r.SubCategory = "PORTAL_WIDE_CUSTOM_OBJECT_LIMIT_EXCEEDED"
 			return nil, r
 		}
-		return s, c.stageLinks(t, s, taken)
+		if r := c.stageLinks(t, s, taken); r != nil {
+			return s, r
+		}
+		return s, c.checkLinked(t, s, batch)
 	}
 	return s, nil
+}
+
+// checkLinked applies the administrator's rules on associations of new records.
+// What HubSpot answers is not documented.
+func (c *call) checkLinked(t *objectType, s *staged, batch bool) *refusal {
+	if !c.validates() || batch && c.p.opt.BatchesSkipRules {
+		return nil
+	}
+	for _, ru := range c.p.rules {
+		linked := slices.ContainsFunc(s.links, func(l stagedLink) bool { return l.kind.to == ru.linkedTo })
+		if ru.t == t && ru.linkedTo != nil && !linked {
+			return invalid("An association with %s is required to create this record.", ru.linkedTo.upper)
+		}
+	}
+	return nil
 }
 
 // checkRules applies the schema's required properties and, on 2026-09, the
@@ -148,7 +167,7 @@ func (c *call) checkRules(t *objectType, s *staged, batch bool) *refusal {
 		return nil
 	}
 	for _, ru := range c.p.rules {
-		if ru.t != t || after(ru.requires) != "" {
+		if ru.t != t || ru.linkedTo != nil || after(ru.requires) != "" {
 			continue
 		}
 		d := detail{Context: map[string][]string{"propertyName": {ru.requires}}}

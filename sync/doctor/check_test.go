@@ -65,6 +65,15 @@ func TestCheck(t *testing.T) {
 			bad: some(doctor.Warn, append(rest, checkToken)...), check: checkToken, says: []string{"503", "passed"},
 		},
 		{
+			name: "contact required", spoil: func(w *simulation.World) {
+				w.Portal.RequireAssociation("thnks", "contacts")
+				time.Sleep(time.Hour)
+				w.AddGift("T-x", "nobody@example.com", 0)
+				w.Must(giftsync.Incremental)
+			},
+			bad: some(doctor.Warn, checkNewRecords, checkQuarantine), check: checkNewRecords, says: []string{"requires a contact of new records", "2026-03-01", "optional", "quarantine retry"},
+		},
+		{
 			name: "owners off", spoil: without("crm.objects.owners.read"),
 			bad: some(doctor.OK), check: checkSenders, says: []string{"not matched", "grant crm.objects.owners.read"},
 		},

@@ -26,6 +26,7 @@ const (
 	checkUnique       = "unique property"
 	checkProperties   = "properties"
 	checkAssociations = "association types"
+	checkNewRecords   = "new records"
 	checkDealLabel    = "deal label"
 	checkThnksKey     = "thnks key"
 	checkFields       = "thnks fields"

@@ -23,6 +23,7 @@ const (
 	checkUnique       = "unique property"   // the one that records are known by
 	checkProperties   = "properties"        // their types and options
 	checkAssociations = "association types" // from a gift to contact, company and deal
+	checkNewRecords   = "new records"       // only where HubSpot requires a contact of them
 	checkDealLabel    = "deal label"        // only where associations.deals.label is set
 	checkThnksKey     = "thnks key"
 	checkThnksTLS     = "thnks tls"

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"thnks-hubspot-sync/hubspot"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/portal"
 )
@@ -51,6 +53,20 @@ func (x *examination) examineObject(ctx context.Context, schemas []hubspot.Schem
 	}
 	x.examineProperties(ctx, schema)
 	x.examineAssociations(ctx, schema, known)
+	x.examineNewRecords(ctx, schema)
+}
+
+// examineNewRecords examines whether HubSpot has refused a new record for having
+// no contact.
+func (x *examination) examineNewRecords(ctx context.Context, s *hubspot.Schema) {
+	since, err := x.portal.Records.ContactRequired()
+	switch {
+	case err != nil:
+		x.reportError(ctx, checkNewRecords, err)
+	case !since.IsZero():
+		x.report(checkNewRecords, Warn, "HubSpot requires a contact of new records, which it has since "+since.Format(time.DateOnly)+" at the latest: gifts whose recipient is no contact wait in quarantine ("+giftsync.ClassNeedsContact+")",
+			"make that association optional in HubSpot (Settings → Data management → Objects → "+s.Labels.Plural+", the form that creates records), then `quarantine retry`; otherwise nothing: each is created within a day of its contact")
+	}
 }
 
 // examineSettings examines the definition but for its properties.

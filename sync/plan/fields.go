@@ -24,6 +24,7 @@ type Field struct {
 	Searchable bool
 	Options    []Option // for enumerations; more may be added as values are seen
 	Grows      bool     // whether unseen values become options
+	Extra      bool     // the gift is worth having without it
 
 	// value returns the property's value for a gift, "" for none. It is nil for
 	// a property that another part fills. parse is its inverse.
@@ -72,7 +73,7 @@ var fields = slices.Concat(
 		searchable(email("sender_email", "Sender Email", func(g *Gift) *string { return &g.Sender.Email })),
 		searchable(text("recipient_name", "Recipient Name", func(g *Gift) *string { return &g.Recipient.Name })),
 		searchable(email("recipient_email", "Recipient Email", func(g *Gift) *string { return &g.Recipient.Email })),
-		phone("recipient_phone", "Recipient Phone", func(g *Gift) *string { return &g.Recipient.Phone }),
+		extra(phone("recipient_phone", "Recipient Phone", func(g *Gift) *string { return &g.Recipient.Phone })),
 		{
 			Name: statusProperty, Label: "Status", Type: "enumeration", FieldType: "select",
 			Options: statusOptions(),
@@ -93,15 +94,17 @@ var fields = slices.Concat(
 	},
 	statusDates(),
 	[]Field{
-		text("tracking_url", "Tracking URL", func(g *Gift) *string { return &g.TrackingURL }),
-		text("parcel_status", "Parcel Status", func(g *Gift) *string { return &g.Parcel.Status }),
+		extra(text("tracking_url", "Tracking URL", func(g *Gift) *string { return &g.TrackingURL })),
+		extra(text("parcel_status", "Parcel Status", func(g *Gift) *string { return &g.Parcel.Status })),
 		{
 			Name: "parcel_status_date", Label: "Parcel Status Date", Type: "datetime", FieldType: "date",
+			Extra: true,
 			value: func(g Gift) string { return datetime(g.Parcel.At) },
 			parse: func(g *Gift, v string) (err error) { g.Parcel.At, err = parseDatetime(v); return err },
 		},
 		{
 			Name: "thank_you_note", Label: "Thank-you Note", Type: "string", FieldType: "textarea",
+			Extra:  true,
 			value:  func(g Gift) string { return paragraphs(g.ThankYou.Text) },
 			parse:  func(g *Gift, v string) error { g.ThankYou.Text = v; return nil },
 			digest: func(g Gift) string { return g.ThankYou.digest() },
@@ -142,6 +145,11 @@ func email(name, label string, part func(*Gift) *string) Field {
 func phone(name, label string, part func(*Gift) *string) Field {
 	f := text(name, label, part)
 	f.FieldType, f.TextHint = "phonenumber", "phone_number"
+	return f
+}
+
+func extra(f Field) Field {
+	f.Extra = true
 	return f
 }
 

@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"thnks-hubspot-sync/hubspot"
@@ -74,6 +75,12 @@ func (d *Directory) setOwners(ctx context.Context, creates []plan.Change) error 
 		}
 	}
 	return nil
+}
+
+// forgetOwner gives no more records to a user, whom HubSpot does not take for an
+// owner.
+func (d *Directory) forgetOwner(id string) {
+	maps.DeleteFunc(d.owners.byEmail, func(_, owner string) bool { return owner == id })
 }
 
 // stagesEntry is the memory's entry for the deal stages, a map of stage id →

@@ -41,6 +41,9 @@ const (
 	Existed // a create found the record already there
 	Deleted // users had deleted the record
 	Refused // HubSpot refused what the record would say, or fails at it: see [hubspot.IsUnprocessable]
+	// NeedsContact says that HubSpot requires a contact of new records, and the
+	// gift has none.
+	NeedsContact
 )
 
 // An Outcome says how one change ended.
@@ -77,12 +80,25 @@ func (r *Records) Create(ctx context.Context, changes []plan.Change) ([]Outcome,
 		}
 	}
 	answers, err := r.writer.Create(ctx, r.object.TypeID(), KeyProperty, in)
-	return outcomes(changes, answers, err, func(o *Outcome, a hubspot.Outcome) {
+	err = sparing{r, changes, answers, func(at []int) ([]hubspot.Outcome, error) {
+		return r.writer.Create(ctx, r.object.TypeID(), KeyProperty, pick(in, at))
+	}}.run(err)
+	out, err := outcomes(changes, answers, err, func(o *Outcome, a hubspot.Outcome) {
 		o.End, o.ObjectID, o.Unlinked = Created, a.Object.ID, a.Unlinked
 		if a.Existed {
 			o.End, o.Found = Existed, *a.Object
 		}
 	})
+	return out, cmp.Or(err, r.learnRequirement(out))
+}
+
+// pick returns the elements at some indexes.
+func pick[T any](all []T, at []int) []T {
+	some := make([]T, len(at))
+	for k, i := range at {
+		some[k] = all[i]
+	}
+	return some
 }
 
 // Update writes the properties of changes and returns one outcome for each, in
@@ -99,9 +115,33 @@ func (r *Records) Update(ctx context.Context, changes []plan.Change) ([]Outcome,
 		in[i] = hubspot.Patch{ID: c.ObjectID, Properties: c.Properties, Key: KeyProperty, Value: c.Gift.ID}
 	}
 	answers, err := r.writer.Update(ctx, r.object.TypeID(), in)
+	err = sparing{r, changes, answers, func(at []int) ([]hubspot.Outcome, error) {
+		return r.updateSome(ctx, pick(in, at))
+	}}.run(err)
 	return outcomes(changes, answers, err, func(o *Outcome, a hubspot.Outcome) {
 		o.End, o.ObjectID = Updated, a.Object.ID
 	})
+}
+
+// updateSome writes patches, of which some may have nothing left to write.
+func (r *Records) updateSome(ctx context.Context, in []hubspot.Patch) ([]hubspot.Outcome, error) {
+	out := make([]hubspot.Outcome, len(in))
+	var at []int
+	for i, p := range in {
+		if len(p.Properties) > 0 {
+			at = append(at, i)
+		} else {
+			out[i].Object = &hubspot.Object{ID: p.ID}
+		}
+	}
+	if len(at) == 0 {
+		return out, nil
+	}
+	answers, err := r.writer.Update(ctx, r.object.TypeID(), pick(in, at))
+	for k, i := range at {
+		out[i] = answers[k]
+	}
+	return out, err
 }
 
 // outcomes turns the client's answers into outcomes. done fills in that of a
@@ -129,6 +169,8 @@ func outcomes(changes []plan.Change, answers []hubspot.Outcome, err error, done 
 			}
 		case IsGone(a.Err) && c.Action != plan.Create:
 			o.End = Deleted
+		case c.Action == plan.Create && RequiresContact(a.Err):
+			o.End, o.Err = NeedsContact, a.Err
 		case IsRefused(a.Err), hubspot.IsUnprocessable(a.Err):
 			o.End, o.Err = Refused, a.Err
 		case undecided == nil:

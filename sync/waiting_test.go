@@ -1,0 +1,148 @@
+package sync_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// required reports whether the state file has it that HubSpot requires a contact.
+func required(w *simulation.World) bool {
+	w.T.Helper()
+	st := w.Open()
+	defer st.Close()
+	since, err := w.Engine(st).View().Portal.Records.ContactRequired()
+	if err != nil {
+		w.T.Error(err)
+	}
+	return !since.IsZero()
+}
+
+// TestContactRequired: an admin has made a contact required of new records. Gifts
+// whose recipient is none wait, however many, and nothing else is held up. They are
+// created when their contact appears: by a day's pass, an admin's look at orphans,
+// or a retry.
+func TestContactRequired(t *testing.T) {
+	t.Parallel()
+	const n = 400 // that HubSpot refuses, more than would stop a run for another reason
+	for _, mode := range []giftsync.Mode{giftsync.Incremental, giftsync.Reassociate, giftsync.ReassociateAll, giftsync.Retry} {
+		for _, secondary := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				w := simulation.New(t, hubspottest.Options{Seed: 111}, thnksapitest.Options{})
+				w.Must(giftsync.Backfill)
+				w.Portal.RequireAssociation("thnks", "contacts")
+				ann, acme, deal := w.AddPerson("ann@example.com")
+				for i := range 10 {
+					w.AddGift(fmt.Sprintf("T-a%d", i), "ann@example.com", simulation.Day)
+				}
+				for i := range n {
+					w.AddGift(fmt.Sprintf("T-%03d", i), fmt.Sprintf("p%d@example.com", i), simulation.Day)
+				}
+				rep := w.Must(giftsync.Backfill)
+				if rep.Created != 10 || rep.Quarantined != n {
+					t.Fatalf("%+v, want 10 created and %d waiting", rep, n)
+				}
+				w.WantLinked("T-a3", map[string][]string{"contacts": {ann}, "companies": {acme}, "deals": {deal}})
+				for key, q := range w.Quarantine() {
+					if q.Class != giftsync.ClassNeedsContact || q.TransactionID != key {
+						t.Fatalf("%+v, want it to wait for a contact", q)
+					}
+				}
+				if !required(w) {
+					t.Error("it is not remembered that HubSpot requires a contact")
+				}
+				time.Sleep(time.Hour)
+				if rep := w.Must(giftsync.Incremental); simulation.Calls(rep) != 0 {
+					t.Errorf("an idle pass makes %d calls", simulation.Calls(rep))
+				}
+
+				bob := w.Portal.AddContact("p17@example.com", nil)
+				if secondary {
+					w.Portal.UpdateProperties("contacts", bob, map[string]string{"email": "bob@example.com", "hs_additional_emails": "p17@example.com"})
+				}
+				time.Sleep(simulation.Day)
+				rep = w.Must(mode)
+				w.WantLinked("T-017", map[string][]string{"contacts": {bob}})
+				if rep.Created != 1 || rep.Quarantined != n-1 || len(w.Quarantine()) != n-1 {
+					t.Errorf("%s: %+v, want one created and %d waiting on", mode, rep, n-1)
+				}
+				if !required(w) {
+					t.Errorf("%s: it is forgotten that HubSpot requires a contact", mode)
+				}
+
+				w.Portal.ClearRules()
+				time.Sleep(simulation.Day)
+				rep = w.Must(mode)
+				if rep.Created != n-1 || rep.Orphans[plan.NoContact] != n-1 || len(w.Quarantine()) != 0 || required(w) {
+					t.Errorf("%s: %+v, want all created, as no contact is required any more", mode, rep)
+				}
+			})
+		}
+	}
+}
+
+// TestContactRequiredWholeBatch: HubSpot refuses a batch as a whole for the gifts
+// among it that have no contact.
+func TestContactRequiredWholeBatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{Seed: 112}, thnksapitest.Options{})
+		w.Must(giftsync.Backfill)
+		w.Portal.RequireAssociation("thnks", "contacts")
+		w.Portal.AddContact("ann@example.com", nil)
+		for i := range 80 {
+			w.AddGift(fmt.Sprintf("T-%d", i), []string{"ann@example.com", "nobody@example.com"}[i%2], simulation.Day)
+		}
+		w.WrapHubSpot = untraced
+		if rep := w.Must(giftsync.Backfill); rep.Created != 40 || rep.Quarantined != 40 {
+			t.Errorf("%+v, want half created and half waiting", rep)
+		}
+	})
+}
+
+// TestDryRunOfWhatWaits plans what would be created, and tries nothing.
+func TestDryRunOfWhatWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{Seed: 113}, thnksapitest.Options{})
+		w.Must(giftsync.Backfill)
+		w.Portal.RequireAssociation("thnks", "contacts")
+		for i := range 5 {
+			w.AddGift(fmt.Sprintf("T-%d", i), fmt.Sprintf("p%d@example.com", i), simulation.Day)
+		}
+		w.Must(giftsync.Backfill)
+		w.Portal.AddContact("p3@example.com", nil)
+		before := w.Portal.Snapshot()
+		dry := w.MustDo(giftsync.Request{Mode: giftsync.Reassociate, DryRun: true})
+		if dry.Created != 1 || dry.Quarantined != 4 || !simulation.Same(before, w.Portal.Snapshot()) {
+			t.Errorf("%+v, want one creation planned", dry)
+		}
+	})
+}
+
+// untraced takes the trace ids from creates, so that HubSpot refuses a batch as a
+// whole.
+func untraced(next http.RoundTripper) http.RoundTripper {
+	return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+		if !strings.Contains(req.URL.Path, "/objects/") || !strings.HasSuffix(req.URL.Path, "/batch/create") {
+			return next.RoundTrip(req)
+		}
+		b, _ := io.ReadAll(req.Body)
+		b = regexp.MustCompile(`"objectWriteTraceId":"[^"]*",?`).ReplaceAll(b, nil)
+		req = req.Clone(req.Context())
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+		return next.RoundTrip(req)
+	})
+}
