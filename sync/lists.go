@@ -1,92 +1,13 @@
 package sync
 
 import (
-	"cmp"
 	"context"
 	"iter"
-	"regexp"
-	"slices"
 	"time"
 
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 )
-
-// A QuarantineList is one portal's quarantine as it is shown. The records
-// themselves, which hold personal data, are not in it.
-type QuarantineList struct {
-	Portal  string             `json:"portal"`
-	Records []QuarantineRecord `json:"records"`
-	Groups  []QuarantineGroup  `json:"groups"`
-}
-
-// A QuarantineRecord is a record that could not be synced.
-type QuarantineRecord struct {
-	Key           string    `json:"key"` // names it to a Retry
-	TransactionID string    `json:"transaction_id,omitempty"`
-	Class         string    `json:"class"`  // stable word to group by: unreadable, no_id, refused, …
-	Reason        string    `json:"reason"` // HubSpot's own words kept
-	CorrelationID string    `json:"correlation_id,omitempty"`
-	Attempts      int       `json:"attempts"`
-	First         time.Time `json:"first"`
-	Last          time.Time `json:"last"`
-}
-
-// A QuarantineGroup is the records that could not be synced for one reason.
-type QuarantineGroup struct {
-	Class  string   `json:"class"`
-	Reason string   `json:"reason"`
-	Count  int      `json:"count"`
-	Keys   []string `json:"keys"` // the first few
-}
-
-// groupKeys is how many keys a group of the quarantine shows.
-const groupKeys = 5
-
-// quarantineReader reads a quarantine. [*store.Store] is one.
-type quarantineReader interface {
-	Quarantine(context.Context) iter.Seq2[store.Quarantined, error]
-}
-
-// ListQuarantine lists a portal's quarantine, and groups it by class and reason.
-// Reasons are one where they differ in no more than ids, numbers, addresses
-// and quoted values.
-func ListQuarantine(ctx context.Context, portal string, j quarantineReader) (QuarantineList, error) {
-	l := QuarantineList{Portal: portal, Records: []QuarantineRecord{}, Groups: []QuarantineGroup{}}
-	type kind struct{ class, reason string }
-	at := make(map[kind]int)
-	for q, err := range j.Quarantine(ctx) {
-		if err != nil {
-			return QuarantineList{}, err
-		}
-		l.Records = append(l.Records, QuarantineRecord{
-			Key: q.Key, TransactionID: q.TransactionID, Class: q.Class, Reason: q.Reason,
-			CorrelationID: q.CorrelationID, Attempts: q.Attempts, First: q.First, Last: q.Last,
-		})
-		k := kind{q.Class, gist(q.Reason)}
-		i, ok := at[k]
-		if !ok {
-			i = len(l.Groups)
-			at[k] = i
-			l.Groups = append(l.Groups, QuarantineGroup{Class: q.Class, Reason: q.Reason})
-		}
-		g := &l.Groups[i]
-		if g.Count++; len(g.Keys) < groupKeys {
-			g.Keys = append(g.Keys, q.Key)
-		}
-	}
-	slices.SortStableFunc(l.Groups, func(a, b QuarantineGroup) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Reason, b.Reason))
-	})
-	return l, nil
-}
-
-// particular matches what differs from row to row in a reason: quoted values,
-// and words with a digit or an at sign in them.
-var particular = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|'[^']*'|“[^”]*”|[^\s"'(){}\[\],:;=]*[0-9@][^\s"'(){}\[\],:;=]*`)
-
-// gist is what reasons of one kind have in common.
-func gist(reason string) string { return particular.ReplaceAllString(reason, "…") }
 
 // An EventQuery asks for webhook events that were received.
 type EventQuery struct {

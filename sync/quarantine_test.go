@@ -3,6 +3,7 @@ package sync_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"strconv"
 	"strings"
@@ -49,7 +50,7 @@ func TestQuarantinedGroups(t *testing.T) {
 	add("k", "refused:X", "line 4: 11 fields, the header has 12")
 	add("l", "refused", "ann@acme.example is no address")
 	add("m", "refused", "bob@acme.example is no address")
-	got, err := giftsync.ListQuarantine(t.Context(), "acme", j)
+	got, err := giftsync.ListQuarantine(t.Context(), "acme", j, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,6 +307,99 @@ func TestRetryOfRecipientsFarApart(t *testing.T) {
 		time.Sleep(time.Hour)
 		if rep := w.Must(giftsync.Retry); rep.Quarantined != 40 || len(w.Quarantine()) != 40 {
 			t.Errorf("%d of 40 are quarantined, and %d still there", rep.Quarantined, len(w.Quarantine()))
+		}
+	})
+}
+
+// TestQuarantineKeys: a record is named by its key, or by at least eight digits
+// of it; a key that is another's beginning names no more than itself.
+func TestQuarantineKeys(t *testing.T) {
+	t.Parallel()
+	const digestA, digestB = "3f2a91bc00000000000000000000000000000000000000000000000000000001", "3f2a91bc00010000000000000000000000000000000000000000000000000001"
+	var j jail
+	for _, key := range []string{digestA, digestB, "T-17", "3f2a91bc"} {
+		j = append(j, store.Quarantined{Key: key, Class: "refused", Reason: "line 12: no"})
+	}
+	l, err := giftsync.ListQuarantine(t.Context(), "acme", j, func(json.RawMessage) giftsync.RowFacts { t.Error("there is no row"); return giftsync.RowFacts{} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	short := make(map[string]bool)
+	for _, r := range l.Records {
+		if len(r.Short) < 8 || len(r.Short) > 12 || short[r.Short] {
+			t.Errorf("%s is short for %s", r.Short, r.Key)
+		}
+		short[r.Short] = true
+		if got := l.Named(r.Short); r.Short != "3f2a91bc" && (len(got) != 1 || got[0] != r.Key) {
+			t.Errorf("%s names %q, want %q", r.Short, got, r.Key)
+		}
+		if r.Source != "line 12" {
+			t.Errorf("source %q", r.Source)
+		}
+	}
+	for key, want := range map[string][]string{
+		digestA:          {digestA},
+		"3F2A91BC000000": {digestA},
+		"3f2a91bc":       {"3f2a91bc"},
+		"3f2a91bc0":      {digestA, digestB},
+		"3f2a91b":        nil,
+		"T-17":           {"T-17"},
+		"T-1":            nil,
+		"":               nil,
+		"ffffffff":       nil,
+	} {
+		if diff := cmp.Diff(want, l.Named(key)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", key, diff)
+		}
+	}
+}
+
+// TestDropQuarantined: what an admin takes out of the quarantine is gone, stands
+// in the audit, and is all that was asked for, or nothing.
+func TestDropQuarantined(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		for _, id := range []string{"T-bad1", "T-bad2", "T-bad3"} {
+			w.Thnks.Add(simulation.Unreadable(id, time.Now().Add(-simulation.Day).UTC()))
+		}
+		w.Must(giftsync.Backfill)
+		st := w.Open()
+		defer st.Close()
+		l, err := giftsync.ListQuarantine(t.Context(), "acme", st, nil)
+		if err != nil || len(l.Records) != 3 {
+			t.Fatal(err, l)
+		}
+		keys := []string{l.Records[0].Key, l.Records[2].Key}
+		var wrong *giftsync.RequestError
+		if n, err := giftsync.DropQuarantined(st, append(keys, "nowhere")); !errors.As(err, &wrong) || n != 0 {
+			t.Errorf("with a key that is not there: %d, %v", n, err)
+		}
+		if n, err := st.QuarantineCount(); err != nil || n != 3 {
+			t.Errorf("%d are left, want all (%v)", n, err)
+		}
+		shown, err := giftsync.ShowQuarantined(st, keys[0], nil)
+		if err != nil || !json.Valid(shown.Row) || shown.Record.Key != keys[0] {
+			t.Errorf("shown %+v, %v", shown, err)
+		}
+		if n, err := giftsync.DropQuarantined(st, append(keys, keys[0])); err != nil || n != 2 {
+			t.Errorf("dropped %d: %v", n, err)
+		}
+		if _, err := giftsync.ShowQuarantined(st, keys[0], nil); !errors.As(err, &wrong) {
+			t.Errorf("dropped, and shown: %v", err)
+		}
+		if n, err := st.QuarantineCount(); err != nil || n != 1 {
+			t.Errorf("%d are left, want 1 (%v)", n, err)
+		}
+		var last store.AuditEntry
+		for e, err := range st.Audit(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = e
+		}
+		if diff := cmp.Diff(keys, last.TransactionIDs); diff != "" || last.Action != "quarantine_drop" || last.At.IsZero() {
+			t.Errorf("audit %+v", last)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/store"
@@ -37,6 +38,7 @@ func (s *session) newDaemon() (*daemon.Daemon, error) {
 				}
 				return &daemon.Connection{Engine: open.engine, HubSpot: open.hubspot, Close: open.closeIdle}, nil
 			},
+			Facts:        func(j *store.Store) func(json.RawMessage) giftsync.RowFacts { return s.facts(p, j) },
 			Stats:        func(ctx context.Context, j *store.Store) (stats.Report, error) { return statistics(ctx, p, j) },
 			CheckSecrets: func() []doctor.Finding { return s.checkSecrets(p) },
 			OpenFailed:   func(err error) doctor.Finding { return openFailed(p.Name, err) },

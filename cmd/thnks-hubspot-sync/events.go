@@ -110,7 +110,7 @@ func printEvents(w io.Writer, l giftsync.EventList) {
 		}
 		fmt.Fprintln(w, printable(line))
 		if e.Reason != "" {
-			printReason(w, e.Reason)
+			printWrapped(w, "    ", e.Reason)
 		}
 	}
 }

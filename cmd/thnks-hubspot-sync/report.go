@@ -62,13 +62,14 @@ func printReport(w io.Writer, r giftsync.Report) {
 
 // printHint says where to look when records were left in quarantine.
 func printHint(w io.Writer, r giftsync.Report) {
-	switch r.Quarantined {
-	case 0:
-	case 1:
-		fmt.Fprintf(w, "  1 record is in quarantine: thnks-hubspot-sync quarantine list --portal %s\n", r.Portal)
-	default:
-		fmt.Fprintf(w, "  %s records are in quarantine: thnks-hubspot-sync quarantine list --portal %s\n", count(r.Quarantined), r.Portal)
+	if r.Quarantined == 0 {
+		return
 	}
+	verb := "are"
+	if r.Quarantined == 1 {
+		verb = "is"
+	}
+	fmt.Fprintf(w, "  %s %s in quarantine: thnks-hubspot-sync quarantine list --portal %s\n", plural(r.Quarantined, "record"), verb, r.Portal)
 }
 
 // took writes how long a run lasted.

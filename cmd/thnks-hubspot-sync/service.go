@@ -21,6 +21,8 @@ type service interface {
 	Run(ctx context.Context, portal string, req giftsync.Request, watch giftsync.Watcher) (giftsync.Report, error)
 	Stats(ctx context.Context, portal string) (stats.Report, error)
 	Quarantine(ctx context.Context, portal string) (giftsync.QuarantineList, error)
+	ShowQuarantined(ctx context.Context, portal, key string) (giftsync.QuarantinedRow, error)
+	DropQuarantined(ctx context.Context, portal string, keys []string) (int, error)
 	Events(ctx context.Context, portal string, q giftsync.EventQuery) (giftsync.EventList, error)
 	Replay(ctx context.Context, portal string, seqs []uint64) (int, error)
 	Check(ctx context.Context, portal string) ([]doctor.Finding, error)
@@ -124,7 +126,25 @@ func (l localService) Quarantine(ctx context.Context, name string) (giftsync.Qua
 		return giftsync.QuarantineList{}, err
 	}
 	defer j.Close()
-	return giftsync.ListQuarantine(ctx, name, j)
+	return giftsync.ListQuarantine(ctx, name, j, l.s.facts(l.portal(name), j))
+}
+
+func (l localService) ShowQuarantined(_ context.Context, name, key string) (giftsync.QuarantinedRow, error) {
+	j, err := l.s.readState(name)
+	if err != nil {
+		return giftsync.QuarantinedRow{}, err
+	}
+	defer j.Close()
+	return giftsync.ShowQuarantined(j, key, l.s.facts(l.portal(name), j))
+}
+
+func (l localService) DropQuarantined(_ context.Context, name string, keys []string) (int, error) {
+	j, err := l.s.readState(name)
+	if err != nil {
+		return 0, err
+	}
+	defer j.Close()
+	return giftsync.DropQuarantined(j, keys)
 }
 
 func (l localService) Events(ctx context.Context, name string, q giftsync.EventQuery) (giftsync.EventList, error) {

@@ -188,6 +188,12 @@ func (r result) status() status {
 	}
 }
 
+// nothingDone reports whether the run failed before it did anything: a table of
+// zeros would say less than the error.
+func (r result) nothingDone() bool {
+	return r.err != nil && r.report.Fetched == 0 && r.report.AssociationsCreated == 0
+}
+
 // runAll runs the portals side by side. A broken one delays no other.
 func (s *session) runAll(ctx context.Context, portals []configs.Portal, request func(configs.Portal) giftsync.Request) []result {
 	results := make([]result, len(portals))
@@ -233,7 +239,7 @@ func (a *app) reportRuns(results []result, asJSON, all bool) error {
 		if r.err != nil {
 			printError(a.stderr, said(r.err))
 		}
-		if asJSON || r.report.Fetched == 0 && statusOf(r.err) == misused || errors.Is(r.err, admin.ErrGoesOn) {
+		if asJSON || r.nothingDone() || errors.Is(r.err, admin.ErrGoesOn) {
 			continue // there is nothing to tell, or nothing yet
 		}
 		if i > 0 {

@@ -131,6 +131,17 @@ func (c *Client) Quarantine(ctx context.Context, portal string) (giftsync.Quaran
 	}
 }
 
+// ShowQuarantined implements [Service].
+func (c *Client) ShowQuarantined(ctx context.Context, portal, key string) (giftsync.QuarantinedRow, error) {
+	return fetch[giftsync.QuarantinedRow](ctx, c, http.MethodPost, showRoute+"?"+encodePortal(portal), showRequest{key})
+}
+
+// DropQuarantined implements [Service].
+func (c *Client) DropQuarantined(ctx context.Context, portal string, keys []string) (int, error) {
+	a, err := fetch[dropAnswer](ctx, c, http.MethodPost, dropRoute+"?"+encodePortal(portal), dropRequest{keys})
+	return a.Dropped, err
+}
+
 // Run implements [Service]. It calls the functions of watch itself. When ctx
 // ends, the daemon cancels a dry run and finishes any other; [Client.Stop]
 // stops that.

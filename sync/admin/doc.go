@@ -26,6 +26,8 @@
 //	POST /v1/stop?portal=acme       {"stopped": true}
 //	GET  /v1/stats?portal=acme      a report
 //	GET  /v1/quarantine?portal=acme lines of records and groups, then one end
+//	POST /v1/quarantine/show?portal=acme  {"key": …} → a record with its row
+//	POST /v1/quarantine/drop?portal=acme  {"keys": […]} → {"dropped": 2}
 //	GET  /v1/check?portal=acme      {"findings": […]}
 //	POST /v1/events?portal=acme     a query → a list of webhook events
 //	POST /v1/replay?portal=acme     {"seqs": […]} → {"replayed": 2}

@@ -8,6 +8,7 @@ const (
 	keyPID    = "pid"
 	keyCount  = "count"
 	keyClient = "client"
+	keyError  = "error"
 	keyPanic  = "panic"
 	keyStack  = "stack"
 )

@@ -124,6 +124,8 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("POST "+stopRoute, s.stop)
 	mux.HandleFunc("GET "+statsRoute, s.stats)
 	mux.HandleFunc("GET "+quarantineRoute, s.quarantine)
+	mux.HandleFunc("POST "+showRoute, s.show)
+	mux.HandleFunc("POST "+dropRoute, s.drop)
 	mux.HandleFunc("GET "+checkRoute, s.check)
 	mux.HandleFunc("POST "+eventsRoute, s.events)
 	mux.HandleFunc("POST "+replayRoute, s.replay)
@@ -168,6 +170,20 @@ func (s *server) replay(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, replayAnswer{n}, err)
 }
 
+func (s *server) show(w http.ResponseWriter, r *http.Request) {
+	row, err := callWith(s, r, func(ctx context.Context, portal string, q showRequest) (giftsync.QuarantinedRow, error) {
+		return s.service.ShowQuarantined(ctx, portal, q.Key)
+	})
+	s.answer(w, row, err)
+}
+
+func (s *server) drop(w http.ResponseWriter, r *http.Request) {
+	n, err := callWith(s, r, func(ctx context.Context, portal string, q dropRequest) (int, error) {
+		return s.service.DropQuarantined(ctx, portal, q.Keys)
+	})
+	s.answer(w, dropAnswer{n}, err)
+}
+
 // callWith calls a method of the service with the body's document.
 func callWith[Q, A any](s *server, r *http.Request, f func(context.Context, string, Q) (A, error)) (A, error) {
 	return call(s, r, func(ctx context.Context, portal string) (A, error) {
@@ -207,6 +223,9 @@ func (s *server) answer(w http.ResponseWriter, v any, err error) {
 // refuse answers with an error.
 func (s *server) refuse(w http.ResponseWriter, err error) {
 	status, f := s.fault(err)
+	if status == http.StatusInternalServerError {
+		s.log.Warn("a request through the admin socket failed", keyError, f.Text)
+	}
 	writeFault(w, status, f)
 }
 

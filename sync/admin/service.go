@@ -27,6 +27,12 @@ type Service interface {
 	Stats(ctx context.Context, portal string) (stats.Report, error)
 	// Quarantine lists the records that could not be synced.
 	Quarantine(ctx context.Context, portal string) (giftsync.QuarantineList, error)
+	// ShowQuarantined returns a record of the quarantine with its row, by its full
+	// key.
+	ShowQuarantined(ctx context.Context, portal, key string) (giftsync.QuarantinedRow, error)
+	// DropQuarantined takes records out of the quarantine, by their full keys, and
+	// returns how many. Where one is not there, none is taken out.
+	DropQuarantined(ctx context.Context, portal string, keys []string) (int, error)
 	// Events lists webhook events that were received.
 	Events(ctx context.Context, portal string, q giftsync.EventQuery) (giftsync.EventList, error)
 	// Replay makes the events with these numbers due again and returns how many

@@ -55,6 +55,8 @@ type fake struct {
 	stop       func(context.Context, string) (bool, error)
 	stats      func(context.Context, string) (stats.Report, error)
 	quarantine func(context.Context, string) (giftsync.QuarantineList, error)
+	show       func(context.Context, string, string) (giftsync.QuarantinedRow, error)
+	drop       func(context.Context, string, []string) (int, error)
 	check      func(context.Context, string) ([]doctor.Finding, error)
 	events     func(context.Context, string, giftsync.EventQuery) (giftsync.EventList, error)
 	replay     func(context.Context, string, []uint64) (int, error)
@@ -82,6 +84,14 @@ func (d fake) Stats(ctx context.Context, portal string) (stats.Report, error) {
 
 func (d fake) Quarantine(ctx context.Context, portal string) (giftsync.QuarantineList, error) {
 	return d.quarantine(ctx, portal)
+}
+
+func (d fake) ShowQuarantined(ctx context.Context, portal, key string) (giftsync.QuarantinedRow, error) {
+	return d.show(ctx, portal, key)
+}
+
+func (d fake) DropQuarantined(ctx context.Context, portal string, keys []string) (int, error) {
+	return d.drop(ctx, portal, keys)
 }
 
 func (d fake) Check(ctx context.Context, portal string) ([]doctor.Finding, error) {

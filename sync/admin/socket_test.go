@@ -31,6 +31,7 @@ func TestServiceOverSocket(t *testing.T) {
 		list.Records = append(list.Records, filled[giftsync.QuarantineRecord](i))
 		list.Groups = append(list.Groups, filled[giftsync.QuarantineGroup](i))
 	}
+	row := giftsync.QuarantinedRow{Record: list.Records[0], Row: []byte("{\"a\":\xff\x00 1}\n")}
 	query, events := filled[giftsync.EventQuery](5), filled[giftsync.EventList](6)
 	d := start(t, fake{
 		events: func(_ context.Context, p string, q giftsync.EventQuery) (giftsync.EventList, error) {
@@ -46,7 +47,16 @@ func TestServiceOverSocket(t *testing.T) {
 		stop:       func(_ context.Context, p string) (bool, error) { return p == portal, nil },
 		stats:      func(_ context.Context, p string) (stats.Report, error) { return statistics, want(p, portal) },
 		quarantine: func(_ context.Context, p string) (giftsync.QuarantineList, error) { return list, want(p, portal) },
-		check:      func(_ context.Context, p string) ([]doctor.Finding, error) { return findings, want(p, portal) },
+		show: func(_ context.Context, p, key string) (giftsync.QuarantinedRow, error) {
+			if key != "T-17 / é" {
+				return giftsync.QuarantinedRow{}, fmt.Errorf("asked for %q", key)
+			}
+			return row, want(p, portal)
+		},
+		drop: func(_ context.Context, p string, keys []string) (int, error) {
+			return len(keys), want(p, portal)
+		},
+		check: func(_ context.Context, p string) ([]doctor.Finding, error) { return findings, want(p, portal) },
 	}, nil)
 	c, ctx := mustDial(t, d.path), t.Context()
 
@@ -58,6 +68,10 @@ func TestServiceOverSocket(t *testing.T) {
 	same(t, "Check", gotFindings, findings, err)
 	gotList, err := c.Quarantine(ctx, portal)
 	same(t, "Quarantine", gotList, list, err)
+	gotRow, err := c.ShowQuarantined(ctx, portal, "T-17 / é")
+	same(t, "ShowQuarantined", gotRow, row, err)
+	dropped, err := c.DropQuarantined(ctx, portal, []string{"a", "b", "c"})
+	same(t, "DropQuarantined", dropped, 3, err)
 	gotEvents, err := c.Events(ctx, portal, query)
 	same(t, "Events", gotEvents, events, err)
 	replayed, err := c.Replay(ctx, portal, []uint64{1, 1 << 63})

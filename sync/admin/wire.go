@@ -21,6 +21,8 @@ const (
 	stopRoute       = "/v1/stop"
 	statsRoute      = "/v1/stats"
 	quarantineRoute = "/v1/quarantine"
+	showRoute       = quarantineRoute + "/show"
+	dropRoute       = quarantineRoute + "/drop"
 	checkRoute      = "/v1/check"
 	eventsRoute     = "/v1/events"
 	replayRoute     = "/v1/replay"
@@ -68,6 +70,15 @@ type (
 	}
 	checkAnswer struct {
 		Findings []doctor.Finding `json:"findings"`
+	}
+	showRequest struct {
+		Key string `json:"key"`
+	}
+	dropRequest struct {
+		Keys []string `json:"keys"`
+	}
+	dropAnswer struct {
+		Dropped int `json:"dropped"`
 	}
 	replayRequest struct {
 		Seqs []uint64 `json:"seqs"`

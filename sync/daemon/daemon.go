@@ -162,11 +162,33 @@ func (d *Daemon) Stats(ctx context.Context, name string) (stats.Report, error) {
 
 // Quarantine lists the records that could not be synced.
 func (d *Daemon) Quarantine(ctx context.Context, name string) (giftsync.QuarantineList, error) {
-	_, j, err := d.state(name)
+	p, j, err := d.state(name)
 	if err != nil {
 		return giftsync.QuarantineList{}, err
 	}
-	return giftsync.ListQuarantine(ctx, name, j)
+	return giftsync.ListQuarantine(ctx, name, j, p.cfg.Facts(j))
+}
+
+// ShowQuarantined returns a record of the quarantine with its row.
+func (d *Daemon) ShowQuarantined(_ context.Context, name, key string) (giftsync.QuarantinedRow, error) {
+	p, j, err := d.state(name)
+	if err != nil {
+		return giftsync.QuarantinedRow{}, err
+	}
+	return giftsync.ShowQuarantined(j, key, p.cfg.Facts(j))
+}
+
+// DropQuarantined takes records out of the quarantine and returns how many.
+func (d *Daemon) DropQuarantined(_ context.Context, name string, keys []string) (int, error) {
+	p, j, err := d.state(name)
+	if err != nil {
+		return 0, err
+	}
+	n, err := giftsync.DropQuarantined(j, keys)
+	if n > 0 {
+		p.loop.log.Info("records were taken out of the quarantine, as an admin asked for", "count", n)
+	}
+	return n, err
 }
 
 // Events lists webhook events that were received.

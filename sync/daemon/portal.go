@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -20,7 +21,10 @@ type PortalConfig struct {
 
 	OpenState func() (*store.Store, error)
 	Connect   func(*store.Store, func(giftsync.Progress)) (*Connection, error)
-	Stats     func(context.Context, *store.Store) (stats.Report, error)
+	// Facts returns a function that reads rows of the quarantine, nil where they
+	// cannot be read.
+	Facts func(*store.Store) func(json.RawMessage) giftsync.RowFacts
+	Stats func(context.Context, *store.Store) (stats.Report, error)
 	// CheckSecrets looks at the portal's secret files. A failing one keeps the rest
 	// from being examined.
 	CheckSecrets func() []doctor.Finding
