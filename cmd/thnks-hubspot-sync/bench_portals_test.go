@@ -29,9 +29,9 @@ const giftsOfSmall = 40
 // THNKS_BENCH_PORTALS=60,500 measures with so many. With 500+100000 they are
 // backfilled twice, the second time beside a portal of 100,000 gifts. Peak memory is
 // as for [BenchmarkBackfill]; idle is when all have ended. It fails above 16 MiB
-// and 128 KiB a portal, and where a portal ends later than twice its time without
-// the large one. Which of them begins first is chance, so that the first to end is
-// compared with the first, and so on, in steps of a second.
+// and 128 KiB a portal, and where, twice, a portal ends later than twice its time
+// without the large one. Which of them begins first is chance, so that the first to
+// end is compared with the first, and so on.
 func BenchmarkManyPortals(b *testing.B) {
 	bin := buildPrograms(b)
 	for text := range strings.SplitSeq(cmp.Or(os.Getenv("THNKS_BENCH_PORTALS"), "60"), ",") {
@@ -43,8 +43,17 @@ func BenchmarkManyPortals(b *testing.B) {
 		b.Run("N="+text, func(b *testing.B) {
 			for b.Loop() {
 				ends := backfillMany(b, bin, n, "")
-				if beside {
-					compareEnds(b, ends, backfillMany(b, bin, n, large))
+				if !beside {
+					continue
+				}
+				const most = 2.0
+				worst := besideLarge(ends, backfillMany(b, bin, n, large))
+				if worst > most { // the machine may have been busy the second time alone
+					worst = besideLarge(backfillMany(b, bin, n, ""), backfillMany(b, bin, n, large))
+				}
+				b.ReportMetric(worst, "beside/without")
+				if worst > most {
+					b.Errorf("beside the large portal a small one takes %.1f times as long, and %.0f is the most", worst, most)
 				}
 			}
 		})
@@ -140,15 +149,11 @@ func manyPortals(b *testing.B, bin, dir string, portals int, large string) (conf
 	return config
 }
 
-// compareEnds compares when small portals ended beside a large one with when they
-// ended without.
-func compareEnds(b *testing.B, without, beside []time.Duration) {
-	worst := 0.0
+// besideLarge is how many times as long small portals take beside a large one as
+// without, at most. Below a second that says nothing.
+func besideLarge(without, beside []time.Duration) (worst float64) {
 	for i := range without {
 		worst = max(worst, max(beside[i], time.Second).Seconds()/max(without[i], time.Second).Seconds())
 	}
-	b.ReportMetric(worst, "beside/without")
-	if worst > 2 {
-		b.Errorf("beside the large portal a small one takes %.1f times as long, and 2 is the most", worst)
-	}
+	return worst
 }

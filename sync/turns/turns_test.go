@@ -322,6 +322,62 @@ func TestAlone(t *testing.T) {
 	})
 }
 
+// TestSmallBesideLarge: beside a run of many windows, none of many small ones ends
+// later than twice its time without it.
+func TestSmallBesideLarge(t *testing.T) {
+	t.Parallel()
+	ends := func(t *testing.T, large bool) (ends []time.Duration) {
+		q := newQueue(t, 4)
+		began := time.Now()
+		over := make(chan struct{})
+		if large {
+			q.run("large", func(turn *turns.Turn) {
+				for {
+					select {
+					case <-over:
+						return
+					default:
+					}
+					time.Sleep(100 * time.Millisecond)
+					if err := turn.Round(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		var small sync.WaitGroup
+		for range 50 {
+			small.Add(1)
+			q.run("small", func(turn *turns.Turn) {
+				defer small.Done()
+				ctx := turn.Context(t.Context())
+				time.Sleep(20 * time.Millisecond)
+				resume := turns.Waiting(ctx)
+				time.Sleep(100 * time.Millisecond)
+				if err := resume(ctx); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(20 * time.Millisecond)
+				q.mu.Lock()
+				defer q.mu.Unlock()
+				ends = append(ends, time.Since(began))
+			})
+		}
+		small.Wait()
+		close(over)
+		q.all.Wait()
+		return ends
+	}
+	synctest.Test(t, func(t *testing.T) {
+		without, beside := ends(t, false), ends(t, true)
+		for i := range without {
+			if beside[i] > 2*without[i] {
+				t.Errorf("small run %d ends after %v, and without the large one after %v", i, beside[i], without[i])
+			}
+		}
+	})
+}
+
 // TestManyRuns: whatever runs do, no more of them work than there are places, all
 // come to an end, and no place is lost.
 func TestManyRuns(t *testing.T) {
