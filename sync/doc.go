@@ -47,12 +47,13 @@
 //	relink.go            links made or removed by users, merges, deletions
 //	secondary.go         the search of secondary addresses beside the next window
 //	events.go            webhook events: events_merge.go into gifts, events_fetch.go from Thnks
+//	turn.go              what a run does when other portals' runs share the memory
 //	locks.go, tally.go   who works on which gift; how each transaction was counted
 //	fatal.go, memory.go  which errors need an admin; what is remembered between runs
 //	lists.go, report.go  what commands show
 //
-// The rooms around it: package portal is the HubSpot side, daemon keeps portals up
-// to date, doctor examines them, webhook and admin are the public and the private
+// The rooms around it: package portal is the HubSpot side, turns says whose run may
+// work, daemon keeps portals up to date, doctor examines them, webhook and admin are the public and the private
 // side, plan and stats are pure, and simulation is the world of the tests.
 //
 // The package shares its name with the standard library's; other packages

@@ -109,7 +109,7 @@ func (r *run) withLocked(ctx context.Context, ids []string, f func() error) erro
 		if len(rest) == 0 {
 			return f()
 		}
-		if err := r.until(ctx, freed); err != nil {
+		if err := until(ctx, r, freed); err != nil {
 			return err
 		}
 		ids = rest
@@ -124,7 +124,7 @@ func (r *run) withAllLocked(ctx context.Context, f func() error) error {
 		if done {
 			return f()
 		}
-		if err := r.until(ctx, freed); err != nil {
+		if err := until(ctx, r, freed); err != nil {
 			return err
 		}
 	}

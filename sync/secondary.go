@@ -133,7 +133,7 @@ func (r *run) finishSearch(ctx context.Context) error {
 	}
 	r.secondary.search = nil
 	goesOn := r.counts.progress.waitForSearch()
-	err := r.await(ctx, s.done)
+	err := await(ctx, r, s.done)
 	goesOn()
 	if err != nil {
 		return err

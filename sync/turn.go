@@ -54,7 +54,7 @@ func (r *run) windowRows() int {
 
 // await waits for another goroutine of the run to end, which works with the run's
 // turn meanwhile.
-func (r *run) await(ctx context.Context, ended <-chan struct{}) error {
+func await(ctx context.Context, r *run, ended <-chan struct{}) error {
 	select {
 	case <-ended:
 		return nil
@@ -66,7 +66,7 @@ func (r *run) await(ctx context.Context, ended <-chan struct{}) error {
 }
 
 // until waits for what others do, or until the context ends.
-func (r *run) until(ctx context.Context, done <-chan struct{}) error {
+func until(ctx context.Context, r *run, done <-chan struct{}) error {
 	resume := r.turn.Wait(ctx)
 	select {
 	case <-done:
