@@ -170,8 +170,14 @@ func rebuild(ctx context.Context, r *run) error {
 		r.log.Info("the state file is new but HubSpot holds records: rebuilding it from them")
 	}
 	r.secondary.inherited = true // everything without a contact is owed a search
-	foreign, done := 0, 0
+	foreign, done, round := 0, 0, 0
 	for cp.Finished.IsZero() {
+		if done-round >= sharedRows {
+			if err := r.turn.Round(ctx); err != nil {
+				return err
+			}
+			round = done
+		}
 		archived := cp.Source == archivedRecords
 		l, err := r.portal.Records.List(ctx, cp.Cursor, archived)
 		if err != nil {

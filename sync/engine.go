@@ -220,7 +220,9 @@ func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
 
 	turn, err := e.cfg.Turns(ctx)
 	r := e.newRun(req)
-	if err == nil {
+	if err != nil {
+		err = fmt.Errorf("waiting for its turn: %w", err)
+	} else {
 		defer turn.End()
 		r.turn = turn
 		err = r.inTurn(hubspot.WithCulprits(turn.Context(ctx), hubspot.NewCulprits(maxCulprits)))

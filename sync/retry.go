@@ -111,6 +111,9 @@ func retryRows(ctx context.Context, r *run, asked func(store.Quarantined) bool) 
 			if err := flush(); err != nil {
 				return err
 			}
+			if err := r.turn.Round(ctx); err != nil {
+				return err
+			}
 			bytes = 0
 		}
 	}
@@ -211,6 +214,9 @@ func restorePass(ctx context.Context, r *run) error {
 		w.addRows([]readRow{{*row, from, false}}, thnksapi.SinceUpdated, contradictions)
 		if w.rows >= r.windowRows() {
 			if err := flush(); err != nil {
+				return err
+			}
+			if err := r.turn.Round(ctx); err != nil {
 				return err
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -262,6 +263,54 @@ func TestWindowsTakeTurns(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRebuildTakesTurns: a rebuild has no windows, and yet others have their turn
+// meanwhile.
+func TestRebuildTakesTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{Seed: 10}, thnksapitest.Options{})
+		w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 10, N: 700, Recipients: 50}), 1)
+		w.Must(giftsync.Backfill)
+		w.Path += ".new"
+		all := turns.New(1)
+		takeTurns(w, all)
+		ctx, cancel := context.WithCancel(t.Context())
+		var other sync.WaitGroup
+		var had, meanwhile atomic.Int64
+		begin := sync.OnceFunc(func() {
+			other.Go(func() {
+				for {
+					turn, err := all.Begin(ctx)
+					if err != nil {
+						return
+					}
+					had.Add(1)
+					turn.End()
+					if ctx.Err() != nil {
+						return
+					}
+				}
+			})
+			synctest.Wait()
+		})
+		configure := w.Configure
+		w.Configure = func(c *giftsync.Config) {
+			configure(c)
+			c.Progress = func(p giftsync.Progress) {
+				if begin(); p.Mode == giftsync.Rebuild {
+					meanwhile.Store(had.Load())
+				}
+			}
+		}
+		w.Must(giftsync.Backfill)
+		cancel()
+		other.Wait()
+		if meanwhile.Load() == 0 {
+			t.Error("no other had its turn during a rebuild of 700 gifts")
+		}
+	})
 }
 
 // TestEventsNeedNoTurn: webhook events are applied while others have all turns.
