@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 )
 
 // checkOwn accepts everything: there are no mode bits here, and who may read
@@ -14,6 +15,9 @@ func checkOwn(string, fs.FileInfo, fs.FileMode) error { return nil }
 
 // syncDir does nothing: a directory cannot be synced here.
 func syncDir(string) error { return nil }
+
+// lockDir does nothing: a directory cannot be locked here.
+func lockDir(string, time.Duration) (unlock func(), err error) { return func() {}, nil }
 
 // release closes a file that bbolt has locked and can no longer close itself.
 func release(f *os.File) error { return f.Close() }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // checkOwn checks owner and mode of the state file or its directory.
@@ -65,6 +66,27 @@ func syncDir(dir string) error {
 	}
 	defer d.Close()
 	return d.Sync()
+}
+
+// lockDir keeps other processes from making files in a directory at the same
+// time, until unlock is called. It waits at most so long.
+func lockDir(dir string, wait time.Duration) (unlock func(), err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	for end := time.Now().Add(wait); ; time.Sleep(10 * time.Millisecond) {
+		err := syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return func() { d.Close() }, nil
+		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
+			return func() { d.Close() }, nil // some network file systems lock no directories
+		case time.Now().After(end):
+			d.Close()
+			return nil, fmt.Errorf("another process makes a state file in %s: wait until that has ended, or stop it", dir)
+		}
+	}
 }
 
 // release closes a file that bbolt has locked and can no longer close itself.

@@ -11,8 +11,9 @@ import (
 
 // Check reads the whole file and proves it sound: its pages, every value, and
 // that the indexes and counts say exactly what the gifts and events say. It
-// returns a [*CorruptError] when they do not. A meta page that is torn, as after a
-// power cut, is mended first, as [Open] does.
+// returns a [*CorruptError] when they do not, and [ErrReplaced] when the file is
+// no longer the one at its path. A meta page that is torn, as after a power cut,
+// is mended first, as [Open] does.
 //
 // Commits and received events wait while the pages are gone through, about a
 // second for a million gifts. The contents, which take ten times as long, are
@@ -20,6 +21,9 @@ import (
 // larger file waits.
 func (s *Store) Check(ctx context.Context) error {
 	return s.guarded(func() error {
+		if err := s.inPlace(); err != nil {
+			return err
+		}
 		if info, err := s.file.Stat(); err == nil {
 			if _, torn, err := readMetas(s.file, info.Size()); torn && err == nil {
 				if err := s.mend(); err != nil {
@@ -65,7 +69,11 @@ func checkPages(tx *bbolt.Tx) error {
 // checkContents decodes every value. Every gift must have its index entries. If
 // the number of entries is right as well, none is stray.
 func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
-	b, err := openBuckets(tx)
+	v, err := readFormat(tx)
+	if err != nil {
+		return err
+	}
+	b, err := openBucketsOf(tx, v)
 	if err != nil {
 		return err
 	}
@@ -76,7 +84,7 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 	c := checker{buckets: b, secret: s.secret, orphans: make(map[plan.Orphan]int)}
 	in := inboxChecker{buckets: b, secret: s.secret, states: make(map[EventState]int)}
 	have := counts{Orphans: c.orphans, Events: in.states}
-	var orphaned, addressed, bodies, due, waiting, other int
+	var orphaned, addressed, bodies, due, waiting, idle, other int
 	for _, part := range []struct {
 		bucket *bbolt.Bucket
 		count  *int
@@ -94,17 +102,24 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 		{b.seen, &have.Seen, in.seen},
 		{b.due, &due, checksumOnly},
 		{b.waiting, &waiting, checksumOnly},
+		{b.idle, &idle, checksumOnly},
 		{b.checkpoint, &other, checkCheckpoint},
 		{b.meta, &other, checksumOnly},
 	} {
+		if part.bucket == nil { // which an older format did not have
+			continue
+		}
 		if *part.count, err = each(ctx, part.bucket, part.check); err != nil {
 			return err
 		}
 	}
-	if err := in.complete(bodies, due, waiting); err != nil {
+	if err := in.complete(bodies, due, waiting, idle); err != nil {
 		return err
 	}
-	have.Ambiguous, have.Queued = c.ambiguous, in.queued
+	have.Ambiguous, have.Queued, have.Idle, have.Dropped = c.ambiguous, in.queued, in.idle, in.dropped
+	if v == 1 { // which did not count them
+		have.Ambiguous = want.Ambiguous
+	}
 	switch {
 	case c.recorded != have.Gifts:
 		return damaged("the index of records has %d entries and should have %d", c.recorded, have.Gifts)

@@ -9,9 +9,11 @@ type inboxChecker struct {
 	secret  []byte
 	states  map[EventState]int
 	queued  int64 // bytes of the bodies of pending and waiting events
-	bodies  int   // events that have a body
-	due     int   // entries that the index of due events should have
-	waiting int   // entries that the index of waiting events should have
+	idle    queueSize
+	dropped int // events that have lost their body
+	bodies  int // events that have a body
+	due     int // entries that the index of due events should have
+	waiting int // entries that the index of waiting events should have
 }
 
 // event checks that an event has its body and its index entries.
@@ -23,6 +25,16 @@ func (c *inboxChecker) event(key, value []byte) error {
 	count(c.states, e.State, 1)
 	if e.State.queued() {
 		c.queued += int64(e.Size)
+	}
+	if e.BodyDropped {
+		c.dropped++
+	}
+	if e.idle() && c.buckets.idle != nil {
+		c.idle.Events++
+		c.idle.Bytes += int64(e.Size)
+		if c.buckets.idle.Get(key) == nil {
+			return damaged("the index of idle events lacks one")
+		}
 	}
 	body, err := get(c.body, key)
 	if err != nil {
@@ -62,7 +74,7 @@ func (c *inboxChecker) seen(key, value []byte) error {
 }
 
 // complete compares the actual with the expected numbers of index entries.
-func (c *inboxChecker) complete(bodies, due, waiting int) error {
+func (c *inboxChecker) complete(bodies, due, waiting, idle int) error {
 	switch {
 	case bodies != c.bodies:
 		return damaged("there are %d bodies of events and should be %d", bodies, c.bodies)
@@ -70,6 +82,8 @@ func (c *inboxChecker) complete(bodies, due, waiting int) error {
 		return damaged("the index of due events has %d entries and should have %d", due, c.due)
 	case waiting != c.waiting:
 		return damaged("the index of waiting events has %d entries and should have %d", waiting, c.waiting)
+	case idle != c.idle.Events:
+		return damaged("the index of idle events has %d entries and should have %d", idle, c.idle.Events)
 	}
 	return nil
 }

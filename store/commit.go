@@ -17,7 +17,8 @@ import (
 //
 // The message of a gift is kept as its digest. A quarantined record keeps the
 // First of its first commit and counts its Attempts. Healed keys and removed
-// meta names need not exist. Effects are applied in the order of c's fields.
+// meta names need not exist. A gift may get another transaction id: Removed has
+// the old one, and Gifts the gift with the new one. Effects are applied in the order of c's fields.
 // An event that does not exist fails the commit.
 func (s *Store) Commit(c Commit) error {
 	values := make([][]byte, len(c.Gifts))
@@ -31,6 +32,11 @@ func (s *Store) Commit(c Commit) error {
 		values[i] = encodeGift(g)
 	}
 	return s.write(func(w *writer) error {
+		for _, id := range c.Removed {
+			if err := w.removeGift(id); err != nil {
+				return err
+			}
+		}
 		w.gift.FillPercent = fillPercent(w.gift, c.Gifts)
 		for i, g := range c.Gifts {
 			if err := w.putGift(g, values[i]); err != nil {
@@ -41,6 +47,23 @@ func (s *Store) Commit(c Commit) error {
 	})
 }
 
+// removeGift takes a gift out of the journal and its indexes.
+func (w *writer) removeGift(id string) error {
+	have, err := get(w.gift, []byte(id))
+	if have == nil || err != nil {
+		return err
+	}
+	was, err := decodeGift(id, have)
+	if err != nil {
+		return err
+	}
+	w.counts.Gifts--
+	if err := w.gift.Delete([]byte(id)); err != nil {
+		return err
+	}
+	return w.reindex(id, entriesOf(was), entries{})
+}
+
 // write makes what f does to the file durable.
 func (s *Store) write(f func(*writer) error) error {
 	return s.update(func(tx *bbolt.Tx) error {
@@ -49,6 +72,9 @@ func (s *Store) write(f func(*writer) error) error {
 			return err
 		}
 		if err := f(w); err != nil {
+			return err
+		}
+		if err := w.dropBodies(s.idleLimit); err != nil {
 			return err
 		}
 		return w.putCounts()

@@ -27,15 +27,24 @@ type Event struct {
 	ParcelStatus  string
 	ParcelAt      time.Time // since when the parcel has this status
 	ThankYouNote  string
+	Email         string            // of the recipient, as received; "" when the event does not say
+	Properties    map[string]string // what else it says of the gift, by the name of a property
 	Effect        Effect
 	Reason        string // why the content is unknown, or why the event could not be applied
 	ReceivedAt    time.Time
 	Body          []byte // raw; only for [Store.Receive]: [Store.EventBody] reads it
 
+	// RepeatWithin is how long after the first delivery an event with the same
+	// key is a repeat; 0, and at most, 30 days. It is only for [Store.Receive].
+	RepeatWithin time.Duration
+
 	Seq         uint64 // given by the store, counting up
-	Size        int    // of the body, bytes
+	Size        int    // of the body, bytes; 0 once it is dropped
+	BodyDropped bool   // the body and all texts were removed, as [Options] bound them
 	State       EventState
-	DuplicateOf uint64    // the event that this one repeats; it may have expired
+	Repeats     int       // how often it was received again
+	LastRepeat  time.Time // when it was last received again
+	DuplicateOf uint64    // of repeats that a file of format 3 or older kept: the event that this one repeats
 	Attempts    int       // how often processing it failed
 	NextTry     time.Time // zero for at once
 	DoneAt      time.Time // when it reached its final state; zero while pending or waiting
@@ -74,7 +83,7 @@ const (
 	EventWaiting   EventState = "waiting"   // for its transaction to appear; if NextTry is set, also to be processed from then on
 	EventApplied   EventState = "applied"   // what it says is in the journal
 	EventListed    EventState = "listed"    // only listed
-	EventDuplicate EventState = "duplicate" // a repeat, which changes nothing
+	EventDuplicate EventState = "duplicate" // a repeat that a file of format 3 or older kept
 	EventRefused   EventState = "refused"   // in quarantine, for its Reason
 )
 
@@ -84,6 +93,12 @@ var eventStates = []EventState{"", EventPending, EventWaiting, EventApplied, Eve
 
 // queued reports whether an event of this state is still to be processed.
 func (s EventState) queued() bool { return s == EventPending || s == EventWaiting }
+
+// idle reports whether nothing is to be processed of an event that has a body.
+// The bodies of such events have a bound of their own.
+func (e *Event) idle() bool {
+	return (e.State == EventListed || e.State == EventRefused) && e.Size > 0
+}
 
 // eventRetention is how long a repeat is recognised, and how long an event is kept
 // after it reached its final state.
@@ -121,21 +136,20 @@ func (e *Event) validate() error {
 	return nil
 }
 
-// repeat returns what is kept of an event that repeats another: no personal data
-// and no body.
-func (e *Event) repeat(of uint64) Event {
-	return Event{
-		Dialect:       e.Dialect,
-		Key:           e.Key,
-		Kind:          e.Kind,
-		TransactionID: e.TransactionID,
-		Status:        e.Status,
-		At:            e.At,
-		Signed:        e.Signed,
-		Effect:        e.Effect,
-		ReceivedAt:    e.ReceivedAt,
-		State:         EventDuplicate,
-		DuplicateOf:   of,
-		DoneAt:        e.ReceivedAt,
+// repeats reports whether e repeats first, which has its key.
+func (e *Event) repeats(first *Event) bool {
+	within := eventRetention
+	if e.RepeatWithin > 0 {
+		within = min(within, e.RepeatWithin)
 	}
+	return e.ReceivedAt.Sub(first.ReceivedAt) < within
+}
+
+// withoutBody returns the event without its body and what its body said in
+// texts, which may be as long.
+func (e *Event) withoutBody() Event {
+	bare := *e
+	bare.Size, bare.BodyDropped = 0, true
+	bare.Email, bare.ThankYouNote, bare.Properties = "", "", nil
+	return bare
 }

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// A queueSize says how much is still to be processed.
+// A queueSize says how many events there are of a kind, and how large.
 type queueSize struct {
-	Events int
-	Bytes  int64 // of their bodies
+	Events int   `json:"n,omitempty"`
+	Bytes  int64 `json:"b,omitempty"` // of their bodies
 }
 
 func (q queueSize) exceeds(limit queueSize) bool {
@@ -95,35 +95,37 @@ func (b *buckets) indexed(seq []byte) (*Event, error) {
 	return e, err
 }
 
-// repeated returns the number of the event that e repeats, 0 when it is new.
-func (w *writer) repeated(e *Event) (uint64, error) {
+// repeated returns the event that e repeats, nil when it is new.
+func (w *writer) repeated(e *Event) (*Event, error) {
 	seq, err := get(w.seen, seenKey(w.secret, e))
 	if seq == nil || err != nil {
-		return 0, err
+		return nil, err
 	}
 	first, err := w.indexed(seq)
-	if err != nil || e.ReceivedAt.Sub(first.ReceivedAt) >= eventRetention {
-		return 0, err
+	if err != nil || !e.repeats(first) {
+		return nil, err
 	}
-	return first.Seq, nil
+	return first, nil
 }
 
 // addEvent puts an event that was received.
 func (w *writer) addEvent(e Event) (Receipt, error) {
-	of, err := w.repeated(&e)
+	first, err := w.repeated(&e)
 	if err != nil {
 		return Receipt{}, err
+	}
+	if first != nil {
+		first.Repeats++
+		if e.ReceivedAt.After(first.LastRepeat) {
+			first.LastRepeat = e.ReceivedAt
+		}
+		return Receipt{first.Seq, first.Seq}, put(w.inbox, seqKey(first.Seq), encodeEvent(first))
 	}
 	seq, err := w.inbox.NextSequence()
 	if err != nil {
 		return Receipt{}, err
 	}
-	if of != 0 {
-		e = e.repeat(of)
-		e.Seq = seq
-		return Receipt{seq, of}, w.putEvent(nil, &e)
-	}
-	e.Seq, e.Size, e.DuplicateOf = seq, len(e.Body), 0
+	e.Seq, e.Size, e.BodyDropped, e.DuplicateOf, e.Repeats, e.LastRepeat = seq, len(e.Body), false, 0, 0, time.Time{}
 	e.State, e.Attempts, e.NextTry, e.DoneAt = e.Effect.start(), 0, time.Time{}, time.Time{}
 	if !e.State.queued() {
 		e.DoneAt = e.ReceivedAt
@@ -161,7 +163,39 @@ func (w *writer) putEvent(old, now *Event) error {
 			return err
 		}
 	}
+	if now.idle() {
+		if err := put(w.idle, seqKey(now.Seq), nil); err != nil {
+			return err
+		}
+	}
 	return put(w.inbox, seqKey(now.Seq), encodeEvent(now))
+}
+
+// dropBodies removes the bodies of the oldest events of which nothing is to be
+// processed, as long as these exceed their bound: at most 1,000 in a commit, so
+// that a lower bound does not hold it up.
+func (w *writer) dropBodies(limit queueSize) error {
+	for range 2 * stepOf {
+		if !w.counts.Idle.exceeds(limit) {
+			return nil
+		}
+		oldest, _ := w.idle.Cursor().First()
+		if oldest == nil {
+			return damaged("the index of idle events is empty and should not be")
+		}
+		e, err := w.indexed(oldest)
+		if err != nil {
+			return err
+		}
+		if err := w.body.Delete(oldest); err != nil {
+			return err
+		}
+		bare := e.withoutBody()
+		if err := w.putEvent(e, &bare); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dropEntries takes an event out of the counts and the indexes of its state.
@@ -177,6 +211,9 @@ func (w *writer) dropEntries(e *Event) error {
 			return err
 		}
 	}
+	if e.idle() {
+		return w.idle.Delete(seqKey(e.Seq))
+	}
 	return nil
 }
 
@@ -184,6 +221,13 @@ func (w *writer) countEvent(e *Event, by int) {
 	count(w.counts.Events, e.State, by)
 	if e.State.queued() {
 		w.counts.Queued += int64(by * e.Size)
+	}
+	if e.idle() {
+		w.counts.Idle.Events += by
+		w.counts.Idle.Bytes += int64(by * e.Size)
+	}
+	if e.BodyDropped {
+		w.counts.Dropped += by
 	}
 }
 

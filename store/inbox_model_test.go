@@ -51,6 +51,7 @@ type inboxModel struct {
 	last   uint64
 	seen   map[string]uint64
 	limit  queueSize
+	idle   queueSize // bound of the events of which nothing is to be processed
 }
 
 func (m *inboxModel) queue() (q queueSize) {
@@ -66,38 +67,66 @@ func (m *inboxModel) queue() (q queueSize) {
 func (m *inboxModel) receive(e Event) (Receipt, bool) {
 	key := e.Dialect + "/" + e.Key
 	of := m.seen[key]
-	if of != 0 && e.ReceivedAt.Sub(m.events[of].ReceivedAt) < eventRetention {
-		e.State, e.DuplicateOf, e.DoneAt = EventDuplicate, of, e.ReceivedAt
-		e.Aliases, e.ParcelStatus, e.ParcelAt, e.ThankYouNote, e.Reason, e.Body = nil, "", time.Time{}, "", "", nil
-	} else {
-		of = 0
-		e.Size = len(e.Body)
-		switch e.Effect {
-		case EffectListed:
-			e.State, e.DoneAt = EventListed, e.ReceivedAt
-		case EffectUnknown:
-			e.State, e.DoneAt = EventRefused, e.ReceivedAt
-		default:
-			e.State = EventPending
-			q := m.queue()
-			if q.Events++; q.exceeds(m.limit) || q.Bytes+int64(e.Size) > m.limit.Bytes {
-				return Receipt{}, false
-			}
+	within := eventRetention
+	if e.RepeatWithin != 0 {
+		within = e.RepeatWithin
+	}
+	e.RepeatWithin = 0
+	if first := m.events[of]; of != 0 && e.ReceivedAt.Sub(first.ReceivedAt) < within {
+		first.Repeats++
+		if e.ReceivedAt.After(first.LastRepeat) {
+			first.LastRepeat = e.ReceivedAt
+		}
+		m.events[of] = first
+		m.dropBodies()
+		return Receipt{of, of}, true
+	}
+	e.Size = len(e.Body)
+	switch e.Effect {
+	case EffectListed:
+		e.State, e.DoneAt = EventListed, e.ReceivedAt
+	case EffectUnknown:
+		e.State, e.DoneAt = EventRefused, e.ReceivedAt
+	default:
+		e.State = EventPending
+		q := m.queue()
+		if q.Events++; q.exceeds(m.limit) || q.Bytes+int64(e.Size) > m.limit.Bytes {
+			return Receipt{}, false
 		}
 	}
 	m.last++
 	e.Seq = m.last
-	if of == 0 {
-		m.seen[key] = e.Seq
-	}
+	m.seen[key] = e.Seq
 	m.events[e.Seq] = e
-	return Receipt{e.Seq, of}, true
+	m.dropBodies()
+	return Receipt{Seq: e.Seq}, true
 }
 
 func (m *inboxModel) update(e Event) {
 	was := m.events[e.Seq]
 	e.Body, e.Size = was.Body, was.Size
 	m.events[e.Seq] = e
+}
+
+// dropBodies removes the bodies of the oldest listed and refused events beyond
+// their bound.
+func (m *inboxModel) dropBodies() {
+	var idle queueSize
+	with := m.where(func(e Event) bool {
+		return (e.State == EventListed || e.State == EventRefused) && e.Size > 0
+	})
+	for _, e := range with {
+		idle.Events++
+		idle.Bytes += int64(e.Size)
+	}
+	for ; idle.exceeds(m.idle); with = with[1:] {
+		idle.Events--
+		idle.Bytes -= int64(with[0].Size)
+		e := m.events[with[0].Seq]
+		e.Body, e.Size, e.BodyDropped = nil, 0, true
+		e.Email, e.ThankYouNote, e.Properties = "", "", nil
+		m.events[e.Seq] = e
+	}
 }
 
 func (m *inboxModel) replay(seqs []uint64) (n int) {
@@ -203,6 +232,8 @@ func (m *inboxModel) compare(t rapid.TB, s *Store, now time.Time, some EventFilt
 	}
 	want["counts"], got["counts"] = byState, counted
 	want["queued"], got["queued"] = m.queue().Bytes, queued
+	dropped := len(m.where(func(e Event) bool { return e.BodyDropped }))
+	want["dropped"], got["dropped"] = dropped, must[int](t)(s.BodiesDropped())
 	want["load"], got["load"] = max(float64(m.queue().Events)/4, float64(m.queue().Bytes)/30), must[float64](t)(s.InboxLoad())
 	if diff := cmp.Diff(want, got, equal); diff != "" {
 		t.Fatalf("the store differs from the model (-model +store):\n%s", diff)
@@ -228,6 +259,9 @@ func anyEvent() *rapid.Generator[Event] {
 			ParcelStatus:  text.Draw(t, "parcel"),
 			ParcelAt:      anyTime().Draw(t, "parcel at").UTC(),
 			ThankYouNote:  text.Draw(t, "note"),
+			Email:         text.Draw(t, "email"),
+			Properties:    rapid.MapOfN(text, text, 0, 2).Draw(t, "properties"),
+			RepeatWithin:  rapid.SampledFrom([]time.Duration{0, 0, time.Minute, 2 * time.Hour}).Draw(t, "repeat within"),
 			Effect:        rapid.SampledFrom([]Effect{EffectClaim, EffectDetail, EffectListed, EffectUnknown}).Draw(t, "effect"),
 			Reason:        text.Draw(t, "reason"),
 			Body:          rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "body"),
@@ -241,7 +275,7 @@ func TestInboxMatchesModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		path := statePath(t)
-		options := Options{Create: true, InboxEvents: 4, InboxBytes: 30}
+		options := Options{Create: true, InboxEvents: 4, InboxBytes: 30, IdleEvents: 2, IdleBytes: 25}
 		open := func() *Store {
 			s, err := Open(path, options)
 			if err != nil {
@@ -252,7 +286,7 @@ func TestInboxMatchesModel(t *testing.T) {
 		s := open()
 		defer func() { s.Close() }()
 		now := hookTime
-		m := &inboxModel{events: map[uint64]Event{}, seen: map[string]uint64{}, limit: queueSize{4, 30}}
+		m := &inboxModel{events: map[uint64]Event{}, seen: map[string]uint64{}, limit: queueSize{4, 30}, idle: queueSize{2, 25}}
 		some := func() []uint64 {
 			if len(m.events) == 0 {
 				return nil
@@ -296,6 +330,7 @@ func TestInboxMatchesModel(t *testing.T) {
 				if err := s.Commit(c); err != nil {
 					rt.Fatal(err)
 				}
+				m.dropBodies()
 			},
 			"replay": func() {
 				seqs := some()

@@ -150,7 +150,7 @@ func (s *Store) Events(ctx context.Context, f EventFilter) iter.Seq2[Event, erro
 	}
 }
 
-// EventBody returns the raw body of an event. Repeats have none.
+// EventBody returns the raw body of an event, unless it was dropped.
 func (s *Store) EventBody(seq uint64) (body []byte, ok bool, err error) {
 	ok, err = s.find(bucketBody, seqKey(seq), func(value []byte) error {
 		body = append([]byte{}, value...)
@@ -167,6 +167,13 @@ func (s *Store) EventCounts() (byState map[EventState]int, queued int64, err err
 		c.Events = make(map[EventState]int)
 	}
 	return c.Events, c.Queued, err
+}
+
+// BodiesDropped returns how many events in the inbox have lost their bodies,
+// because there were more that need no processing than [Options] allow.
+func (s *Store) BodiesDropped() (int, error) {
+	c, err := s.counts()
+	return c.Dropped, err
 }
 
 // InboxLoad returns how full the queue is, as a share of [Options.InboxEvents] or

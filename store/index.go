@@ -33,8 +33,10 @@ func (w *writer) reindex(id string, old, now entries) error {
 		if err := w.dropObject(old.object, id); err != nil {
 			return err
 		}
-		if err := w.addObject(now.object, id); err != nil {
-			return err
+		if now.object != "" {
+			if err := w.addObject(now.object, id); err != nil {
+				return err
+			}
 		}
 	}
 	if old.person != now.person {

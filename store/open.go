@@ -1,7 +1,6 @@
 package store
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -30,6 +28,12 @@ type Options struct {
 	// waiting, and the bytes of their bodies. Default 1,000,000 and 1 GiB.
 	InboxEvents int
 	InboxBytes  int64
+	// IdleEvents and IdleBytes bound how many events keep their bodies of which
+	// nothing is to be processed, because they are only listed or refused, and the
+	// bytes of these bodies. Beyond, the oldest lose them. Default 100,000 and
+	// 128 MiB.
+	IdleEvents int
+	IdleBytes  int64
 	// Create makes the file, and a directory of mode 0700 for it, if there is
 	// none.
 	Create bool
@@ -43,6 +47,9 @@ const (
 
 	defaultInboxEvents = 1_000_000
 	defaultInboxBytes  = 1 << 30
+
+	defaultIdleEvents = 100_000
+	defaultIdleBytes  = 128 << 20
 )
 
 // Open opens the state file of a portal, which belongs to this process until
@@ -51,21 +58,7 @@ const (
 // Errors: [*LockedError], [*CorruptError], [*VersionError], [*AccessError];
 // [fs.ErrNotExist] where there is no file and Create is not set.
 func Open(path string, o Options) (*Store, error) {
-	if o.LockWait <= 0 {
-		o.LockWait = defaultLockWait
-	}
-	if o.MaxSize <= 0 {
-		o.MaxSize = defaultMaxSize
-	}
-	if o.InboxEvents <= 0 {
-		o.InboxEvents = defaultInboxEvents
-	}
-	if o.InboxBytes <= 0 {
-		o.InboxBytes = defaultInboxBytes
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o = o.withDefaults()
 	if o.Create {
 		if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
 			return nil, fmt.Errorf("making the state directory: %w", err)
@@ -73,8 +66,8 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	err := checkAccess(path)
 	if o.Create && errors.Is(err, fs.ErrNotExist) {
-		if err := create(path); err != nil {
-			return nil, fmt.Errorf("creating state file %s: %w", path, err)
+		if err := create(path, o.LockWait); err != nil {
+			return nil, notCreated(path, err)
 		}
 		err = checkAccess(path)
 	}
@@ -106,50 +99,37 @@ func (s *Store) mend() error {
 	return errors.Join(s.update(nothing), s.update(nothing))
 }
 
-// create makes a new state file. The file is complete before it gets its name: if
-// power fails while bbolt writes a new file, that may be unreadable. If another
-// process has made the file meanwhile, that file is used.
-func create(path string) error {
-	dir, base := filepath.Split(path)
-	if dir == "" {
-		dir = "."
+func (o Options) withDefaults() Options {
+	if o.LockWait <= 0 {
+		o.LockWait = defaultLockWait
 	}
-	tmp, err := os.CreateTemp(dir, "."+base+".new-*")
-	if err != nil {
-		return err
+	if o.MaxSize <= 0 {
+		o.MaxSize = defaultMaxSize
 	}
-	defer os.Remove(tmp.Name())
-	if err := tmp.Close(); err != nil {
-		return err
+	if o.InboxEvents <= 0 {
+		o.InboxEvents = defaultInboxEvents
 	}
-	db, err := bbolt.Open(tmp.Name(), fileMode, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
-	if err != nil {
-		return err
+	if o.InboxBytes <= 0 {
+		o.InboxBytes = defaultInboxBytes
 	}
-	if err := db.Update(initialise); err != nil {
-		return errors.Join(err, db.Close())
+	if o.IdleEvents <= 0 {
+		o.IdleEvents = defaultIdleEvents
 	}
-	if err := db.Close(); err != nil {
-		return err
+	if o.IdleBytes <= 0 {
+		o.IdleBytes = defaultIdleBytes
 	}
-	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return syncDir(dir)
+	return o
 }
 
-func initialise(tx *bbolt.Tx) error {
-	b, err := makeBuckets(tx)
-	if err != nil {
-		return err
+// notCreated is the error of a state file that could not be made.
+func notCreated(path string, err error) error {
+	if noRoom(err) {
+		return &FullError{Path: path, Err: err}
 	}
-	secret := make([]byte, secretLen)
-	rand.Read(secret) // never fails, by its documentation
-	return errors.Join(
-		put(b.meta, []byte(keyFormat), strconv.AppendInt(nil, format, 10)),
-		put(b.meta, []byte(keySecret), secret),
-		put(b.meta, []byte(keyCounts), []byte("{}")),
-	)
+	return fmt.Errorf("creating state file %s: %w", path, err)
 }
 
 // preview inspects the file under a shared lock, which keeps writers away, before
@@ -226,12 +206,16 @@ func open(path string, o Options) (*Store, error) {
 		db:         db,
 		file:       file,
 		queueLimit: queueSize{o.InboxEvents, o.InboxBytes},
+		idleLimit:  queueSize{o.IdleEvents, o.IdleBytes},
 	}
-	if err := s.upgrade(); err != nil {
+	if err := s.upgrade(o.Logger); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.view(s.readHead); err != nil {
 		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.tidy(); err != nil {
+		o.Logger.Warn("cannot remove what an earlier start left unfinished beside the state file", "path", path, "error", err)
 	}
 	if err := writeHolder(path); err != nil {
 		o.Logger.Warn("cannot record which process holds the state file; another command cannot name this process", "path", path, "error", err)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -39,7 +40,7 @@ func TestOpenCreatesOnlyWhenAsked(t *testing.T) {
 		}
 	}
 	// An existing file is left alone, even if it was made a moment ago.
-	if err := create(path); err != nil {
+	if err := create(path, time.Second); err != nil {
 		t.Errorf("creating it again: %v", err)
 	}
 	s = openAt(t, path)

@@ -15,15 +15,17 @@ var ErrInboxFull = errors.New("the inbox is full: too many events wait to be pro
 
 // A Receipt is the outcome of receiving one event.
 type Receipt struct {
-	Seq         uint64
+	Seq         uint64 // of the event that it is kept as; of a repeat, that of the first
 	DuplicateOf uint64 // the event that it repeats; 0 when it is new
 }
 
 // Receive stores events and returns one receipt for each, in order, once all of
 // them are on disk. After an error none is. An event whose key was received less
-// than 30 days before is a repeat: it is kept without personal data and changes
-// nothing. Other events are pending, or have their final state at once if their
-// effect says that there is nothing to do.
+// than 30 days before, or [Event.RepeatWithin], is a repeat: it is counted with
+// the first and changes nothing else. Other events are pending, or have their
+// final state at once if their effect says that there is nothing to do. Such
+// events are never refused for want of room in the inbox: [Options] say when the
+// oldest lose their bodies.
 //
 // Many goroutines may call it: concurrent calls share one commit. If ctx ends
 // before the commit, Receive returns its error, but the events may have been
@@ -213,7 +215,7 @@ func (w *writer) room(events []Event, limit queueSize) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if of == 0 && !fresh[key] && e.Effect.start().queued() {
+		if of == nil && !fresh[key] && e.Effect.start().queued() {
 			want.Events++
 			want.Bytes += int64(len(e.Body))
 		}

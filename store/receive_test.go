@@ -89,8 +89,15 @@ func TestReceiveTogether(t *testing.T) {
 		}
 	}
 	byState, _, err := s.EventCounts()
-	if err != nil || byState[EventDuplicate] != senders*each || byState[EventPending]+byState[EventApplied] != senders*each || byState[EventListed] != 0 {
-		t.Errorf("events by state: %v, %v", byState, err)
+	repeats := 0
+	for e, err := range s.Events(t.Context(), EventFilter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		repeats += e.Repeats
+	}
+	if err != nil || repeats != senders*each || byState[EventDuplicate] != 0 || byState[EventPending]+byState[EventApplied] != senders*each || byState[EventListed] != 0 {
+		t.Errorf("%d repeats, events by state: %v, %v", repeats, byState, err)
 	}
 	if err := s.Check(t.Context()); err != nil {
 		t.Error(err)

@@ -58,11 +58,13 @@ type counts struct {
 	Events      map[EventState]int  `json:"e,omitempty"`
 	Seen        int                 `json:"s,omitempty"` // keys of events
 	Queued      int64               `json:"b,omitempty"` // bytes of the bodies of pending and waiting events
+	Idle        queueSize           `json:"i,omitzero"`  // bodies of events of which nothing is to be processed
+	Dropped     int                 `json:"d,omitempty"` // events that have lost their body
 }
 
 func (c counts) equal(d counts) bool {
 	return c.Gifts == d.Gifts && c.Quarantined == d.Quarantined && c.Audit == d.Audit && c.Ambiguous == d.Ambiguous && maps.Equal(c.Orphans, d.Orphans) &&
-		c.Seen == d.Seen && c.Queued == d.Queued && maps.Equal(c.Events, d.Events)
+		c.Seen == d.Seen && c.Queued == d.Queued && c.Idle == d.Idle && c.Dropped == d.Dropped && maps.Equal(c.Events, d.Events)
 }
 
 // count adds to one of several counts. A count of 0 has no entry.
@@ -134,6 +136,9 @@ type quarantineRecord struct {
 	Last          stamp  `json:"l,omitzero"`
 	RowDigest     string `json:"d,omitempty"`
 	Row           []byte `json:"w,omitempty"`
+	Source        string `json:"s,omitempty"`
+	GiftName      string `json:"n,omitempty"`
+	Date          stamp  `json:"t,omitzero"`
 }
 
 func encodeQuarantined(q Quarantined) ([]byte, error) {
@@ -147,6 +152,9 @@ func encodeQuarantined(q Quarantined) ([]byte, error) {
 		Last:          stamp{q.Last},
 		RowDigest:     q.RowDigest,
 		Row:           q.Row,
+		Source:        q.Source,
+		GiftName:      q.GiftName,
+		Date:          stamp{q.Date},
 	})
 }
 
@@ -166,6 +174,9 @@ func decodeQuarantined(key string, b []byte) (Quarantined, error) {
 		Last:          r.Last.Time,
 		RowDigest:     r.RowDigest,
 		Row:           r.Row,
+		Source:        r.Source,
+		GiftName:      r.GiftName,
+		Date:          r.Date.Time,
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"slices"
 
 	"thnks-hubspot-sync/sync/plan"
@@ -29,6 +30,19 @@ const (
 	eventNextTry
 	eventDone
 	eventParcelAt
+
+	// Since format 4.
+	eventEmail
+	eventProperty // a property record, repeated
+	eventDropped
+	eventRepeats
+	eventLastRepeat
+)
+
+// The fields of a property record.
+const (
+	propertyName = iota + 1
+	propertyValue
 )
 
 // encodeEvent is the record of an event, without its number, which is its key,
@@ -59,6 +73,18 @@ func encodeEvent(v *Event) []byte {
 	e.time(eventNextTry, v.NextTry)
 	e.time(eventDone, v.DoneAt)
 	e.time(eventParcelAt, v.ParcelAt)
+	e.text(eventEmail, v.Email)
+	for _, name := range slices.Sorted(maps.Keys(v.Properties)) {
+		var p encoder
+		p.text(propertyName, name)
+		p.text(propertyValue, v.Properties[name])
+		e.record(eventProperty, p)
+	}
+	if v.BodyDropped {
+		e.number(eventDropped, 1)
+	}
+	e.number(eventRepeats, uint64(v.Repeats))
+	e.time(eventLastRepeat, v.LastRepeat)
 	return e
 }
 
@@ -114,12 +140,40 @@ func decodeEvent(key, record []byte) (Event, error) {
 			v.DoneAt = d.time()
 		case eventParcelAt:
 			v.ParcelAt = d.time()
+		case eventEmail:
+			v.Email = d.text()
+		case eventProperty:
+			if v.Properties == nil {
+				v.Properties = make(map[string]string)
+			}
+			name, value := decodeProperty(&d)
+			v.Properties[name] = value
+		case eventDropped:
+			v.BodyDropped = d.number != 0
+		case eventRepeats:
+			v.Repeats = int(d.number)
+		case eventLastRepeat:
+			v.LastRepeat = d.time()
 		}
 	}
 	if d.err != nil || v.State == "" {
 		return Event{}, damaged("an event cannot be read")
 	}
 	return v, nil
+}
+
+func decodeProperty(outer *decoder) (name, value string) {
+	d := decoder{data: outer.value}
+	for d.next() {
+		switch d.field {
+		case propertyName:
+			name = d.text()
+		case propertyValue:
+			value = d.text()
+		}
+	}
+	outer.failIf(d.err)
+	return name, value
 }
 
 func decodeState(d *decoder) EventState {

@@ -15,7 +15,9 @@ func TestEventRecordRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := anyEvent().Draw(t, "event")
 		want.Seq = rapid.Uint64().Draw(t, "seq")
-		want.Body = nil
+		want.Body, want.RepeatWithin = nil, 0 // neither is in the record
+		want.BodyDropped = rapid.Bool().Draw(t, "dropped")
+		want.Repeats, want.LastRepeat = rapid.IntRange(0, 1<<30).Draw(t, "repeats"), anyTime().Draw(t, "repeated")
 		want.Size = rapid.IntRange(0, 1<<30).Draw(t, "size")
 		want.State = rapid.SampledFrom(eventStates[1:]).Draw(t, "state")
 		want.DuplicateOf = rapid.Uint64().Draw(t, "of")

@@ -268,6 +268,9 @@ func TestQuarantinedRoundTrip(t *testing.T) {
 			Last:          when.Draw(t, "last"),
 			RowDigest:     text.Draw(t, "digest"),
 			Row:           json.RawMessage(rapid.SliceOf(rapid.Byte()).Draw(t, "row")),
+			Source:        text.Draw(t, "source"),
+			GiftName:      text.Draw(t, "gift"),
+			Date:          when.Draw(t, "date"),
 		}
 		b, err := encodeQuarantined(want)
 		if err != nil {

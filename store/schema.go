@@ -11,7 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// The file, format 3. The part before the first slash is a bucket.
+// The file, format 4. The part before the first slash is a bucket.
 //
 //	gift/<transaction id>                        the gift as last written to HubSpot, its record and its links
 //	object/<record id>                         → transaction id; several, separated by NUL, if users merged records
@@ -21,10 +21,11 @@ import (
 //	quarantine/<transaction id or sha256(row)>   a record that could not be synced, with its row
 //	audit/<seq>                                  one HubSpot call that wrote; big-endian, so that it sorts
 //	inbox/<seq>                                  a webhook event: what its body says, and its state
-//	body/<seq>                                 → its raw body; a repeat has none
+//	body/<seq>                                 → its raw body
 //	seen/<HMAC(dialect, key)>                  → the event that a repeat repeats
 //	due/<when><seq>                              the events to process, by the second from which on they are due; 0 is at once
 //	waiting/<id><NUL><seq>                       the events that wait for a transaction, by every id that this may have
+//	idle/<seq>                                   the events with a body of which nothing is to be processed
 //	checkpoint/<name>                            how far a kind of run has progressed
 //	meta/format                                  format version
 //	meta/key                                     32 random bytes, made with the file; the key of its HMACs
@@ -44,8 +45,9 @@ import (
 // thank-you note, is in inbox/ and body/ until it expires.
 //
 // Format 1 had no missed/ and did not count ambiguous links. Format 2 had no
-// events.
-const format = 3
+// events. Format 3 had no idle/, did not know when and from which key a gift was
+// read, and kept every repeat of an event as one of its own.
+const format = 4
 
 // The buckets.
 const (
@@ -61,6 +63,7 @@ const (
 	bucketSeen       = "seen"
 	bucketDue        = "due"
 	bucketWaiting    = "waiting"
+	bucketIdle       = "idle"
 	bucketCheckpoint = "checkpoint"
 	bucketMeta       = "meta"
 )
@@ -83,7 +86,7 @@ const (
 type buckets struct {
 	gift, object, person, orphan, missed, quarantine, audit, checkpoint, meta *bbolt.Bucket
 
-	inbox, body, seen, due, waiting *bbolt.Bucket // of events
+	inbox, body, seen, due, waiting, idle *bbolt.Bucket // of events
 }
 
 // slots pairs the buckets with their names.
@@ -101,16 +104,21 @@ func (b *buckets) slots() map[string]**bbolt.Bucket {
 		bucketSeen:       &b.seen,
 		bucketDue:        &b.due,
 		bucketWaiting:    &b.waiting,
+		bucketIdle:       &b.idle,
 		bucketCheckpoint: &b.checkpoint,
 		bucketMeta:       &b.meta,
 	}
 }
 
 // openBuckets finds the buckets of a file of this format.
-func openBuckets(tx *bbolt.Tx) (*buckets, error) {
+func openBuckets(tx *bbolt.Tx) (*buckets, error) { return openBucketsOf(tx, format) }
+
+// openBucketsOf finds the buckets of a file of a format. Those that a later
+// format has added are nil.
+func openBucketsOf(tx *bbolt.Tx, have int) (*buckets, error) {
 	b := new(buckets)
 	for name, slot := range b.slots() {
-		if *slot = tx.Bucket([]byte(name)); *slot == nil {
+		if *slot = tx.Bucket([]byte(name)); *slot == nil && addedIn(name) <= have {
 			return nil, damaged("bucket %s is missing", name)
 		}
 	}

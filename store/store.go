@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"syscall"
@@ -20,7 +21,8 @@ type Store struct {
 	file   *os.File // bbolt's
 	secret []byte   // key of the HMACs
 
-	queueLimit queueSize // of events
+	queueLimit queueSize // of events to be processed
+	idleLimit  queueSize // of events of which nothing is to be processed
 	intake     intake    // of events
 
 	writing sync.Mutex // held by a commit, and by a check of the pages, which keeps commits away
@@ -98,6 +100,9 @@ func (s *Store) update(f func(*bbolt.Tx) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	return s.guarded(func() error {
+		if err := s.inPlace(); err != nil {
+			return err
+		}
 		tx, err := s.db.Begin(true)
 		if err != nil {
 			return err
@@ -114,6 +119,28 @@ func (s *Store) update(f func(*bbolt.Tx) error) error {
 	})
 }
 
+// inPlace returns [ErrReplaced] if the open file is not the one at its path.
+// Commits into it would be lost. It is asked before every commit: that takes
+// microseconds, a commit milliseconds.
+func (s *Store) inPlace() error {
+	open, err := s.file.Stat()
+	if err != nil {
+		if s.usable() == ErrClosed { // meanwhile
+			return ErrClosed
+		}
+		return err
+	}
+	there, err := os.Stat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("looking at state file %s: %w", s.path, err)
+	case os.SameFile(open, there):
+		return nil
+	}
+	return fmt.Errorf("state file %s: %w", s.path, ErrReplaced)
+}
+
 // commitFailed decides what a failed commit means. If there was no room, and the
 // meta page, which is written last, is still the old one, nothing was committed.
 // After any other failure we do not know what is on disk, and syncing again does
@@ -121,11 +148,10 @@ func (s *Store) update(f func(*bbolt.Tx) error) error {
 // refuses all work, and the next Open shows what is there.
 func (s *Store) commitFailed(id int, err error) error {
 	full := &FullError{Path: s.path, Err: err}
-	var errno syscall.Errno
 	switch {
 	case errors.Is(err, bbolterrors.ErrMaxSizeReached):
 		full.Limit = s.limit
-	case errors.As(err, &errno) && isDiskFull(errno):
+	case noRoom(err):
 	default:
 		full = nil
 	}
@@ -133,6 +159,13 @@ func (s *Store) commitFailed(id int, err error) error {
 		return full
 	}
 	return s.fail(fmt.Errorf("writing state file %s failed, and only opening it again shows whether this commit was kept: check the disk, then run again: %w", s.path, err))
+}
+
+// noRoom reports whether a write failed because the disk, the user's quota or
+// the process's file size limit has no room.
+func noRoom(err error) bool {
+	var errno syscall.Errno
+	return errors.As(err, &errno) && isDiskFull(errno)
 }
 
 // lastCommit returns the number of the newest commit in the file.

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"time"
 
@@ -35,6 +37,16 @@ type Quarantined struct {
 	First, Last   time.Time
 	RowDigest     string          // SHA-256 of Row: a changed row is tried again
 	Row           json.RawMessage // as received from the source
+	Source        string          // where the row stood: a file's base name and line, or a page of the API; "" if unknown
+	GiftName      string          // as far as it could be read
+	Date          time.Time       // of the gift, as far as it could be read
+}
+
+// ShortKey is a name of the record for people to read and type: 8 hex digits of
+// the hash of its key. See [Store.FindQuarantined].
+func (q *Quarantined) ShortKey() string {
+	sum := sha256.Sum256([]byte(q.Key))
+	return hex.EncodeToString(sum[:4])
 }
 
 // An AuditEntry records one HubSpot call that wrote.
@@ -52,6 +64,7 @@ type AuditEntry struct {
 
 // A Commit is a set of effects that become durable together or not at all.
 type Commit struct {
+	Removed     []string              // transaction ids whose gifts leave the journal; they need not exist
 	Gifts       []plan.Stored         // put by Gift.ID; all indexes follow
 	Quarantine  []Quarantined         // put by Key; Attempts and First are kept up by the store
 	Healed      []string              // quarantine keys to remove, because the records were synced

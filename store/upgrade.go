@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"log/slog"
 	"strconv"
 
 	"go.etcd.io/bbolt"
@@ -28,11 +29,24 @@ func readFormat(tx *bbolt.Tx) (int, error) {
 var addedBuckets = map[int][]string{
 	2: {bucketMissed},
 	3: {bucketInbox, bucketBody, bucketSeen, bucketDue, bucketWaiting},
+	4: {bucketIdle},
+}
+
+// addedIn is the format that added a bucket.
+func addedIn(bucket string) int {
+	for v, names := range addedBuckets {
+		for _, name := range names {
+			if name == bucket {
+				return v
+			}
+		}
+	}
+	return 1
 }
 
 // upgrade converts a file of an older format to this format, in one
-// transaction.
-func (s *Store) upgrade() error {
+// transaction, after a copy of it was made and found sound.
+func (s *Store) upgrade(log *slog.Logger) error {
 	have := 0
 	err := s.view(func(tx *bbolt.Tx) (err error) {
 		have, err = readFormat(tx)
@@ -41,7 +55,11 @@ func (s *Store) upgrade() error {
 	if err != nil || have >= format {
 		return err
 	}
-	return s.update(func(tx *bbolt.Tx) error {
+	copied, err := s.backUp(have)
+	if err != nil {
+		return err
+	}
+	err = s.update(func(tx *bbolt.Tx) error {
 		for v := have + 1; v <= format; v++ {
 			for _, name := range addedBuckets[v] {
 				if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
@@ -53,32 +71,41 @@ func (s *Store) upgrade() error {
 		if err != nil {
 			return err
 		}
-		if have == 1 {
-			if err := countAmbiguous(b); err != nil {
-				return err
-			}
+		if err := recount(b, have); err != nil {
+			return err
 		}
 		return put(b.meta, []byte(keyFormat), strconv.AppendInt(nil, format, 10))
 	})
+	if err == nil {
+		log.Info("state file converted to a new format; the copy is for going back to the older release", "path", s.path, "from", have, "to", format, "copy", copied)
+	}
+	return err
 }
 
-// countAmbiguous counts the ambiguous links, which format 1 did not.
-func countAmbiguous(b *buckets) error {
+// recount counts and indexes what a format did not: format 1 the ambiguous
+// links, formats before 4 the events of which nothing is to be processed.
+func recount(b *buckets, have int) error {
 	c, err := readCounts(b.meta)
 	if err != nil {
 		return err
 	}
-	c.Ambiguous = 0
-	err = b.gift.ForEach(func(key, sealed []byte) error {
+	if have == 1 {
+		if c.Ambiguous, err = ambiguousLinks(b.gift); err != nil {
+			return err
+		}
+	}
+	err = b.inbox.ForEach(func(key, sealed []byte) error {
 		value, err := unseal(key, sealed)
 		if err != nil {
 			return err
 		}
-		g, err := decodeGift(string(key), value)
-		if err == nil && entriesOf(g).ambiguous {
-			c.Ambiguous++
+		e, err := decodeEvent(key, value)
+		if err != nil || !e.idle() {
+			return err
 		}
-		return err
+		c.Idle.Events++
+		c.Idle.Bytes += int64(e.Size)
+		return put(b.idle, key, nil)
 	})
 	if err != nil {
 		return err
@@ -88,4 +115,19 @@ func countAmbiguous(b *buckets) error {
 		return err
 	}
 	return put(b.meta, []byte(keyCounts), value)
+}
+
+func ambiguousLinks(gifts *bbolt.Bucket) (n int, err error) {
+	err = gifts.ForEach(func(key, sealed []byte) error {
+		value, err := unseal(key, sealed)
+		if err != nil {
+			return err
+		}
+		g, err := decodeGift(string(key), value)
+		if err == nil && entriesOf(g).ambiguous {
+			n++
+		}
+		return err
+	})
+	return n, err
 }

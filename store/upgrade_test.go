@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/shopspring/decimal"
 	"go.etcd.io/bbolt"
 
 	"thnks-hubspot-sync/sync/plan"
@@ -46,10 +47,11 @@ func TestUpgradeFrom1(t *testing.T) {
 	})
 }
 
-// TestUpgradeFrom2 opens a file that the release of format 2 made.
-func TestUpgradeFrom2(t *testing.T) {
+// fixture is the path of a state file that an older release made.
+func fixture(t *testing.T, name string) string {
+	t.Helper()
 	path := filepath.Join(privateDir(t), "acme.db")
-	f, err := os.Open("testdata/format2.db.gz")
+	f, err := os.Open("testdata/" + name + ".db.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +65,12 @@ func TestUpgradeFrom2(t *testing.T) {
 		t.Fatal(err)
 	}
 	overwrite(t, path, raw)
+	return path
+}
 
+// TestUpgradeFrom2 opens a file that the release of format 2 made.
+func TestUpgradeFrom2(t *testing.T) {
+	path := fixture(t, "format2")
 	at := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	want := []plan.Stored{
 		{
@@ -102,6 +109,62 @@ func TestUpgradeFrom2(t *testing.T) {
 	})
 }
 
+// TestUpgradeFrom3 opens a file that the release of format 3 made, with gifts
+// and events of every kind that it knew.
+func TestUpgradeFrom3(t *testing.T) {
+	path := fixture(t, "format3")
+	at := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	want := []plan.Stored{
+		{ObjectID: "1", Mapping: 1, Links: []plan.Link{{Kind: plan.Contact, ID: "9", At: at}}, Ambiguous: true, Gift: plan.Gift{
+			ID: "T-1", RequestID: "R-1", Name: "Tea", Amount: plan.Money{Value: decimal.RequireFromString("7.50"), Currency: "USD"},
+			MessageDigest: plan.Digest("Hello"), Status: plan.Opened, RawStatus: "Opened",
+			Times:     map[plan.Status]time.Time{plan.Sent: at, plan.Opened: at.Add(time.Hour)},
+			AsOf:      map[plan.Status]plan.Origin{plan.Sent: {Version: at}},
+			CreatedAt: at, UpdatedAt: at.Add(time.Hour), Recipient: plan.Person{Name: "Ada", Email: "ada@one.example"},
+			Claims: []plan.Claim{{Status: plan.Opened, At: at.Add(time.Hour)}},
+		}},
+		{ObjectID: "2", Mapping: 1, Orphan: plan.NoEmail, Gift: plan.Gift{
+			ID: "T-2", Name: "Cake", Status: plan.Unknown, RawStatus: "IN_LIMBO", Known: plan.Sent, KnownAs: plan.Origin{Version: at}, UpdatedAt: at.Add(time.Minute),
+		}},
+		{ObjectID: "3", Mapping: 1, Deleted: at, Gift: plan.Gift{ID: "T-3", Name: "Gone", Status: plan.Sent, UpdatedAt: at}},
+	}
+	upgraded(t, path, func(s *Store) {
+		if diff := cmp.Diff(want, collect(t, s.All(t.Context())), equal); diff != "" {
+			t.Errorf("gifts (-want +got):\n%s", diff)
+		}
+		states := map[uint64]EventState{}
+		for _, e := range collect(t, s.Events(t.Context(), EventFilter{})) {
+			if e.Seq <= 7 {
+				states[e.Seq] = e.State
+			}
+		}
+		if diff := cmp.Diff(map[uint64]EventState{
+			1: EventApplied, 2: EventWaiting, 3: EventRefused, 4: EventPending, 5: EventListed, 6: EventRefused, 7: EventDuplicate,
+		}, states); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+		if body, ok, err := s.EventBody(6); string(body) != `{"n":6}` || !ok || err != nil {
+			t.Errorf("body %q, %v, %v", body, ok, err)
+		}
+		if q, ok, err := s.QuarantinedByKey("T-4"); !ok || string(q.Row) != `{"id":"T-4"}` || err != nil {
+			t.Errorf("quarantine: %+v, %v, %v", q, ok, err)
+		}
+	})
+	// A bound below what the older format kept is reached by and by.
+	s, err := Open(path, Options{IdleEvents: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	commit(t, s, Commit{})
+	if n, err := s.BodiesDropped(); n != 2 || err != nil {
+		t.Errorf("%d bodies dropped (%v), want the 2 oldest of 3", n, err)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // upgraded opens a file twice, the second time without an upgrade, and uses what
 // older formats did not have.
 func upgraded(t *testing.T, path string, holds func(*Store)) {
@@ -113,7 +176,7 @@ func upgraded(t *testing.T, path string, holds func(*Store)) {
 			t.Errorf("opened %d times: Missed = %v, %v", n+1, missed, err)
 		}
 		commit(t, s, Commit{Missed: []string{"a@one.example"}, MissedAt: time.Now()})
-		if receipts := receive(t, s, claim(1)); (receipts[0].DuplicateOf != 0) != (n > 0) {
+		if receipts := receive(t, s, claim(99)); (receipts[0].DuplicateOf != 0) != (n > 0) {
 			t.Errorf("opened %d times: the event was received as %+v", n+1, receipts[0])
 		}
 		if err := s.Check(t.Context()); err != nil {

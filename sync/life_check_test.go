@@ -251,10 +251,10 @@ func (l *life) events(st *store.Store, end bool) {
 		}
 		switch {
 		case !ok:
-			if time.Since(e.ReceivedAt) < 30*simulation.Day {
+			if e.DuplicateOf == 0 && time.Since(e.ReceivedAt) < 30*simulation.Day {
 				l.T.Errorf("event %d is not in the file", e.Seq)
 			}
-		case e.DuplicateOf != 0 && is.State != store.EventDuplicate, e.DuplicateOf == 0 && e.Effect == store.EffectListed && is.State != store.EventListed:
+		case e.DuplicateOf != 0 && is.Repeats == 0, e.DuplicateOf == 0 && e.Effect == store.EffectListed && is.State != store.EventListed:
 			l.T.Errorf("event %d, duplicate of %d, is %s", e.Seq, e.DuplicateOf, is.State)
 		case end && e.DuplicateOf == 0 && e.Effect != store.EffectListed:
 			l.ended(e, is)

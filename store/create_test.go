@@ -1,0 +1,56 @@
+package store
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestCreateRemovesWhatAKillLeft: whatever a process left behind that was killed
+// while it made the file, or converted it, the next start removes it, and the
+// file has one name.
+func TestCreateRemovesWhatAKillLeft(t *testing.T) {
+	for name, leave := range map[string]func(t *testing.T, path string){
+		"a new file": func(t *testing.T, path string) { check(t, os.WriteFile(unfinished(path), []byte("cut"), fileMode)) },
+		"one of an older release": func(t *testing.T, path string) {
+			check(t, os.WriteFile(unfinished(path)+"-123", []byte("cut"), fileMode))
+		},
+		"its second name, after it linked": func(t *testing.T, path string) {
+			openAt(t, path).Close()
+			check(t, os.Link(path, unfinished(path)+"-123"))
+		},
+		"a copy": func(t *testing.T, path string) { check(t, os.WriteFile(backupTemp(path), []byte("cut"), fileMode)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(privateDir(t), "acme.db")
+			other := filepath.Join(filepath.Dir(path), ".acme.db2.new")
+			check(t, os.WriteFile(other, nil, fileMode))
+			leave(t, path)
+			s := openAt(t, path)
+			receive(t, s, claim(1))
+			s.Close()
+			if got := beside(t, path); len(got) != 1 || got[0] != filepath.Base(other) {
+				t.Errorf("beside the file: %v, want what is another file's", got)
+			}
+			info, err := os.Stat(path)
+			check(t, err)
+			if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink != 1 {
+				t.Errorf("the file has %d names", st.Nlink)
+			}
+		})
+	}
+}
+
+// TestCreateTakesTurns: a process that waits for another's turn gives up in time.
+func TestCreateTakesTurns(t *testing.T) {
+	path := filepath.Join(privateDir(t), "acme.db")
+	unlock, err := lockDir(filepath.Dir(path), time.Second)
+	check(t, err)
+	if _, err := Open(path, Options{Create: true, LockWait: 30 * time.Millisecond}); err == nil {
+		t.Error("made a file while another process does")
+	}
+	unlock()
+	openAt(t, path)
+}
