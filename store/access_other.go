@@ -22,6 +22,6 @@ func lockDir(string, time.Duration) (unlock func(), err error) { return func() {
 // release closes a file that bbolt has locked and can no longer close itself.
 func release(f *os.File) error { return f.Close() }
 
-// isDiskFull reports whether a write failed with ERROR_HANDLE_DISK_FULL or
-// ERROR_DISK_FULL.
-func isDiskFull(errno syscall.Errno) bool { return errno == 39 || errno == 112 }
+// noRoomErrors are those of a write for which there is no room:
+// ERROR_HANDLE_DISK_FULL and ERROR_DISK_FULL.
+var noRoomErrors = []syscall.Errno{39, 112}

@@ -95,8 +95,6 @@ func release(f *os.File) error {
 	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }
 
-// isDiskFull reports whether a write failed because there is no room: no space,
-// over quota, over the process's file size limit.
-func isDiskFull(errno syscall.Errno) bool {
-	return errno == syscall.ENOSPC || errno == syscall.EDQUOT || errno == syscall.EFBIG
-}
+// noRoomErrors are those of a write for which there is no room: no space, over
+// quota, over the process's file size limit.
+var noRoomErrors = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -162,10 +164,12 @@ func (s *Store) commitFailed(id int, err error) error {
 }
 
 // noRoom reports whether a write failed because the disk, the user's quota or
-// the process's file size limit has no room.
+// the process's file size limit has no room. When bbolt cannot make the file
+// larger, it keeps only the words of the system's error.
 func noRoom(err error) bool {
-	var errno syscall.Errno
-	return errors.As(err, &errno) && isDiskFull(errno)
+	return slices.ContainsFunc(noRoomErrors, func(errno syscall.Errno) bool {
+		return errors.Is(err, errno) || strings.HasPrefix(err.Error(), "file resize error: ") && strings.HasSuffix(err.Error(), ": "+errno.Error())
+	})
 }
 
 // lastCommit returns the number of the newest commit in the file.

@@ -51,21 +51,25 @@ func TestUpgradeFrom1(t *testing.T) {
 func fixture(t *testing.T, name string) string {
 	t.Helper()
 	path := filepath.Join(privateDir(t), "acme.db")
-	f, err := os.Open("testdata/" + name + ".db.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := io.ReadAll(z)
+	raw, err := unpack("testdata/" + name + ".db.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
 	overwrite(t, path, raw)
 	return path
+}
+
+func unpack(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
 }
 
 // TestUpgradeFrom2 opens a file that the release of format 2 made.
