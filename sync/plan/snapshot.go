@@ -106,6 +106,9 @@ func inFront(versioned, derived Gift) Gift {
 
 // joinSnapshots joins snapshots of one kind.
 func joinSnapshots(a, b Gift) Gift {
+	if a.saysNothing() && b.saysNothing() {
+		return Gift{}
+	}
 	g := a
 	if compareSnapshots(b, a) > 0 {
 		g = b

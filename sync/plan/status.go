@@ -76,14 +76,14 @@ func compareReached(a, b reached) int {
 // and without a version the further status counts, unless the version is newer
 // than the reading.
 func (g Gift) stated() Reading {
+	if g.Behind == nil {
+		best := g.lastKnown()
+		best.RawStatus = g.RawStatus
+		return best
+	}
 	versioned, derived := g.kinds()
 	best := versioned.lastKnown()
 	best.RawStatus = versioned.RawStatus
-	if versioned.saysNothing() {
-		best = derived.lastKnown()
-		best.RawStatus = derived.RawStatus
-		return best
-	}
 	for _, r := range derived.readings() { // the furthest first
 		rank, known := r.Status.Rank(), best.Status.Rank()
 		if !r.Origin.ReadAt.After(best.Origin.Version) || rank == 0 {
@@ -102,6 +102,9 @@ func (g Gift) stated() Reading {
 // its latest date.
 func (g Gift) known() (Status, time.Time) {
 	s := g.stated()
+	if g.Behind == nil && !g.Derived {
+		return s.Status, s.Origin.Version
+	}
 	versioned, derived := g.kinds()
 	if at := versioned.lastKnown().Origin.Version; !at.IsZero() {
 		return s.Status, at
@@ -119,6 +122,9 @@ func (g Gift) counts(c Claim) bool {
 
 // statedTime is the date of s in the snapshots, zero for none.
 func (g Gift) statedTime(s Status) time.Time {
+	if g.Behind == nil {
+		return g.Times[s]
+	}
 	versioned, derived := g.kinds()
 	at, without := versioned.Times[s], derived.Times[s]
 	if at.IsZero() || !without.IsZero() && derived.timeOrigin(s).overrides(versioned.timeOrigin(s)) {
