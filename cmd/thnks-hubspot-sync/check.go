@@ -214,17 +214,18 @@ func (s *session) checkSecrets(p configs.Portal) []doctor.Finding {
 	for i, k := range p.Thnks.Keys {
 		add(fmt.Sprintf("thnks.keys[%d].api_key_file", i), k.APIKeyFile)
 	}
-	if g := p.Webhooks.GiftEvents; g != nil {
-		f := doctor.Finding{Portal: p.Name, Check: "credentials", Level: doctor.OK, What: "webhooks.gift-events: its secrets are readable and of the right form"}
-		if _, err := s.scheme(*g); err != nil {
-			f.Level, f.What = doctor.Fail, "webhooks.gift-events: "+err.Error()
+	for _, h := range webhooksOf(p.Webhooks) {
+		key := "webhooks." + h.dialect
+		f := doctor.Finding{Portal: p.Name, Check: "credentials", Level: doctor.OK, What: key + ": its secrets are readable and of the right form"}
+		if _, err := s.scheme(h); err != nil {
+			f.Level, f.What = doctor.Fail, key+": "+err.Error()
 			f.Remedy = "copy the secret from where the webhook is set up into its file (chmod 600), then restart the service"
 		}
 		findings = append(findings, f)
-		if g.Scheme == configs.SchemeHMAC && g.TimestampHeader == "" {
+		if h.settings.Scheme == configs.SchemeHMAC && h.settings.TimestampHeader == "" {
 			findings = append(findings, doctor.Finding{
 				Portal: p.Name, Check: "webhooks", Level: doctor.Warn,
-				What:   "webhooks.gift-events: without timestamp_header a request that someone recorded is accepted again at any time; a repeat has no effect, but is known as one for 30 days only",
+				What:   key + ": without timestamp_header a request that someone recorded is accepted again at any time; a repeat has no effect, but is known as one for 30 days only",
 				Remedy: "if the sender signs the time, name its header in timestamp_header; otherwise change the secret when requests may have been recorded",
 			})
 		}

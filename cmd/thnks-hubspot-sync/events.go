@@ -102,7 +102,7 @@ func printEvents(w io.Writer, l giftsync.EventList) {
 		switch {
 		case e.Status != "" && e.Signed:
 			line += " → " + string(e.Status)
-		case !e.Signed:
+		case !e.Signed && e.TransactionID != "":
 			line += " (a hint to ask Thnks)"
 		}
 		if e.DuplicateOf != 0 {

@@ -50,6 +50,27 @@ func event(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// posts STATUS PATH BODY [NAME=VALUE]... sends the daemon a webhook with these
+// headers, and checks the answer's status.
+func posts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: posts STATUS PATH BODY [NAME=VALUE]...")
+	}
+	r, err := http.NewRequest(http.MethodPost, "http://"+ts.Getenv("LISTEN")+args[1], strings.NewReader(args[2]))
+	ts.Check(err)
+	r.Header.Set("Content-Type", "application/json")
+	for _, header := range args[3:] {
+		name, value, _ := strings.Cut(header, "=")
+		r.Header.Set(name, value)
+	}
+	res, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	ts.Check(res.Body.Close())
+	if got := fmt.Sprint(res.StatusCode); got != args[0] {
+		ts.Fatalf("answered %s, want %s", got, args[0])
+	}
+}
+
 // sendEvent posts one signed event that a gift has reached a status, and
 // returns the answer's status.
 func sendEvent(url, secret, id, reached string, at time.Time) (int, error) {

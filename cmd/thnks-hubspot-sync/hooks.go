@@ -19,32 +19,30 @@ func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
 	o := webhook.Options{TrustedProxies: s.cfg.TrustedProxies, Log: s.log}
 	down := make(map[string]bool) // paths of endpoints that cannot verify anything
 	for _, p := range s.cfg.Portals {
-		g := p.Webhooks.GiftEvents
-		if g == nil {
-			continue
+		for _, h := range webhooksOf(p.Webhooks) {
+			scheme, err := s.scheme(h)
+			if err != nil {
+				problem := fmt.Sprintf("webhooks.%s: %v; fix it, then restart the service", h.dialect, err)
+				d.SetProblem(p.Name, problem)
+				s.log.Error("portal needs attention", logPortal, p.Name, logProblem, problem)
+				down[webhook.Prefix+p.Name+"/"+h.dialect] = true
+				continue
+			}
+			o.Sources = append(o.Sources, webhook.Source{
+				Portal:       p.Name,
+				Dialect:      h.dialect,
+				Scheme:       scheme,
+				CompanyID:    h.settings.CompanyID,
+				MetadataKeys: h.settings.MetadataKeys,
+				Zone: func() *time.Location {
+					if p.TimeZone != nil {
+						return p.TimeZone
+					}
+					return d.Zone(p.Name)
+				},
+				Inbox: d.Inbox(p.Name),
+			})
 		}
-		scheme, err := s.scheme(*g)
-		if err != nil {
-			problem := fmt.Sprintf("webhooks.gift-events: %v; fix it, then restart the service", err)
-			d.SetProblem(p.Name, problem)
-			s.log.Error("portal needs attention", logPortal, p.Name, logProblem, problem)
-			down[webhook.Prefix+p.Name+"/"+webhook.GiftEvents] = true
-			continue
-		}
-		o.Sources = append(o.Sources, webhook.Source{
-			Portal:       p.Name,
-			Dialect:      webhook.GiftEvents,
-			Scheme:       scheme,
-			CompanyID:    g.CompanyID,
-			MetadataKeys: g.MetadataKeys,
-			Zone: func() *time.Location {
-				if p.TimeZone != nil {
-					return p.TimeZone
-				}
-				return d.Zone(p.Name)
-			},
-			Inbox: d.Inbox(p.Name),
-		})
 	}
 	if len(o.Sources)+len(down) == 0 {
 		return nil, nil
@@ -66,8 +64,34 @@ func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
 	}), nil
 }
 
+// A hook is one of a portal's sources of events, in the words of the only one that
+// has a choice of schemes.
+type hook struct {
+	dialect  string
+	settings configs.GiftEvents
+}
+
+// webhooksOf returns the sources that a portal has.
+func webhooksOf(w configs.Webhooks) []hook {
+	var hooks []hook
+	if w.GiftEvents != nil {
+		hooks = append(hooks, hook{webhook.GiftEvents, *w.GiftEvents})
+	}
+	token := func(dialect, header string, files []string) {
+		hooks = append(hooks, hook{dialect, configs.GiftEvents{Scheme: configs.SchemeToken, Header: header, TokenFiles: files}})
+	}
+	if w.Thyngs != nil {
+		token(webhook.Thyngs, "Authorization", w.Thyngs.TokenFiles)
+	}
+	if w.ZohoThrive != nil {
+		token(webhook.ZohoThrive, w.ZohoThrive.Header, w.ZohoThrive.TokenFiles)
+	}
+	return hooks
+}
+
 // scheme reads the secrets by which a source's events prove themselves.
-func (s *session) scheme(g configs.GiftEvents) (webhook.Scheme, error) {
+func (s *session) scheme(h hook) (webhook.Scheme, error) {
+	g := h.settings
 	files := g.SecretFiles
 	if g.Scheme == configs.SchemeToken {
 		files = g.TokenFiles

@@ -119,6 +119,7 @@ func TestScripts(t *testing.T) {
 			"answers": answers,
 			"synced":  synced,
 			"event":   event,
+			"posts":   posts,
 			"shows":   shows,
 			"stands":  stands,
 			"private": private,

@@ -29,7 +29,8 @@
 //	405 another method than POST
 //	404 no such portal or source
 //	413 more than 256 KiB
-//	415 anything but application/json in UTF-8 without a content encoding
+//	415 another content type than the dialect's, another charset than UTF-8, or a
+//	    content encoding
 //	400 or 408 a body that does not arrive, or not within 3 s
 //	401 no signature or token, a wrong one, or a time more than 300 s off
 //	200 the event is in the inbox, or was there already
@@ -45,6 +46,10 @@
 // connection.
 //
 // # Content
+//
+// A dialect is what a kind of sender sends: [GiftEvents] about gifts, and [Thyngs]
+// and [ZohoThrive] about what people did in other programs, which is kept and
+// listed but changes no gift.
 //
 // A body with a good signature that cannot be understood is kept as an event of
 // effect [store.EffectUnknown], with the reason, and answered 200: a sender

@@ -1,8 +1,10 @@
 package webhook
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"unicode"
@@ -60,7 +62,7 @@ var giftStatuses = map[string]plan.Status{
 }
 
 // giftEvent reads a body of the dialect [GiftEvents] into e.
-func giftEvent(s *Source, e *store.Event) {
+func giftEvent(s *Source, e *store.Event, _ http.Header) {
 	body, err := parseObject(e.Body)
 	if err != nil {
 		unknown(e, err.Error())
@@ -73,7 +75,7 @@ func giftEvent(s *Source, e *store.Event) {
 	}
 	read, known := catalogue[name]
 	if !known {
-		if isTest(body, name) {
+		if isTest(body, cmp.Or(name, body.word("type"))) {
 			e.Kind, e.Effect = kindTest, store.EffectListed
 			return
 		}
@@ -184,6 +186,7 @@ func readParcel(s *Source, e *store.Event, data object) string {
 	return ""
 }
 
+// strangeInWord reports whether a character is in no word of a catalogue.
 func strangeInWord(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_'
 }

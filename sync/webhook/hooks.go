@@ -35,15 +35,24 @@ const (
 	retryStore   = 30
 )
 
-// dialects maps each dialect to the function that reads a body into an event.
-var dialects = map[string]func(*Source, *store.Event){
-	GiftEvents: giftEvent,
+// A dialect is what a kind of sender sends.
+type dialect struct {
+	media []string // content types
+	// read reads the body of e into it. If it sets no key, the event has that of
+	// [keyOf].
+	read func(s *Source, e *store.Event, h http.Header)
+}
+
+var dialects = map[string]dialect{
+	GiftEvents: {media: []string{"application/json"}, read: giftEvent},
+	Thyngs:     {media: []string{"application/json", "application/xml", "text/xml"}, read: thyngsEvent},
+	ZohoThrive: {media: []string{"application/json"}, read: thriveEvent},
 }
 
 // A Source is one endpoint: a sender of events to one portal in one dialect.
 type Source struct {
 	Portal  string
-	Dialect string // [GiftEvents]
+	Dialect string // [GiftEvents], [Thyngs] or [ZohoThrive]
 	Scheme  Scheme
 	// CompanyID, if set, is the company that every event must name. It cannot be
 	// used with senders that name none.
@@ -88,7 +97,7 @@ func New(o Options) (*Hooks, error) {
 	for _, s := range o.Sources {
 		path := Prefix + s.Portal + "/" + s.Dialect
 		switch {
-		case dialects[s.Dialect] == nil:
+		case dialects[s.Dialect].read == nil:
 			return nil, fmt.Errorf("webhooks of portal %s: there is no dialect %q", s.Portal, s.Dialect)
 		case s.Portal == "" || strings.Contains(s.Portal, "/"):
 			return nil, fmt.Errorf("webhooks: %q cannot be a portal's name in a path", s.Portal)
@@ -118,7 +127,7 @@ func (h *Hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
-	h.receive(r.Context(), source, body).write(w)
+	h.receive(r.Context(), source, r.Header, body).write(w)
 }
 
 // route finds the source of a request, and refuses a request whose method,
@@ -135,7 +144,7 @@ func (h *Hooks) route(r *http.Request) (*Source, *answer) {
 	case r.ContentLength > maxBody:
 		return s, &tooLarge
 	}
-	if why := notJSON(r.Header); why != "" {
+	if why := unreadable(r.Header, dialects[s.Dialect].media); why != "" {
 		return s, &answer{code: http.StatusUnsupportedMediaType, err: why}
 	}
 	return s, nil
@@ -185,14 +194,16 @@ func (h *Hooks) refuse(s *Source, from sender, bad refusal, now time.Time) *answ
 
 // receive reads an event from a verified body and puts it into the inbox. It
 // does so even if the sender disconnects meanwhile: the event is genuine.
-func (h *Hooks) receive(ctx context.Context, s *Source, body []byte) *answer {
+func (h *Hooks) receive(ctx context.Context, s *Source, header http.Header, body []byte) *answer {
 	e := store.Event{Dialect: s.Dialect, Signed: s.Scheme.signed, Body: body, ReceivedAt: time.Now().UTC()}
-	dialects[s.Dialect](s, &e)
+	dialects[s.Dialect].read(s, &e, header)
 	if e.Reason == noZone { // the sender repeats it, and by then we may know
 		h.note(slog.LevelWarn, e.ReceivedAt, s, "webhook not stored", e.Reason)
 		return &later
 	}
-	e.Key = keyOf(&e)
+	if e.Key == "" {
+		e.Key = keyOf(&e)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	duplicate, err := s.Inbox.Receive(ctx, e)
@@ -246,9 +257,9 @@ func read(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
 // charsets are the names, in lower case, of encodings that are part of UTF-8.
 var charsets = []string{"utf-8", "utf8", "us-ascii", "ascii"}
 
-// notJSON says why the headers do not announce JSON in UTF-8 without a content
-// encoding, or "".
-func notJSON(h http.Header) string {
+// unreadable says why the headers do not announce a body of one of the media
+// types in UTF-8 without a content encoding, or "".
+func unreadable(h http.Header, media []string) string {
 	for coding := range strings.SplitSeq(strings.Join(h.Values("Content-Encoding"), ","), ",") {
 		if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
 			return "the body has a content encoding: send it without Content-Encoding"
@@ -256,14 +267,14 @@ func notJSON(h http.Header) string {
 	}
 	text, ok := single(h, "Content-Type")
 	if !ok {
-		return "the content type is missing or given twice: send one Content-Type, application/json"
+		return "the content type is missing or given twice: send one Content-Type, " + strings.Join(media, " or ")
 	}
 	kind, params, err := mime.ParseMediaType(text)
-	if err != nil || kind != "application/json" {
-		return "the content type is not JSON: send application/json"
+	if err != nil || !slices.Contains(media, kind) {
+		return "the content type is another one: send " + strings.Join(media, " or ")
 	}
 	if charset, given := params["charset"]; given && !slices.Contains(charsets, strings.ToLower(charset)) {
-		return "the charset is not UTF-8: send application/json without a charset"
+		return "the charset is not UTF-8: send " + kind + " without a charset"
 	}
 	return ""
 }

@@ -80,6 +80,11 @@ func (o object) id(name string) string {
 	return canonicalID(o.text(name))
 }
 
+// flag reports whether the value of that name is true, as XML writes it too.
+func (o object) flag(name string) bool {
+	return o[name] == true || strings.EqualFold(o.word(name), "true")
+}
+
 // canonicalID returns an id in the form in which ids are compared.
 func canonicalID(id string) string { return trimmed(id) }
 

@@ -161,7 +161,8 @@ func HMAC(sig Signature, secrets ...string) (Scheme, error) {
 
 // Token is the scheme of a fixed token in a header. It proves that the sender
 // knows the token, but nothing about the body, so its events are not Signed. In
-// Authorization the token may follow "Bearer". A token has at least 24 bytes.
+// Authorization the token may follow the name of a scheme, such as Bearer. A token
+// has at least 24 bytes.
 func Token(header string, tokens ...string) (Scheme, error) {
 	if header == "" {
 		return Scheme{}, errors.New("no header is named for the token")
@@ -173,23 +174,27 @@ func Token(header string, tokens ...string) (Scheme, error) {
 	for i, token := range tokens {
 		sums[i] = sha256.Sum256([]byte(token))
 	}
-	bearer := strings.EqualFold(header, "Authorization")
+	schemed := strings.EqualFold(header, "Authorization")
 	check := func(h http.Header, _ []byte, _ time.Time) refusal {
 		text, ok := single(h, header)
 		if !ok {
 			return absent(h, header)
 		}
-		if scheme, rest, found := strings.Cut(text, " "); bearer && found && strings.EqualFold(scheme, "Bearer") {
-			text = strings.TrimLeft(rest, " ")
+		forms := []string{text}
+		if _, rest, found := strings.Cut(text, " "); schemed && found {
+			forms = append(forms, strings.TrimLeft(rest, " "))
 		}
-		sum, good := sha256.Sum256([]byte(text)), 0
-		for i := range sums {
-			good |= subtle.ConstantTimeCompare(sum[:], sums[i][:])
+		good := 0
+		for _, form := range forms {
+			sum := sha256.Sum256([]byte(form))
+			for i := range sums {
+				good |= subtle.ConstantTimeCompare(sum[:], sums[i][:])
+			}
 		}
 		switch begins := opening(text); {
 		case good != 0:
 			return refusal{}
-		case begins != "":
+		case begins != "" && !schemed:
 			return malformed("%s has %s before the token", header, begins)
 		}
 		return refusal{why: forged}

@@ -232,7 +232,10 @@ func TestTokenForms(t *testing.T) {
 		{"Authorization", tokenSecret, true},
 		{"X-Token", tokenSecret, true},
 		{"X-Token", "Bearer " + tokenSecret, false},
-		{"Authorization", "Basic " + tokenSecret, false},
+		{"Authorization", "Token " + tokenSecret, true}, // each sender names the scheme in its own way
+		{"Authorization", "Basic " + tokenSecret, true},
+		{"Authorization", "Bearer x " + tokenSecret, false},
+		{"Authorization", "Bearer " + tokenSecret + " x", false},
 		{"Authorization", tokenSecret + "x", false},
 		{"Authorization", tokenSecret[:len(tokenSecret)-1], false},
 		{"Authorization", "Bearer", false},
