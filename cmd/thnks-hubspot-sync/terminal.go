@@ -56,3 +56,28 @@ func escaped(s string, escape func(rune) string) string {
 	}
 	return b.String()
 }
+
+// A plainWriter writes lines of text as [printable] text. It is for what the
+// library of the command line writes by itself, which quotes arguments.
+type plainWriter struct{ w io.Writer }
+
+// Write implements [io.Writer].
+func (p plainWriter) Write(text []byte) (int, error) {
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
+		body, ended := strings.CutSuffix(line, "\n")
+		for i, cell := range strings.Split(body, "\t") {
+			if i > 0 {
+				b.WriteByte('\t')
+			}
+			b.WriteString(printable(cell))
+		}
+		if ended {
+			b.WriteByte('\n')
+		}
+	}
+	if _, err := io.WriteString(p.w, b.String()); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}

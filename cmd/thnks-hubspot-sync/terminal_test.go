@@ -88,6 +88,22 @@ func TestUsageEchoesNothingRaw(t *testing.T) {
 	}
 }
 
+// TestHelpEchoesNothingRaw: nor has what the library of the command line writes by
+// itself.
+func TestHelpEchoesNothingRaw(t *testing.T) {
+	t.Parallel()
+	for _, evil := range hostile {
+		for _, args := range [][]string{{"help", evil}, {"help", "sync", evil}, {"sync", evil, "--help"}, {"__complete", "sync", evil}, {"__complete", evil, evil}} {
+			var stdout, stderr bytes.Buffer
+			run(t.Context(), args, &stdout, &stderr)
+			said := stdout.String() + stderr.String()
+			if first := string([]rune(evil)[0]); said == "" || strings.Contains(said, first) {
+				t.Errorf("%q says %q", args, said)
+			}
+		}
+	}
+}
+
 // TestSaidJoined: of errors that were joined each is told.
 func TestSaidJoined(t *testing.T) {
 	t.Parallel()
