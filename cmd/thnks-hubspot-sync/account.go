@@ -11,9 +11,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 	giftportal "thnks-hubspot-sync/sync/portal"
 )
 
@@ -64,26 +67,39 @@ func server(h configs.HubSpot) string {
 	return host
 }
 
+// owners knows which portal of a configuration an object of a HubSpot account
+// belongs to. It keeps that in the state directory.
+type owners struct {
+	cfg    *configs.Config
+	mu     sync.Mutex // held while owners are looked up and noted
+	states sync.Map   // from a portal's name to its state file, as it was last opened in this process
+}
+
 // ownersDir is the directory, in the state directory, of the files that say which
 // portal writes into which object of which account.
 const ownersDir = "owners"
 
-// ownerFile is the path of the file that names the portal whose records an
+// file is the path of the file that names the portal whose records an
 // account's object holds.
-func (s *session) ownerFile(h configs.HubSpot, id string) string {
+func (o *owners) file(h configs.HubSpot, id string) string {
 	name := strings.Join([]string{server(h), id, strings.ToLower(h.Object.Name)}, "_")
-	return filepath.Join(s.cfg.StateDir, ownersDir, url.PathEscape(name))
+	return filepath.Join(o.cfg.StateDir, ownersDir, url.PathEscape(name))
 }
 
 // own makes the portal the owner of its object in the account with this id, unless
 // dryRun. The first portal that asks has it; for any other one this is an error.
-func (s *session) own(p configs.Portal, id string, dryRun bool) error {
-	s.owning.Lock()
-	defer s.owning.Unlock()
-	had, err := s.owner(p.HubSpot, id)
+func (o *owners) own(p configs.Portal, id string, dryRun bool) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !dryRun {
+		if err := o.note(); err != nil {
+			return fmt.Errorf("noting which accounts belong to which portals: %w", err)
+		}
+	}
+	had, err := o.owner(p.HubSpot, id)
 	if err == nil && had == "" && !dryRun {
-		if err = s.becomeOwner(p, id); err == nil {
-			had, err = s.owner(p.HubSpot, id) // another one, if both asked at the same moment
+		if err = o.take(p, id); err == nil {
+			had, err = o.owner(p.HubSpot, id) // another one, if both asked at the same moment
 		}
 	}
 	if err != nil || had == "" || had == p.Name {
@@ -92,18 +108,15 @@ func (s *session) own(p configs.Portal, id string, dryRun bool) error {
 	return &giftportal.Fatal{
 		What: fmt.Sprintf("account %s and its object %s belong to portal %s, which came there first", id, p.HubSpot.Object.Name, had),
 		Remedy: "give this portal a HubSpot account, or an object.name, of its own: two would overwrite each other's records; " +
-			"if portal " + had + " writes elsewhere now, remove " + s.ownerFile(p.HubSpot, id),
+			"if portal " + had + " writes elsewhere now, remove " + o.file(p.HubSpot, id),
 	}
 }
 
-// becomeOwner makes the file that names the portal as the owner, in place of one
+// take makes the file that names the portal as the owner, in place of one
 // that names nobody's. Of several that do so at the same moment one succeeds.
-func (s *session) becomeOwner(p configs.Portal, id string) error {
-	path := s.ownerFile(p.HubSpot, id)
-	err := os.MkdirAll(filepath.Dir(path), 0o700)
-	if err == nil {
-		err = os.Remove(path)
-	}
+func (o *owners) take(p configs.Portal, id string) error {
+	path := o.file(p.HubSpot, id)
+	err := os.Remove(path)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		err = linkFile(path, p.Name+"\n")
 	}
@@ -111,6 +124,55 @@ func (s *session) becomeOwner(p configs.Portal, id string) error {
 		return fmt.Errorf("noting that account %s belongs to portal %s: %w", id, p.Name, err)
 	}
 	return nil
+}
+
+// note makes the directory of owners where there is none: releases that did
+// not have it have bound portals to accounts. Of two that are bound to the same
+// one, the first in the configuration owns it.
+func (o *owners) note() error {
+	dir := filepath.Join(o.cfg.StateDir, ownersDir)
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(o.cfg.StateDir, 0o700); err != nil {
+		return err
+	}
+	made, err := os.MkdirTemp(o.cfg.StateDir, "."+ownersDir+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(made)
+	for _, p := range o.cfg.Portals {
+		id := o.boundTo(p.Name)
+		if id == "" {
+			continue
+		}
+		err := linkFile(filepath.Join(made, filepath.Base(o.file(p.HubSpot, id))), p.Name+"\n")
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	// Where another process was faster, its directory stays.
+	if err := os.Rename(made, dir); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// boundTo returns the account that a portal's state file is bound to, "" if it is
+// bound to none or another process holds it.
+func (o *owners) boundTo(portal string) string {
+	if j, open := o.states.Load(portal); open {
+		if id := giftsync.PortalAccount(j.(*store.Store)); id != "" {
+			return id
+		}
+	}
+	j, err := store.Open(stateFile(o.cfg, portal), store.Options{LockWait: 100 * time.Millisecond})
+	if err != nil {
+		return ""
+	}
+	defer j.Close()
+	return giftsync.PortalAccount(j)
 }
 
 // linkFile makes a file with this text that is complete when it gets its name. It
@@ -131,8 +193,8 @@ func linkFile(path, text string) error {
 // owner returns the portal that owns an object of an account, "" for none. One
 // that the configuration does not have any more, or that has another object now
 // or no state, owns nothing.
-func (s *session) owner(h configs.HubSpot, id string) (string, error) {
-	text, err := os.ReadFile(s.ownerFile(h, id))
+func (o *owners) owner(h configs.HubSpot, id string) (string, error) {
+	text, err := os.ReadFile(o.file(h, id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -140,11 +202,11 @@ func (s *session) owner(h configs.HubSpot, id string) (string, error) {
 		return "", fmt.Errorf("finding which portal account %s belongs to: %w", id, err)
 	}
 	name := strings.TrimSpace(string(text))
-	i := slices.IndexFunc(s.cfg.Portals, func(p configs.Portal) bool { return p.Name == name })
-	if i < 0 || s.ownerFile(s.cfg.Portals[i].HubSpot, id) != s.ownerFile(h, id) {
+	i := slices.IndexFunc(o.cfg.Portals, func(p configs.Portal) bool { return p.Name == name })
+	if i < 0 || o.file(o.cfg.Portals[i].HubSpot, id) != o.file(h, id) {
 		return "", nil
 	}
-	if _, err := os.Stat(s.stateFile(name)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(stateFile(o.cfg, name)); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	return name, nil

@@ -71,6 +71,13 @@ portals:
 	does(failed, refusal, "sync", "--dry-run", "--portal", "second", "--config", file)
 	does(failed, "belong to portal first, which came there first", "check", "--portal", "second", "--config", file)
 	does(done, "", "sync", "--portal", "first", "--config", file)
+	// So it is after a release that did not note owners, whoever runs first.
+	if err := os.RemoveAll(filepath.Join(dir, "state", ownersDir)); err != nil {
+		t.Fatal(err)
+	}
+	does(done, "dry run", "sync", "--dry-run", "--backfill", "--portal", "second", "--config", file)
+	does(failed, refusal, "sync", "--backfill", "--portal", "second", "--config", file)
+	does(failed, refusal, "sync", "--backfill", "--config", file)
 	file = config(", object: {name: gifts}")
 	for range 2 {
 		does(done, "backfill done", "sync", "--backfill", "--portal", "second", "--config", file)
@@ -95,8 +102,8 @@ func TestOwners(t *testing.T) {
 	}
 	owns := func(id string, dryRun bool, asking configs.Portal, others ...configs.Portal) bool {
 		t.Helper()
-		s := &session{cfg: &configs.Config{StateDir: dir, Portals: append(others, asking)}}
-		err := s.own(asking, id, dryRun)
+		o := &owners{cfg: &configs.Config{StateDir: dir, Portals: append(others, asking)}}
+		err := o.own(asking, id, dryRun)
 		var fatal *giftportal.Fatal
 		if err != nil && !errors.As(err, &fatal) {
 			t.Fatal(err)
@@ -130,10 +137,10 @@ func TestOwners(t *testing.T) {
 	check("the first comes back", owns("7", false, a, b), false)
 
 	// Of many that ask at once, one gets it.
-	s := &session{cfg: &configs.Config{StateDir: dir}}
+	o := &owners{cfg: &configs.Config{StateDir: dir}}
 	for i := range 20 {
 		name := fmt.Sprint("p", i)
-		s.cfg.Portals = append(s.cfg.Portals, portal(name, us, "thnks"))
+		o.cfg.Portals = append(o.cfg.Portals, portal(name, us, "thnks"))
 		if err := os.WriteFile(state(name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -141,9 +148,9 @@ func TestOwners(t *testing.T) {
 	var asking sync.WaitGroup
 	var mu sync.Mutex
 	n := 0
-	for _, p := range s.cfg.Portals {
+	for _, p := range o.cfg.Portals {
 		asking.Go(func() {
-			if s.own(p, "9", false) == nil {
+			if o.own(p, "9", false) == nil {
 				mu.Lock()
 				n++
 				mu.Unlock()

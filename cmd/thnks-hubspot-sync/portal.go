@@ -98,7 +98,7 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 	}
 	account := cmp.Or(giftsync.PortalAccount(st.journal), pinned)
 	if account != "" {
-		if err := s.own(p, account, true); err != nil {
+		if err := s.accounts.own(p, account, true); err != nil {
 			return nil, err
 		}
 	}
@@ -127,7 +127,7 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 		Quarantine: st.quarantine,
 		Inbox:      st.inbox,
 		AccountID:  pinned,
-		Own:        func(id string, dryRun bool) error { return s.own(p, id, dryRun) },
+		Own:        func(id string, dryRun bool) error { return s.accounts.own(p, id, dryRun) },
 		Object:     giftportal.ObjectNames(p.HubSpot.Object),
 		Links: giftportal.LinkRules{
 			Companies: p.Associations.Companies == configs.CompaniesPrimary,
@@ -228,12 +228,16 @@ func (s *session) clients(p configs.Portal, keys []thnksKey, zone func() *time.L
 
 // openState opens a portal's state file; create makes one where there is none.
 func (s *session) openState(portal string, create bool) (*store.Store, error) {
-	return store.Open(s.stateFile(portal), store.Options{Create: create, Logger: s.log})
+	j, err := store.Open(stateFile(s.cfg, portal), store.Options{Create: create, Logger: s.log})
+	if err == nil {
+		s.accounts.states.Store(portal, j)
+	}
+	return j, err
 }
 
 // stateFile is the path of a portal's state file.
-func (s *session) stateFile(portal string) string {
-	return filepath.Join(s.cfg.StateDir, portal+".db")
+func stateFile(cfg *configs.Config, portal string) string {
+	return filepath.Join(cfg.StateDir, portal+".db")
 }
 
 // readState opens the state file of a portal for a command that only reads.

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"thnks-hubspot-sync/configs"
@@ -20,13 +19,13 @@ const logEvery = 5 * time.Second
 // A session is what the portals of one command share: the configuration, the
 // log and, at a terminal, the live line.
 type session struct {
-	cfg     *configs.Config
-	portals []configs.Portal // the ones the command is about
-	log     *slog.Logger
-	live    *live // nil without a terminal
-	turns   *turns.Turns
-	paces   paces
-	owning  sync.Mutex // held while owners of accounts are looked up and noted
+	cfg      *configs.Config
+	portals  []configs.Portal // the ones the command is about
+	log      *slog.Logger
+	live     *live // nil without a terminal
+	turns    *turns.Turns
+	paces    paces
+	accounts owners
 
 	inProcess bool // no daemon can hold these portals: they live in this process
 }
@@ -62,6 +61,7 @@ func (a *app) session(portal string, watch bool) (*session, error) {
 
 func newSession(cfg *configs.Config, portals []configs.Portal, stderr io.Writer, watch bool) *session {
 	s := &session{cfg: cfg, portals: portals, turns: turns.New(runsAtOnce(cfg))}
+	s.accounts.cfg = cfg
 	tty, isTTY := terminal(stderr)
 	if watch && isTTY {
 		s.live = newLive(stderr, func() int { return columns(tty) })
