@@ -8,6 +8,7 @@
 //
 // A connection waits while it has no request under way: from when it is accepted
 // until the whole header of a request has arrived, and again after each answer.
-// When places run short, the ones that wait are closed, of the peer that has most
-// of them. A request under way is never cut off.
+// When places run short, connections that wait are closed for the next one, of the
+// peer that has most connections. A request under way is never cut off, nor does a
+// peer take the place of one that has fewer connections.
 package listen

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"syscall"
 	"time"
@@ -26,7 +27,7 @@ func (l *Listener) accept() (net.Conn, error) {
 		}
 		l.fails.add(err, time.Now())
 		l.mu.Lock()
-		l.clear(l.fullest()) // a connection is what may be short
+		l.clear(l.fullest(netip.Prefix{})) // a connection is what may be short
 		l.mu.Unlock()
 		select {
 		case <-time.After(pause):

@@ -12,7 +12,8 @@ import (
 // Options say what [New] allows.
 type Options struct {
 	// Places is how many connections are open at a time, at least 1. With all
-	// of them taken by requests, the next connection waits.
+	// of them taken by requests, the next connection waits, or is closed if its
+	// peer has an equal share of the places already.
 	Places int
 	// PerPeer is how many places one peer may have; 0 for any number. With all of
 	// them taken by requests, its next connection is closed.
@@ -95,7 +96,10 @@ func (l *Listener) place(raw net.Conn) *conn {
 	if p := l.peers[who]; p != nil && who.IsValid() && l.o.PerPeer > 0 && p.open >= l.o.PerPeer && !l.clear(p) {
 		return nil
 	}
-	for !l.closed && l.open >= l.o.Places && !l.clear(l.fullest()) {
+	for !l.closed && l.open >= l.o.Places && !l.clear(l.fullest(who)) {
+		if l.has(who) >= l.o.Places/len(l.peers) {
+			return nil // it has its share, and others would wait behind it
+		}
 		l.change.Wait()
 	}
 	if l.closed {
@@ -113,17 +117,28 @@ func (l *Listener) place(raw net.Conn) *conn {
 	return c
 }
 
-// fullest returns the peer with the most connections that wait, nil if none
-// does. Those of nobody in particular count as one each. The caller holds mu.
-func (l *Listener) fullest() *peer {
+// has returns how many connections a peer has. Those of nobody in particular
+// count as none. The caller holds mu.
+func (l *Listener) has(who netip.Prefix) int {
+	if p := l.peers[who]; p != nil && who.IsValid() {
+		return p.open
+	}
+	return 0
+}
+
+// fullest returns, of the peers with a connection that waits, the one with the
+// most connections that is to make room for another one of who: who itself, or
+// one that has more. Those of nobody in particular count as one each. Nil if there
+// is none. The caller holds mu.
+func (l *Listener) fullest(who netip.Prefix) *peer {
 	var most *peer
-	weight := 0
+	weight := l.has(who)
 	for _, p := range l.peers {
-		n := len(p.waiting)
+		n := p.open
 		if !p.who.IsValid() {
-			n = min(n, 1)
+			n = 1
 		}
-		if n > weight {
+		if len(p.waiting) > 0 && (n > weight || n == weight && most == nil && p.who == who) {
 			most, weight = p, n
 		}
 	}

@@ -219,6 +219,67 @@ func TestRequestsAreNotCutOff(t *testing.T) {
 	})
 }
 
+// TestFairShare: with every place taken by requests of one peer, its next
+// connections are closed, so that another peer's is the next one to get a place.
+func TestFairShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor()
+		serving(t, d, listen.Options{Places: 4, PerPeer: 8, Peer: peer}, func(release chan struct{}) {
+			var held sync.WaitGroup
+			for range 4 {
+				c := d.dial("192.0.2.1")
+				held.Go(func() { ask(c, "/hold"); c.Close() })
+				synctest.Wait()
+			}
+			for range 10 {
+				if ask(d.dial("192.0.2.1"), "/") {
+					t.Error("a peer has more than its share")
+				}
+			}
+			late := d.dial("192.0.2.2")
+			answered := make(chan bool)
+			go func() { answered <- ask(late, "/") }()
+			synctest.Wait()
+			release <- struct{}{} // one request ends
+			if !<-answered {
+				t.Error("another peer is not served next")
+			}
+			late.Close()
+			close(release)
+			held.Wait()
+		})
+	})
+}
+
+// TestFewGoBeforeMany: with all other places taken by requests of one peer, its
+// next connection does not take the place of another peer's only one, which has
+// not sent its request yet.
+func TestFewGoBeforeMany(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor()
+		serving(t, d, listen.Options{Places: 4, PerPeer: 8, Peer: peer}, func(release chan struct{}) {
+			var held sync.WaitGroup
+			for range 3 {
+				c := d.dial("192.0.2.1")
+				held.Go(func() { ask(c, "/hold"); c.Close() })
+			}
+			fresh := d.dial("192.0.2.2")
+			synctest.Wait()
+			if ask(d.dial("192.0.2.1"), "/") {
+				t.Error("a peer takes the place of one with fewer connections")
+			}
+			if !ask(fresh, "/") {
+				t.Error("the other peer's connection was closed")
+			}
+			fresh.Close()
+			close(release)
+			held.Wait()
+		})
+	})
+}
+
 // TestShortage: errors that pass do not end the server, and an hour of them is
 // an error a minute in the log, with their count. Connections that wait make
 // room, and a good one is served as soon as accepting works again.
