@@ -44,7 +44,11 @@
 //	A13 Recipients: one element is one transaction to one recipient
 //	A14 Money: amounts are in major units, and name their currency
 //	A15 Statuses: the nine status words, in any case; other words are Unknown
-//	A16 TimeFormats: times are in RFC 3339
+//	A16 TimeFormats: times are in RFC 3339; the other ways of ISO 8601 are read
+//	    as well
+//	A20 Nothing: some four dozen words, such as None, n/a and 0000-00-00, stand
+//	    for no time, amount or currency; in texts only the empty one does
+//	A21 Paging.Nothing: a listing without transactions is an empty page, or 204
 //
 // Three more have no setting, because nothing breaks if they are wrong:
 //
@@ -67,9 +71,16 @@
 // # Paging
 //
 // [Page].Next holds all that is needed to go on, in another process as well.
-// A source that repeats a cursor or a page is reported and not followed. Of a
-// link to a next page we use only the cursor: no other host is ever called and
-// no redirect followed.
+// A source that repeats a cursor, shows rows again that the listing has shown,
+// or sends 1,000 empty pages in a row, is reported and not followed. Of a link
+// to a next page we use only the cursor: no other host is ever called and no
+// redirect followed.
+//
+// Beside null, the cursors false, 0, "", "null", {} and [] mean that there is no
+// next page. A source may keep its cursor at the end if Paging.Stop is empty:
+// the listing ends when that cursor shows nothing new. With page numbers, 400,
+// 404 or 416 directly behind a full page ends a listing, if both are asked for
+// by the same client within 15 minutes. Any other refusal is an error.
 //
 // Cursor paging is as reliable as the source's cursor. Page and offset paging
 // count rows, and a listing shifts while it is read: a transaction that
@@ -83,9 +94,20 @@
 // # Errors
 //
 // Calls are GETs. They are tried up to five times on network failures, 408,
-// 429 and 5xx. Between tries we wait as long as Retry-After asks, or else a
-// random part of 0.5 s, 1 s, 2 s and 4 s. A Retry-After above two minutes ends
-// the call. Every failure is an [Error], whose Kind says what it means. An
-// element that cannot be read is a [Row] with an Err and never fails its page.
-// Neither quotes values.
+// 429 and 5xx, and if a success is not JSON; a 401 is tried once more. Between
+// tries we wait as long as Retry-After asks, or else a random part of 0.5 s, 1 s,
+// 2 s and 4 s. A Retry-After above two minutes ends the call. Every failure is an
+// [Error], whose Kind says what it means. An element that cannot be read is a
+// [Row] with an Err and never fails its page. Neither quotes values, nor what
+// net/http says, which quotes them.
+//
+// A time or currency that cannot be read is left out and noted in
+// [Transaction].Dropped. An amount that cannot be read makes the row unreadable.
+//
+// # Limits
+//
+// At most [Config].RequestsPerSecond requests begin in any second. An answer
+// has at most 64 MiB, decompressed, and 50,000 elements of 8 MiB each; it is
+// taken apart while it comes. [Config].Memory bounds what the answers of all
+// clients hold together. Of warnings one a minute is logged, with their number.
 package thnksapi

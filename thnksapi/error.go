@@ -14,13 +14,13 @@ type Kind int
 
 // The kinds.
 const (
-	Transient  Kind = iota + 1 // network or 5xx: retries are used up, a later run may succeed
+	Transient  Kind = iota + 1 // network, 5xx, or a success that is not JSON: retries are used up, a later run may succeed
 	Limited                    // 429 that asks for a long wait, or outlasted its retries; see Until
 	KeyRefused                 // 401 or 403: the API key is not accepted
 	NotFound                   // 403, 404 or 410 for one transaction: there is none, or none that the key may see
 	Stale                      // the cursor is not accepted any more: begin the listing anew
 	Unexpected                 // the answer does not fit the dialect
-	Circular                   // the listing repeats itself: if it was resumed with a cursor, begin it anew
+	Circular                   // the listing repeats itself or does not end: if it was resumed with a cursor, begin it anew
 )
 
 func (k Kind) String() string {
@@ -45,14 +45,15 @@ func (k Kind) String() string {
 
 // An Error is any failure of a call. Only the error of a done context is
 // returned unchanged. Its text names the call, the status, what is wrong and
-// what to do; it quotes neither bodies nor the key.
+// what to do; it quotes neither bodies nor headers nor the key. An error of
+// [Config].Waiting is returned unchanged, too.
 type Error struct {
 	Kind    Kind
-	Status  int       // HTTP status, 0 where there was no answer
+	Status  int       // HTTP status, 0 where there was no answer, or one that is not the source's
 	Path    string    // of the call, as the dialect has it, without values
 	Problem string    // what is wrong, and what to do about it
 	Until   time.Time // when the source asked to be called again; zero if it did not say
-	Err     error     // underlying transport or decoding error, if any
+	Err     error     // our own underlying error, if any
 }
 
 // ErrNoDetail is returned by [Client.Transaction] if the dialect has no detail

@@ -75,8 +75,12 @@ func (c *Client) attempt(ctx context.Context, call call, target string) (*answer
 		if err := c.reserve(ctx, room); err != nil {
 			return nil, err
 		}
+		answered := c.whileSlow(ctx)
 		a, err := c.request(ctx, call, target, room)
-		c.memory.release(room)
+		c.memory.release(room) // before a turn is waited for, whose holder may wait for memory
+		if e := answered(); e != nil {
+			return nil, e
+		}
 		if err == errLarger {
 			continue
 		}
@@ -89,7 +93,7 @@ func (c *Client) attempt(ctx context.Context, call call, target string) (*answer
 
 // request makes one request and takes its answer apart, which may have room
 // bytes. The error is errLarger if more would be allowed.
-func (c *Client) request(ctx context.Context, call call, target string, room int64) (_ *answer, err error) {
+func (c *Client) request(ctx context.Context, call call, target string, room int64) (*answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return nil, &Error{Kind: Unexpected, Path: call.path, Problem: "the dialect's path makes no URL: check it"}
@@ -100,12 +104,6 @@ func (c *Client) request(ctx context.Context, call call, target string, room int
 
 	c.calls.Add(1)
 	began := time.Now()
-	answered := c.whileSlow(ctx)
-	defer func() {
-		if e := answered(); e != nil {
-			err = e
-		}
-	}()
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, transportError(call.path, err)
