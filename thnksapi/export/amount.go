@@ -32,27 +32,46 @@ type money struct {
 	decimal  string // the sign before the decimals, "." or ",", if the amount shows it
 }
 
+// A sign is what stands before the decimals of amounts that do not show it, "."
+// or ",", as far as it is known.
+type sign struct {
+	file    string // by the other amounts of the file
+	setting string
+}
+
+// of returns the sign for an amount with a separator before three digits. A
+// file that has decimals behind it does not decide for a currency with fewer:
+// 1.234 USD may be an amount from elsewhere.
+func (s sign) of(separator, currency string) string {
+	if s.file == separator && currency != "" && !slices.Contains(manyDecimals, currency) {
+		return s.setting
+	}
+	return cmp.Or(s.file, s.setting)
+}
+
+// manyDecimals are the currencies with three or four decimals by ISO 4217.
+var manyDecimals = []string{"BHD", "CLF", "IQD", "JOD", "KWD", "LYD", "OMR", "TND", "UYW"}
+
 // amount reads an amount of money as users and programs write it. row is the
-// currency of the row, byDefault that of amounts that name none. decimal is the
-// sign before the decimals of amounts that do not show it, "" if it is not
-// known. With [errWhichMoney] all but the currency was read.
-func amount(text, row, byDefault, decimal string) (money, error) {
+// currency of the row, byDefault that of amounts that name none. With
+// [errWhichMoney] all but the currency was read.
+func amount(text, row, byDefault string, decimal sign) (money, error) {
 	before, number, behind, negative, err := parts(visible(plainSigns.Replace(text)))
 	if err != nil {
 		return money{}, err
 	}
-	plain, shown, err := decimalOf(number, decimal)
+	currency, which := currencyNear(before, behind, row, byDefault)
+	if which != nil && !errors.Is(which, errWhichMoney) {
+		return money{}, which
+	}
+	plain, shown, err := decimalOf(number, cmp.Or(currency, byDefault), decimal)
 	if err != nil {
 		return money{}, err
 	}
 	if negative {
 		plain = "-" + plain
 	}
-	currency, err := currencyNear(before, behind, row, byDefault)
-	if err != nil && !errors.Is(err, errWhichMoney) {
-		return money{}, err
-	}
-	return money{plain, currency, shown}, err
+	return money{plain, currency, shown}, which
 }
 
 // shownDecimal returns the sign before the decimals that the text of an amount
@@ -61,7 +80,7 @@ func (f *Format) shownDecimal(text string) string {
 	if f.saysNothing(text) {
 		return ""
 	}
-	m, err := amount(text, "", "", "")
+	m, err := amount(text, "", "", sign{})
 	if err != nil && !errors.Is(err, errWhichMoney) {
 		return ""
 	}
@@ -128,28 +147,28 @@ func currencyNear(before, behind, row, byDefault string) (string, error) {
 	}
 }
 
-// decimalOf reads a number without a sign. decimal is the sign before its
-// decimals if it does not show it; shown is the one that it shows.
-func decimalOf(s, decimal string) (plain, shown string, err error) {
+// decimalOf reads a number of money, without a minus. shown is the sign before
+// decimals that it shows.
+func decimalOf(s, currency string, decimal sign) (plain, shown string, err error) {
 	whole, fraction := s, ""
 	if i := strings.LastIndexAny(s, ".,"); i >= 0 {
-		sign := s[i : i+1]
+		separator := s[i : i+1]
 		others := separators(s[:i])
 		switch {
 		case others == "" && grouped.MatchString(s):
-			if decimal == "" {
+			switch decimal.of(separator, currency) {
+			case "":
 				return "", "", errTwoAmounts
-			}
-			if sign == decimal {
+			case separator:
 				whole, fraction = s[:i], s[i+1:]
 			}
-		case others == sign:
+		case others == separator:
 			// Only thousands are separated more than once.
-			shown = otherSign(sign)
-		case strings.Contains(others, sign):
+			shown = otherSign(separator)
+		case strings.Contains(others, separator):
 			return "", "", errNoAmount
 		default:
-			whole, fraction, shown = s[:i], s[i+1:], sign
+			whole, fraction, shown = s[:i], s[i+1:], separator
 			if !digits.MatchString(fraction) {
 				return "", "", errNoAmount
 			}
@@ -175,10 +194,10 @@ func decimalOf(s, decimal string) (plain, shown string, err error) {
 	return whole, shown, nil
 }
 
-// otherSign returns what stands before the decimals if a sign separates
+// otherSign returns what stands before the decimals if a separator is that of
 // thousands.
-func otherSign(sign string) string {
-	if sign == "," {
+func otherSign(separator string) string {
+	if separator == "," {
 		return "."
 	}
 	return ","

@@ -109,7 +109,7 @@ func TestAmounts(t *testing.T) {
 		{"$€5", "EUR", "", errNoAmount.Error()},
 		{strings.Repeat("9", 31), "USD", "", errNoAmount.Error()},
 	} {
-		m, err := amount(test.text, test.row, test.byDefault, "")
+		m, err := amount(test.text, test.row, test.byDefault, sign{})
 		got := m.plain + " " + m.currency
 		if err != nil {
 			got = err.Error()
@@ -135,7 +135,7 @@ func TestAmountsReadBack(t *testing.T) {
 		if want.IsNegative() {
 			text = "-" + text
 		}
-		m, err := amount(text, "USD", "", "")
+		m, err := amount(text, "USD", "", sign{})
 		if got, decErr := decimal.NewFromString(m.plain); err != nil || decErr != nil || !got.Equal(want) {
 			t.Fatalf("%q is read as %q (%v), want %s", text, m.plain, err, want)
 		}
@@ -165,9 +165,13 @@ func TestDecimalsOfTheFile(t *testing.T) {
 	open2 := "gift_amount: " + errTwoAmounts.Error()
 	for _, test := range []struct {
 		name, setting string
-		amounts       []string
+		amounts       []string // of dinars, if they do not say it
 		want          []string
 	}{
+		{"thousands of a currency with cents", "", []string{"5.101 EUR", "7,50"}, []string{"5101", "7.5"}},
+		{"decimals that a currency does not have", "", []string{"5.101 EUR", "7.50", "5,101 JPY"}, []string{open2, "7.5", "5101"}},
+		{"decimals that a currency does not have, and the setting", ".", []string{"5.101 EUR", "7.50"}, []string{"5.101", "7.5"}},
+		{"the setting against the file", ",", []string{"5.101 EUR", "7.50"}, []string{"5101", "7.5"}},
 		{"nothing decides", "", []string{"5.101", "7", "0"}, []string{open2, "7", "0"}},
 		{"the setting: stop", ".", []string{"5.101", "5,101"}, []string{"5.101", "5101"}},
 		{"the setting: comma", ",", []string{"5.101", "5,101"}, []string{"5101", "5.101"}},
@@ -190,7 +194,11 @@ func TestDecimalsOfTheFile(t *testing.T) {
 		}
 		text := "Transaction ID;Gift Amount;Gift Currency\n"
 		for _, a := range test.amounts {
-			text += "T1;" + a + ";KWD\n"
+			currency := "KWD"
+			if strings.ContainsAny(a, "EJ") {
+				currency = ""
+			}
+			text += "T1;" + a + ";" + currency + "\n"
 		}
 		// Neither a header nor a bad line decides, and rows far behind do.
 		text += strings.Repeat("T1;;\n", pageRows) + "Transaction ID;Gift Amount;Gift Currency\n\"x;9,99;\n"
@@ -239,7 +247,7 @@ func FuzzAmount(f *testing.F) {
 		f.Add(s, "USD")
 	}
 	f.Fuzz(func(t *testing.T, text, currency string) {
-		m, err := amount(text, currency, "", ",")
+		m, err := amount(text, currency, "", sign{setting: ","})
 		if err != nil {
 			return
 		}

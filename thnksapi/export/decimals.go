@@ -18,8 +18,8 @@ func (e *File) decimals(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if len(shown) == 1 {
-		for sign := range shown {
-			e.decimal = sign
+		for only := range shown {
+			e.decimal = only
 		}
 	}
 	e.searched = true
@@ -45,8 +45,8 @@ func (e *File) shownDecimals(ctx context.Context) (map[string]bool, error) {
 		if rec.problem != "" || at >= len(rec.fields) {
 			continue
 		}
-		if sign := e.format.shownDecimal(cell(rec.fields[at])); sign != "" {
-			shown[sign] = true
+		if one := e.format.shownDecimal(cell(rec.fields[at])); one != "" {
+			shown[one] = true
 		}
 	}
 	return shown, nil

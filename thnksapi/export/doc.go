@@ -70,10 +70,11 @@
 // Amounts are in major units. "1,234.50", "1.234,50", "7,50" and "1234" can mean
 // one thing only. In "1,234" and "1.234" the separator may be that of thousands
 // or of decimals: the other amounts of the file decide, and if they show no
-// sign before decimals, or both, [Config].Decimal does. A minus may stand on
-// either side, or parentheses in its place. A symbol or code beside an amount
-// must be able to stand for the row's currency; if the row has none and the
-// symbol stands for only one, that is the currency.
+// sign before decimals, or both, [Config].Decimal does. For a currency with less
+// than three decimals the setting alone can say that they are decimals. A minus
+// may stand on either side, or parentheses in its place. A symbol or code beside
+// an amount must be able to stand for the row's currency; if the row has none
+// and the symbol stands for only one, that is the currency.
 //
 // A row whose id or amount cannot be read is no transaction. Its error names the
 // line and the field and says what to do.

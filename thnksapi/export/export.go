@@ -2,7 +2,6 @@ package export
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -152,7 +151,7 @@ func (f *Format) Decode(raw json.RawMessage) []thnksapi.Row {
 	for name, i := range column {
 		values[name] = r.Columns[header[i]]
 	}
-	t, err := f.transaction(values, cmp.Or(r.Decimal, f.decimal))
+	t, err := f.transaction(values, sign{file: r.Decimal, setting: f.decimal})
 	if err != nil {
 		return bad(f.knownID(values[fieldID]), err)
 	}

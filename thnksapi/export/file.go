@@ -1,7 +1,6 @@
 package export
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -188,12 +187,15 @@ func (e *File) page(ctx context.Context, at place) (*thnksapi.Page, place, error
 			return nil, at, err
 		}
 		at.Offset, at.Line = rec.end, rec.line+rec.lines-1
-		if (rec.problem == "" || rec.whole) && e.layout.isHeader(rec.fields) {
-			if err := e.layout.repeats(rec); err != nil {
+		if rec.problem == "" || rec.whole {
+			again, err := e.layout.repeats(rec)
+			if err != nil {
 				return nil, at, err
 			}
-			repeated++
-			continue
+			if again {
+				repeated++
+				continue
+			}
 		}
 		row, err := e.row(ctx, rec, at.ID)
 		if err != nil {
@@ -241,13 +243,13 @@ func (e *File) row(ctx context.Context, rec record, before string) (thnksapi.Row
 	for i, v := range rec.fields {
 		raw.Columns[e.layout.keys[i]] = v
 	}
-	t, err := e.format.transaction(values, "")
+	t, err := e.format.transaction(values, sign{})
 	if errors.Is(err, errTwoAmounts) {
 		var searchErr error
 		if raw.Decimal, searchErr = e.decimals(ctx); searchErr != nil {
 			return thnksapi.Row{}, searchErr
 		}
-		t, err = e.format.transaction(values, cmp.Or(raw.Decimal, e.format.decimal))
+		t, err = e.format.transaction(values, sign{file: raw.Decimal, setting: e.format.decimal})
 	}
 	if err != nil {
 		return bad(err), nil

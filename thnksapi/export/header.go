@@ -176,8 +176,19 @@ func (l *layout) isIDName(text string) bool {
 	return name != "" && (name == l.idName || fieldOf(name) == fieldID)
 }
 
-// repeats returns an error if a header within the file is not the file's.
-func (l *layout) repeats(rec record) error {
+// repeats reports whether a record is the header again. It returns an error for
+// a header with other columns or with another separator.
+func (l *layout) repeats(rec record) (bool, error) {
+	const remedy = ": make a file of its own of what follows"
+	if len(rec.fields) == 1 {
+		text := rec.fields[0]
+		if c := string(rune(delimiter(text))); strings.Contains(text, c) && l.isHeader(strings.Split(text, c)) {
+			return false, fmt.Errorf("line %d is a second header, with another separator than the one on line %d"+remedy, rec.line, l.line)
+		}
+	}
+	if !l.isHeader(rec.fields) {
+		return false, nil
+	}
 	again := folded(rec.fields)
 	const most = 10
 	var other []string
@@ -191,8 +202,8 @@ func (l *layout) repeats(rec record) error {
 		}
 		other = append(other, fmt.Sprint(i+1))
 	}
-	if len(other) == 0 {
-		return nil
+	if len(other) > 0 {
+		return false, fmt.Errorf("line %d is a second header, and column %s of it is not that of the header on line %d"+remedy, rec.line, strings.Join(other, ", "), l.line)
 	}
-	return fmt.Errorf("line %d is a second header, and column %s of it is not that of the header on line %d: make a file of its own of what follows", rec.line, strings.Join(other, ", "), l.line)
+	return true, nil
 }

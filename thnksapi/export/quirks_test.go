@@ -61,6 +61,7 @@ func TestQuirks(t *testing.T) {
 		{"a missing column", "Transaction ID,Message\nT1,\n", []string{"T1|~|~|~|~||~"}},
 		{"one of the dates", header + "T1,Tea,5,USD,1,x,2026-01-02T03:04:05Z\n", []string{"T1|Tea|5|USD|1|x|2026-01-02T03:04:05Z"}},
 		{"missing cells at the end", header + "T1,Tea,5\nT2,\n", []string{"T1|Tea|5|~|~|~|~", "T2||~|~|~|~|~"}},
+		{"a line with another separator", header + "T1;Tea;5\nT2\tTea\n", []string{`"": line 2: 1 fields, the header has 7: no transaction, but some remark or total`, `"": line 3: 1 fields, the header has 7: no transaction, but some remark or total`}},
 		{"a lone id", header + "T1\nT2,Tea,,,,,\n", []string{"T1|~|~|~|~|~|~", "T2|Tea|||||"}},
 		{"totals", header + "T1,Tea,5,USD,,,\nTotal:,,5\n(1 row)\n", []string{
 			"T1|Tea|5|USD|||", `"": line 3: 3 fields, the header has 7: no transaction, but some remark or total`, `"": line 4: 1 fields, the header has 7: no transaction, but some remark or total`,

@@ -140,6 +140,7 @@ func TestRepeatedHeaders(t *testing.T) {
 		{"more columns", "Transaction ID,Gift Name,Order,Status,Message\n", "line 4 is a second header, and column 5 of it"},
 		{"fewer columns", "Transaction ID,Gift Name\n", "line 4 is a second header, and column 3, 4 of it"},
 		{"many other columns", "Order,Transaction ID,Status,Gift Name,Message,Sent Date,Opened Date,Created,Updated,Gift Type,Gift Amount,Donated Date\n", "column 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, … of it"},
+		{"another separator", "Transaction ID;Gift Name;Order;Status\n", "line 4 is a second header, with another separator than the one on line 2"},
 	} {
 		text := "\n" + header + "T1,Tea,1,sent\n" + test.again + "T2,Status,1,sent\nT3,Transaction ID,1,sent\n"
 		file := open(t, f, write(t, text))

@@ -158,7 +158,7 @@ func (r *records) fit(rec *record, ended bool) (problem string) {
 // id. Remarks and totals below the rows are short lines, too.
 func idOfShort(text string) bool {
 	text = visible(text)
-	return text == "" || strings.ContainsAny(text, "0123456789") && !strings.ContainsAny(text, " \t\n")
+	return text == "" || strings.ContainsAny(text, "0123456789") && !strings.ContainsAny(text, " \n\""+delimiters)
 }
 
 // A parser splits records into fields by RFC 4180, a line at a time.

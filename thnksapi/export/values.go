@@ -35,9 +35,8 @@ func nothingKey(word string) string { return strings.ToLower(visible(word)) }
 const never = thnksapi.FieldRequestID | thnksapi.FieldSenderPhone
 
 // transaction reads the values of a row, by field; a field without a value here
-// is one that the row lacks. decimal is the sign before the decimals of an
-// amount that does not show its own, "" if it is not known.
-func (f *Format) transaction(values map[string]string, decimal string) (*thnksapi.Transaction, error) {
+// is one that the row lacks.
+func (f *Format) transaction(values map[string]string, decimal sign) (*thnksapi.Transaction, error) {
 	id, err := f.identifier(values[fieldID])
 	if err != nil {
 		return nil, err
@@ -100,7 +99,7 @@ const (
 )
 
 // money replaces the amount and the currency of an element by plain ones.
-func (f *Format) money(element map[string]any, decimal string) (currencyCell, error) {
+func (f *Format) money(element map[string]any, decimal sign) (currencyCell, error) {
 	text, _ := element[fieldCurrency].(string)
 	row, ok := currencyOf(text)
 	said := currencyGiven
