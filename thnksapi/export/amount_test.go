@@ -108,6 +108,8 @@ func TestAmounts(t *testing.T) {
 		{"--5", "USD", "", errNoAmount.Error()},
 		{"$€5", "EUR", "", errNoAmount.Error()},
 		{strings.Repeat("9", 31), "USD", "", errNoAmount.Error()},
+		{strings.Repeat("9", 30), "USD", "", strings.Repeat("9", 30) + " USD"},
+		{"0." + strings.Repeat("9", 31), "USD", "", errNoAmount.Error()},
 	} {
 		m, err := amount(test.text, test.row, test.byDefault, sign{})
 		got := m.plain + " " + m.currency

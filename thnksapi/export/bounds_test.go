@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"io"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -76,6 +78,58 @@ func TestHalfAUnit(t *testing.T) {
 				t.Errorf("%d bytes at a time (-want +got):\n%s", size, diff)
 			}
 			file.Close()
+		}
+	}
+}
+
+// TestBoundsOfPages: a page ends after 500 rows, or once it holds 4 MiB.
+func TestBoundsOfPages(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		strings.Repeat("T1,x\n", pageRows):                                   pageRows,
+		strings.Repeat("T1,x\n", pageRows+1):                                 pageRows,
+		strings.Repeat("T1,"+strings.Repeat("x", 1<<20-100)+"\n", 10):        5,
+		strings.Repeat("T1,"+strings.Repeat("x", 500_000)+"\n", 10):          9,
+		"T1," + strings.Repeat("x", 1<<20-100) + "\nT2,y\n\n\nT3,\"\nT4,z\n": 4,
+	} {
+		file := open(t, format(t, nil), write(t, "Transaction ID,Message\n"+text))
+		page, err := file.Transactions(t.Context(), thnksapi.Query{})
+		if err != nil || len(page.Rows) != want {
+			t.Errorf("%.20q…: %d rows, %v; want %d", text, len(page.Rows), err, want)
+		}
+		if more := strings.Count(text, "\nT")+1 >= pageRows || want == 5 || want == 9; more != (page.Next != "") {
+			t.Errorf("%.20q…: another page is %q", text, page.Next)
+		}
+	}
+}
+
+// TestDelimiters: the header's most frequent one outside quotes, and of equals
+// the likeliest.
+func TestDelimiters(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]byte{
+		"a": ',', "a,b": ',', "a;b": ';', "a\tb": '\t', "a|b": '|', "a,b;c;d": ';', "a,b;c": ',', "a|b\tc;d": ';', "a|b\tc": '\t',
+		`"a,b,c";d`: ';', `"a""b;;;";c,d,e`: ',', "é;b": ';', "a:b:c": ',',
+	} {
+		if got := delimiter(header); got != want {
+			t.Errorf("%q is separated by %q, want %q", header, got, want)
+		}
+	}
+	for line, want := range map[string]byte{"sep=;": ';', "SEP=\t": '\t', "sep=,": ',', "sep=:": 0, "sep=": 0, "sep=;;": 0, "sep ;": 0, "set=;": 0} {
+		if got := separatorLine(line); got != want {
+			t.Errorf("%q names %q, want %q", line, got, want)
+		}
+	}
+}
+
+// TestUnreadableFiles: a message says what to do.
+func TestUnreadableFiles(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]string{
+		fs.ErrPermission: "may not read it: copy it into the state directory", fs.ErrNotExist: "no such file, or this process cannot see it", io.ErrNoProgress: "export file x: multiple Read calls",
+	} {
+		if got := unreadable("x", err); !errors.Is(got, err) || !strings.Contains(got.Error(), want) {
+			t.Errorf("%v is said as %q", err, got)
 		}
 	}
 }
