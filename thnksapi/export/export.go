@@ -27,7 +27,8 @@ type Config struct {
 	// rows with such an amount are no transactions.
 	Decimal string
 	// Nothing are the words, case ignored, that stand for no date, amount or
-	// currency. An empty cell does in any case. Nil is [DefaultNothing].
+	// currency. An empty cell does in any case. Nil is a wide default: "-", "n/a",
+	// "null", "None", "NaN", "0000-00-00" and the like.
 	Nothing []string
 }
 
@@ -59,7 +60,7 @@ func New(cfg Config) (*Format, error) {
 	}
 	words := cfg.Nothing
 	if words == nil {
-		words = DefaultNothing()
+		words = defaultNothing()
 	}
 	nothing := make(map[string]bool, len(words))
 	for _, word := range words {

@@ -145,7 +145,7 @@ func TestWordsForNothing(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for _, word := range DefaultNothing() {
+	for _, word := range defaultNothing() {
 		for _, written := range []string{word, " " + strings.ToUpper(word) + "\u00a0"} {
 			quoted := `"` + written + `"`
 			rows := all(t, open(t, format(t, nil), write(t, "Transaction ID,Gift Name,Gift Amount,Gift Currency,Updated\nT1,"+quoted+","+quoted+","+quoted+","+quoted+"\n")))

@@ -9,9 +9,9 @@ import (
 	"thnks-hubspot-sync/thnksapi"
 )
 
-// DefaultNothing returns the words that databases, programs and people write
+// defaultNothing returns the words that databases, programs and people write
 // for a date, an amount or a currency that there is not.
-func DefaultNothing() []string {
+func defaultNothing() []string {
 	return []string{
 		"-", "--", "---", "–", "—", "?", ".", "n/a", "n.a.", "n. a.", "k. a.", "na", "n/d", "#n/a", "#n/a n/a", "#na", "#nv",
 		"null", "(null)", "<null>", "[null]", "#null!", "nil", "<nil>", "none", "(none)", "<none>", "nan", "-nan", "#nan", "nat", "<na>", `\N`,
