@@ -83,7 +83,7 @@ func answerError(call *Call, h http.Header, body []byte) *Error {
 		e.CorrelationID = constant(string(b.CorrelationID))
 		call.CorrelationID = e.CorrelationID
 	}
-	if scopes := b.Context["requiredGranularScopes"]; len(scopes) > 0 {
+	if scopes := scopeNames(b.Context["requiredGranularScopes"]); len(scopes) > 0 {
 		e.Details = append(e.Details, Detail{Scopes: scopes})
 	}
 	if call.Status == http.StatusTooManyRequests {

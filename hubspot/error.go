@@ -61,8 +61,8 @@ func (k Kind) String() string {
 // A Detail is one entry of an error answer's errors list.
 type Detail struct {
 	Code        string
-	Property    string // context.propertyName
-	Scopes      []string
+	Property    string   // context.propertyName
+	Scopes      []string // names of scopes, nothing else
 	SubCategory string
 }
 
@@ -177,13 +177,23 @@ func (e *Error) remedy() string {
 func (e *Error) scopes() string {
 	var names []string
 	for _, d := range e.Details {
-		for _, scope := range d.Scopes {
-			if scope = constant(scope); scope != "" {
-				names = append(names, scope)
-			}
-		}
+		names = append(names, scopeNames(d.Scopes)...)
 	}
 	return strings.Join(names, ", ")
+}
+
+// maxScopes bounds how many scopes an error names.
+const maxScopes = 32
+
+// scopeNames returns those that look like names of scopes. Anything else might be
+// personal data.
+func scopeNames(scopes []string) (names []string) {
+	for _, s := range scopes {
+		if s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") == "" && len(names) < maxScopes {
+			names = append(names, s)
+		}
+	}
+	return names
 }
 
 // constant returns s if it looks like a name of HubSpot's API or an id that it

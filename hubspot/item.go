@@ -40,7 +40,7 @@ func (w *itemError) err(call *Call) *Error {
 		e.Kind = NotFound
 	}
 	for _, d := range w.Errors {
-		detail := Detail{Code: string(d.Code), SubCategory: string(d.SubCategory), Scopes: d.Context["requiredGranularScopes"]}
+		detail := Detail{Code: string(d.Code), SubCategory: string(d.SubCategory), Scopes: scopeNames(d.Context["requiredGranularScopes"])}
 		if names := d.Context["propertyName"]; len(names) > 0 {
 			detail.Property = names[0]
 		}

@@ -27,6 +27,7 @@ const (
 	keyCorrelation = "correlation"
 	keyReason      = "reason"
 	keyUntil       = "until"
+	keyBytes       = "bytes"
 )
 
 // A request is one logical call, whatever tries it takes.

@@ -2,12 +2,14 @@ package main
 
 import (
 	"io"
+	"log"
 	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
 	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/turns"
@@ -73,6 +75,8 @@ func newSession(cfg *configs.Config, portals []configs.Portal, stderr io.Writer,
 		newLog = newJournalLogger
 	}
 	s.log = newLog(stderr, styleOf(cfg.Log.Format, isTTY, journal), cfg.Log.Level)
+	log.SetFlags(0)
+	log.SetOutput(hubspot.StandardLog(s.log)) // net/http quotes there what others send
 	return s
 }
 

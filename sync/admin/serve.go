@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"thnks-hubspot-sync/hubspot"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/listen"
 )
@@ -81,7 +82,7 @@ func (s *server) serve(l net.Listener) error {
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ErrorLog:          log.New(hubspot.StandardLog(s.log), "", 0),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, peerKey{}, c.RemoteAddr())
 		},
