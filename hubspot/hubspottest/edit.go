@@ -201,6 +201,14 @@ func (p *Portal) AddConditionalRule(objectType, when, equals, requires string) {
 	p.rules = append(p.rules, rule{t: p.mustType(objectType), when: when, equals: equals, requires: requires})
 }
 
+// SetSecondaryByEmail switches [Options.SecondaryByEmail]: whether a batch read by
+// e-mail resolves additional addresses, too.
+func (p *Portal) SetSecondaryByEmail(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opt.SecondaryByEmail = on
+}
+
 // ClearRules removes every rule.
 func (p *Portal) ClearRules() {
 	p.mu.Lock()

@@ -61,7 +61,7 @@ type Options struct {
 	InvalidLinks InvalidLinks
 	LengthUnit   LengthUnit
 
-	SecondaryByEmail     bool // batch read by email also finds additional e-mail addresses
+	SecondaryByEmail     bool // batch read by email also finds additional e-mail addresses, without saying which input a contact is for
 	ArchivedHoldUnique   bool // an archived record keeps its unique values taken
 	NoTraceEcho          bool // successes omit objectWriteTraceId
 	TextIDs              bool // association ids are JSON strings instead of numbers
