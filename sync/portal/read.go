@@ -159,10 +159,19 @@ func (r *Records) List(ctx context.Context, cursor string, archived bool) (Listi
 	if err != nil {
 		return Listing{}, err
 	}
+	if r.trail == nil {
+		r.trail = make(map[bool]*hubspot.Trail)
+	}
+	if cursor == "" || r.trail[archived] == nil {
+		r.trail[archived] = new(hubspot.Trail)
+	}
 	var l Listing
 	var objects []hubspot.Object
 	for l.Next = cursor; ; {
 		page, err := client.List(ctx, r.object.TypeID(), l.Next, hubspot.BatchSize, archived, PropertyNames())
+		if err == nil {
+			err = r.trail[archived].Follow(page)
+		}
 		if err != nil {
 			return Listing{}, err
 		}

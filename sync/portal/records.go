@@ -28,6 +28,7 @@ type Records struct {
 	directory *Directory
 	calls     door[RecordCalls]
 	writer    writer
+	trail     map[bool]*hubspot.Trail // of [Records.List], by archived
 }
 
 // An End is how a change of a record ended.
