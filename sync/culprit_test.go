@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,62 @@ func TestCulprit(t *testing.T) {
 		}
 		w.Check()
 	})
+}
+
+// TestCulpritKinds: in whatever way HubSpot, or what is before it, fails at the
+// record. One that was written all the same is found by its key.
+func TestCulpritKinds(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(next http.RoundTripper, req *http.Request) (*http.Response, error){
+		"500": func(_ http.RoundTripper, req *http.Request) (*http.Response, error) {
+			return simulation.Reply(req, http.StatusInternalServerError, `{"status":"error","message":"ann@example.com"}`), nil
+		},
+		"a firewall": func(_ http.RoundTripper, req *http.Request) (*http.Response, error) {
+			return simulation.Reply(req, http.StatusForbidden, `<html>ann@example.com</html>`), nil
+		},
+		"a reset": func(http.RoundTripper, *http.Request) (*http.Response, error) { return nil, syscall.ECONNRESET },
+		"half an answer": func(_ http.RoundTripper, req *http.Request) (*http.Response, error) {
+			return simulation.Reply(req, http.StatusCreated, `{"results":[{"id":`), nil
+		},
+		"a lost answer": func(next http.RoundTripper, req *http.Request) (*http.Response, error) {
+			res, err := next.RoundTrip(req)
+			if err == nil {
+				res.Body.Close()
+			}
+			return nil, syscall.ECONNRESET
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := simulation.Quiet(t, 120)
+				id := simulation.ID(42)
+				w.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+					return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+						body, _ := io.ReadAll(req.Body)
+						req.Body = io.NopCloser(bytes.NewReader(body))
+						if strings.HasSuffix(req.URL.Path, "/batch/create") && bytes.Contains(body, []byte(id)) {
+							return fail(next, req)
+						}
+						return next.RoundTrip(req)
+					})
+				}
+				rep := w.Must(giftsync.Backfill)
+				q := w.Quarantine()[id]
+				switch {
+				case name == "a lost answer":
+					if len(w.Quarantine()) != 0 || rep.Quarantined != 0 {
+						t.Errorf("report %+v, quarantine has %s", rep, q.Reason)
+					}
+				case rep.Created != 119 || q.Class != "unprocessable" || q.Reason == "" || strings.Contains(q.Reason, "example.com"):
+					t.Errorf("report %+v, quarantine has %s: %s", rep, q.Class, q.Reason)
+				}
+				w.WrapHubSpot = nil
+				time.Sleep(simulation.Day)
+				w.Must(giftsync.Incremental)
+				w.Check()
+			})
+		})
+	}
 }
 
 // TestCulpritOfAnUpdate keeps what HubSpot holds until it goes through.
