@@ -158,7 +158,20 @@ func TestRefusalThatNamesNoPropertySetsAside(t *testing.T) {
 			w.Must(giftsync.Backfill) // makes the object
 			w.AddGiftFrom("T-1", "sam@example.com")
 			time.Sleep(time.Hour)
-			w.WrapHubSpot = simulation.Failing("/batch/create", 0, 400, body)
+			w.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+				return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+					if !strings.HasSuffix(req.URL.Path, "/batch/create") {
+						return next.RoundTrip(req)
+					}
+					b, _ := io.ReadAll(req.Body)
+					if strings.Contains(string(b), "hubspot_owner_id") {
+						return simulation.Reply(req, 400, body), nil
+					}
+					req = req.Clone(req.Context())
+					req.Body = io.NopCloser(bytes.NewReader(b))
+					return next.RoundTrip(req)
+				})
+			}
 			if rep := w.Must(giftsync.Incremental); rep.Quarantined != 1 {
 				t.Errorf("%s: %+v, want the gift set aside", body, rep)
 			}

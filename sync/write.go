@@ -61,7 +61,9 @@ func (b *batch) write(ctx context.Context, changes []plan.Change) error {
 // did not know: a newer version, or that the source lists it again.
 func (b *batch) keep(c plan.Change) {
 	b.run.planned.add(c)
-	b.run.counts.tally.add(c.Gift.ID, countedUnchanged)
+	if !b.in.policy.owed {
+		b.run.counts.tally.add(c.Gift.ID, countedUnchanged)
+	}
 	b.res.leaveQuarantine(c.Gift.ID)
 	have := c.Have
 	news := !c.Same || c.Orphan != have.Orphan || !have.Gone.IsZero()
