@@ -85,6 +85,7 @@ func (i inbox) Receive(ctx context.Context, e store.Event) (duplicate bool, err 
 		return false, err
 	}
 	receipts, err := j.Receive(ctx, e)
+	i.portal.lose(j, err)
 	i.portal.loop.received(err)
 	// Also after an error: if ctx ended, the event may have been kept, and its
 	// repeat would be no news.
@@ -208,6 +209,7 @@ func (d *Daemon) Replay(ctx context.Context, name string, seqs []uint64) (int, e
 	}
 	n, err := j.Replay(ctx, seqs)
 	if err != nil {
+		p.lose(j, err)
 		p.loop.received(err)
 	}
 	p.loop.Events()

@@ -1,8 +1,10 @@
 package daemon
 
 import (
+	"errors"
 	"sync"
 
+	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 )
 
@@ -61,8 +63,12 @@ func (l *lease) dropUnusable() {
 	}
 }
 
+// mustReopen reports whether err says that the open state file is of no use any
+// more, although it is whole.
+func mustReopen(err error) bool { return errors.Is(err, store.ErrClosed) }
+
 // unusable returns why a state file does no more work until it is opened anew,
-// nil where it works. Every check of that is made here.
+// nil where it works.
 func unusable(journal interface{ Count() (int, error) }) error {
 	_, err := journal.Count()
 	return err

@@ -48,6 +48,10 @@ type LoopConfig struct {
 	NeedsAdmin func(error) bool
 	// State returns the portal's state file; nil where that is not to be asked.
 	State func() (State, error)
+	// Lose is called with what every run, and the processing of events, ended with,
+	// for the state file that it used to be opened anew where the error says so; it
+	// may be nil.
+	Lose func(giftsync.Journal, error)
 
 	Progress func(giftsync.Progress) // of every run, whatever asked for it
 	Logger   *slog.Logger
@@ -82,6 +86,9 @@ var errStopRequested = fmt.Errorf("asked to end: %w", context.Canceled)
 func NewLoop(cfg LoopConfig) *Loop {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Lose == nil {
+		cfg.Lose = func(giftsync.Journal, error) {}
 	}
 	log := cfg.Logger.With(logPortal, cfg.Portal)
 	l := &Loop{

@@ -17,7 +17,7 @@ import (
 // configuration's files anew each time, so that a replaced one is seen without a
 // restart.
 type PortalConfig struct {
-	Loop LoopConfig // Open, NeedsAdmin and State are the daemon's
+	Loop LoopConfig // Open, NeedsAdmin, State and Lose are the daemon's
 
 	OpenState func() (*store.Store, error)
 	Connect   func(*store.Store, func(giftsync.Progress)) (*Connection, error)
@@ -62,7 +62,7 @@ const reopenDelay = 5 * time.Second
 func newManagedPortal(cfg PortalConfig) *managedPortal {
 	p := &managedPortal{cfg: cfg}
 	cfg.Loop.Open, cfg.Loop.NeedsAdmin = p.connect, needsAdmin
-	cfg.Loop.State = func() (State, error) { return p.state() }
+	cfg.Loop.State, cfg.Loop.Lose = func() (State, error) { return p.state() }, p.lose
 	p.loop = NewLoop(cfg.Loop)
 	return p
 }
@@ -115,9 +115,7 @@ func (p *managedPortal) stateForEvents() (*store.Store, error) {
 func (p *managedPortal) openState() (*store.Store, error) {
 	if p.journal != nil {
 		if err := unusable(p.journal); err != nil {
-			_ = p.journal.Close() // opening it says what is wrong
-			p.journal, p.lost = nil, true
-			p.loop.lostState(err)
+			p.giveUp(err)
 		}
 	}
 	if p.journal == nil {
@@ -129,6 +127,28 @@ func (p *managedPortal) openState() (*store.Store, error) {
 		}
 	}
 	return p.journal, p.openErr
+}
+
+// lose gives a state file up where err, which work with it ended with, says that
+// it must be opened anew. Who uses it meanwhile gets errors, and the next to need
+// it opens it: the engine under the lease, when no one uses the old one. A file
+// that was opened since is none of err's business.
+func (p *managedPortal) lose(file giftsync.Journal, err error) {
+	if !mustReopen(err) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.journal != nil && file == giftsync.Journal(p.journal) {
+		p.giveUp(err)
+	}
+}
+
+// giveUp is called with mu held.
+func (p *managedPortal) giveUp(err error) {
+	_ = p.journal.Close() // opening it says what is wrong
+	p.journal, p.lost = nil, true
+	p.loop.lostState(err)
 }
 
 func (p *managedPortal) close() {

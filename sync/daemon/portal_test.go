@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -65,13 +66,19 @@ func TestLostStateFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
+	p.lose(first, errors.New("something else"))
+	if again, err := p.stateForEvents(); err != nil || again != first {
+		t.Fatalf("opened anew for any error: %v", err)
+	}
+	p.lose(first, fmt.Errorf("recording: %w", store.ErrClosed))
+	if _, err := first.Count(); err == nil {
+		t.Error("the file that was given up still works")
 	}
 	second, err := p.stateForEvents()
 	if err != nil || second == first {
 		t.Fatalf("opened anew: %v", err)
 	}
+	p.lose(first, store.ErrClosed) // by a run that still had the old one
 	if _, err := second.Count(); err != nil {
 		t.Errorf("the new one: %v", err)
 	}

@@ -18,6 +18,7 @@ const freeAgain = 0.9
 // reason lies in what was asked for. A run that ended well lets the faults be
 // proved that stand.
 func (l *Loop) settle(ctx context.Context, e *giftsync.Engine, req giftsync.Request, rep giftsync.Report, err error) {
+	l.cfg.Lose(e.Journal(), err)
 	kind := kindOf(err)
 	if err != nil && !isPass(req) && ctx.Err() == nil {
 		l.log.Warn("a run that was asked for failed", "mode", string(req.Mode), "dry_run", req.DryRun, logError, l.health.text(err))
@@ -32,7 +33,9 @@ func (l *Loop) settle(ctx context.Context, e *giftsync.Engine, req giftsync.Requ
 	case err != nil && kind == "" && !req.DryRun && ctx.Err() == nil && saysOfThePortal(req, err):
 		l.health.setTrouble(err)
 	}
-	l.health.proved(faultOpen) // the engine was there
+	if !mustReopen(err) {
+		l.health.proved(faultOpen) // the engine was there
+	}
 	if err == nil && !req.DryRun {
 		l.prove(ctx, e, rep.Created+rep.Updated+rep.AssociationsCreated > 0)
 	}
