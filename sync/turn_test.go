@@ -111,23 +111,29 @@ func slowly(d time.Duration) func(http.RoundTripper) http.RoundTripper {
 // comes to its end beside them.
 func TestNoTurnWhileWaiting(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []giftsync.Mode{giftsync.Backfill, giftsync.Incremental, giftsync.Reassociate, giftsync.ReassociateAll} {
-		t.Run(string(mode), func(t *testing.T) {
+	for name, tt := range map[string]struct {
+		mode   giftsync.Mode
+		before func(*simulation.World)
+	}{
+		"first backfill":         {giftsync.Backfill, func(*simulation.World) {}},
+		"with a property to add": {giftsync.Backfill, func(w *simulation.World) { w.Must(giftsync.Backfill); w.Portal.ArchiveProperty("thnks", "gift_type") }},
+		"pass":                   {giftsync.Incremental, func(w *simulation.World) { w.Must(giftsync.Backfill) }},
+		"orphans":                {giftsync.Reassociate, func(w *simulation.World) { w.Must(giftsync.Backfill) }},
+		"all links":              {giftsync.ReassociateAll, func(w *simulation.World) { w.Must(giftsync.Backfill) }},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
+				w := simulation.New(t, hubspottest.Options{Seed: 1, PropertyLag: 15 * time.Second, SchemaLag: 3 * time.Second}, thnksapitest.Options{PageLimit: 15})
+				w.Bounds.WindowRows, w.Bounds.SliceGifts = 30, 12
+				w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 60, Recipients: 20}), 0.9)
+				tt.before(w)
+				time.Sleep(time.Hour)
 				all := turns.New(1)
-				w := simulation.Small(t)
-				if mode == giftsync.Backfill { // makes the object
-					w = simulation.New(t, hubspottest.Options{Seed: 1, PropertyLag: 700 * time.Millisecond, SchemaLag: 3 * time.Second}, thnksapitest.Options{})
-					w.Bounds.WindowRows, w.Bounds.SliceGifts = 30, 12
-					w.Populate(thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: 60, Recipients: 20}), 0.9)
-				} else {
-					w.Must(giftsync.Backfill)
-				}
 				takeTurns(w, all)
 				w.WrapHubSpot, w.WrapThnks = slowly(10*time.Second), slowly(7*time.Second)
 				others := want(t, all)
-				w.Must(mode)
+				w.Must(tt.mode)
 				others.stop()
 				w.Check()
 				if others.times < 50 || others.worst > 0 {
