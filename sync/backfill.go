@@ -200,6 +200,9 @@ func rebuild(ctx context.Context, r *run) error {
 		default:
 			cp.Source = archivedRecords
 		}
+		if err := respellRecords(r.journal, gifts); err != nil {
+			return err
+		}
 		last, err := commitAllBut(gifts, r.commitGifts)
 		if err != nil {
 			return err

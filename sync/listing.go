@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"thnks-hubspot-sync/store"
@@ -177,7 +176,7 @@ func (w *window) add(row thnksapi.Row, s seenGift, bad *rowError, filter thnksap
 	w.rows++
 	if bad != nil {
 		w.classes = append(w.classes, bad.class)
-		w.bad = append(w.bad, badRow{why: *bad, key: w.key(row.Raw), id: strings.TrimSpace(row.ID), raw: row.Raw})
+		w.bad = append(w.bad, badRow{why: *bad, key: w.key(row.Raw), id: readableID(row.ID), raw: row.Raw})
 		return
 	}
 	g := s.gift
@@ -200,6 +199,15 @@ func (w *window) add(row thnksapi.Row, s seenGift, bad *rowError, filter thnksap
 	if stamp.After(w.newest) {
 		w.newest = stamp
 	}
+}
+
+// readableID is the id of a row that is no gift, "" if it has none.
+func readableID(id string) string {
+	canonical, err := plan.CanonicalID(id)
+	if err != nil {
+		return ""
+	}
+	return canonical
 }
 
 // through is the newest change time of the window, by which a watermark may

@@ -14,6 +14,7 @@ import (
 const (
 	rereadsEntry      = "rereads"       // rereads
 	feedsEntry        = "source"        // []feed: what the portal has been fed from
+	spellingEntry     = "spelling"      // int: see [respellJournal]
 	fieldsEntry       = "fields"        // []FieldProblem: of the last complete reading
 	smallListingEntry = "small_listing" // smallListing: that was not believed
 	lastSyncEntry     = "last_sync"     // time.Time: when the last run finished without error

@@ -5,11 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
 
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/thnksapi"
@@ -39,9 +37,6 @@ type rowError struct {
 
 func (e *rowError) Error() string { return e.reason }
 
-// maxID bounds a transaction id; a longer one is no id but some other text.
-const maxID = 255
-
 var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
 
 // normalize turns a row into a gift, or says why it cannot be one. A value
@@ -60,14 +55,12 @@ func normalize(row thnksapi.Row, from reading) (seenGift, *rowError) {
 		return seenGift{}, &rowError{classUnreadable, reason}
 	}
 	t := row.Transaction
-	id := strings.TrimSpace(t.ID)
+	id, err := plan.CanonicalID(t.ID)
 	switch {
-	case id == "":
+	case strings.TrimSpace(t.ID) == "":
 		return seenGift{}, &rowError{classNoID, thnksapi.ErrNoID.Error()}
-	case len(id) > maxID:
-		return seenGift{}, &rowError{classBadID, fmt.Sprintf("the transaction id is %d bytes long; the limit is %d", len(id), maxID)}
-	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }):
-		return seenGift{}, &rowError{classBadID, "the transaction id has control or invalid characters"}
+	case err != nil:
+		return seenGift{}, &rowError{classBadID, err.Error()}
 	}
 	s := seenGift{missing: t.Missing, dropped: t.Dropped}
 	g := &s.gift

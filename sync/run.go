@@ -116,13 +116,15 @@ func checkpoint(name string, cp store.Checkpoint) store.Commit {
 }
 
 // do does the pass that the request asks for, and the search that earlier runs
-// have left. An incremental run of a portal
-// whose first backfill has not finished goes on with that: until then there is
-// no watermark to start from. A portal without a source has nothing to backfill,
-// and its incremental runs look orphans up.
+// have left.
 func (r *run) do(ctx context.Context) error {
 	if err := readDebt(r); err != nil {
 		return err
+	}
+	if !r.req.DryRun {
+		if err := respellJournal(ctx, r); err != nil {
+			return err
+		}
 	}
 	if err := r.pass(ctx); err != nil {
 		return err
@@ -130,7 +132,10 @@ func (r *run) do(ctx context.Context) error {
 	return payDebt(ctx, r)
 }
 
-// pass does the pass itself.
+// pass does the pass itself. An incremental run of a portal whose first backfill
+// has not finished goes on with that: until then there is no watermark to start
+// from. A portal without a source has nothing to backfill, and its incremental
+// runs look orphans up.
 func (r *run) pass(ctx context.Context) error {
 	lists := r.mode == Incremental || r.mode == Backfill
 	switch {

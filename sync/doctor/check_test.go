@@ -71,7 +71,7 @@ func TestCheck(t *testing.T) {
 				w.AddGift("T-x", "nobody@example.com", 0)
 				w.Must(giftsync.Incremental)
 			},
-			bad: some(doctor.Warn, checkNewRecords, checkQuarantine), check: checkNewRecords, says: []string{"requires a contact of new records", "2026-03-01", "optional", "quarantine retry"},
+			bad: some(doctor.Warn, checkNewRecords, checkQuarantine), check: checkNewRecords, says: []string{"requires a contact of new records", "2026-06-09", "optional", "quarantine retry"},
 		},
 		{
 			name: "owners off", spoil: without("crm.objects.owners.read"),

@@ -25,9 +25,8 @@ const kindTest = "test"
 
 // The longest texts that are taken from an event, in bytes.
 const (
-	maxID     = 255 // of a gift; the journal's limit
-	maxParcel = 64  // of the sender's word for the state of a parcel
-	maxType   = 64  // of an unknown type that a reason quotes
+	maxParcel = 64 // of the sender's word for the state of a parcel
+	maxType   = 64 // of an unknown type that a reason quotes
 )
 
 // catalogue maps the current name of each type to the function that reads its
@@ -220,8 +219,8 @@ func aliases(metadata object, keys []string) []string {
 // usableID reports whether id can be the id of a gift. Transactions that are
 // fetched follow the same rule.
 func usableID(id string) bool {
-	strange := func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }
-	return id != "" && len(id) <= maxID && !strings.ContainsFunc(id, strange)
+	_, err := plan.CanonicalID(id)
+	return err == nil
 }
 
 // isTest recognises a message of the sender's test button. The documentation

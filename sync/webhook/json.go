@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"thnks-hubspot-sync/sync/plan"
 )
 
 // The limits of a JSON body, in addition to its size.
@@ -85,8 +87,14 @@ func (o object) flag(name string) bool {
 	return o[name] == true || strings.EqualFold(o.word(name), "true")
 }
 
-// canonicalID returns an id in the form in which ids are compared.
-func canonicalID(id string) string { return trimmed(id) }
+// canonicalID returns an id in the form in which ids are compared. One that no
+// transaction can have stays as it is, for its own refusal.
+func canonicalID(id string) string {
+	if canonical, err := plan.CanonicalID(id); err == nil {
+		return canonical
+	}
+	return trimmed(id)
+}
 
 // trimmed returns text without the white space and the invisible characters
 // around it.
