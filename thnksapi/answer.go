@@ -140,6 +140,7 @@ func (x *answerReader) value(at pointer) error {
 	case !w.detail && w.next != nil && slices.Equal(at, w.next):
 		return x.element(&x.answer.next)
 	}
+	x.forget(at)
 	token, err := x.dec.Token()
 	if err != nil {
 		return err
@@ -163,11 +164,27 @@ func (x *answerReader) value(at pointer) error {
 
 // within reports whether something wanted is inside the value at a place.
 func (w parts) within(at pointer) bool {
-	inside := func(p pointer) bool { return len(p) > len(at) && slices.Equal(p[:len(at)], at) }
 	if w.detail {
-		return inside(w.single)
+		return w.single.inside(at)
 	}
-	return inside(w.items) || inside(w.next)
+	return w.items.inside(at) || w.next.inside(at)
+}
+
+// inside reports whether a pointer leads into the value at a place.
+func (p pointer) inside(at pointer) bool { return len(p) > len(at) && slices.Equal(p[:len(at)], at) }
+
+// forget drops what was found in an earlier value at a place: of a name that an
+// object has twice the last counts.
+func (x *answerReader) forget(at pointer) {
+	if x.want.items.inside(at) {
+		x.answer.elements, x.answer.listed = nil, asNothing
+	}
+	if x.want.next.inside(at) {
+		x.answer.next = nil
+	}
+	if x.want.single.inside(at) {
+		x.answer.single = nil
+	}
 }
 
 // skip reads the rest of a value that begins with a token.
