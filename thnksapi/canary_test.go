@@ -105,6 +105,7 @@ func serveRaw(t *testing.T, answer string) string {
 // TestMalformedAnswers: whatever comes over the wire, an error and the log say
 // of what class it is, in our words.
 func TestMalformedAnswers(t *testing.T) {
+	t.Parallel()
 	standard := log.Writer()
 	log.SetOutput(io.Discard) // net/http's own lines, see the program's logger
 	defer log.SetOutput(standard)
