@@ -45,9 +45,10 @@ func NewSuspects(most int) *Culprits {
 
 type culpritsKey struct{}
 
-// WithCulprits returns a context with which [Client.Create], [Client.Update] and
-// [Client.Associate] look for the inputs at which HubSpot fails: a batch that fails
-// through all tries is halved until it is known which inputs it was, if HubSpot
+// WithCulprits returns a context with which [Client.Create], [Client.Update],
+// [Client.Associate], [Client.ContactsByEmail] and
+// [Client.ContactsByAdditionalEmail] look for the inputs at which HubSpot fails: a
+// batch that fails through all tries is halved until it is known which inputs it was, if HubSpot
 // takes other batches of the same kind, or one of the halves. The others get
 // their outcomes; these get an [*Error] of kind [Unprocessable].
 func WithCulprits(ctx context.Context, c *Culprits) context.Context {

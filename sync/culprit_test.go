@@ -130,6 +130,43 @@ func TestCulpritKinds(t *testing.T) {
 	}
 }
 
+// TestCulpritAddress: where HubSpot fails at the address of a recipient, the gift
+// is set aside and is not taken for one without a contact.
+func TestCulpritAddress(t *testing.T) {
+	t.Parallel()
+	for _, gifts := range []int{20, 300} {
+		synctest.Test(t, func(t *testing.T) {
+			w := simulation.Quiet(t, gifts)
+			w.Bounds.WindowRows, w.Bounds.SliceGifts = 100, 30
+			tx, _ := w.Thnks.Transaction(simulation.ID(7))
+			w.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+				return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+					body, _ := io.ReadAll(req.Body)
+					req.Body = io.NopCloser(bytes.NewReader(body))
+					if strings.HasSuffix(req.URL.Path, "/contacts/batch/read") && bytes.Contains(body, []byte(`"`+tx.Recipient.Email+`"`)) {
+						return simulation.Reply(req, http.StatusBadGateway, ""), nil
+					}
+					return next.RoundTrip(req)
+				})
+			}
+			rep := w.Must(giftsync.Backfill)
+			q := w.Quarantine()[tx.ID]
+			if rep.Created != gifts-1 || rep.Quarantined != 1 || q.Class != "unprocessable" || strings.Contains(q.Reason, tx.Recipient.Email) {
+				t.Errorf("report %+v, quarantine has %s: %s", rep, q.Class, q.Reason)
+			}
+			time.Sleep(simulation.Day)
+			w.Must(giftsync.Incremental)
+			if len(w.Quarantine()) != 1 {
+				t.Errorf("quarantine has %v", w.QuarantineReasons())
+			}
+			w.WrapHubSpot = nil
+			time.Sleep(simulation.Day)
+			w.Must(giftsync.Incremental)
+			w.Check()
+		})
+	}
+}
+
 // TestCulpritOfAnUpdate keeps what HubSpot holds until it goes through.
 func TestCulpritOfAnUpdate(t *testing.T) {
 	t.Parallel()

@@ -209,6 +209,7 @@ func (b *batch) lookUp(ctx context.Context, need []string, ahead []plan.Gift) er
 		return err
 	}
 	maps.Copy(b.who, found)
+	b.setUnreadableAside()
 	if !b.in.policy.searchFirst {
 		return nil
 	}
@@ -218,6 +219,25 @@ func (b *batch) lookUp(ctx context.Context, need []string, ahead []plan.Gift) er
 	}
 	s.Do(ctx, b.run.counts.progress.search(s.Len()))
 	return b.addFound(ctx, s)
+}
+
+// setUnreadableAside puts gifts into quarantine at whose recipient's address HubSpot
+// fails: who does not answer for an address does not say that nobody has it. Gifts
+// of the journal stay as they are.
+func (b *batch) setUnreadableAside() {
+	if b.in.policy.fromJournal {
+		return
+	}
+	b.loaded.gifts = slices.DeleteFunc(slices.Clone(b.loaded.gifts), func(g plan.Gift) bool {
+		a, _ := plan.CanonicalEmail(g.Recipient.Email)
+		err := b.run.portal.Directory.Broken(a)
+		have, known := b.loaded.have[g.ID]
+		if err == nil || known && have.Orphan == "" {
+			return false
+		}
+		b.res.quarantine(plan.Change{Gift: g}, err)
+		return true
+	})
 }
 
 // A giftPlanner plans gifts as a source or events show them.

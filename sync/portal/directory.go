@@ -41,6 +41,7 @@ type Directory struct {
 	contacts door[Contacts]
 	cache    *cache
 	given    map[string][]string              // addresses in spellings that do not follow from the canonical one
+	broken   map[string]error                 // addresses at which HubSpot fails in this run, and how
 	labels   map[hubspot.AssociationType]bool // the deal label's types; nil for any
 	owners   owners
 	staged   bool // deal stages were read in this run
@@ -60,7 +61,7 @@ func (d *Directory) LookUp(ctx context.Context, need, ahead []string) (plan.Dire
 		asked[a] = true
 		if m, ok := d.cache.get(a); ok {
 			who[a] = m.Match
-		} else {
+		} else if d.broken[a] == nil {
 			ask = append(ask, a)
 		}
 	}
@@ -72,7 +73,7 @@ func (d *Directory) LookUp(ctx context.Context, need, ahead []string) (plan.Dire
 			continue
 		}
 		asked[a] = true
-		if _, ok := d.cache.get(a); !ok {
+		if _, ok := d.cache.get(a); !ok && d.broken[a] == nil {
 			ask = append(ask, a)
 		}
 	}
@@ -106,6 +107,10 @@ func (d *Directory) choose(ctx context.Context, addresses []string, found []hubs
 	matches := make([]plan.Match, len(addresses))
 	var contacts []string
 	for i, outcome := range found {
+		if hubspot.IsUnprocessable(outcome.Err) && !searched {
+			d.setBroken(addresses[i], outcome.Err)
+			continue
+		}
 		if outcome.Err != nil {
 			// HubSpot will not look this address up, so nothing can match it.
 			d.session.Log.Warn("address refused by HubSpot", "error", outcome.Err)
@@ -125,11 +130,26 @@ func (d *Directory) choose(ctx context.Context, addresses []string, found []hubs
 		return fmt.Errorf("looking deals up: %w", err)
 	}
 	for i, a := range addresses {
+		if d.broken[a] != nil {
+			continue
+		}
 		matches[i].Deals = deals[matches[i].ID]
 		d.cache.put(a, cachedMatch{Match: matches[i], searched: searched})
 		who[a] = matches[i]
 	}
 	return nil
+}
+
+// Broken returns how HubSpot failed when it was asked for the contact of an address,
+// and nil if it did not: nobody can say then who that is. Such an address is not in
+// the directory.
+func (d *Directory) Broken(address string) error { return d.broken[address] }
+
+func (d *Directory) setBroken(address string, err error) {
+	if d.broken == nil {
+		d.broken = make(map[string]error)
+	}
+	d.broken[address] = err
 }
 
 func candidate(o hubspot.Object) plan.Candidate {
