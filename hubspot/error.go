@@ -95,6 +95,10 @@ type Error struct {
 // AsError returns the [*Error] in err's chain.
 func AsError(err error) (*Error, bool) { return errors.AsType[*Error](err) }
 
+// Foreign reports whether the answer was not HubSpot's, but that of a proxy or
+// firewall before it, or was damaged on the way.
+func (e *Error) Foreign() bool { return errors.Is(e.Err, errBlocked) || errors.Is(e.Err, errGarbled) }
+
 // Unwrap returns the transport error.
 func (e *Error) Unwrap() error { return e.Err }
 

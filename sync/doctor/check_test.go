@@ -74,6 +74,22 @@ func TestCheck(t *testing.T) {
 			bad: some(doctor.Warn, checkNewRecords, checkQuarantine), check: checkNewRecords, says: []string{"requires a contact of new records", "2026-06-09", "optional", "quarantine retry"},
 		},
 		{
+			name: "a firewall answers", spoil: func(w *simulation.World) {
+				w.Portal.Fault(hubspottest.Fault{PathContains: "/", Status: 403, HTML: true, Count: -1})
+			},
+			bad: some(doctor.Warn, rest...).and(doctor.Fail, checkToken), check: checkToken, says: []string{"blocked by a proxy or firewall", "base_url"},
+		},
+		{
+			name: "another server answers", spoil: func(w *simulation.World) {
+				w.WrapHubSpot = func(http.RoundTripper) http.RoundTripper {
+					return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+						return simulation.Reply(req, 200, "<html>Welcome</html>"), nil
+					})
+				}
+			},
+			bad: some(doctor.Warn, rest...).and(doctor.Fail, checkToken), check: checkToken, says: []string{"damaged or replaced", "base_url"},
+		},
+		{
 			name: "owners off", spoil: without("crm.objects.owners.read"),
 			bad: some(doctor.OK), check: checkSenders, says: []string{"not matched", "grant crm.objects.owners.read"},
 		},

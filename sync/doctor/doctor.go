@@ -107,10 +107,10 @@ func (x *examination) reportError(ctx context.Context, check string, err error) 
 		x.skipped("the check was interrupted", check)
 	case errors.As(giftsync.Classify(err), &fatal):
 		x.report(check, Fail, fatal.What, fatal.Remedy)
-	case ofHubSpot && he.Status != 0 && portal.KindIs(err, hubspot.Transient, hubspot.Limited, hubspot.Daily, hubspot.Migrating),
+	case ofHubSpot && he.Status != 0 && !he.Foreign() && portal.KindIs(err, hubspot.Transient, hubspot.Limited, hubspot.Daily, hubspot.Migrating),
 		errors.As(err, &te) && te.Status != 0 && (te.Kind == thnksapi.Transient || te.Kind == thnksapi.Limited):
 		x.report(check, Warn, err.Error(), "nothing, if it has passed when you check again later")
-	case ofHubSpot && he.Status == 0 || te != nil && te.Status == 0, portal.KindIs(err, hubspot.Unexpected, hubspot.NotFound):
+	case ofHubSpot && (he.Status == 0 || he.Foreign()) || te != nil && te.Status == 0, portal.KindIs(err, hubspot.Unexpected, hubspot.NotFound):
 		x.report(check, Fail, err.Error(), "check the address (base_url) and the way there: name resolution, firewall, proxy; then run `check` again")
 	default:
 		x.report(check, Fail, err.Error(), "do what it says, then run `check` again")
