@@ -262,3 +262,11 @@ func TestMemory(t *testing.T) {
 		}
 	})
 }
+
+// A largeWriter adds 8 MiB of nothing to an answer.
+type largeWriter struct{ http.ResponseWriter }
+
+func (w largeWriter) Write(b []byte) (int, error) {
+	_, err := w.ResponseWriter.Write(append(bytes.Repeat([]byte{' '}, maxBody), b...))
+	return len(b), err
+}

@@ -2,6 +2,7 @@ package hubspot
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -168,5 +169,13 @@ func TestFailure(t *testing.T) {
 	own := Error{Kind: Unprocessable, Status: http.StatusBadGateway, Method: "POST", Path: "/x", Message: "ann@example.com"}
 	if s := own.Error(); !strings.HasPrefix(s, "hubspot: POST /x: 502: HubSpot, or a proxy") {
 		t.Errorf("said as %q", s)
+	}
+}
+
+// hasKey returns a predicate for properties with one of the keys.
+func hasKey(keys ...string) func(map[string]any) bool {
+	return func(p map[string]any) bool {
+		k, _ := p[keyProperty].(string)
+		return slices.Contains(keys, k)
 	}
 }

@@ -1,7 +1,6 @@
 package hubspot
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -376,14 +375,6 @@ func (p *fakePortal) answer(w http.ResponseWriter, results, errs []any) {
 	reply(w, status, out)
 }
 
-// A largeWriter adds 8 MiB of nothing to an answer.
-type largeWriter struct{ http.ResponseWriter }
-
-func (w largeWriter) Write(b []byte) (int, error) {
-	_, err := w.ResponseWriter.Write(append(bytes.Repeat([]byte{' '}, maxBody), b...))
-	return len(b), err
-}
-
 func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-HubSpot-Correlation-Id", "c-1")
@@ -403,12 +394,4 @@ func gifts(n int) []NewObject {
 		in[i] = NewObject{Properties: map[string]string{keyProperty: "T-" + strconv.Itoa(i), "gift_name": "Coffee"}}
 	}
 	return in
-}
-
-// hasKey returns a predicate for properties with one of the keys.
-func hasKey(keys ...string) func(map[string]any) bool {
-	return func(p map[string]any) bool {
-		k, _ := p[keyProperty].(string)
-		return slices.Contains(keys, k)
-	}
 }

@@ -22,13 +22,14 @@ type itemError struct {
 	} `json:"errors"`
 }
 
-// err returns the entry as the error of a call.
+// err returns the entry as the error of a call. What names something in HubSpot's
+// API is kept only if it looks like a name: it may be logged.
 func (w *itemError) err(call *Call) *Error {
 	e := &Error{
 		Kind:          Refused,
 		Status:        call.Status,
-		Category:      string(w.Category),
-		SubCategory:   string(w.SubCategory),
+		Category:      constant(string(w.Category)),
+		SubCategory:   constant(string(w.SubCategory)),
 		Message:       bounded(string(w.Message)),
 		CorrelationID: call.CorrelationID,
 		IDs:           w.Context["ids"],
@@ -40,9 +41,9 @@ func (w *itemError) err(call *Call) *Error {
 		e.Kind = NotFound
 	}
 	for _, d := range w.Errors {
-		detail := Detail{Code: string(d.Code), SubCategory: string(d.SubCategory), Scopes: scopeNames(d.Context["requiredGranularScopes"])}
+		detail := Detail{Code: constant(string(d.Code)), SubCategory: constant(string(d.SubCategory)), Scopes: scopeNames(d.Context["requiredGranularScopes"])}
 		if names := d.Context["propertyName"]; len(names) > 0 {
-			detail.Property = names[0]
+			detail.Property = constant(names[0])
 		}
 		e.Details = append(e.Details, detail)
 	}

@@ -111,3 +111,15 @@ func TestScopeNames(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesInErrors: what HubSpot calls a category, a code or a property is kept only
+// if it looks like a name, as classes in log and quarantine are made of these.
+func TestNamesInErrors(t *testing.T) {
+	const body = `{"category":"` + canary + ` is no","subCategory":"Ann Canary","message":"` + canary + `",
+		"errors":[{"code":"` + canary + `","subCategory":"a canary","context":{"propertyName":["` + canary + `"]}}]}`
+	e := answerError(&Call{Status: 400, Method: "POST", Path: "/x"}, http.Header{}, []byte(body))
+	e.Message = "" // which may hold anything
+	if s := fmt.Sprintf("%v %+v %s %s", e, e.Details, e.Category, e.SubCategory); strings.Contains(strings.ToLower(s), "canary") {
+		t.Error(s)
+	}
+}
