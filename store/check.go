@@ -21,7 +21,7 @@ import (
 // larger file waits.
 func (s *Store) Check(ctx context.Context) error {
 	return s.guarded(func() error {
-		if err := s.inPlace(); err != nil {
+		if err := s.InPlace(); err != nil {
 			return err
 		}
 		if info, err := s.file.Stat(); err == nil {

@@ -55,8 +55,12 @@ func TestReplaced(t *testing.T) {
 			if err := s.Check(t.Context()); !errors.Is(err, ErrReplaced) {
 				t.Errorf("Check: %v", err)
 			}
+			if err := s.InPlace(); !errors.Is(err, ErrReplaced) {
+				t.Errorf("InPlace: %v", err)
+			}
 			back()
 			commit(t, s, Commit{Gifts: []plan.Stored{gift}})
+			check(t, s.InPlace())
 			if receipts := receive(t, s, claim(2)); receipts[0].DuplicateOf != 0 {
 				t.Errorf("the refused event was kept: %+v", receipts)
 			}

@@ -102,7 +102,7 @@ func (s *Store) update(f func(*bbolt.Tx) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	return s.guarded(func() error {
-		if err := s.inPlace(); err != nil {
+		if err := s.InPlace(); err != nil {
 			return err
 		}
 		tx, err := s.db.Begin(true)
@@ -121,16 +121,19 @@ func (s *Store) update(f func(*bbolt.Tx) error) error {
 	})
 }
 
-// inPlace returns [ErrReplaced] if the open file is not the one at its path.
-// Commits into it would be lost. It is asked before every commit: that takes
-// microseconds, a commit milliseconds.
-func (s *Store) inPlace() error {
-	open, err := s.file.Stat()
-	if err != nil {
-		if s.usable() == ErrClosed { // meanwhile
-			return ErrClosed
-		}
+// InPlace returns [ErrReplaced] if the open file is not the one at its path.
+// Commits into it would be lost. Every commit and check asks it first, which
+// takes microseconds; a process that only waits asks it from time to time.
+func (s *Store) InPlace() error {
+	if err := s.usable(); err != nil {
 		return err
+	}
+	open, err := s.file.Stat()
+	if errors.Is(err, fs.ErrClosed) { // meanwhile
+		return ErrClosed
+	}
+	if err != nil {
+		return fmt.Errorf("looking at state file %s: %w", s.path, err)
 	}
 	there, err := os.Stat(s.path)
 	switch {

@@ -37,6 +37,8 @@ type EventRecord struct {
 	State         string      `json:"state"` // pending, waiting, applied, listed, duplicate, refused
 	Reason        string      `json:"reason,omitempty"`
 	DuplicateOf   uint64      `json:"duplicate_of,omitempty"`
+	Repeats       int         `json:"repeats,omitempty"` // how often it was received again
+	LastRepeat    time.Time   `json:"last_repeat,omitzero"`
 	Attempts      int         `json:"attempts"`
 	NextTry       time.Time   `json:"next_try,omitzero"`
 	DoneAt        time.Time   `json:"done_at,omitzero"`
@@ -66,6 +68,7 @@ func ListEvents(ctx context.Context, portal string, j eventLister, q EventQuery)
 			Seq: e.Seq, ReceivedAt: e.ReceivedAt, Source: e.Dialect, Kind: e.Kind,
 			TransactionID: e.TransactionID, Status: e.Status, At: e.At, Signed: e.Signed,
 			State: string(e.State), Reason: e.Reason, DuplicateOf: e.DuplicateOf,
+			Repeats: e.Repeats, LastRepeat: e.LastRepeat,
 			Attempts: e.Attempts, NextTry: e.NextTry, DoneAt: e.DoneAt,
 		})
 		if n := len(l.Events); q.Limit > 0 && n >= 2*q.Limit {

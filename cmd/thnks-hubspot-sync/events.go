@@ -108,6 +108,9 @@ func printEvents(w io.Writer, l giftsync.EventList) {
 		if e.DuplicateOf != 0 {
 			line += fmt.Sprintf("  of %d", e.DuplicateOf)
 		}
+		if e.Repeats > 0 {
+			line += fmt.Sprintf("  %s, last %s", plural(e.Repeats, "repeat"), minute(e.LastRepeat))
+		}
 		fmt.Fprintln(w, printable(line))
 		if e.Reason != "" {
 			printWrapped(w, "    ", e.Reason)

@@ -246,3 +246,35 @@ func TestLowers(t *testing.T) {
 		}
 	}
 }
+
+// Keys that go on saying what they say, each its own, are read pass after pass
+// in any order. After two passes nothing is written any more, neither to HubSpot
+// nor to the journal.
+func TestPassesSettle(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var keys []Gift
+		for source := range rapid.IntRange(1, 3).Draw(t, "keys") {
+			g := genSnapshot("T-1").Draw(t, "says")
+			g.Source = source
+			keys = append(keys, g)
+		}
+		have := Stored{ObjectID: "7", Gift: genGift("T-1").Draw(t, "known").Redacted(), Mapping: Mapping}
+		for i := range keys {
+			keys[i].Derived = keys[i].Derived || keys[i].UpdatedAt.IsZero()
+		}
+		minute := 100 // later than all versions
+		for pass := range 4 {
+			for _, seen := range rapid.Permutation(keys).Draw(t, "order") {
+				minute++
+				seen.ReadAt = at(minute)
+				c := Make([]Gift{seen}, map[string]Stored{"T-1": have}, nil, Rules{})[0]
+				if pass > 1 && (!c.Same || c.Action != Keep) {
+					t.Fatalf("pass %d of key %d: %s %v, same %v:\n%s", pass, seen.Source, c.Action, c.Reasons, c.Same, cmp.Diff(have.Gift, c.Gift, same))
+				}
+				if !c.Same {
+					have = c.Stored("7")
+				}
+			}
+		}
+	})
+}
