@@ -147,6 +147,9 @@ func upgradeFull(path string) error {
 	if s, err := Open(path, Options{}); !errors.As(err, &short) || !errors.As(err, &full) {
 		return fmt.Errorf("without room: %v, %w", s, err)
 	}
+	if short.Err != nil || short.Free >= short.Need {
+		return fmt.Errorf("a copy was begun: %w", short.Err)
+	}
 	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, old) {
 		return fmt.Errorf("the file was changed: %w", err)
 	}
