@@ -29,8 +29,8 @@
 // [*CorruptError] that says how to rebuild the file, and the store refuses all
 // work from then on.
 //
-// Where to look: open.go opens and creates the file, upgrade.go converts older
-// formats, inspect.go checks the pages before bbolt reads them, commit.go and
+// Where to look: open.go opens the file, create.go makes a new one, upgrade.go
+// and backup.go convert older formats, inspect.go checks the pages before bbolt reads them, commit.go and
 // index.go write, read.go and scan.go read, receive.go and inbox.go hold events,
 // check.go proves a file sound. The record*.go files are the encodings.
 package store

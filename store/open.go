@@ -53,10 +53,12 @@ const (
 )
 
 // Open opens the state file of a portal, which belongs to this process until
-// [Store.Close]. It takes milliseconds whatever the size of the file.
+// [Store.Close]. It takes milliseconds whatever the size of the file, except that
+// one of an older format is converted: before that it is copied, to
+// NAME.v<format>-<date> beside it, and the copy is checked.
 //
 // Errors: [*LockedError], [*CorruptError], [*VersionError], [*AccessError];
-// [fs.ErrNotExist] where there is no file and Create is not set.
+// [*FullError], of which a [*RoomError] is one; [fs.ErrNotExist] where there is no file and Create is not set.
 func Open(path string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	if o.Create {

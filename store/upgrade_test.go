@@ -154,6 +154,14 @@ func TestUpgradeFrom3(t *testing.T) {
 			t.Errorf("quarantine: %+v, %v, %v", q, ok, err)
 		}
 	})
+	s := openAt(t, path)
+	if err := s.Commit(Commit{Events: []Event{{Seq: 7, State: EventPending}}}); err == nil {
+		t.Error("a repeat became pending")
+	}
+	if n, err := s.Replay(t.Context(), []uint64{7}); n != 0 || err != nil {
+		t.Errorf("replayed %d repeats, %v", n, err)
+	}
+	s.Close()
 	// A bound below what the older format kept is reached by and by.
 	s, err := Open(path, Options{IdleEvents: 1})
 	if err != nil {

@@ -40,8 +40,10 @@ func CanonicalID(s string) (string, error) {
 	return s, nil
 }
 
-// ignorable reports whether Unicode has a character be left out where it means
-// nothing (Default_Ignorable_Code_Point), or lets it only format a text.
+// ignorable reports whether a character only formats a text, or is one that
+// Unicode has left out where it means nothing (Default_Ignorable_Code_Point). A
+// few of the former can be seen, and stay.
 func ignorable(r rune) bool {
-	return r > unicode.MaxASCII && unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return r > unicode.MaxASCII && unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) &&
+		!unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }

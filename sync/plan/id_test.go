@@ -27,6 +27,7 @@ func TestCanonicalID(t *testing.T) {
 		"00123":                     "00123",
 		"Cafe\u0301":                "Caf\u00e9",
 		"Caf\u200be\u200b\u0301":    "Caf\u00e9",
+		"\u0601-7":                  "\u0601-7", // the Arabic sign of a year, which is seen
 		"礼物-7":                      "礼物-7",
 		strings.Repeat("x", 255):    strings.Repeat("x", 255),
 		strings.Repeat("é", 127):    strings.Repeat("é", 127),
