@@ -1,6 +1,9 @@
 package store
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -47,4 +50,42 @@ func TestCreateTakesTurns(t *testing.T) {
 	}
 	unlock()
 	openAt(t, path)
+}
+
+// TestKillCreate kills a process that makes state files, again and again. The
+// next start can use or make the file, and nothing lies beside it.
+func TestKillCreate(t *testing.T) {
+	t.Parallel()
+	for kill := range 6 {
+		path := filepath.Join(privateDir(t), "acme.db")
+		cmd := child(t, "create", path)
+		out, err := cmd.StdoutPipe()
+		check(t, err)
+		check(t, cmd.Start())
+		_, err = io.ReadFull(out, make([]byte, 1))
+		check(t, err)
+		time.Sleep(time.Duration(kill) * 3 * time.Millisecond)
+		check(t, cmd.Process.Kill())
+		_ = cmd.Wait() // says that it was killed
+		openAt(t, path).Close()
+		if got := beside(t, path); len(got) != 0 {
+			t.Errorf("kill %d left %v", kill, got)
+		}
+	}
+}
+
+func init() { children["create"] = createForEver }
+
+// createForEver makes a state file and removes it, and prints a byte each time.
+func createForEver(path string) error {
+	for {
+		s, err := Open(path, Options{Create: true})
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(s.Close(), os.Remove(path)); err != nil {
+			return err
+		}
+		fmt.Print(".")
+	}
 }

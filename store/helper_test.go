@@ -50,6 +50,15 @@ func commit(tb testing.TB, s *Store, c Commit) {
 	}
 }
 
+func receive(tb testing.TB, s *Store, events ...Event) []Receipt {
+	tb.Helper()
+	receipts, err := s.Receive(context.Background(), events...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return receipts
+}
+
 // typicalGift is a typical gift: an amount, a message, sender and recipient, four
 // dates, a contact, a company and a deal.
 func typicalGift(r *rand.Rand, n int) plan.Stored {

@@ -36,22 +36,13 @@ func claim(n int) Event {
 	}
 }
 
-func receive(tb testing.TB, s *Store, events ...Event) []Receipt {
-	tb.Helper()
-	receipts, err := s.Receive(context.Background(), events...)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return receipts
-}
-
 // An inboxModel is what an inbox should hold, kept in maps.
 type inboxModel struct {
 	events map[uint64]Event // with their bodies
 	last   uint64
 	seen   map[string]uint64
 	limit  queueSize
-	idle   queueSize // bound of the events of which nothing is to be processed
+	idle   queueSize // of listed and refused events
 }
 
 func (m *inboxModel) queue() (q queueSize) {
@@ -131,11 +122,10 @@ func (m *inboxModel) dropBodies() {
 
 func (m *inboxModel) replay(seqs []uint64) (n int) {
 	for _, seq := range seqs {
-		if e := m.events[seq]; e.State != EventDuplicate {
-			e.State, e.Attempts, e.NextTry, e.DoneAt = EventPending, 0, time.Time{}, time.Time{}
-			m.events[seq] = e
-			n++
-		}
+		e := m.events[seq]
+		e.State, e.Attempts, e.NextTry, e.DoneAt = EventPending, 0, time.Time{}, time.Time{}
+		m.events[seq] = e
+		n++
 	}
 	return n
 }
@@ -311,9 +301,6 @@ func TestInboxMatchesModel(t *testing.T) {
 				var c Commit
 				for _, seq := range some() {
 					e := m.events[seq]
-					if e.State == EventDuplicate {
-						continue
-					}
 					e.State = rapid.SampledFrom([]EventState{EventPending, EventWaiting, EventApplied, EventRefused}).Draw(rt, "state")
 					e.TransactionID = rapid.SampledFrom([]string{"", "T-1", "T-3"}).Draw(rt, "id")
 					e.Reason = rapid.String().Draw(rt, "why")

@@ -44,7 +44,7 @@ type Quarantined struct {
 
 // ShortKey is a name of the record for people to read and type: 8 hex digits of
 // the hash of its key. See [Store.FindQuarantined].
-func (q *Quarantined) ShortKey() string {
+func (q Quarantined) ShortKey() string {
 	sum := sha256.Sum256([]byte(q.Key))
 	return hex.EncodeToString(sum[:4])
 }

@@ -74,7 +74,8 @@ type Gift struct {
 	UpdatedAt time.Time // version of the snapshot: the greatest wins
 
 	// Derived says that UpdatedAt is not the source's: it gave none, or one that
-	// is not to be believed. UpdatedAt is then the latest date of the snapshot.
+	// is not to be believed. UpdatedAt is then the latest date of the snapshot,
+	// and ReadAt must be set: it takes the place of the version.
 	Derived bool
 	ReadAt  time.Time // when the answer or the file was read; zero if that is not known
 	Source  int       // place of the key in the configuration, from 0
