@@ -186,6 +186,28 @@ func TestSameKnowledgeHasTheSameProperties(t *testing.T) {
 	})
 }
 
+// A snapshot that says what it said before is news where it is shown now.
+func TestSameKnowledgeSeesWhatIsShown(t *testing.T) {
+	dated := fromFile(10, Sent, "B")
+	dated.Times = map[Status]time.Time{Sent: at(-1)}
+	listedDate := listed(20, 25, 0, Sent, "B")
+	listedDate.Times = map[Status]time.Time{Sent: at(-2)}
+	for name, tt := range map[string]struct {
+		known []Gift
+		again Gift
+	}{
+		"fields": {[]Gift{listed(0, 5, 0, Sent, "A"), fromFile(10, Sent, "B")}, listed(0, 20, 0, Sent, "A")},
+		"status": {[]Gift{listed(20, 25, 0, Sent, "A"), fromFile(10, Opened, "A")}, fromFile(30, Opened, "A")},
+		"word":   {[]Gift{{ID: "T-1", Status: Sent, RawStatus: "SENT", UpdatedAt: at(20), ReadAt: at(25)}, fromFile(10, Sent, "A")}, fromFile(30, Sent, "A")},
+		"date":   {[]Gift{listedDate, dated}, func() Gift { g := dated; g.ReadAt = at(30); return g }()},
+	} {
+		g := mergeAll(tt.known)
+		if after := Merge(g, tt.again); SameKnowledge(g, after) || SameKnowledge(after, g) {
+			t.Errorf("%s: what is shown changes, and it is taken for the same:\n%s", name, cmp.Diff(g, after, same))
+		}
+	}
+}
+
 func TestSameKnowledgeSeesEachField(t *testing.T) {
 	base := listed(0, 10, 0, Sent, "Tea")
 	base.Times = map[Status]time.Time{Sent: at(0)}
