@@ -27,7 +27,7 @@ type Event struct {
 	ParcelStatus  string
 	ParcelAt      time.Time // since when the parcel has this status
 	ThankYouNote  string
-	Email         string            // of the recipient, as received; "" when the event does not say
+	Email         string            // of the person whom it is about, in canonical form; "" when it names none
 	Properties    map[string]string // what else it says of the gift, by the name of a property
 	Effect        Effect
 	Reason        string // why the content is unknown, or why the event could not be applied
