@@ -50,7 +50,10 @@
 //	turn.go              what a run does when other portals' runs share the memory
 //	locks.go, tally.go   who works on which gift; how each transaction was counted
 //	fatal.go, memory.go  which errors need an admin; what is remembered between runs
-//	lists.go, report.go  what commands show
+//	prove.go             the call that shows whether an error still stands
+//	progress.go          how far a run has come
+//	quarantine.go        the quarantine shown and edited
+//	lists.go, report.go  what else commands show
 //
 // The rooms around it: package portal is the HubSpot side, turns says whose run may
 // work, daemon keeps portals up to date, doctor examines them, webhook and admin are the public and the private

@@ -30,7 +30,7 @@ func (a *app) quarantineCommand() *cobra.Command {
 		Use:   "retry [KEY]...",
 		Short: "Try to sync the records in quarantine again, or only those with the given keys",
 		Example: `  thnks-hubspot-sync quarantine retry
-  thnks-hubspot-sync quarantine retry T-000017 --portal acme`,
+  thnks-hubspot-sync quarantine retry T-000017 3f2a91bc --portal acme`,
 		RunE: func(cmd *cobra.Command, keys []string) error { return a.retryQuarantine(cmd.Context(), f, keys) },
 	}
 	show := &cobra.Command{

@@ -84,8 +84,15 @@ func printRecords(w io.Writer, l giftsync.QuarantineList, most int) {
 func printRow(w io.Writer, portal string, row giftsync.QuarantinedRow) {
 	r := row.Record
 	for _, field := range [][2]string{
-		{"portal", portal}, {"key", r.Key}, {"class", r.Class}, {"source", orDash(r.Source)}, {"date", day(r.Date)},
-		{"gift", orDash(r.GiftName)}, {"attempts", count(r.Attempts)}, {"first", minute(r.First) + " UTC"}, {"last", minute(r.Last) + " UTC"},
+		{"portal", portal},
+		{"key", r.Key},
+		{"class", r.Class},
+		{"source", orDash(r.Source)},
+		{"date", day(r.Date)},
+		{"gift", orDash(r.GiftName)},
+		{"attempts", count(r.Attempts)},
+		{"first", minute(r.First) + " UTC"},
+		{"last", minute(r.Last) + " UTC"},
 	} {
 		fmt.Fprintf(w, "%-9s %s\n", field[0], printable(field[1]))
 	}
