@@ -38,12 +38,15 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 }
 
 func TestPartsKeepTheOtherDefaults(t *testing.T) {
-	cfg, problems := parse([]byte(good + "    associations: {deals: {max: 3}}\nlog: {format: json}\n"))
+	cfg, problems := parse([]byte(good + "    associations: {deals: {max: 3}}\nlog: {format: json}\nruns_at_once: 3\n"))
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	if got := cfg.Portals[0].Associations; got.Companies != CompaniesPrimary || got.Deals.Max != 3 || time.Duration(got.Deals.Lookback) != 90*day {
 		t.Errorf("associations are %+v", got)
+	}
+	if cfg.RunsAtOnce != 3 {
+		t.Errorf("runs_at_once is %d", cfg.RunsAtOnce)
 	}
 	if cfg.Log != (Log{Format: LogJSON}) {
 		t.Errorf("log is %+v", cfg.Log)

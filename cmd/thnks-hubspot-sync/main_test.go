@@ -1,6 +1,11 @@
 package main
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+
+	"thnks-hubspot-sync/configs"
+)
 
 // TestMemoryLimit: memory grows with the runs that work at once, and hardly with
 // the portals.
@@ -20,5 +25,17 @@ func TestMemoryLimit(t *testing.T) {
 		if got := memoryLimit(tt.portals, tt.runsAtOnce); got < tt.least || got > tt.most {
 			t.Errorf("%d portals, %d runs at once: %d MiB", tt.portals, tt.runsAtOnce, got/mib)
 		}
+	}
+}
+
+// TestRunsAtOnce: twice the processors, unless the configuration says more.
+func TestRunsAtOnce(t *testing.T) {
+	t.Parallel()
+	cfg := configs.Default()
+	if got, want := runsAtOnce(cfg), 2*runtime.GOMAXPROCS(0); got != want {
+		t.Errorf("by default %d, want %d", got, want)
+	}
+	if cfg.RunsAtOnce = 7; runsAtOnce(cfg) != 7 {
+		t.Errorf("with runs_at_once: 7, %d", runsAtOnce(cfg))
 	}
 }
