@@ -58,7 +58,8 @@ func (b *batch) write(ctx context.Context, changes []plan.Change) error {
 }
 
 // keep counts a gift that needs nothing in HubSpot. The journal records what it
-// did not know: a newer version, or that the source lists it again.
+// did not know: something that HubSpot does not hold, such as a newer version, or
+// that the source lists the gift again.
 func (b *batch) keep(c plan.Change) {
 	b.run.planned.add(c)
 	if !b.in.policy.owed {
