@@ -1,10 +1,6 @@
 package store
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -47,39 +43,6 @@ func TestRemovedGiftLeavesTheIndexes(t *testing.T) {
 	}
 	if err := s.Check(t.Context()); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestFindQuarantined(t *testing.T) {
-	s := openAt(t, statePath(t))
-	var all []Quarantined
-	for n := range 300 {
-		all = append(all, Quarantined{Key: fmt.Sprint("T-", n), Class: "refused", Source: "march.csv:7", GiftName: "Tea", Date: hookTime, Last: hookTime})
-	}
-	commit(t, s, Commit{Quarantine: all})
-	ctx := context.Background()
-	for _, want := range all {
-		short := want.ShortKey()
-		if len(short) != 8 {
-			t.Fatalf("short key %q", short)
-		}
-		for _, key := range []string{want.Key, short, strings.ToUpper(short)} {
-			got, ok, err := s.FindQuarantined(ctx, key)
-			if !ok || err != nil || got.Key != want.Key || got.Source != want.Source || got.GiftName != "Tea" || !got.Date.Equal(hookTime) {
-				t.Fatalf("FindQuarantined(%q) = %+v, %v, %v", key, got, ok, err)
-			}
-		}
-	}
-	for _, key := range []string{"", "T-", "T-300", "zz", "march"} {
-		if q, ok, err := s.FindQuarantined(ctx, key); ok || err != nil {
-			t.Errorf("FindQuarantined(%q) = %+v, %v", key, q, err)
-		}
-	}
-	short := all[0].ShortKey()[:1]
-	_, ok, err := s.FindQuarantined(ctx, short)
-	var ambiguous *AmbiguousKeyError
-	if ok || !errors.As(err, &ambiguous) || len(ambiguous.Keys) < 2 {
-		t.Errorf("FindQuarantined(%q): %v, %v", short, ok, err)
 	}
 }
 

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"time"
 
@@ -40,13 +38,6 @@ type Quarantined struct {
 	Source        string          // where the row stood: a file's base name and line, or a page of the API; "" if unknown
 	GiftName      string          // as far as it could be read
 	Date          time.Time       // of the gift, as far as it could be read
-}
-
-// ShortKey is a name of the record for people to read and type: 8 hex digits of
-// the hash of its key. See [Store.FindQuarantined].
-func (q Quarantined) ShortKey() string {
-	sum := sha256.Sum256([]byte(q.Key))
-	return hex.EncodeToString(sum[:4])
 }
 
 // An AuditEntry records one HubSpot call that wrote.

@@ -42,6 +42,8 @@ type SourceAPI interface {
 type ExportFile interface {
 	SourceAPI
 	io.Closer
+	ReadAt() time.Time    // when it was opened: the place of its rows among other readings
+	RepeatedHeaders() int // that were skipped within it
 }
 
 // Exports reads export files. [*export.Reader] is one.

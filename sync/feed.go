@@ -51,7 +51,7 @@ func exportPass(ctx context.Context, r *run) (err error) {
 	if err != nil {
 		return err
 	}
-	l := listing{source: source, file: true, contradictory: contradictory}
+	l := listing{source: source, place: len(r.cfg().Sources), file: true, readAt: file.ReadAt(), contradictory: contradictory}
 	resumed := l
 	resumed.cursor = cp.Cursor
 	err = r.listOnce(ctx, resumed, moved)
@@ -63,6 +63,7 @@ func exportPass(ctx context.Context, r *run) (err error) {
 	if err != nil {
 		return err
 	}
+	r.counts.headers = file.RepeatedHeaders()
 	if err := rememberFields(r); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ const (
 type window struct {
 	gifts   []plan.Gift
 	raw     map[string]json.RawMessage   // by transaction id, as received last
+	lines   map[string]int               // by transaction id, where its row stands in a file
 	missing map[string]thnksapi.FieldSet // by transaction id, fields that the row lacks; none for most
 	bad     []badRow
 	rows    int
@@ -41,23 +42,24 @@ type window struct {
 
 // newWindow returns a window without rows.
 func newWindow() *window {
-	return &window{raw: make(map[string]json.RawMessage), missing: make(map[string]thnksapi.FieldSet)}
+	return &window{raw: make(map[string]json.RawMessage), lines: make(map[string]int), missing: make(map[string]thnksapi.FieldSet)}
 }
 
 // input is the window as what work is about.
 func (w *window) input(p policy) input {
 	return input{
-		policy: p, gifts: w.gifts, rows: w.raw, silent: w.missing, bad: w.bad, classes: w.classes,
+		policy: p, gifts: w.gifts, rows: w.raw, lines: w.lines, silent: w.missing, bad: w.bad, classes: w.classes,
 		count: w.rows, newest: w.newest, file: w.file, clock: w.clock,
 	}
 }
 
 // A badRow is a row that is no gift.
 type badRow struct {
-	why rowError
-	key string // in the quarantine
-	id  string // its transaction's, as far as that could be read
-	raw json.RawMessage
+	why  rowError
+	key  string // in the quarantine
+	id   string // its transaction's, as far as that could be read
+	line int    // where it stands in an export file; 0 in an answer
+	raw  json.RawMessage
 }
 
 // countedAs is what the row is counted by: a transaction whose row cannot be
@@ -73,6 +75,7 @@ type listing struct {
 	begun  bool // a window was read
 
 	file          bool              // the source is an export file
+	readAt        time.Time         // when that was opened
 	contradictory map[string]string // of a file, ids whose rows contradict each other, and in what
 
 	shown thnksapi.FieldSet // fields that a row of the listing has had
@@ -94,6 +97,9 @@ func (l *listing) read(ctx context.Context, rows int) (*window, error) {
 			return nil, fmt.Errorf("listing transactions: %w", err)
 		}
 		from := readNow(page.Date, l.place)
+		if l.file {
+			from.at = l.readAt
+		}
 		if w.clock.IsZero() { // the first page's: later ones may show what came in since
 			w.clock = from.clock
 			if w.clock.After(from.at) {
@@ -176,13 +182,16 @@ func (w *window) add(row thnksapi.Row, s seenGift, bad *rowError, filter thnksap
 	w.rows++
 	if bad != nil {
 		w.classes = append(w.classes, bad.class)
-		w.bad = append(w.bad, badRow{why: *bad, key: w.key(row.Raw), id: readableID(row.ID), raw: row.Raw})
+		w.bad = append(w.bad, badRow{why: *bad, key: w.key(row.Raw), id: readableID(row.ID), line: row.Line, raw: row.Raw})
 		return
 	}
 	g := s.gift
 	w.classes = append(w.classes, "")
 	w.gifts = append(w.gifts, g)
 	w.raw[g.ID] = row.Raw
+	if row.Line > 0 {
+		w.lines[g.ID] = row.Line
+	}
 	w.fields.add(s)
 	if s.missing != 0 {
 		w.missing[g.ID] = s.missing

@@ -49,8 +49,11 @@ func normalize(row thnksapi.Row, from reading) (seenGift, *rowError) {
 		if row.Err != nil {
 			reason = row.Err.Error()
 		}
-		if errors.Is(row.Err, thnksapi.ErrNoID) {
+		switch {
+		case errors.Is(row.Err, thnksapi.ErrNoID):
 			return seenGift{}, &rowError{classNoID, reason}
+		case errors.Is(row.Err, thnksapi.ErrBadID):
+			return seenGift{}, &rowError{classBadID, reason}
 		}
 		return seenGift{}, &rowError{classUnreadable, reason}
 	}

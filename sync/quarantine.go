@@ -107,18 +107,16 @@ func recordOf(q store.Quarantined, facts func(json.RawMessage) RowFacts) Quarant
 		Key: q.Key, Short: longKey(q.Key)[:shortKey], TransactionID: q.TransactionID, Class: q.Class, Reason: q.Reason,
 		CorrelationID: q.CorrelationID, Attempts: q.Attempts, First: q.First, Last: q.Last,
 	}
+	var f RowFacts
 	if facts != nil && len(q.Row) > 0 {
-		f := facts(q.Row)
-		r.Source, r.GiftName, r.Date = f.Source, f.GiftName, f.Date
+		f = facts(q.Row)
 	}
-	if at := lineOf.FindString(q.Reason); at != "" {
-		r.Source = strings.TrimPrefix(r.Source+", "+at, ", ")
+	r.Source, r.GiftName, r.Date = cmp.Or(q.Source, f.Source), cmp.Or(q.GiftName, f.GiftName), q.Date
+	if r.Date.IsZero() {
+		r.Date = f.Date
 	}
 	return r
 }
-
-// lineOf matches where a row of a file stands, as its reason says.
-var lineOf = regexp.MustCompile(`^line [0-9]+`)
 
 // particular matches what differs from row to row in a reason: quoted values,
 // and words with a digit or an at sign in them.

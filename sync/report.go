@@ -66,8 +66,9 @@ type Report struct {
 	ThnksCalls          int                   `json:"thnks_calls"`
 	StartedAt           time.Time             `json:"started_at"`
 	FinishedAt          time.Time             `json:"finished_at"`
-	Older               int                   `json:"older,omitempty"`    // rows of an export file that say less than is known
-	Warnings            []string              `json:"warnings,omitempty"` // what an admin should look at, in words
+	Older               int                   `json:"older,omitempty"`            // rows of an export file that say less than is known
+	RepeatedHeaders     int                   `json:"repeated_headers,omitempty"` // in an export file, skipped
+	Warnings            []string              `json:"warnings,omitempty"`         // what an admin should look at, in words
 	Error               string                `json:"error,omitempty"`
 
 	// SchemaChanges, Changes and WithoutContact are filled by a dry run only, the

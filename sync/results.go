@@ -3,6 +3,8 @@ package sync
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -184,6 +186,9 @@ func (res *results) refusal(c plan.Change, err error) store.Quarantined {
 		Class:         classRefused,
 		Reason:        err.Error(),
 		Row:           res.in.rows[c.Gift.ID],
+		Source:        res.run.sourceOf(res.in.lines[c.Gift.ID]),
+		GiftName:      c.Gift.Name,
+		Date:          dateOf(c.Gift),
 	}
 	var he *hubspot.Error
 	if errors.As(err, &he) {
@@ -230,6 +235,9 @@ func (res *results) quarantineRestored(c plan.Change, objectID string) {
 		Class:         classDeleted,
 		Reason:        "HubSpot keeps the deleted record " + objectID + " and will not have a second one with its transaction id: restore it in HubSpot (the object's list, Actions, Restore records), then run sync --restore " + c.Gift.ID,
 		Row:           res.in.rows[c.Gift.ID],
+		Source:        res.run.sourceOf(res.in.lines[c.Gift.ID]),
+		GiftName:      c.Gift.Name,
+		Date:          dateOf(c.Gift),
 	}))
 	res.run.counts.tally.add(c.Gift.ID, countedQuarantined)
 }
@@ -237,8 +245,24 @@ func (res *results) quarantineRestored(c plan.Change, objectID string) {
 // quarantineRow sets a row aside that is no gift.
 func (res *results) quarantineRow(row badRow) {
 	res.run.keepAside(row)
-	res.quarantined = append(res.quarantined, res.run.dated(store.Quarantined{Key: row.key, TransactionID: row.id, Class: row.why.class, Reason: row.why.reason, Row: row.raw}))
+	res.quarantined = append(res.quarantined, res.run.dated(store.Quarantined{Key: row.key, TransactionID: row.id, Class: row.why.class, Reason: row.why.reason, Row: row.raw, Source: res.run.sourceOf(row.line)}))
 	res.run.counts.tally.add(row.countedAs(), countedQuarantined)
+}
+
+// sourceOf says where a row of the run stands: in which file, at which line.
+func (r *run) sourceOf(line int) string {
+	if r.req.From == "" || line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s, line %d", filepath.Base(r.req.From), line)
+}
+
+// dateOf is the day that people know a gift by: when it was sent, or else made.
+func dateOf(g plan.Gift) time.Time {
+	if at := g.Times[plan.Sent]; !at.IsZero() {
+		return at
+	}
+	return g.CreatedAt
 }
 
 func (r *run) dated(q store.Quarantined) store.Quarantined {

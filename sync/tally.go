@@ -16,6 +16,7 @@ type counts struct {
 	linked        int // associations created
 	refusedLinks  int // associations that HubSpot refused
 	fields        fieldCounts
+	headers       int // headers that an export file repeats
 	older         int // rows of files that say less than is known
 	shownBefore   int // transactions that earlier runs saw of a resumed listing
 	progress      progressReport

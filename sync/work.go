@@ -41,6 +41,7 @@ type input struct {
 	policy  policy
 	gifts   []plan.Gift                  // as the source or events show them, or as the journal has them
 	rows    map[string]json.RawMessage   // by transaction id, as received; nil for gifts of the journal
+	lines   map[string]int               // by transaction id, where its row stands in a file
 	silent  map[string]thnksapi.FieldSet // by transaction id, fields that the row says nothing of; none for most
 	bad     []badRow                     // rows that are no gifts
 	classes []string                     // of every row, in order: why it is no gift, "" for a gift

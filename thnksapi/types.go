@@ -30,6 +30,7 @@ type Page struct {
 type Row struct {
 	Transaction *Transaction
 	ID          string // the transaction's, if it can be read although the rest cannot
+	Line        int    // where it stands in an export file; 0 in an answer
 	Raw         json.RawMessage
 	Err         error     // never quotes values; set exactly when Transaction is nil
 	Date        time.Time // the server's clock when it sent this row alone; zero in a page, which has its own

@@ -18,6 +18,7 @@ import (
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 	giftportal "thnks-hubspot-sync/sync/portal"
+	"thnks-hubspot-sync/sync/turns"
 	"thnks-hubspot-sync/thnksapi"
 	"thnks-hubspot-sync/thnksapi/export"
 )
@@ -108,6 +109,8 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 		Token:          oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token.Reveal()}),
 		RequestsPer10s: p.HubSpot.RequestsPer10s,
 		Pace:           s.paces.shared(p.HubSpot, account, token.Reveal()),
+		Memory:         s.answers,
+		Waiting:        turns.Waiting,
 		TimeZone:       zone,
 		Logger:         s.log.With(logPortal, p.Name),
 	})
@@ -218,6 +221,8 @@ func (s *session) clients(p configs.Portal, keys []thnksKey, zone func() *time.L
 			Logger:  s.log.With(logPortal, p.Name),
 
 			RequestsPerSecond: p.Thnks.RequestsPerSecond,
+			Memory:            s.answers,
+			Waiting:           turns.Waiting,
 		})
 		if err != nil {
 			return nil, usage{err}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
@@ -26,6 +28,7 @@ type session struct {
 	log      *slog.Logger
 	live     *live // nil without a terminal
 	turns    *turns.Turns
+	answers  *semaphore.Weighted // the memory of all answers of both vendors
 	paces    paces
 	accounts owners
 
@@ -62,7 +65,7 @@ func (a *app) session(portal string, watch bool) (*session, error) {
 }
 
 func newSession(cfg *configs.Config, portals []configs.Portal, stderr io.Writer, watch bool) *session {
-	s := &session{cfg: cfg, portals: portals, turns: turns.New(runsAtOnce(cfg))}
+	s := &session{cfg: cfg, portals: portals, turns: turns.New(runsAtOnce(cfg)), answers: semaphore.NewWeighted(hubspot.AnswerMemory)}
 	s.accounts.cfg = cfg
 	tty, isTTY := terminal(stderr)
 	if watch && isTTY {

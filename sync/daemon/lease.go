@@ -65,11 +65,18 @@ func (l *lease) dropUnusable() {
 
 // mustReopen reports whether err says that the open state file is of no use any
 // more, although it is whole.
-func mustReopen(err error) bool { return errors.Is(err, store.ErrClosed) }
+func mustReopen(err error) bool {
+	return errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrReplaced)
+}
 
 // unusable returns why a state file does no more work until it is opened anew,
 // nil where it works.
 func unusable(journal interface{ Count() (int, error) }) error {
+	if file, ok := journal.(interface{ InPlace() error }); ok {
+		if err := file.InPlace(); mustReopen(err) {
+			return err
+		}
+	}
 	_, err := journal.Count()
 	return err
 }

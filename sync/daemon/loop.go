@@ -157,6 +157,11 @@ func (l *Loop) checkSchedule() {
 		l.queue.addAutomatic(false)
 	}
 	l.beat()
+	if l.cfg.State != nil { // it may have been replaced while nothing used it
+		if _, err := l.cfg.State(); err != nil {
+			l.unopened(byRun, err)
+		}
+	}
 }
 
 // Stop ends the run under way at its next safe point, and reports whether

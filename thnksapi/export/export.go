@@ -67,7 +67,7 @@ func New(cfg Config) (*Format, error) {
 		nothing[nothingKey(word)] = true
 	}
 	d := cfg.Dialect
-	d.Fields, d.Recipients = pointers(), ""
+	d.Fields, d.Recipients, d.Nothing = pointers(), "", nil // csv.nothing alone counts
 	d.Money.Unit = thnksapi.UnitMajor
 	d.TimeFormats = slices.Concat(d.TimeFormats, timeFormats())
 	decoder, err := thnksapi.NewDecoder(d, cfg.Zone)
@@ -95,7 +95,6 @@ type rawRow struct {
 	Problem string            `json:"problem,omitempty"` // why the line is no record
 	ID      string            `json:"id,omitempty"`      // of such a line, if it can be read
 	Text    string            `json:"text,omitempty"`    // the beginning of such a line
-	Near    []string          `json:"near,omitempty"`    // see [Near]; of a row that is no transaction
 }
 
 // A marked row can be distinguished from the API's rows.
@@ -109,17 +108,6 @@ var mark = []byte(`{"export_row":{`)
 // Decodes reports whether a raw row is one of an export file, and not of the
 // API.
 func Decodes(raw json.RawMessage) bool { return bytes.HasPrefix(raw, mark) }
-
-// Near returns ids that locate a row that is no transaction: the row's own, if
-// it has one, and that of the last transaction before it. A later file that has
-// neither may not cover the row at all: files often hold a single month.
-func Near(raw json.RawMessage) []string {
-	var m marked
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil // nothing locates it
-	}
-	return m.Row.Near
-}
 
 func (r rawRow) marshal() json.RawMessage {
 	raw, err := json.Marshal(marked{r})

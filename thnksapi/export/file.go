@@ -53,7 +53,6 @@ type place struct {
 	File   string `json:"f"`
 	Offset int64  `json:"o"`
 	Line   int    `json:"l"` // number of the line before
-	ID     string `json:"i"` // of the last transaction before, see [Near]
 }
 
 // Open opens an export file and reads its header. A file without a header, or
@@ -197,12 +196,9 @@ func (e *File) page(ctx context.Context, at place) (*thnksapi.Page, place, error
 				continue
 			}
 		}
-		row, err := e.row(ctx, rec, at.ID)
+		row, err := e.row(ctx, rec)
 		if err != nil {
 			return nil, at, err
-		}
-		if row.Transaction != nil {
-			at.ID = row.Transaction.ID
 		}
 		page.Rows = append(page.Rows, row)
 		size += len(row.Raw)
@@ -212,13 +208,9 @@ func (e *File) page(ctx context.Context, at place) (*thnksapi.Page, place, error
 	return page, at, nil
 }
 
-// row turns a record into a row. before is the id of the last transaction
-// before it.
-func (e *File) row(ctx context.Context, rec record, before string) (thnksapi.Row, error) {
+// row turns a record into a row.
+func (e *File) row(ctx context.Context, rec record) (thnksapi.Row, error) {
 	raw := rawRow{Line: rec.line, Problem: rec.problem, Text: rec.text}
-	if before != "" {
-		raw.Near = []string{before}
-	}
 	if rec.whole && len(rec.fields) < len(e.layout.header) {
 		rec.fields = nil // a remark has no id
 	}
@@ -229,11 +221,7 @@ func (e *File) row(ctx context.Context, rec record, before string) (thnksapi.Row
 		}
 	}
 	bad := func(err error) thnksapi.Row {
-		id := e.format.knownID(values[fieldID])
-		if id != "" {
-			raw.Near = append(raw.Near, id)
-		}
-		return thnksapi.Row{ID: id, Raw: raw.marshal(), Err: atLine(rec.line, err)}
+		return thnksapi.Row{ID: e.format.knownID(values[fieldID]), Line: rec.line, Raw: raw.marshal(), Err: atLine(rec.line, err)}
 	}
 	if rec.problem != "" {
 		raw.ID = e.format.knownID(values[fieldID])
@@ -254,8 +242,8 @@ func (e *File) row(ctx context.Context, rec record, before string) (thnksapi.Row
 	if err != nil {
 		return bad(err), nil
 	}
-	raw.Line, raw.Near = 0, nil
-	return thnksapi.Row{Transaction: t, Raw: raw.marshal()}, nil
+	raw.Line = 0
+	return thnksapi.Row{Transaction: t, Line: rec.line, Raw: raw.marshal()}, nil
 }
 
 // Decode is [Format.Decode].
