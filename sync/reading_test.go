@@ -398,6 +398,126 @@ func TestInterruptedListingKeepsItsClock(t *testing.T) {
 	})
 }
 
+// A fixedSource lists pages as they are given.
+type fixedSource struct {
+	pages []thnksapi.Page
+}
+
+func (f *fixedSource) Transactions(_ context.Context, q thnksapi.Query) (*thnksapi.Page, error) {
+	n := 0
+	if q.Cursor != "" {
+		n, _ = strconv.Atoi(q.Cursor)
+	}
+	if n >= len(f.pages) {
+		return &thnksapi.Page{}, nil
+	}
+	page := f.pages[n]
+	if n+1 < len(f.pages) {
+		page.Next = strconv.Itoa(n + 1)
+	}
+	return &page, nil
+}
+
+func (f *fixedSource) Decode(json.RawMessage) []thnksapi.Row { return nil }
+func (f *fixedSource) Filter() thnksapi.SinceKind            { return thnksapi.SinceUpdated }
+func (f *fixedSource) Calls() int                            { return 0 }
+
+func (f *fixedSource) Transaction(context.Context, string) (*thnksapi.Row, error) {
+	return nil, thnksapi.ErrNoDetail
+}
+
+// shows makes the source list one page of transactions.
+func (f *fixedSource) shows(txs ...thnksapi.Transaction) {
+	page := thnksapi.Page{Date: time.Now().UTC()}
+	for i, tx := range txs {
+		page.Rows = append(page.Rows, thnksapi.Row{Transaction: &tx, Raw: json.RawMessage(fmt.Sprintf(`{"id":%q,"row":%d}`, tx.ID, i))})
+	}
+	f.pages = []thnksapi.Page{page}
+}
+
+// fromSource is a world whose Thnks is a fixed source.
+func fromSource(t *testing.T) (*simulation.World, *fixedSource) {
+	simulation.WaitAYear()
+	w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+	f := &fixedSource{}
+	w.Configure = func(c *giftsync.Config) { c.Sources = []giftsync.Source{{Key: "default", API: f}} }
+	return w, f
+}
+
+// TestLeftOutIsEmptyWhereOthersHaveIt: a source that leaves empty fields out says
+// that they are empty, as its other rows show; of a field that no row has, it
+// says nothing.
+func TestLeftOutIsEmptyWhereOthersHaveIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, source := fromSource(t)
+		whole := thnksapi.Transaction{ID: "T-1", GiftName: "Coffee", GiftType: "drink", Status: "sent", UpdatedAt: time.Now().UTC()}
+		source.shows(whole)
+		w.Must(giftsync.Backfill)
+		time.Sleep(time.Hour)
+		bare := whole
+		bare.GiftName, bare.GiftType, bare.Missing = "", "", thnksapi.FieldGiftName|thnksapi.FieldGiftType
+		source.shows(bare)
+		w.Must(giftsync.Incremental)
+		wantProperties(t, w, "T-1", map[string]string{"gift_name": "Coffee", "gift_type": "drink"})
+		time.Sleep(time.Hour)
+		other := whole
+		other.ID, other.Missing = "T-2", thnksapi.FieldGiftType
+		source.shows(bare, other)
+		w.Must(giftsync.Incremental)
+		wantProperties(t, w, "T-1", map[string]string{"gift_name": "", "gift_type": "drink"})
+	})
+}
+
+// TestContradictionsInAnAnswer: rows of one answer of one key, too.
+func TestContradictionsInAnAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, source := fromSource(t)
+		at := time.Now().UTC()
+		to := func(id, email string, updated time.Time) thnksapi.Transaction {
+			return thnksapi.Transaction{ID: id, Status: "sent", Recipient: thnksapi.Person{Email: email}, UpdatedAt: updated}
+		}
+		source.shows(
+			to("R-1", "ann@example.com", at), to("R-1", "bob@example.com", at), // two people
+			to("T-1", "ann@example.com", at), to("T-1", "bob@example.com", at.Add(time.Minute)), // one changed meanwhile
+			to("T-2", "ann@example.com", at), to("T-2", "", at), // one says less
+		)
+		if rep := w.Must(giftsync.Backfill); rep.Created != 2 || rep.Quarantined != 1 {
+			t.Errorf("got %+v", rep)
+		}
+		for _, q := range w.Quarantine() {
+			if q.TransactionID != "R-1" || q.Class != "contradiction" || !strings.Contains(q.Reason, "thnks.dialect.fields.id") {
+				t.Errorf("got %+v", q)
+			}
+		}
+		if n := len(w.Quarantine()); n != 2 {
+			t.Errorf("%d rows in quarantine, want both", n)
+		}
+		wantProperties(t, w, "T-1", map[string]string{"recipient_email": "bob@example.com"})
+	})
+}
+
+// TestBelievedByTheSourcesClock: what is believed goes by the source's clock
+// where it shows one.
+func TestBelievedByTheSourcesClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, source := fromSource(t)
+		now := time.Now().UTC()
+		for offset, want := range map[time.Duration]string{
+			-2 * time.Hour: "", // their clock is behind ours: what it has not come to is not believed
+			2 * time.Hour:  now.Add(time.Hour).Format("2006-01-02T15:04:05.000Z"),
+		} {
+			id := "T-" + offset.String()
+			source.shows(thnksapi.Transaction{ID: id, Status: "sent", Times: map[string]time.Time{thnksapi.Opened: now.Add(offset / 2)}})
+			source.pages[0].Date = now.Add(offset)
+			w.MustDo(giftsync.Request{Mode: giftsync.Backfill, AcceptSmallerSource: true})
+			wantProperties(t, w, id, map[string]string{"opened_date": want})
+		}
+	})
+}
+
 // orderedByID lists what a sandbox Thnks has changed since a time, three to a
 // page, ordered by id.
 type orderedByID struct {
