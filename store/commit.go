@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -228,6 +229,10 @@ func (w *writer) putQuarantined(q Quarantined) error {
 			return err
 		}
 		q.Attempts, q.First = was.Attempts+1, was.First
+		q.Source, q.GiftName = cmp.Or(q.Source, was.Source), cmp.Or(q.GiftName, was.GiftName)
+		if q.Date.IsZero() {
+			q.Date = was.Date
+		}
 	}
 	value, err := encodeQuarantined(q)
 	if err != nil {

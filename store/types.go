@@ -57,7 +57,7 @@ type AuditEntry struct {
 type Commit struct {
 	Removed     []string              // transaction ids whose gifts leave the journal; they need not exist
 	Gifts       []plan.Stored         // put by Gift.ID; all indexes follow
-	Quarantine  []Quarantined         // put by Key; Attempts and First are kept up by the store
+	Quarantine  []Quarantined         // put by Key; Attempts and First are kept up by the store, and what the new one does not know of Source, GiftName and Date
 	Healed      []string              // quarantine keys to remove, because the records were synced
 	Missed      []string              // canonical addresses that no contact has, not even as a secondary address
 	MissedAt    time.Time             // when they were searched

@@ -53,7 +53,7 @@ func backfillPass(ctx context.Context, r *run) error {
 			cp.Watermarks[key] = at
 		}
 	}
-	believed, err := r.believe(ctx, backfillCheckpoint)
+	believed, err := believe(ctx, r, backfillCheckpoint)
 	if err != nil {
 		return err
 	}

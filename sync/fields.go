@@ -99,7 +99,7 @@ const fewRows = 10
 
 // fieldProblems returns what the report says of the fields: a pass over what changed
 // has to have seen some rows.
-func (r *run) fieldProblems() []FieldProblem {
+func fieldProblems(r *run) []FieldProblem {
 	if r.mode == Incremental && r.counts.fields.rows < fewRows {
 		return nil
 	}

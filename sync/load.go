@@ -49,7 +49,7 @@ func (r *run) load(ctx context.Context, in *input) (*loaded, error) {
 		return nil, err
 	}
 	if l.readWell = !in.policy.fromEvents; l.readWell {
-		if _, err := r.rowsAside(ctx); err != nil {
+		if _, err := rowsAside(ctx, r); err != nil {
 			return nil, err
 		}
 	}

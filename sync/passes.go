@@ -168,7 +168,7 @@ func resweep(ctx context.Context, r *run, due rereads) error {
 			return err
 		}
 	}
-	believed, err := r.believe(ctx, resweepCheckpoint)
+	believed, err := believe(ctx, r, resweepCheckpoint)
 	if err != nil {
 		return err
 	}

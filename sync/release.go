@@ -11,7 +11,7 @@ import (
 
 // rowsAside returns the keys of the unreadable rows in quarantine, by the
 // transaction whose rows they are: they leave when that is seen well.
-func (r *run) rowsAside(ctx context.Context) (map[string][]string, error) {
+func rowsAside(ctx context.Context, r *run) (map[string][]string, error) {
 	if r.counts.failures.aside != nil {
 		return r.counts.failures.aside, nil
 	}
@@ -29,7 +29,7 @@ func (r *run) rowsAside(ctx context.Context) (map[string][]string, error) {
 
 // keepAside keeps a row that this run has set aside in quarantine, whatever else
 // the run sees of its transaction.
-func (r *run) keepAside(row badRow) {
+func keepAside(r *run, row badRow) {
 	if keys := r.counts.failures.aside[row.id]; len(keys) > 0 {
 		r.counts.failures.aside[row.id] = slices.DeleteFunc(keys, func(k string) bool { return k == row.key })
 	}
@@ -68,12 +68,12 @@ const SmallListingRemedy = "look whether the API key, or the setting thnks.diale
 // It reports false where nothing can be concluded, because the portal is fed from
 // export files, too. What earlier runs read of a resumed listing counts by its
 // number.
-func (r *run) believe(ctx context.Context, checkpoint string) (bool, error) {
+func believe(ctx context.Context, r *run, checkpoint string) (bool, error) {
 	alone, err := apiAlone(r)
 	if err != nil || !alone {
 		return false, err
 	}
-	small, err := r.smallness(ctx)
+	small, err := smallness(ctx, r)
 	if err != nil {
 		return false, err
 	}
@@ -84,10 +84,10 @@ func (r *run) believe(ctx context.Context, checkpoint string) (bool, error) {
 			return false, err
 		}
 		r.counts.shownBefore = 0
-		if err := r.lookAgain(ctx); err != nil {
+		if err := lookAgain(ctx, r); err != nil {
 			return false, err
 		}
-		if small, err = r.smallness(ctx); err != nil {
+		if small, err = smallness(ctx, r); err != nil {
 			return false, err
 		}
 	}
@@ -97,11 +97,11 @@ func (r *run) believe(ctx context.Context, checkpoint string) (bool, error) {
 		}
 		return false, &Fatal{What: small.what(), Remedy: SmallListingRemedy}
 	}
-	return true, r.forgetSmallListing()
+	return true, forgetSmallListing(r)
 }
 
 // forgetSmallListing ends what [SmallListing] says.
-func (r *run) forgetSmallListing() error {
+func forgetSmallListing(r *run) error {
 	var was smallListing
 	if found, err := Recall(r.journal, smallListingEntry, &was); err != nil || !found || was.At.IsZero() {
 		return err
@@ -111,7 +111,7 @@ func (r *run) forgetSmallListing() error {
 
 // smallness is how much this run has seen of what is known, and zero if that is
 // at least half.
-func (r *run) smallness(ctx context.Context) (smallListing, error) {
+func smallness(ctx context.Context, r *run) (smallListing, error) {
 	n, err := r.journal.Count()
 	if err != nil {
 		return smallListing{}, err
@@ -139,7 +139,7 @@ func (r *run) smallness(ctx context.Context) (smallListing, error) {
 }
 
 // lookAgain processes what every source lists, and moves no checkpoint.
-func (r *run) lookAgain(ctx context.Context) error {
+func lookAgain(ctx context.Context, r *run) error {
 	for place, s := range r.cfg().Sources {
 		if err := r.list(ctx, listing{source: s, place: place}, func(*window) store.Commit { return store.Commit{} }); err != nil {
 			return err

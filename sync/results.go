@@ -186,7 +186,7 @@ func (res *results) refusal(c plan.Change, err error) store.Quarantined {
 		Class:         classRefused,
 		Reason:        err.Error(),
 		Row:           res.in.rows[c.Gift.ID],
-		Source:        res.run.sourceOf(res.in.lines[c.Gift.ID]),
+		Source:        sourceOf(res.run, res.in.lines[c.Gift.ID]),
 		GiftName:      c.Gift.Name,
 		Date:          dateOf(c.Gift),
 	}
@@ -235,7 +235,7 @@ func (res *results) quarantineRestored(c plan.Change, objectID string) {
 		Class:         classDeleted,
 		Reason:        "HubSpot keeps the deleted record " + objectID + " and will not have a second one with its transaction id: restore it in HubSpot (the object's list, Actions, Restore records), then run sync --restore " + c.Gift.ID,
 		Row:           res.in.rows[c.Gift.ID],
-		Source:        res.run.sourceOf(res.in.lines[c.Gift.ID]),
+		Source:        sourceOf(res.run, res.in.lines[c.Gift.ID]),
 		GiftName:      c.Gift.Name,
 		Date:          dateOf(c.Gift),
 	}))
@@ -244,13 +244,13 @@ func (res *results) quarantineRestored(c plan.Change, objectID string) {
 
 // quarantineRow sets a row aside that is no gift.
 func (res *results) quarantineRow(row badRow) {
-	res.run.keepAside(row)
-	res.quarantined = append(res.quarantined, res.run.dated(store.Quarantined{Key: row.key, TransactionID: row.id, Class: row.why.class, Reason: row.why.reason, Row: row.raw, Source: res.run.sourceOf(row.line)}))
+	keepAside(res.run, row)
+	res.quarantined = append(res.quarantined, res.run.dated(store.Quarantined{Key: row.key, TransactionID: row.id, Class: row.why.class, Reason: row.why.reason, Row: row.raw, Source: sourceOf(res.run, row.line)}))
 	res.run.counts.tally.add(row.countedAs(), countedQuarantined)
 }
 
 // sourceOf says where a row of the run stands: in which file, at which line.
-func (r *run) sourceOf(line int) string {
+func sourceOf(r *run, line int) string {
 	if r.req.From == "" || line == 0 {
 		return ""
 	}

@@ -209,7 +209,7 @@ func (r *run) finish(runErr error) (Report, error) {
 	r.counts.deletions.report(r)
 	rep.HubSpotCalls, rep.ThnksCalls = r.counts.calls(r.cfg())
 	rep.Older, rep.RepeatedHeaders = r.counts.older, r.counts.headers
-	for _, p := range r.fieldProblems() {
+	for _, p := range fieldProblems(r) {
 		rep.Warnings = append(rep.Warnings, p.String())
 		r.log.Warn("a field of Thnks's rows could not be used in most of them", "field", p.Field, logCount, p.Dropped, "rows", p.Rows)
 	}

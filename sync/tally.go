@@ -184,7 +184,7 @@ func (t *tally) report(rep *Report) {
 // failures are the rates at which a run's rows and records fail.
 type failures struct {
 	unreadable, refused failureRate
-	aside               map[string][]string // see [run.rowsAside]; nil until it is needed
+	aside               map[string][]string // see [rowsAside]; nil until it is needed
 	lastSync            time.Time           // when the last run that ended well finished: what was quarantined since is a failed run's
 }
 

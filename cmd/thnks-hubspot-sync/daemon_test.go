@@ -375,7 +375,7 @@ func TestFullDisk(t *testing.T) {
 	p, d := startDaemonIn(t, c)
 	await(t, "the disk is full", func() bool {
 		all, err := d.Status(t.Context())
-		return err == nil && strings.Contains(all[0].Trouble, "no room on disk")
+		return err == nil && !all[0].Ready && strings.Contains(all[0].Problem, "no room on disk")
 	})
 	if err := mount("remount,size=64m,mode=0700"); err != nil {
 		t.Fatal(err)

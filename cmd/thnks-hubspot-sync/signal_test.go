@@ -30,7 +30,7 @@ func TestInterrupt(t *testing.T) {
 	var requests atomic.Int32
 	started := make(chan struct{})
 	gate := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if requests.Add(1) != 18 {
+		if requests.Add(1) != 30 {
 			w.portal.ServeHTTP(rw, r)
 			return
 		}
