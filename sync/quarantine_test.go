@@ -318,7 +318,7 @@ func TestQuarantineKeys(t *testing.T) {
 	const digestA, digestB = "3f2a91bc00000000000000000000000000000000000000000000000000000001", "3f2a91bc00010000000000000000000000000000000000000000000000000001"
 	var j jail
 	for _, key := range []string{digestA, digestB, "T-17", "3f2a91bc"} {
-		j = append(j, store.Quarantined{Key: key, Class: "refused", Reason: "line 12: no"})
+		j = append(j, store.Quarantined{Key: key, Class: "refused", Source: "a.csv, line 12", Reason: "line 12: no"})
 	}
 	l, err := giftsync.ListQuarantine(t.Context(), "acme", j, func(json.RawMessage) giftsync.RowFacts { t.Error("there is no row"); return giftsync.RowFacts{} })
 	if err != nil {
@@ -333,7 +333,7 @@ func TestQuarantineKeys(t *testing.T) {
 		if got := l.Named(r.Short); r.Short != "3f2a91bc" && (len(got) != 1 || got[0] != r.Key) {
 			t.Errorf("%s names %q, want %q", r.Short, got, r.Key)
 		}
-		if r.Source != "line 12" {
+		if r.Source != "a.csv, line 12" {
 			t.Errorf("source %q", r.Source)
 		}
 	}

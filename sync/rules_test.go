@@ -87,7 +87,7 @@ func TestStatusNeverGoesBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
-		sent := time.Now().UTC().Add(-time.Hour)
+		sent := time.Now().UTC().Add(-3 * time.Hour)
 		old := thnksapitest.Transaction{ID: "T-1", Gift: thnksapitest.Gift{Name: "Coffee"}, Status: "sent", Times: thnksapitest.Times{Sent: sent}, CreatedAt: sent, UpdatedAt: sent}
 		opened := old
 		opened.Status, opened.Times.Opened, opened.UpdatedAt = "opened", sent.Add(time.Minute), sent.Add(time.Minute)
