@@ -143,13 +143,16 @@ func (m *model) compare(t testing.TB, s *Store) {
 	for address, at := range m.missed {
 		missed[address] = true
 		for _, off := range []time.Duration{-1, 0} {
-			have := must[map[string]bool](t)(s.Missed([]string{address, "unknown@one.example"}, at.Add(off)))
+			have := must[map[string]bool](t)(s.Missed([]string{address, "unknown@one.example"}, at.Add(off), at))
 			if len(have) != int(-off) || have[address] != (off < 0) {
 				t.Fatalf("missed at %v, asked since %v: %v", at, at.Add(off), have)
 			}
+			if ahead := must[map[string]bool](t)(s.Missed([]string{address}, at.Add(off), at.Add(-1))); len(ahead) != 0 {
+				t.Fatalf("missed at %v, which lies ahead: %v", at, ahead)
+			}
 		}
 	}
-	want["missed"], got["missed"] = missed, must[map[string]bool](t)(s.Missed(slices.Collect(maps.Keys(m.missed)), time.Time{}))
+	want["missed"], got["missed"] = missed, must[map[string]bool](t)(s.Missed(slices.Collect(maps.Keys(m.missed)), time.Time{}, time.Now().AddDate(100, 0, 0)))
 	for object, id := range byObject {
 		have, ok, err := s.ByObject(object)
 		if have != id || !ok || err != nil {

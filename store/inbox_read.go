@@ -10,10 +10,16 @@ import (
 	"go.etcd.io/bbolt"
 )
 
+// longestPause is longer than any event waits for its next try.
+const longestPause = 24 * time.Hour
+
 // DueEvents returns up to limit events that are to be processed now: pending ones
 // that were never tried, oldest first, then those whose NextTry has come
 // (including waiting ones), in the order of NextTry. It begins behind after,
 // which an earlier call returned, or at the front if after is zero.
+//
+// An event whose NextTry is more than a day ahead is due, too: no retry waits so
+// long, so a clock was wrong when it was set.
 func (s *Store) DueEvents(now time.Time, after Event, limit int) ([]Event, error) {
 	var due []Event
 	err := s.view(func(tx *bbolt.Tx) error {
@@ -21,9 +27,14 @@ func (s *Store) DueEvents(now time.Time, after Event, limit int) ([]Event, error
 		if err != nil {
 			return err
 		}
-		end := seqKey(dueSecond(now) + 1)
+		end, far := seqKey(dueSecond(now)+1), dueFrom(now.Add(longestPause), 0)
 		c := b.due.Cursor()
-		for k, v := c.Seek(dueFrom(after.NextTry, after.Seq+1)); k != nil && bytes.Compare(k, end) < 0 && len(due) < limit; k, v = c.Next() {
+		for k, v := c.Seek(dueFrom(after.NextTry, after.Seq+1)); k != nil && len(due) < limit; k, v = c.Next() {
+			if bytes.Compare(k, end) >= 0 && bytes.Compare(k, far) < 0 {
+				if k, v = c.Seek(far); k == nil {
+					break
+				}
+			}
 			if _, err := unseal(k, v); err != nil {
 				return err
 			}
@@ -31,7 +42,7 @@ func (s *Store) DueEvents(now time.Time, after Event, limit int) ([]Event, error
 			if err != nil {
 				return err
 			}
-			if !e.NextTry.After(now) { // later in this second
+			if !e.NextTry.After(now) || e.NextTry.After(now.Add(longestPause)) { // not later in this second
 				due = append(due, *e)
 			}
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -212,5 +213,39 @@ func TestThirtyDays(t *testing.T) {
 	expire(hookTime.Add(6*month), 1)
 	if n, err := s.removeEvents([]uint64{3, 99}, hookTime.Add(10*month)); n != 0 || err != nil {
 		t.Errorf("removed %d that were replayed or removed meanwhile (%v)", n, err)
+	}
+}
+
+// TestPauseOfAWrongClock: an event that a clock a year ahead has put off is due
+// now, once, and behind those that are due by their time.
+func TestPauseOfAWrongClock(t *testing.T) {
+	s := openAt(t, statePath(t))
+	defer s.Close()
+	receive(t, s, claim(1), claim(2), claim(3))
+	now := hookTime
+	put := func(seq uint64, next time.Time) {
+		t.Helper()
+		e := collect(t, s.Events(t.Context(), EventFilter{}))[3-seq] // newest first
+		if e.Seq != seq {
+			t.Fatalf("event %d, want %d", e.Seq, seq)
+		}
+		e.State, e.NextTry, e.Reason = EventWaiting, next, "not found"
+		commit(t, s, Commit{Events: []Event{e}})
+	}
+	put(1, now.AddDate(1, 0, 0))
+	put(2, now.Add(time.Hour))
+	var seqs []uint64
+	var after Event
+	for {
+		due, err := s.DueEvents(now, after, 1)
+		check(t, err)
+		if len(due) == 0 {
+			break
+		}
+		after = due[0]
+		seqs = append(seqs, after.Seq)
+	}
+	if !slices.Equal(seqs, []uint64{3, 1}) {
+		t.Errorf("due are %v, want 3 and 1", seqs)
 	}
 }

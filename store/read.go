@@ -97,8 +97,9 @@ func (s *Store) AmbiguousCount() (int, error) {
 }
 
 // Missed returns which of the canonical addresses were searched without success
-// after a time (see [Commit.Missed]).
-func (s *Store) Missed(addresses []string, since time.Time) (map[string]bool, error) {
+// after since, and not after until (see [Commit.Missed]): a clock may have been
+// wrong, and what it left in the future is no reason not to search.
+func (s *Store) Missed(addresses []string, since, until time.Time) (map[string]bool, error) {
 	missed := make(map[string]bool)
 	err := s.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket([]byte(bucketMissed))
@@ -114,7 +115,7 @@ func (s *Store) Missed(addresses []string, since time.Time) (map[string]bool, er
 			if err != nil {
 				return err
 			}
-			if at.After(since) {
+			if at.After(since) && !at.After(until) {
 				missed[a] = true
 			}
 		}

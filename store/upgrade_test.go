@@ -95,7 +95,7 @@ func TestUpgradeFrom2(t *testing.T) {
 		if ids, err := s.ByEmail("ada@one.example"); len(ids) != 1 || err != nil {
 			t.Errorf("ByEmail: %v, %v; want T-1", ids, err)
 		}
-		if missed, err := s.Missed([]string{"bob@two.example"}, time.Time{}); !missed["bob@two.example"] || err != nil {
+		if missed, err := s.Missed([]string{"bob@two.example"}, time.Time{}, time.Now().AddDate(10, 0, 0)); !missed["bob@two.example"] || err != nil {
 			t.Errorf("Missed: %v, %v", missed, err)
 		}
 		if q, ok, err := s.QuarantinedByKey("T-3"); !ok || q.Class != "refused" || err != nil {
@@ -184,7 +184,7 @@ func upgraded(t *testing.T, path string, holds func(*Store)) {
 	for n := range 2 {
 		s := openAt(t, path)
 		holds(s)
-		if missed, err := s.Missed([]string{"a@one.example"}, time.Time{}); missed["a@one.example"] != (n > 0) || err != nil {
+		if missed, err := s.Missed([]string{"a@one.example"}, time.Time{}, time.Now().AddDate(10, 0, 0)); missed["a@one.example"] != (n > 0) || err != nil {
 			t.Errorf("opened %d times: Missed = %v, %v", n+1, missed, err)
 		}
 		commit(t, s, Commit{Missed: []string{"a@one.example"}, MissedAt: time.Now()})

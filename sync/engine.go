@@ -65,7 +65,7 @@ type History interface {
 	Gifts(ids []string) (map[string]plan.Stored, error)
 	After(ctx context.Context, id string) iter.Seq2[plan.Stored, error]
 	Orphans(ctx context.Context, id string) iter.Seq2[store.Orphaned, error]
-	Missed(addresses []string, since time.Time) (map[string]bool, error)
+	Missed(addresses []string, since, until time.Time) (map[string]bool, error)
 	Count() (int, error)
 	OrphanCounts() (map[plan.Orphan]int, error)
 	AmbiguousCount() (int, error)

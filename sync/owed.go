@@ -103,7 +103,7 @@ func asked(r *run) bool { return r.req.Mode == Reassociate || r.req.Mode == Reas
 
 // unsearched returns those of the orphans that are owed a search.
 func unsearched(r *run, orphans []plan.Gift) ([]plan.Gift, error) {
-	missed, err := r.journal.Missed(addresses(r, orphans), r.started.Add(-missedFor))
+	missed, err := r.journal.Missed(addresses(r, orphans), r.started.Add(-missedFor), r.started)
 	if err != nil {
 		return nil, err
 	}

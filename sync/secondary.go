@@ -21,7 +21,7 @@ func (r *run) newSearch(addresses []string, all bool) (*portal.Search, error) {
 	if all {
 		return r.portal.Directory.NewSearch(addresses, nil), nil
 	}
-	missed, err := r.journal.Missed(addresses, r.started.Add(-missedFor))
+	missed, err := r.journal.Missed(addresses, r.started.Add(-missedFor), r.started)
 	if err != nil {
 		return nil, err
 	}

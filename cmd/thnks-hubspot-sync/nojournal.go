@@ -33,7 +33,7 @@ func (noJournal) Orphans(context.Context, string) iter.Seq2[store.Orphaned, erro
 	return func(func(store.Orphaned, error) bool) {}
 }
 
-func (noJournal) Missed([]string, time.Time) (map[string]bool, error) {
+func (noJournal) Missed([]string, time.Time, time.Time) (map[string]bool, error) {
 	return make(map[string]bool), nil
 }
 
