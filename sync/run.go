@@ -191,6 +191,18 @@ func adoptPass(ctx context.Context, r *run) error {
 	return r.portal.Object.Adopt(ctx, r.req.Keys[0])
 }
 
+// logChosen says of how many gifts a rule chose the links; at level debug each has
+// a line of its own.
+func (r *run) logChosen() {
+	chosen := r.portal.Records.Chosen()
+	if chosen.Ambiguous > 0 {
+		r.log.Info("several contacts match the recipients of gifts; the rule chose one for each", logCount, chosen.Ambiguous)
+	}
+	if chosen.Cut > 0 {
+		r.log.Info("gifts have more open deals than associations.deals.max; the newest were linked", logCount, chosen.Cut, "left_out", chosen.LeftOut)
+	}
+}
+
 // finish makes the report, and records when the run ended.
 func (r *run) finish(runErr error) (Report, error) {
 	rep := Report{
@@ -223,6 +235,7 @@ func (r *run) finish(runErr error) (Report, error) {
 	if rep.Ambiguous, err = r.journal.AmbiguousCount(); err != nil {
 		return rep, err
 	}
+	r.logChosen()
 	if r.counts.refusedLinks > 0 {
 		r.log.Warn("HubSpot refused links, as records may have a limited number of associations; they are left out until `sync --reassociate=all`", logCount, r.counts.refusedLinks)
 	}

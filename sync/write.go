@@ -254,7 +254,7 @@ func (b *batch) addLinked(e *effect, l plan.Link, o portal.Linked) {
 	case portal.LinkRefused:
 		b.run.counts.refusedLinks++
 		e.refuse(l)
-		b.run.log.Info("link refused by HubSpot", logTransaction, id, logKind, string(l.Kind), logTo, l.ID, logError, o.Err)
+		b.run.log.Debug("link refused by HubSpot", logTransaction, id, logKind, string(l.Kind), logTo, l.ID, logError, o.Err)
 	case portal.LinkUnclear:
 		e.dropPending(l)
 		b.run.log.Warn("HubSpot does not say whether it made a link; left to the next re-association", logTransaction, id, logKind, string(l.Kind), logTo, l.ID, logError, o.Err)

@@ -29,7 +29,18 @@ type Records struct {
 	calls     door[RecordCalls]
 	writer    writer
 	trail     map[bool]*hubspot.Trail // of [Records.List], by archived
+	chosen    Chosen
 }
+
+// Chosen counts the gifts of which a rule chose what they are linked to.
+type Chosen struct {
+	Ambiguous int // several contacts matched
+	Cut       int // more deals were open than may be linked
+	LeftOut   int // deals, of these
+}
+
+// Chosen returns how many gifts written so far had their links chosen by a rule.
+func (r *Records) Chosen() Chosen { return r.chosen }
 
 // An End is how a change of a record ended.
 type End int
@@ -186,10 +197,13 @@ func outcomes(changes []plan.Change, answers []hubspot.Outcome, err error, done 
 func (r *Records) prepare(ctx context.Context, changes []plan.Change) error {
 	for _, c := range changes {
 		if c.Ambiguous && len(c.Links) > 0 {
-			r.session.Log.Info("several contacts match the recipient; the rule chose one", "transaction", c.Gift.ID)
+			r.chosen.Ambiguous++
+			r.session.Log.Debug("several contacts match the recipient", "transaction", c.Gift.ID)
 		}
 		if c.DealsCut > 0 {
-			r.session.Log.Info("more open deals than associations.deals.max; the newest were linked", "transaction", c.Gift.ID, "left_out", c.DealsCut)
+			r.chosen.Cut++
+			r.chosen.LeftOut += c.DealsCut
+			r.session.Log.Debug("more open deals than associations.deals.max", "transaction", c.Gift.ID, "left_out", c.DealsCut)
 		}
 	}
 	if err := r.calls.account.Verify(ctx); err != nil {
