@@ -54,7 +54,7 @@ func (e *Engine) processEvents(ctx context.Context, work func(*eventRun, context
 	}
 	r := &eventRun{run: e.newRun(Request{Mode: byEvents}), alone: make(map[string]bool)}
 	err := r.each(hubspot.Urgent(ctx), work)
-	r.run.logChosen()
+	logChosen(r.run)
 	if r.processed > 0 {
 		r.run.log.Debug("webhook events processed", "done", r.result.Done, "put_off", r.processed-r.result.Done, "held", r.result.Held)
 	}

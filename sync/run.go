@@ -193,7 +193,7 @@ func adoptPass(ctx context.Context, r *run) error {
 
 // logChosen says of how many gifts a rule chose the links; at level debug each has
 // a line of its own.
-func (r *run) logChosen() {
+func logChosen(r *run) {
 	chosen := r.portal.Records.Chosen()
 	if chosen.Ambiguous > 0 {
 		r.log.Info("several contacts match the recipients of gifts; the rule chose one for each", logCount, chosen.Ambiguous)
@@ -235,7 +235,7 @@ func (r *run) finish(runErr error) (Report, error) {
 	if rep.Ambiguous, err = r.journal.AmbiguousCount(); err != nil {
 		return rep, err
 	}
-	r.logChosen()
+	logChosen(r)
 	if r.counts.refusedLinks > 0 {
 		r.log.Warn("HubSpot refused links, as records may have a limited number of associations; they are left out until `sync --reassociate=all`", logCount, r.counts.refusedLinks)
 	}

@@ -34,10 +34,16 @@ func toJournal(w io.Writer) bool {
 
 // printError writes an error as a command ends with it. In the journal each of
 // its lines is one of an error.
-func printError(w io.Writer, text string) {
+func printError(w io.Writer, text string) { printAt(w, slog.LevelError, text) }
+
+// printCaution writes what the user of a command should know although it did its
+// work.
+func printCaution(w io.Writer, text string) { printAt(w, slog.LevelWarn, printable(text)) }
+
+func printAt(w io.Writer, level slog.Level, text string) {
 	before := ""
 	if toJournal(w) {
-		before = priority(slog.LevelError)
+		before = priority(level)
 	}
 	fmt.Fprintf(w, "%sthnks-hubspot-sync: %s\n", before, strings.ReplaceAll(text, "\n", "\n"+before))
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"thnks-hubspot-sync/configs"
@@ -45,13 +44,7 @@ totals, redemption rate, top types and senders, months, deals, recent activity.`
 			if err != nil {
 				return err
 			}
-			if output == "" {
-				_, err = a.stdout.Write(out.Bytes())
-			} else {
-				// Statistics name recipients: they are for this user alone.
-				err = renameio.WriteFile(output, out.Bytes(), 0o600)
-			}
-			if err != nil {
+			if err := a.put(output, out.Bytes()); err != nil {
 				return err
 			}
 			return status.asError()
@@ -60,9 +53,25 @@ totals, redemption rate, top types and senders, months, deals, recent activity.`
 	f := cmd.Flags()
 	f.StringVar(&portal, "portal", "", "only the portal `NAME`")
 	f.StringVar(&format, "format", "table", "`FORMAT`: table or json")
-	f.StringVarP(&output, "output", "o", "", "write to the file `PATH`, replacing it at once, instead of standard output")
+	f.StringVarP(&output, "output", "o", "-", "write to `PATH`: a file is replaced at once, a device or FIFO written through; - is standard output")
 	f.BoolVar(&asJSON, "json", false, "the same as --format json")
 	return cmd
+}
+
+// put writes the output of a command to where --output says.
+func (a *app) put(output string, data []byte) error {
+	switch output {
+	case "-":
+		_, err := a.stdout.Write(data)
+		return err
+	case "":
+		return usagef("--output needs a path, or - for standard output")
+	}
+	caution, err := writeOutput(output, data)
+	if caution != "" {
+		printCaution(a.stderr, caution)
+	}
+	return err
 }
 
 // writeStats writes the portals' statistics, and returns the exit status.
