@@ -62,3 +62,45 @@ func CheckDir(dir string) error {
 	}
 	return checkOwn(dir, info, dirMode)
 }
+
+// MakeDir makes a state directory where there is none. Where this user cannot, the
+// error is an [*AccessError] that says what to do.
+func MakeDir(dir string) error {
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return cannotMake(dir, err)
+	}
+	return nil
+}
+
+// CanMakeDir returns the error that [MakeDir] would, and makes nothing. Whether a
+// disk is full it does not see.
+func CanMakeDir(dir string) error {
+	for at := dir; ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at):
+			continue
+		case err == nil && !info.IsDir():
+			err = fmt.Errorf("%s is no directory", at)
+		case err == nil && at != dir:
+			err = mayMakeIn(at)
+		}
+		if err != nil {
+			return cannotMake(dir, err)
+		}
+		return nil
+	}
+}
+
+// cannotMake says what to do about a directory that this user cannot make.
+func cannotMake(dir string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return &AccessError{
+		Path:    dir,
+		Problem: fmt.Sprintf("does not exist, and %s cannot make it (%v)", self(), err),
+		Remedy:  makeCommand(dir),
+	}
+}

@@ -13,6 +13,15 @@ import (
 // is inherited from the directory.
 func checkOwn(string, fs.FileInfo, fs.FileMode) error { return nil }
 
+// self names the user that this process runs as.
+func self() string { return "this user" }
+
+// makeCommand makes a directory.
+func makeCommand(dir string) string { return `mkdir "` + dir + `"` }
+
+// mayMakeIn does not know who may make files in a directory.
+func mayMakeIn(string) error { return nil }
+
 // syncDir does nothing: a directory cannot be synced here.
 func syncDir(string) error { return nil }
 

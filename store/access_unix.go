@@ -58,6 +58,21 @@ func userName(uid int) string {
 	return u.Username
 }
 
+// self names the user that this process runs as.
+func self() string { return "user " + userName(os.Geteuid()) }
+
+// makeCommand makes a directory for the user that this process runs as.
+func makeCommand(dir string) string {
+	user := strings.TrimPrefix(userName(os.Geteuid()), "#") // install takes plain numbers
+	return commandLine([]string{"sudo", "install", "-d", "-m", "0700", "-o", user, dir})
+}
+
+// mayMakeIn reports as an error that this process may not make files in a directory.
+func mayMakeIn(dir string) error {
+	const write, search = 2, 1
+	return syscall.Access(dir, write|search)
+}
+
 // syncDir makes a new name in a directory durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -62,8 +62,8 @@ const (
 func Open(path string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	if o.Create {
-		if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
-			return nil, fmt.Errorf("making the state directory: %w", err)
+		if err := MakeDir(filepath.Dir(path)); err != nil {
+			return nil, err
 		}
 	}
 	err := checkAccess(path)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -101,6 +102,18 @@ func (a *app) check(ctx context.Context, portal string, asJSON bool) error {
 	return nil
 }
 
+// checkStateDir looks whether the state directory is there, or can be made.
+func checkStateDir(dir string) doctor.Finding {
+	f := doctor.Finding{Check: "state directory", Level: doctor.OK, What: dir + " is accessible to this user only"}
+	var access *store.AccessError
+	if errors.As(store.CanMakeDir(dir), &access) {
+		f.Level, f.What, f.Remedy = doctor.Fail, access.Path+" "+access.Problem, "run `"+access.Remedy+"`, or name another state_dir"
+	} else if _, err := os.Stat(dir); err != nil {
+		f.What = dir + " does not exist yet; the first sync makes it"
+	}
+	return f
+}
+
 // beforeAll are the findings about a configuration that does not load, and
 // about a state directory that cannot be used; nil where err is about something
 // else.
@@ -110,6 +123,13 @@ func beforeAll(err error) []doctor.Finding {
 		return []doctor.Finding{{
 			Check: "state directory", Level: doctor.Fail,
 			What: access.Path + " " + access.Problem, Remedy: "run `" + access.Remedy + "`",
+		}}
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) { // of the state directory: see [store.CheckDir]
+		return []doctor.Finding{{
+			Check: "state directory", Level: doctor.Fail,
+			What: path.Path + ": " + path.Err.Error(), Remedy: "name a state_dir that this user can reach",
 		}}
 	}
 	var load *configs.LoadError
@@ -138,10 +158,7 @@ func (s *session) checkHouse(configPath string) []doctor.Finding {
 		What: fmt.Sprintf("%s is in order: portals %d, schedule %s UTC", configPath, len(s.cfg.Portals), s.cfg.Schedule),
 	}}
 	findings = append(findings, s.checkHouseSecrets()...)
-	dir := doctor.Finding{Check: "state directory", Level: doctor.OK, What: s.cfg.StateDir + " is accessible to this user only"}
-	if _, err := os.Stat(s.cfg.StateDir); err != nil {
-		dir.What = s.cfg.StateDir + " does not exist yet; the first sync makes it"
-	}
+	dir := checkStateDir(s.cfg.StateDir)
 	daemon := doctor.Finding{Check: "daemon", Level: doctor.OK, What: "answers on " + s.socket()}
 	switch _, err := s.daemon(); {
 	case errors.Is(err, admin.ErrNotRunning):

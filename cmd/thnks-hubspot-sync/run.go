@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/admin"
 	"thnks-hubspot-sync/sync/webhook"
 )
@@ -47,8 +48,8 @@ It stops at a safe point within ten seconds; a second signal stops it at once.`,
 
 // serve is the daemon.
 func (s *session) serve(ctx context.Context) error {
-	if err := os.MkdirAll(s.cfg.StateDir, 0o700); err != nil {
-		return fmt.Errorf("making the state directory: %w", err)
+	if err := store.MakeDir(s.cfg.StateDir); err != nil {
+		return usage{err}
 	}
 	// First of all, as it is what keeps a second daemon away.
 	socket, err := admin.Listen(s.socket())

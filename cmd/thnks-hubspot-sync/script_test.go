@@ -106,6 +106,7 @@ func TestScripts(t *testing.T) {
 				expand(filepath.Join(env.WorkDir, "two.yaml"), env),
 				expand(filepath.Join(env.WorkDir, "csv.yaml"), env),
 				expand(filepath.Join(env.WorkDir, "hooks.yaml"), env),
+				expand(filepath.Join(env.WorkDir, "nowhere.yaml"), env),
 				os.WriteFile(filepath.Join(env.WorkDir, "gift-events"), []byte(worldHookSecret), 0o600),
 			)
 		},

@@ -75,7 +75,7 @@ func TestCertificate(t *testing.T) {
 // the first are listed.
 func TestSurveyIsBounded(t *testing.T) {
 	t.Parallel()
-	s := &survey{strangers: make(map[string]int)}
+	s := &survey{senders: true, strangers: make(map[string]int)}
 	for i := range maxSenders + 5 {
 		s.addStranger(fmt.Sprintf("s%05d@example.com", i))
 	}

@@ -184,7 +184,7 @@ func TestCheck(t *testing.T) {
 		},
 		{
 			name: "a sender is no owner", spoil: func(w *simulation.World) { w.AddGiftFrom("T-99", "kim@example.com"); w.Must(giftsync.Incremental) },
-			bad: some(doctor.Warn, checkSenders), check: checkSenders, says: []string{"1 sender is no active owner", "kim@example.com", "--reassociate=all"},
+			bad: some(doctor.OK), check: checkSenders, says: []string{"1 sender is no active owner", "kim@example.com", "--reassociate=all"},
 		},
 		{
 			name: "quarantine", spoil: func(w *simulation.World) { quarantine(w, "refused", "refused", "unreadable") },
@@ -273,6 +273,9 @@ func TestCheckBeforeTheFirstRun(t *testing.T) {
 		}
 		if f := finding(t, findings, checkObject); !strings.Contains(f.What, "not there yet") {
 			t.Errorf("%+v", f)
+		}
+		if f := finding(t, findings, checkSenders); f.What != "none is known yet" {
+			t.Errorf("%+v, want no judgement of senders", f)
 		}
 		id := w.Portal.AddForeignSchema("thnks")
 		findings = examine(w)

@@ -91,6 +91,7 @@ func (x *examination) examineReadings(ctx context.Context) {
 
 // A survey is what one pass over the journal gathers.
 type survey struct {
+	senders   bool           // a gift has the address of its sender
 	strangers map[string]int // gifts by the address of a sender who is no owner
 	more      bool           // there are more strangers than are told apart
 	sample    []plan.Stored  // records, spread over the journal
@@ -118,8 +119,11 @@ func surveyJournal(ctx context.Context, journal giftsync.History, ownerOf func(a
 			s.sample = append(s.sample, have)
 			next += stride
 		}
-		if a, ok := plan.CanonicalEmail(have.Gift.Sender.Email); ok && ownerOf(a) == "" {
-			s.addStranger(a)
+		if a, ok := plan.CanonicalEmail(have.Gift.Sender.Email); ok {
+			s.senders = true
+			if ownerOf(a) == "" {
+				s.addStranger(a)
+			}
 		}
 	}
 	return s, nil
@@ -133,9 +137,14 @@ func (s *survey) addStranger(address string) {
 	s.strangers[address]++
 }
 
-// examineSenders lists the senders whose gifts have no owner in HubSpot, the busiest first.
+// examineSenders lists the senders whose gifts have no owner in HubSpot, the busiest
+// first. It warns of none: who sends gifts and has left, or never was a user, may
+// stay so.
 func (x *examination) examineSenders(s *survey, ownersKnown bool) {
 	switch {
+	case !s.senders:
+		x.ok(checkSenders, "none is known yet")
+		return
 	case !ownersKnown:
 		x.report(checkSenders, OK, "not matched with owners, as the token lacks "+portal.OwnersScope,
 			"to give records to the users who sent the gifts, grant "+portal.OwnersScope)
@@ -151,7 +160,7 @@ func (x *examination) examineSenders(s *survey, ownersKnown bool) {
 	if s.more {
 		number = "more than " + number
 	}
-	x.report(checkSenders, Warn, number+" in HubSpot, so that their records have no owner: "+few(busiest, listedSenders),
+	x.report(checkSenders, OK, number+" in HubSpot, so that their records have no owner: "+few(busiest, listedSenders),
 		"give them HubSpot users with these addresses if they should own their records, then run `sync --reassociate=all`")
 }
 
