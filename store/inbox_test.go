@@ -225,7 +225,7 @@ func TestPauseOfAWrongClock(t *testing.T) {
 	now := hookTime
 	put := func(seq uint64, next time.Time) {
 		t.Helper()
-		e := collect(t, s.Events(t.Context(), EventFilter{}))[3-seq] // newest first
+		e := collect(t, s.Events(t.Context(), EventFilter{}))[seq-1] // oldest first
 		if e.Seq != seq {
 			t.Fatalf("event %d, want %d", e.Seq, seq)
 		}

@@ -30,8 +30,10 @@ func TestInvisibleCharactersOfAnID(t *testing.T) {
 		w.Must(giftsync.Backfill)
 		record := w.Record("T-1")
 		time.Sleep(time.Hour)
-		rep := w.MustDo(giftsync.Request{Mode: giftsync.Incremental, AcceptNewSource: true,
-			From: w.ExportLines("Transaction ID,Status,Updated At", fmt.Sprintf("\" \ufeffT-\u00ad1\",opened,%s", time.Now().UTC().Format(time.RFC3339)))})
+		rep := w.MustDo(giftsync.Request{
+			Mode: giftsync.Incremental, AcceptNewSource: true,
+			From: w.ExportLines("Transaction ID,Status,Updated At", fmt.Sprintf("\" \ufeffT-\u00ad1\",opened,%s", time.Now().UTC().Format(time.RFC3339))),
+		})
 		if rep.Created != 0 || rep.Quarantined != 0 || w.Record("T-1") != record {
 			t.Errorf("a second spelling: %+v, %v", rep, w.QuarantineReasons())
 		}
