@@ -135,7 +135,7 @@ func (r *eventRun) fetch(ctx context.Context, some []*eventGroup) error {
 // fetched is what Thnks shows of a gift, or why it shows nothing.
 type fetched struct {
 	gift   plan.Gift
-	silent thnksapi.FieldSet // one row alone says nothing of the fields that it lacks
+	silent thnksapi.FieldSet // one row alone says nothing of the fields that it lacks, or has in a way that cannot be used
 	raw    json.RawMessage
 	reason string
 }
@@ -216,7 +216,7 @@ func (r *eventRun) fetchOne(ctx context.Context, g *eventGroup) (fetched, error)
 		if bad != nil {
 			return fetched{reason: reasonUnreadable}, nil
 		}
-		return fetched{gift: seen.gift, silent: seen.missing, raw: row.Raw}, nil
+		return fetched{gift: seen.gift, silent: seen.missing | seen.dropped, raw: row.Raw}, nil
 	}
 	return fetched{reason: reason}, nil
 }

@@ -28,6 +28,7 @@ type window struct {
 	raw     map[string]json.RawMessage   // by transaction id, as received last
 	lines   map[string]int               // by transaction id, where its row stands in a file
 	missing map[string]thnksapi.FieldSet // by transaction id, fields that the row lacks; none for most
+	dropped map[string]thnksapi.FieldSet // by transaction id, fields whose value could not be used; none for most
 	bad     []badRow
 	rows    int
 	fields  fieldCounts
@@ -42,15 +43,24 @@ type window struct {
 
 // newWindow returns a window without rows.
 func newWindow() *window {
-	return &window{raw: make(map[string]json.RawMessage), lines: make(map[string]int), missing: make(map[string]thnksapi.FieldSet)}
+	return &window{raw: make(map[string]json.RawMessage), lines: make(map[string]int), missing: make(map[string]thnksapi.FieldSet), dropped: make(map[string]thnksapi.FieldSet)}
 }
 
 // input is the window as what work is about.
 func (w *window) input(p policy) input {
 	return input{
-		policy: p, gifts: w.gifts, rows: w.raw, lines: w.lines, silent: w.missing, bad: w.bad, classes: w.classes,
+		policy: p, gifts: w.gifts, rows: w.raw, lines: w.lines, silent: w.silent(), bad: w.bad, classes: w.classes,
 		count: w.rows, newest: w.newest, file: w.file, clock: w.clock,
 	}
+}
+
+// silent are the fields, by transaction id, of which the rows say nothing: they
+// lack them, or have them in a way that cannot be used.
+func (w *window) silent() map[string]thnksapi.FieldSet {
+	for id, dropped := range w.dropped {
+		w.missing[id] |= dropped
+	}
+	return w.missing
 }
 
 // A badRow is a row that is no gift.
@@ -197,6 +207,11 @@ func (w *window) add(row thnksapi.Row, s seenGift, bad *rowError, filter thnksap
 		w.missing[g.ID] = s.missing
 	} else {
 		delete(w.missing, g.ID)
+	}
+	if s.dropped != 0 {
+		w.dropped[g.ID] = s.dropped
+	} else {
+		delete(w.dropped, g.ID)
 	}
 	stamp := g.UpdatedAt
 	switch {

@@ -48,6 +48,12 @@ func printReport(w io.Writer, r giftsync.Report) {
 	if len(r.Skipped) > 0 {
 		line("skipped", total(r.Skipped), breakdown(r.Skipped))
 	}
+	if r.Older > 0 {
+		line("older rows", r.Older, "which say less than what is known; that stays")
+	}
+	if r.RepeatedHeaders > 0 {
+		line("headers", r.RepeatedHeaders, "repeated in the file, skipped")
+	}
 	line("links made", r.AssociationsCreated, "")
 	if r.DryRun {
 		line("no contact for", total(r.WithoutContact), breakdown(r.WithoutContact))
@@ -58,6 +64,9 @@ func printReport(w io.Writer, r giftsync.Report) {
 	}
 	line("HubSpot calls", total(r.HubSpotCalls), breakdown(r.HubSpotCalls))
 	line("Thnks calls", r.ThnksCalls, "")
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(w, "  warning: %s\n", printable(warning))
+	}
 }
 
 // printHint says where to look when records were left in quarantine.

@@ -131,7 +131,7 @@ func readTime(s *Source, e *store.Event, hook object) string {
 		return noZone
 	case err != nil:
 		return "the event's time is not in RFC 3339, or before 2000"
-	case at.After(e.ReceivedAt.Add(tolerance)):
+	case at.After(e.ReceivedAt.Add(clockSlack)):
 		return "the event's time is in the future"
 	}
 	e.At = at

@@ -169,6 +169,18 @@ func TestNotUnderstood(t *testing.T) {
 	}
 }
 
+// TestEventsAheadOfOurClock: clocks differ by some minutes, and no more.
+func TestEventsAheadOfOurClock(t *testing.T) {
+	t.Parallel()
+	for ahead, want := range map[time.Duration]store.Effect{9 * time.Minute: store.EffectClaim, 11 * time.Minute: store.EffectUnknown} {
+		at := understand(t, webhook.Source{}, opened).ReceivedAt.Add(ahead).Format(time.RFC3339)
+		e := understand(t, webhook.Source{}, strings.Replace(opened, "2025-01-15T14:44:00.138Z", at, 1))
+		if e.Effect != want {
+			t.Errorf("%s ahead: %s (%s), want %s", ahead, e.Effect, e.Reason, want)
+		}
+	}
+}
+
 // TestIDsOfDigits: an id is the same as a number and as text.
 func TestIDsOfDigits(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,10 @@ import (
 // tolerance is how far a signature's time may differ from ours.
 const tolerance = 300 * time.Second
 
+// clockSlack is how far after its receipt an event's time may lie and still be
+// believed, as with the times of transactions.
+const clockSlack = 10 * time.Minute
+
 // The lengths of a secret in bytes. Both are limits of Standard Webhooks; the
 // lower one applies to every scheme.
 const (

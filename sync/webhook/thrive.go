@@ -41,7 +41,7 @@ func thriveEvent(_ *Source, e *store.Event, _ http.Header) {
 	e.Effect = store.EffectListed
 	e.Email = address(message, "email_id")
 	for _, key := range []string{"purchase_time", "joined_date"} {
-		if at, ok := message.millis(key); ok && !at.After(e.ReceivedAt.Add(tolerance)) {
+		if at, ok := message.millis(key); ok && !at.After(e.ReceivedAt.Add(clockSlack)) {
 			e.At = at
 			break
 		}

@@ -93,7 +93,7 @@ func thyngsTime(models []object, zone *time.Location, received time.Time) time.T
 	for _, name := range thyngsTimes {
 		for _, model := range models {
 			at, err := time.ParseInLocation(thyngsClock, model.word(name), zone)
-			if at = at.UTC(); err == nil && at.Year() >= 2000 && !at.After(received.Add(tolerance)) {
+			if at = at.UTC(); err == nil && at.Year() >= 2000 && !at.After(received.Add(clockSlack)) {
 				return at
 			}
 		}
