@@ -36,13 +36,10 @@ records stay as they are, and the missing properties are added.`,
 		Example: `  thnks-hubspot-sync check
   thnks-hubspot-sync check --portal acme --json
   thnks-hubspot-sync check --adopt 2-1234567 --portal acme --dry-run`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case cmd.Flags().Changed("adopt"):
-				if portal == "" {
-					return usagef("--adopt needs --portal: a custom object belongs to one")
-				}
 				return a.adopt(cmd.Context(), portal, adopt, dryRun, asJSON)
 			case dryRun:
 				return usagef("--dry-run is about --adopt: a check changes nothing anyway")
@@ -66,6 +63,9 @@ func (a *app) adopt(ctx context.Context, portal, typeID string, dryRun, asJSON b
 		return err
 	}
 	defer s.close()
+	if err := s.one("--adopt", "a custom object"); err != nil {
+		return err
+	}
 	results := s.runAll(ctx, s.portals, func(configs.Portal) giftsync.Request {
 		return giftsync.Request{Mode: giftsync.Adopt, Keys: []string{typeID}, DryRun: dryRun}
 	})

@@ -38,7 +38,7 @@ gifts go on arriving and changing, until Ctrl-C. Thnks reports each change by a
 signed webhook, some of them doubled, delayed, out of order or lost.`,
 		Example: `  thnks-hubspot-sync demo
   thnks-hubspot-sync demo --once --transactions 10000`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if transactions < 1 {
 				return usagef("--transactions %d: at least 1", transactions)

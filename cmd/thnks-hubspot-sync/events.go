@@ -21,7 +21,7 @@ func (a *app) eventsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "Webhook events that were received, and where each stands",
-		Args:  cobra.NoArgs,
+		Args:  listedByDefault,
 		RunE:  list,
 	}
 	listing := &cobra.Command{
@@ -29,7 +29,7 @@ func (a *app) eventsCommand() *cobra.Command {
 		Short: "Print the newest events",
 		Example: `  thnks-hubspot-sync events list --state refused
   thnks-hubspot-sync events list --transaction T-000017 --limit 0 --json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: list,
 	}
 	for _, c := range []*cobra.Command{cmd, listing} {

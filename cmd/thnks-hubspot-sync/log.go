@@ -22,7 +22,7 @@ type logStyle string
 
 // The styles.
 const (
-	tintStyle    logStyle = "tint"    // coloured, for people at a terminal
+	tintStyle    logStyle = "tint"    // for people at a terminal, coloured where they may be
 	plainStyle   logStyle = "plain"   // key=value lines
 	journalStyle logStyle = "journal" // the same without a time, which systemd's journal adds
 	jsonStyle    logStyle = "json"
@@ -70,7 +70,7 @@ func newLogger(w io.Writer, style logStyle, level slog.Level) *slog.Logger {
 	case jsonStyle:
 		return slog.New(slog.NewJSONHandler(w, opts))
 	case tintStyle:
-		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, ReplaceAttr: replace, TimeFormat: time.TimeOnly}))
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, ReplaceAttr: replace, TimeFormat: time.TimeOnly, NoColor: !coloured()}))
 	default:
 		return slog.New(slog.NewTextHandler(w, opts))
 	}

@@ -99,7 +99,10 @@ Exit status: 0 done, 1 the run failed, 2 usage or configuration,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		PersistentPreRun:  func(*cobra.Command, []string) { a.parsed = true },
+		Version:           readBuild(debug.ReadBuildInfo()).String(),
 	}
+	root.SetVersionTemplate("thnks-hubspot-sync {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().StringVar(&a.configPath, "config", "/etc/thnks-hubspot-sync/config.yaml", "configuration `FILE`")
 	root.AddCommand(
 		a.runCommand(),

@@ -17,13 +17,13 @@ func (a *app) quarantineCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "quarantine",
 		Short: "Records that could not be synced, each with its reason",
-		Args:  cobra.NoArgs,
+		Args:  listedByDefault,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.listQuarantine(cmd.Context(), f) },
 	}
 	list := &cobra.Command{
 		Use:   "list",
 		Short: "Print the records in quarantine, grouped by reason",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.listQuarantine(cmd.Context(), f) },
 	}
 	retry := &cobra.Command{

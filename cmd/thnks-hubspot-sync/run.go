@@ -34,7 +34,7 @@ state_dir. Health, readiness and statistics are served on admin_listen.
 It stops at a safe point within ten seconds; a second signal stops it at once.`,
 		Example: `  thnks-hubspot-sync run --config /etc/thnks-hubspot-sync/config.yaml
   curl http://127.0.0.1:9090/readyz`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			signal.Ignore(syscall.SIGHUP) // a terminal that goes away is no reason to stop
 			s, err := a.session("", false)

@@ -64,11 +64,24 @@ func (a *app) session(portal string, watch bool) (*session, error) {
 	return newSession(cfg, chosen, a.stderr, watch), nil
 }
 
+// one refuses what belongs to one portal, such as an export file, where the
+// command is about several.
+func (s *session) one(flag, thing string) error {
+	if len(s.portals) == 1 {
+		return nil
+	}
+	names := make([]string, len(s.portals))
+	for i, p := range s.portals {
+		names[i] = p.Name
+	}
+	return usagef("%s needs --portal: %s belongs to one, and there are %s", flag, thing, strings.Join(names, ", "))
+}
+
 func newSession(cfg *configs.Config, portals []configs.Portal, stderr io.Writer, watch bool) *session {
 	s := &session{cfg: cfg, portals: portals, turns: turns.New(runsAtOnce(cfg)), answers: semaphore.NewWeighted(hubspot.AnswerMemory)}
 	s.accounts.cfg = cfg
 	tty, isTTY := terminal(stderr)
-	if watch && isTTY {
+	if watch && isTTY && moves() {
 		s.live = newLive(stderr, func() int { return columns(tty) })
 		stderr = s.live
 	}

@@ -25,7 +25,7 @@ func (a *app) statsCommand() *cobra.Command {
 totals, redemption rate, top types and senders, months, deals, recent activity.`,
 		Example: `  thnks-hubspot-sync stats
   thnks-hubspot-sync stats --portal acme --format json --output stats.json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case format != "table" && format != "json":

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -17,12 +15,7 @@ import (
 )
 
 func (a *app) syncCommand() *cobra.Command {
-	var (
-		portal, reassociate, restore, from string
-		backfill, dryRun, all, asJSON      bool
-		acceptNewSource, stop              bool
-		acceptSmaller                      bool
-	)
+	var f syncFlags
 	cmd := &cobra.Command{
 		Use:   "sync",
 		Short: "Bring HubSpot up to date with Thnks, once",
@@ -43,103 +36,44 @@ ends the run at a safe point, and the next one resumes.`,
   thnks-hubspot-sync sync --reassociate=all --dry-run
   thnks-hubspot-sync sync --restore T-000017 --portal acme
   thnks-hubspot-sync sync --from export.csv --portal acme`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if all && !dryRun {
-				return usagef("--all is about what --dry-run prints: give both")
+		Args: f.arguments,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			req, err := f.request(cmd, args)
+			if err != nil {
+				return err
 			}
-			req := giftsync.Request{Mode: giftsync.Incremental, DryRun: dryRun, AllChanges: all || asJSON}
-			given := cmd.Flags().Changed
-			if several(backfill, given("reassociate"), given("restore"), given("from"), stop) {
-				return usagef("--backfill, --reassociate, --restore, --from and --stop are of their own: give one")
-			}
-			if stop && (dryRun || asJSON) {
-				return usagef("--stop ends a run, and reports none: give neither --dry-run nor --json with it")
-			}
-			req.AcceptNewSource, req.AcceptSmallerSource = acceptNewSource, acceptSmaller
-			switch {
-			case given("from"):
-				if portal == "" {
-					return usagef("--from needs --portal: an export file belongs to one")
-				}
-				path, err := exportPath(from)
-				if err != nil {
-					return err
-				}
-				req.From = path
-			case backfill:
-				req.Mode = giftsync.Backfill
-			case given("reassociate"):
-				mode, ok := reassociations[reassociate]
-				if !ok {
-					return usagef("--reassociate is orphans or all, not %q", reassociate)
-				}
-				req.Mode = mode
-			case given("restore"):
-				if restore == "" {
-					return usagef("--restore needs a transaction id, or all")
-				}
-				req.Mode = giftsync.Restore
-				if restore != "all" {
-					req.Keys = []string{restore}
-				}
-			}
-			s, err := a.session(portal, !asJSON)
+			s, err := a.session(f.portal, !f.json)
 			if err != nil {
 				return err
 			}
 			defer s.close()
-			if stop {
+			if f.stop {
 				return a.stopRuns(cmd.Context(), s)
+			}
+			if req.From != "" {
+				if err := s.one("--from", "an export file"); err != nil {
+					return err
+				}
 			}
 			results := s.runAll(cmd.Context(), s.portals, func(configs.Portal) giftsync.Request { return req })
 			s.close()
-			return a.reportRuns(results, asJSON, all)
+			return a.reportRuns(results, f.json, f.all)
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&portal, "portal", "", "only the portal `NAME`")
-	f.BoolVar(&backfill, "backfill", false, "all historical transactions: resume an unfinished backfill, start over a finished one")
-	f.StringVar(&reassociate, "reassociate", "", "instead of syncing, look `WHAT` up against today's contacts: orphans (also if left out), or all for every gift's links")
-	f.Lookup("reassociate").NoOptDefVal = "orphans"
-	f.StringVar(&restore, "restore", "", "instead of syncing, create the record of transaction `ID` again that was deleted in HubSpot, or all such")
-	f.StringVar(&from, "from", "", "instead of the API, sync from the export `FILE`, a table as text (CSV)")
-	f.BoolVar(&acceptNewSource, "accept-new-source", false, "let a portal that was fed from the API be fed from a file, or the other way round: only if both give a transaction the same id")
-	f.BoolVar(&acceptSmaller, "accept-smaller-source", false, "believe a listing that shows less than half of the transactions that are known: with --backfill, or when the weekly listing is due")
-	f.BoolVar(&stop, "stop", false, "instead of syncing, end the daemon's run under way at its next safe point; a later one resumes")
-	f.BoolVar(&dryRun, "dry-run", false, "plan and print, write nothing anywhere")
-	f.BoolVar(&all, "all", false, "with --dry-run: print every change instead of 20 of each kind")
-	f.BoolVar(&asJSON, "json", false, "print one JSON document")
+	flags := cmd.Flags()
+	flags.StringVar(&f.portal, "portal", "", "only the portal `NAME`")
+	flags.BoolVar(&f.backfill, "backfill", false, "all historical transactions: resume an unfinished backfill, start over a finished one")
+	flags.StringVar(&f.reassociate, "reassociate", "", "instead of syncing, look `WHAT` up against today's contacts: orphans (also if left out), or all for every gift's links")
+	flags.Lookup("reassociate").NoOptDefVal = "orphans"
+	flags.StringVar(&f.restore, "restore", "", "instead of syncing, create the record of transaction `ID` again that was deleted in HubSpot, or all such")
+	flags.StringVar(&f.from, "from", "", "instead of the API, sync from the export `FILE`, a table as text (CSV)")
+	flags.BoolVar(&f.acceptNewSource, "accept-new-source", false, "let a portal that was fed from the API be fed from a file, or the other way round: only if both give a transaction the same id")
+	flags.BoolVar(&f.acceptSmaller, "accept-smaller-source", false, "believe a listing that shows less than half of the transactions that are known: with --backfill, or when the weekly listing is due")
+	flags.BoolVar(&f.stop, "stop", false, "instead of syncing, end the daemon's run under way at its next safe point; a later one resumes")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "plan and print, write nothing anywhere")
+	flags.BoolVar(&f.all, "all", false, "with --dry-run: print every change instead of 20 of each kind")
+	flags.BoolVar(&f.json, "json", false, "print one JSON document")
 	return cmd
-}
-
-// exportPath is the path by which the daemon, too, finds the export file: it
-// has another working directory, and a /dev/stdin of its own.
-func exportPath(from string) (string, error) {
-	path, err := filepath.Abs(from)
-	if err != nil {
-		return "", err
-	}
-	if info, err := os.Stat(path); err != nil {
-		return path, nil // reading it says what is wrong
-	} else if !info.Mode().IsRegular() {
-		return "", usagef("--from %s: not a regular file: write what comes from there into one, and name that", from)
-	}
-	if direct, err := filepath.EvalSymlinks(path); err == nil {
-		return direct, nil
-	}
-	return path, nil
-}
-
-// several reports whether more than one of the flags is given.
-func several(given ...bool) bool {
-	n := 0
-	for _, g := range given {
-		if g {
-			n++
-		}
-	}
-	return n > 1
 }
 
 // stopRuns ends what the daemon is doing for the portals.
@@ -163,12 +97,6 @@ func (a *app) stopRuns(ctx context.Context, s *session) error {
 		}
 	}
 	return nil
-}
-
-// reassociations are the values of --reassociate.
-var reassociations = map[string]giftsync.Mode{
-	"orphans": giftsync.Reassociate,
-	"all":     giftsync.ReassociateAll,
 }
 
 // A result is how one portal's run ended.

@@ -17,6 +17,13 @@ func terminal(w io.Writer) (*os.File, bool) {
 	return f, ok && term.IsTerminal(int(f.Fd()))
 }
 
+// moves reports whether terminals can do more than print: TERM says so.
+func moves() bool { return os.Getenv("TERM") != "dumb" }
+
+// coloured reports whether what goes to a terminal may be coloured, which NO_COLOR
+// denies: see https://no-color.org.
+func coloured() bool { return moves() && os.Getenv("NO_COLOR") == "" }
+
 // columns returns how wide a terminal is now; 0 when that cannot be found.
 func columns(f *os.File) int {
 	w, _, err := term.GetSize(int(f.Fd()))
