@@ -74,6 +74,7 @@ func (o outcomes) inHalves(ctx context.Context, in []int, send func(context.Cont
 // A search is the body of a search.
 type search struct {
 	FilterGroups []filterGroup `json:"filterGroups"` // alternatives
+	Sorts        []sort        `json:"sorts,omitempty"`
 	Properties   []string      `json:"properties"`
 	Limit        int           `json:"limit"`
 	After        string        `json:"after,omitempty"`
@@ -86,7 +87,12 @@ type filterGroup struct {
 type filter struct {
 	PropertyName string `json:"propertyName"`
 	Operator     string `json:"operator"`
-	Value        string `json:"value"`
+	Value        string `json:"value,omitempty"`
+}
+
+type sort struct {
+	PropertyName string `json:"propertyName"`
+	Direction    string `json:"direction"`
 }
 
 // additionalSearch searches contacts by any of the addresses. The operator

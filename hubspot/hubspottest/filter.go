@@ -35,7 +35,7 @@ func (c *call) matches(t *objectType, v view, in searchBodyIn) bool {
 		all := true
 		for i := range g.Filters {
 			f := &g.Filters[i]
-			if !f.holds(c.p.value(v.rec, f.property, v.values)) {
+			if !f.holds(c.p.value(v.rec, f.property, v.values)) || c.p.overlooks(f, v.rec) {
 				all = false
 				break
 			}
@@ -45,6 +45,11 @@ func (c *call) matches(t *objectType, v view, in searchBodyIn) bool {
 		}
 	}
 	return false
+}
+
+// overlooks reports whether a filter misses a record that it should find.
+func (p *Portal) overlooks(f *filter, rec *record) bool {
+	return p.opt.HasPropertyBlind && f.Operator == "HAS_PROPERTY" && rec.id%2 == 1
 }
 
 // mentions looks for the words of a query in the searchable properties.

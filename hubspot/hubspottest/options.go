@@ -62,6 +62,7 @@ type Options struct {
 	LengthUnit   LengthUnit
 
 	SecondaryByEmail     bool // batch read by email also finds additional e-mail addresses, without saying which input a contact is for
+	HasPropertyBlind     bool // HAS_PROPERTY of a search misses the records with an odd id
 	ArchivedHoldUnique   bool // an archived record keeps its unique values taken
 	NoTraceEcho          bool // successes omit objectWriteTraceId
 	TextIDs              bool // association ids are JSON strings instead of numbers

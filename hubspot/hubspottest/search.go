@@ -205,7 +205,7 @@ func (t *objectType) candidates(in searchBodyIn, stale map[*record]lagEntry) []*
 		}
 		f := g.Filters[i]
 		switch {
-		case f.Operator == "CONTAINS_TOKEN":
+		case f.Operator == "CONTAINS_TOKEN" || f.Operator == "HAS_PROPERTY":
 			for _, r := range f.property.index {
 				add(r)
 			}
@@ -234,7 +234,7 @@ func (f filter) indexed() bool {
 	case f.property.Name == "hs_object_id":
 		return exact
 	case f.property.many:
-		return f.property.index != nil && (exact || f.Operator == "CONTAINS_TOKEN")
+		return f.property.index != nil && (exact || f.Operator == "CONTAINS_TOKEN" || f.Operator == "HAS_PROPERTY")
 	}
 	return exact && f.property.email
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"testing/iotest"
 	"testing/synctest"
 
@@ -158,6 +159,10 @@ func TestOperations(t *testing.T) {
 				return err
 			}},
 			{"ContactsByEmail", func() error { _, err := c.ContactsByEmail(ctx, []string{"ada@example.com"}, nil); return err }},
+			{"ContactsWithAdditionalEmail", func() error {
+				_, err := c.ContactsWithAdditionalEmail(ctx, "1", time.Now(), nil)
+				return err
+			}},
 			{"ContactsByAdditionalEmail", func() error {
 				_, err := c.ContactsByAdditionalEmail(ctx, []string{"ada@example.com"}, nil)
 				return err
