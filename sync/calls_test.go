@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
@@ -55,5 +56,44 @@ func countCalls(t *testing.T, name string, n, people int) {
 	}
 	if other := rep.HubSpotCalls[hubspot.Other]; other > 20 {
 		t.Errorf("setting up took %d calls", other)
+	}
+}
+
+// TestCallBudgetRealistic is the gate for calls on data as most portals have it:
+// five gifts a person, 28 % of them unknown, one deal a known contact of which 20 %
+// are open, and 2,000 further contacts with a second address.
+func TestCallBudgetRealistic(t *testing.T) {
+	t.Parallel()
+	n := 10_000
+	if simulation.RaceDetector {
+		t.Skip("the count is the same with and without it")
+	}
+	for _, tt := range []struct {
+		resolves bool
+		most     int // calls for 10,000 gifts
+	}{{false, 153}, {true, 150}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := simulation.New(t, hubspottest.Options{Seed: 1, SecondaryByEmail: tt.resolves}, thnksapitest.Options{})
+			txs := thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: n, Recipients: n / 5})
+			w.Thnks.Add(txs...)
+			w.Portal.Populate(thnksapitest.Recipients(txs), hubspottest.Population{Matched: 0.72, WithCompany: 0.8, DealsPer: 1, OpenDeals: 0.2, Seed: 1})
+			for i := range 2000 {
+				w.Portal.AddContact(fmt.Sprintf("further%d@example.org", i), map[string]string{"hs_additional_emails": fmt.Sprintf("second%d@example.org", i)})
+			}
+			time.Sleep(time.Hour)
+			rep := w.Must(giftsync.Backfill)
+			work := rep.HubSpotCalls[hubspot.Objects] + rep.HubSpotCalls[hubspot.Associations] + rep.HubSpotCalls[hubspot.Search]
+			t.Logf("realistic, batch reads resolve: %v, N = %d: %d calls (objects %d, associations %d, searches %d), %.1f per 1,000 gifts",
+				tt.resolves, n, work, rep.HubSpotCalls[hubspot.Objects], rep.HubSpotCalls[hubspot.Associations], rep.HubSpotCalls[hubspot.Search], float64(work)/float64(n)*1000)
+			if rep.Created != n || work > tt.most {
+				t.Errorf("%d records in %d calls, want %d in at most %d", rep.Created, work, n, tt.most)
+			}
+			time.Sleep(time.Hour)
+			w.Must(giftsync.Incremental)
+			time.Sleep(time.Hour)
+			if rep := w.Must(giftsync.Incremental); simulation.Calls(rep) != 0 {
+				t.Errorf("an idle pass makes %d calls", simulation.Calls(rep))
+			}
+		})
 	}
 }

@@ -36,7 +36,7 @@ func secondaries(t *testing.T, o hubspottest.Options, n int) *simulation.World {
 func TestSearchOwedAfterAFailure(t *testing.T) {
 	t.Parallel()
 	for _, next := range []giftsync.Mode{giftsync.Incremental, giftsync.Backfill, giftsync.Retry, giftsync.Reassociate} {
-		for _, after := range []int{0, 1, 4} {
+		for _, after := range []int{0, 1} { // the first page of the listing, and what changed since
 			synctest.Test(t, func(t *testing.T) {
 				w := secondaries(t, hubspottest.Options{Seed: 91}, 30)
 				w.WrapHubSpot = simulation.Failing("/contacts/search", after, 503, "")

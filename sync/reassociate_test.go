@@ -25,14 +25,15 @@ func TestReassociatingOrphansThatNoneMatch(t *testing.T) {
 		w.Bounds.WindowRows = 1000
 		const n = 1200 // more than a window
 		w.Thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 21, N: n, Recipients: n})...)
+		const most = 3 // searches: that no contact has an additional address is asked once a window
 		w.Must(giftsync.Backfill)
 		time.Sleep(simulation.Week)
 		rep := w.Must(giftsync.Reassociate)
 		if rep.Fetched != n || rep.Unchanged != n || rep.Orphans[plan.NoContact] != n {
 			t.Errorf("%+v, want all %d considered and unchanged", rep, n)
 		}
-		if o, s, a := rep.HubSpotCalls[hubspot.Objects], rep.HubSpotCalls[hubspot.Search], rep.HubSpotCalls[hubspot.Associations]; o != simulation.Batches(n, 100) || s != simulation.Batches(n, 5) || a != 0 {
-			t.Errorf("%d object calls, %d searches, %d association calls; want %d, %d, 0", o, s, a, simulation.Batches(n, 100), simulation.Batches(n, 5))
+		if o, s, a := rep.HubSpotCalls[hubspot.Objects], rep.HubSpotCalls[hubspot.Search], rep.HubSpotCalls[hubspot.Associations]; o != simulation.Batches(n, 100) || s == 0 || s > most || a != 0 {
+			t.Errorf("%d object calls, %d searches, %d association calls; want %d, at most %d, 0", o, s, a, simulation.Batches(n, 100), most)
 		}
 		w.Must(giftsync.Incremental) // the weekly one
 		// An admin asks because something has changed, and what he misses is searched
@@ -52,12 +53,8 @@ func TestReassociatingOrphansThatNoneMatch(t *testing.T) {
 		} {
 			time.Sleep(step.wait)
 			rep := w.Must(step.mode)
-			want := 0
-			if step.all {
-				want = simulation.Batches(n, 5)
-			}
-			if s := rep.HubSpotCalls[hubspot.Search]; s != want || !step.all && simulation.Calls(rep) != 0 {
-				t.Errorf("step %d, %s: %d searches in %d calls, want %d", i, step.mode, s, simulation.Calls(rep), want)
+			if s := rep.HubSpotCalls[hubspot.Search]; (s > 0) != step.all || s > most || !step.all && simulation.Calls(rep) != 0 {
+				t.Errorf("step %d, %s: %d searches in %d calls, want any: %v", i, step.mode, s, simulation.Calls(rep), step.all)
 			}
 		}
 	})

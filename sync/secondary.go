@@ -19,13 +19,13 @@ const missedFor = 7 * daily
 // those that were searched lately without success.
 func (r *run) newSearch(addresses []string, all bool) (*portal.Search, error) {
 	if all {
-		return r.portal.Directory.NewSearch(addresses, nil), nil
+		return r.portal.Directory.NewSearch(addresses, nil)
 	}
 	missed, err := r.journal.Missed(addresses, r.started.Add(-missedFor), r.started)
 	if err != nil {
 		return nil, err
 	}
-	return r.portal.Directory.NewSearch(addresses, missed), nil
+	return r.portal.Directory.NewSearch(addresses, missed)
 }
 
 // addFound adds the result of a search to the batch.

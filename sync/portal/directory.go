@@ -15,6 +15,7 @@ import (
 type Contacts interface {
 	ContactsByEmail(ctx context.Context, addresses, properties []string) ([]hubspot.ContactsOutcome, error)
 	ContactsByAdditionalEmail(ctx context.Context, addresses, properties []string) ([]hubspot.ContactsOutcome, error)
+	ContactsWithAdditionalEmail(ctx context.Context, after string, since time.Time, properties []string) (hubspot.SearchPage, error)
 	Read(ctx context.Context, objectType string, ids, properties []string) ([]hubspot.Outcome, error)
 	Get(ctx context.Context, objectType, id string, properties []string, archived bool) (*hubspot.Object, error)
 	Associated(ctx context.Context, fromType, toType string, ids []string) ([]hubspot.RelatedOutcome, error)
@@ -36,15 +37,18 @@ const lookupRound = hubspot.AssociationReadSize
 // e-mail address, asking HubSpot once a run and address, and the user who owns
 // a sender's records.
 type Directory struct {
-	conn     *Connection
-	session  Session
-	contacts door[Contacts]
-	cache    *cache
-	given    map[string][]string              // addresses in spellings that do not follow from the canonical one
-	broken   map[string]error                 // addresses at which HubSpot fails in this run, and how
-	labels   map[hubspot.AssociationType]bool // the deal label's types; nil for any
-	owners   owners
-	staged   bool // deal stages were read in this run
+	conn       *Connection
+	session    Session
+	contacts   door[Contacts]
+	cache      *cache
+	additional *additional                      // nil before the first search
+	seen       witnesses                        // of what a listing of additional addresses has to show
+	given      map[string][]string              // addresses in spellings that do not follow from the canonical one
+	refused    map[string]bool                  // addresses that HubSpot would not look up in this run
+	broken     map[string]error                 // addresses at which HubSpot fails in this run, and how
+	labels     map[hubspot.AssociationType]bool // the deal label's types; nil for any
+	owners     owners
+	staged     bool // deal stages were read in this run
 }
 
 // LookUp finds everyone in need. The last round is filled up from the addresses
@@ -114,11 +118,17 @@ func (d *Directory) choose(ctx context.Context, addresses []string, found []hubs
 		if outcome.Err != nil {
 			// HubSpot will not look this address up, so nothing can match it.
 			d.session.Log.Warn("address refused by HubSpot", "error", outcome.Err)
+			if !searched {
+				d.refused[addresses[i]] = true
+			}
 			continue
 		}
 		candidates := make([]plan.Candidate, len(outcome.Found))
 		for k, o := range outcome.Found {
 			candidates[k] = candidate(o)
+			if !searched {
+				d.seen.note(o)
+			}
 		}
 		matches[i] = plan.Choose(addresses[i], candidates)
 		if matches[i].ID != "" {

@@ -143,7 +143,7 @@ func (c *Connection) Begin(s Session) *Portal {
 	}
 	directory := &Directory{
 		conn: c, session: s, contacts: door[Contacts]{account, c.cfg.Client.Contacts},
-		cache: newCache(slots),
+		cache: newCache(slots), refused: make(map[string]bool),
 	}
 	records := &Records{
 		session: s, object: object, directory: directory,

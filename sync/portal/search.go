@@ -11,19 +11,25 @@ import (
 
 // A Search looks for addresses among the secondary ones of contacts.
 type Search struct {
-	contacts door[Contacts]
-	found    plan.Directory            // matches of an earlier search of this run
-	ask      []string                  // addresses still to be searched
-	question question                  // that asks for them
-	outcomes []hubspot.ContactsOutcome // of ask
-	err      error
+	contacts   door[Contacts]
+	additional *additional
+	facts      *additionalFacts          // that were found out, to be remembered
+	found      plan.Directory            // matches of an earlier search of this run
+	ask        []string                  // addresses still to be searched
+	refused    []int                     // those of them that HubSpot would not look up
+	question   question                  // that asks for them
+	outcomes   []hubspot.ContactsOutcome // of ask
+	err        error
 }
 
 // NewSearch prepares a search. Addresses that were searched in this run are
 // passed over, and so are those in missed, which were searched lately without
 // success.
-func (d *Directory) NewSearch(addresses []string, missed map[string]bool) *Search {
-	s := &Search{contacts: d.contacts, found: make(plan.Directory)}
+func (d *Directory) NewSearch(addresses []string, missed map[string]bool) (*Search, error) {
+	if err := d.recallAdditional(); err != nil {
+		return nil, err
+	}
+	s := &Search{contacts: d.contacts, additional: d.additional, found: make(plan.Directory)}
 	asked := make(map[string]bool)
 	for _, a := range addresses {
 		m, ok := d.cache.get(a)
@@ -33,24 +39,27 @@ func (d *Directory) NewSearch(addresses []string, missed map[string]bool) *Searc
 		case missed[a] || ok && m.searched || asked[a]:
 		default:
 			asked[a] = true
+			if d.refused[a] {
+				s.refused = append(s.refused, len(s.ask))
+			}
 			s.ask = append(s.ask, a)
 		}
 	}
 	s.question = d.spell(s.ask)
-	return s
+	return s, nil
 }
 
 // searchRound is how many addresses are searched together: full searches, for
 // about three seconds at HubSpot's rate.
 const searchRound = 12 * hubspot.SearchSize
 
-// Len returns how many addresses the search asks HubSpot for, each spelling
+// Len returns how many addresses the search asks HubSpot for at most, each spelling
 // counted.
 func (s *Search) Len() int { return len(s.question.spellings) }
 
 // Do asks HubSpot. It touches nothing but the search, so that it may run
 // concurrently with other use of the portal. searched is called with the number
-// of addresses that were searched since its last call.
+// of addresses that were decided since its last call.
 func (s *Search) Do(ctx context.Context, searched func(addresses int)) {
 	if len(s.ask) == 0 {
 		return
@@ -59,8 +68,15 @@ func (s *Search) Do(ctx context.Context, searched func(addresses int)) {
 	if client, s.err = s.contacts.enter(ctx); s.err != nil {
 		return
 	}
-	answers := make([]hubspot.ContactsOutcome, 0, s.Len())
-	for some := range slices.Chunk(s.question.spellings, searchRound) {
+	s.outcomes = make([]hubspot.ContactsOutcome, len(s.ask))
+	var rest []int
+	if rest, s.err = s.additional.answer(ctx, client, s); s.err != nil {
+		return
+	}
+	q := s.question.of(rest)
+	searched(s.Len() - len(q.spellings))
+	answers := make([]hubspot.ContactsOutcome, 0, len(q.spellings))
+	for some := range slices.Chunk(q.spellings, searchRound) {
 		var outcomes []hubspot.ContactsOutcome
 		if outcomes, s.err = client.ContactsByAdditionalEmail(ctx, some, contactProperties); s.err != nil {
 			return
@@ -68,7 +84,9 @@ func (s *Search) Do(ctx context.Context, searched func(addresses int)) {
 		answers = append(answers, outcomes...)
 		searched(len(some))
 	}
-	s.outcomes = s.question.join(answers)
+	for k, o := range q.join(answers) {
+		s.outcomes[rest[k]] = o
+	}
 }
 
 // Found returns the matches of a search that is done, and the addresses that
@@ -76,6 +94,11 @@ func (s *Search) Do(ctx context.Context, searched func(addresses int)) {
 func (d *Directory) Found(ctx context.Context, s *Search) (found plan.Directory, missed []string, err error) {
 	if s.err != nil {
 		return nil, nil, fmt.Errorf("searching secondary addresses: %w", s.err)
+	}
+	if s.facts != nil {
+		if err := d.session.Memory.Remember(additionalEntry, *s.facts); err != nil {
+			return nil, nil, err
+		}
 	}
 	who := make(plan.Directory, len(s.ask))
 	if err := d.choose(ctx, s.ask, s.outcomes, true, who); err != nil {
@@ -90,4 +113,17 @@ func (d *Directory) Found(ctx context.Context, s *Search) (found plan.Directory,
 		}
 	}
 	return s.found, missed, nil
+}
+
+// recallAdditional reads, once a run, what earlier runs have found out.
+func (d *Directory) recallAdditional() error {
+	if d.additional != nil {
+		return nil
+	}
+	a := &additional{log: d.session.Log, most: int(d.conn.cfg.People / 2), seen: &d.seen}
+	if _, err := d.session.Memory.Recall(additionalEntry, &a.facts); err != nil {
+		return err
+	}
+	d.additional = a
+	return nil
 }

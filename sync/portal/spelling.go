@@ -47,6 +47,17 @@ func (d *Directory) spell(addresses []string) question {
 	return q
 }
 
+// of returns the question for the addresses with these indexes.
+func (q question) of(indexes []int) question {
+	part := question{first: make([]int, 0, len(indexes)+1)}
+	for _, i := range indexes {
+		part.first = append(part.first, len(part.spellings))
+		part.spellings = append(part.spellings, q.spellings[q.first[i]:q.first[i+1]]...)
+	}
+	part.first = append(part.first, len(part.spellings))
+	return part
+}
+
 // join returns one outcome for each address: what was found for any of its
 // spellings, and an error where HubSpot refused them all.
 func (q question) join(answers []hubspot.ContactsOutcome) []hubspot.ContactsOutcome {

@@ -1,0 +1,224 @@
+package portal
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// additionalEntry is the memory's entry for [additionalFacts].
+const additionalEntry = "additional_emails"
+
+// factsFor is for how long such a fact counts: an account may change its ways.
+const factsFor = 24 * time.Hour
+
+// indexLag is how much later than a change HubSpot's search surely shows it, with
+// what the clocks may differ.
+const indexLag = 10 * time.Minute
+
+// additionalFacts are what was found out about how an account tells the additional
+// addresses of its contacts.
+type additionalFacts struct {
+	// Proved is when it was last tried whether a batch read by e-mail resolves an
+	// additional address, and Resolves what came of it.
+	Proved   time.Time `json:"proved,omitzero"`
+	Resolves bool      `json:"resolves,omitempty"`
+	// Wrong is when a listing of the contacts with additional addresses was last
+	// seen to lack one.
+	Wrong time.Time `json:"wrong,omitzero"`
+}
+
+// counts reports whether a fact of that time counts now.
+func counts(at, now time.Time) bool { return !at.After(now) && now.Sub(at) < factsFor }
+
+// proofCalls is how many calls it takes to find out what an account does: one
+// search, which is the first page of the listing, and one batch read. As few
+// searches are made without.
+const proofCalls = 2
+
+// additional answers for a run who has an address as an additional one, in the
+// fewest calls: none where the look-ups before have found those too, else by a
+// listing of all contacts that have any, else by searches.
+type additional struct {
+	log  *slog.Logger
+	most int // addresses that a listing may have
+
+	busy     sync.Mutex // held by the search that uses what follows
+	facts    additionalFacts
+	searches int        // that were made for addresses, in this run
+	listing  *listing   // nil before the first page
+	refused  bool       // HubSpot gives no listing, or one too large
+	way      answeredBy // how the last question was answered
+	seen     *witnesses
+}
+
+// answeredBy is how additional addresses are looked for.
+type answeredBy string
+
+const (
+	bySearch  answeredBy = "searches"
+	byListing answeredBy = "listing"
+	byLookUp  answeredBy = "look-ups" // there is nothing more to find
+)
+
+// listingPays reports whether it takes fewer calls to list contacts on so many
+// pages, and to read those who have one of the addresses, than to make searches.
+func listingPays(pages, addresses, searches int) bool {
+	return pages+batches(addresses, hubspot.BatchSize) < searches
+}
+
+func batches(n, size int) int { return (n + size - 1) / size }
+
+// answer fills in the outcomes of a search that need no search, and returns the
+// indexes of the other addresses.
+func (a *additional) answer(ctx context.Context, client Contacts, s *Search) (rest []int, err error) {
+	all := make([]int, len(s.ask))
+	for i := range all {
+		all[i] = i
+	}
+	if !a.busy.TryLock() { // another search of the run is at it
+		return all, nil
+	}
+	defer a.busy.Unlock()
+	before := a.facts
+	rest = all
+	need := batches(s.Len(), hubspot.SearchSize)
+	way, err := a.choose(ctx, client, len(s.ask), need)
+	if err != nil {
+		return nil, err
+	}
+	switch way {
+	case byLookUp:
+		rest = s.refused
+	case byListing:
+		if rest, err = a.listing.answer(ctx, client, s); err != nil {
+			return nil, err
+		}
+	}
+	if way != a.way {
+		a.way = way
+		a.log.Info("looking for secondary addresses", "by", string(way), "addresses", len(s.ask), "searches", need, "contacts", a.listing.size())
+	}
+	a.searches += batches(len(rest), hubspot.SearchSize)
+	if a.facts != before {
+		facts := a.facts
+		s.facts = &facts
+	}
+	return rest, nil
+}
+
+// choose decides how addresses are looked for that take so many searches, and does
+// what is to be done before.
+func (a *additional) choose(ctx context.Context, client Contacts, addresses, need int) (answeredBy, error) {
+	now := time.Now()
+	switch {
+	case a.facts.Resolves && counts(a.facts.Proved, now):
+		return byLookUp, nil
+	case a.refused || counts(a.facts.Wrong, now), a.listing == nil && a.searches+need <= proofCalls, need == 1:
+		return bySearch, nil
+	}
+	way, err := a.list(ctx, client, addresses, need)
+	if KindIs(err, hubspot.Refused, hubspot.Unexpected, hubspot.Forbidden, hubspot.NotFound) {
+		a.log.Warn("contacts with additional addresses cannot be listed", "error", err)
+		a.refused, a.listing = true, nil
+		return bySearch, nil
+	}
+	return way, err
+}
+
+// list lists the contacts with additional addresses where that pays.
+func (a *additional) list(ctx context.Context, client Contacts, addresses, need int) (answeredBy, error) {
+	if a.listing == nil {
+		l := newListing(a.most)
+		first, err := l.next(ctx, client)
+		if err != nil {
+			return "", err
+		}
+		a.listing = l
+		if !counts(a.facts.Proved, l.began) {
+			if err := a.prove(ctx, client, first); err != nil {
+				return "", err
+			}
+		}
+		if a.facts.Resolves && counts(a.facts.Proved, l.began) {
+			a.listing = nil
+			return byLookUp, nil
+		}
+	}
+	l := a.listing
+	if !l.complete {
+		if l.left > a.most || !listingPays(batches(l.left, searchPage), addresses, a.searches+need) {
+			return bySearch, nil
+		}
+		for !l.complete {
+			if _, err := l.next(ctx, client); err != nil {
+				return "", err
+			}
+		}
+	} else if done, err := l.refresh(ctx, client, need); err != nil || !done {
+		return bySearch, err
+	}
+	if l.table.full {
+		a.refused, a.listing = true, nil
+		return bySearch, nil
+	}
+	wrong, err := l.lacks(ctx, client, a.seen)
+	if err != nil {
+		return "", err
+	}
+	if wrong {
+		a.log.Warn("HubSpot's search overlooks contacts that have additional addresses: each address is searched for")
+		a.facts.Wrong, a.listing = time.Now().UTC(), nil
+		return bySearch, nil
+	}
+	return byListing, nil
+}
+
+// prove finds out whether a batch read by e-mail resolves additional addresses, by
+// one of the contacts given. Without any nothing is found out.
+func (a *additional) prove(ctx context.Context, client Contacts, contacts []hubspot.Object) error {
+	var address string
+	var of hubspot.Object
+	for _, o := range contacts {
+		if of.ID != "" && !o.UpdatedAt.Before(of.UpdatedAt) {
+			continue // one that has not changed lately has its addresses still
+		}
+		own := additionalOf(o)
+		if i := slices.IndexFunc(own, func(s string) bool { return !isPrimary(o, s) }); i >= 0 {
+			address, of = own[i], o
+		}
+	}
+	if address == "" {
+		return nil
+	}
+	found, err := client.ContactsByEmail(ctx, []string{address}, contactProperties)
+	if err != nil {
+		return err
+	}
+	one := found[0].Found
+	a.facts.Proved = time.Now().UTC()
+	a.facts.Resolves = len(one) == 1 && one[0].ID == of.ID && !isPrimary(one[0], address)
+	return nil
+}
+
+// additionalOf returns the canonical additional addresses of a contact.
+func additionalOf(o hubspot.Object) []string {
+	var all []string
+	for s := range strings.SplitSeq(o.Properties["hs_additional_emails"], ";") {
+		if c, ok := plan.CanonicalEmail(s); ok {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func isPrimary(o hubspot.Object, canonical string) bool {
+	c, ok := plan.CanonicalEmail(o.Properties["email"])
+	return ok && c == canonical
+}
