@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 )
 
 // Pages begin behind each other, show each contact with additional addresses once,
 // by id, and only those that have changed since where that is asked.
 func TestContactsWithAdditionalEmail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := hubspottest.New(hubspottest.Options{Seed: 1, Token: "test"})
+		p := contract.New(t, hubspottest.Options{Seed: 1, Token: "test"})
 		var want []string
 		for i := range 450 {
 			id := p.AddContact(fmt.Sprintf("main%d@example.com", i), map[string]string{"hs_additional_emails": fmt.Sprintf("p%d@example.com", i)})
