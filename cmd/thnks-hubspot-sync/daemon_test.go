@@ -392,3 +392,37 @@ func TestFullDisk(t *testing.T) {
 	}
 	p.ends(t, done)
 }
+
+// TestRemovedState removes the state file under the daemon: it notices before the
+// next run, rebuilds what the file knew from HubSpot, and doubles nothing.
+func TestRemovedState(t *testing.T) {
+	t.Parallel()
+	c := newTown(t, 300, nil)
+	p, d := startDaemonIn(t, c)
+	synced := func() bool {
+		all, err := d.Status(t.Context())
+		return err == nil && all[0].Ready && !all[0].LastSync.IsZero() && all[0].Doing == ""
+	}
+	await(t, "the backfill is done", synced)
+	state := filepath.Join(c.dir, "state", "acme.db")
+	if err := os.Remove(state); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := c.command("sync").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	await(t, "the portal is well again", synced)
+	if _, err := os.Stat(state); err != nil {
+		t.Error(err)
+	}
+	if n := len(held(t, c.portal)); n != 300 { // fails on doubles
+		t.Errorf("HubSpot holds %d gifts, want 300", n)
+	}
+	if !p.said("opened anew") || !p.said("level=ERROR") {
+		t.Error("the daemon says nothing of it")
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	p.ends(t, done)
+}
