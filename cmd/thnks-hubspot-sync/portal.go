@@ -249,7 +249,12 @@ func stateFile(cfg *configs.Config, portal string) string {
 func (s *session) readState(portal string) (*store.Store, error) {
 	j, err := s.openState(portal, false)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no state yet: run thnks-hubspot-sync sync --backfill --portal %s first", portal)
+		return nil, noState(portal)
 	}
 	return j, err
+}
+
+// noState says that nothing is known of a portal yet.
+func noState(portal string) error {
+	return fmt.Errorf("no state yet: run thnks-hubspot-sync sync --backfill --portal %s first", portal)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -92,6 +94,11 @@ func (l localService) portal(name string) configs.Portal {
 }
 
 func (l localService) Run(ctx context.Context, name string, req giftsync.Request, watch giftsync.Watcher) (giftsync.Report, error) {
+	if onKnown(req) {
+		if _, err := os.Stat(stateFile(l.s.cfg, name)); errors.Is(err, fs.ErrNotExist) {
+			return giftsync.Report{}, fmt.Errorf("portal %s: %w", name, noState(name))
+		}
+	}
 	open, err := l.s.open(l.portal(name), req.DryRun, watch.Progress)
 	if err != nil {
 		return giftsync.Report{}, fmt.Errorf("portal %s: %w", name, err)
@@ -109,6 +116,16 @@ func (l localService) Run(ctx context.Context, name string, req giftsync.Request
 		}
 	}
 	return rep, err
+}
+
+// onKnown reports whether a request is about gifts that are known already: without
+// a state file there is nothing to do, and none is made.
+func onKnown(req giftsync.Request) bool {
+	switch req.Mode {
+	case giftsync.Retry, giftsync.Restore, giftsync.Reassociate, giftsync.ReassociateAll:
+		return true
+	}
+	return false
 }
 
 func (l localService) Stats(ctx context.Context, name string) (stats.Report, error) {
