@@ -19,6 +19,7 @@ type Event struct {
 	Dialect       string      // of the endpoint: gift-events, …
 	Key           string      // the same for every delivery of the same event of a dialect
 	Kind          string      // name of the event's type; "" when unknown
+	MessageID     string      // that the sender gives the message, where its scheme has one
 	TransactionID string      // "" when unknown
 	Aliases       []string    // further ids under which the transaction may be found
 	Status        plan.Status // that the event claims; "" when it claims none

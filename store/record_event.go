@@ -37,6 +37,7 @@ const (
 	eventDropped
 	eventRepeats
 	eventLastRepeat
+	eventMessage
 )
 
 // The fields of a property record.
@@ -74,6 +75,7 @@ func encodeEvent(v *Event) []byte {
 	e.time(eventDone, v.DoneAt)
 	e.time(eventParcelAt, v.ParcelAt)
 	e.text(eventEmail, v.Email)
+	e.text(eventMessage, v.MessageID)
 	for _, name := range slices.Sorted(maps.Keys(v.Properties)) {
 		var p encoder
 		p.text(propertyName, name)
@@ -124,6 +126,8 @@ func decodeEvent(key, record []byte) (Event, error) {
 			v.Effect = Effect(d.text())
 		case eventReason:
 			v.Reason = d.text()
+		case eventMessage:
+			v.MessageID = d.text()
 		case eventReceived:
 			v.ReceivedAt = d.time()
 		case eventSize:

@@ -35,13 +35,13 @@ func TestEventRecordRoundTrip(t *testing.T) {
 func TestEventRecordStays(t *testing.T) {
 	e := Event{
 		Seq: 7, Dialect: "d", Key: "c0ffee", Kind: "k", TransactionID: "T", Aliases: []string{"A", "B"}, Status: plan.Sent,
-		At: time.Unix(1, 2).UTC(), Signed: true, ParcelStatus: "p", ParcelAt: time.Unix(8, 0).UTC(), ThankYouNote: "n", Effect: EffectClaim, Reason: "r",
+		At: time.Unix(1, 2).UTC(), Signed: true, ParcelStatus: "p", ParcelAt: time.Unix(8, 0).UTC(), ThankYouNote: "n", Effect: EffectClaim, Reason: "r", MessageID: "m",
 		ReceivedAt: time.Unix(3, 0).UTC(), Size: 9, State: EventWaiting, DuplicateOf: 4, Attempts: 5,
 		NextTry: time.Unix(6, 0).UTC(), DoneAt: time.Unix(7, 0).UTC(),
 	}
 	const record = "\x06\x01d" + "\x0b\x03\xc0\xff\xee" + "\x0e\x01k" + "\x12\x01T" + "\x16\x01A" + "\x16\x01B" + "\x19\x01" +
 		"\x1e\x02\x02\x02" + "\x20\x01" + "\x26\x01p" + "\x2a\x01n" + "\x2e\x05claim" + "\x32\x01r" +
-		"\x36\x01\x06" + "\x38\x09" + "\x3c\x02" + "\x40\x04" + "\x44\x05" + "\x4a\x01\x0c" + "\x4e\x01\x0e" + "\x52\x01\x10"
+		"\x36\x01\x06" + "\x38\x09" + "\x3c\x02" + "\x40\x04" + "\x44\x05" + "\x4a\x01\x0c" + "\x4e\x01\x0e" + "\x52\x01\x10" + "\x6a\x01m"
 	if got := string(encodeEvent(&e)); got != record {
 		t.Errorf("record\n%q, want\n%q", got, record)
 	}

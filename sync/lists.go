@@ -28,8 +28,9 @@ type EventList struct {
 type EventRecord struct {
 	Seq           uint64      `json:"seq"` // names it to a replay
 	ReceivedAt    time.Time   `json:"received_at"`
-	Source        string      `json:"source"` // kind of endpoint, such as gift-events
-	Kind          string      `json:"kind"`   // the sender's name for it; "" when unknown
+	Source        string      `json:"source"`               // kind of endpoint, such as gift-events
+	Kind          string      `json:"kind"`                 // the sender's name for it; "" when unknown
+	MessageID     string      `json:"message_id,omitempty"` // the sender's, to look it up there
 	TransactionID string      `json:"transaction_id,omitempty"`
 	Status        plan.Status `json:"status,omitempty"` // that it claims
 	At            time.Time   `json:"at,omitzero"`      // when that was reached
@@ -65,7 +66,7 @@ func ListEvents(ctx context.Context, portal string, j eventLister, q EventQuery)
 			return l, err
 		}
 		l.Events = append(l.Events, EventRecord{
-			Seq: e.Seq, ReceivedAt: e.ReceivedAt, Source: e.Dialect, Kind: e.Kind,
+			Seq: e.Seq, ReceivedAt: e.ReceivedAt, Source: e.Dialect, Kind: e.Kind, MessageID: e.MessageID,
 			TransactionID: e.TransactionID, Status: e.Status, At: e.At, Signed: e.Signed,
 			State: string(e.State), Reason: e.Reason, DuplicateOf: e.DuplicateOf,
 			Repeats: e.Repeats, LastRepeat: e.LastRepeat,

@@ -94,6 +94,9 @@ func printEvents(w io.Writer, l giftsync.EventList) {
 		return
 	}
 	fmt.Fprintf(w, "%s: %s: %s\n", l.Portal, plural(n, "event"), breakdown(l.Counts))
+	if len(l.Events) > 0 {
+		fmt.Fprintf(w, "  %-8s %-16s  %-9s  %s\n", "number", "received (UTC)", "state", "event")
+	}
 	for _, e := range l.Events {
 		line := fmt.Sprintf("  %-8d %s  %-9s  %s", e.Seq, minute(e.ReceivedAt), e.State, e.Kind)
 		if e.TransactionID != "" {
@@ -112,6 +115,9 @@ func printEvents(w io.Writer, l giftsync.EventList) {
 			line += fmt.Sprintf("  %s, last %s", plural(e.Repeats, "repeat"), minute(e.LastRepeat))
 		}
 		fmt.Fprintln(w, printable(line))
+		if e.MessageID != "" {
+			printWrapped(w, "    ", "message "+e.MessageID)
+		}
 		if e.Reason != "" {
 			printWrapped(w, "    ", e.Reason)
 		}

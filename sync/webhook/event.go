@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"net/http"
+	"strings"
 	"time"
 
 	"thnks-hubspot-sync/store"
@@ -17,6 +19,20 @@ type Inbox interface {
 	// failure. Its context does not end with the request. An inbox without
 	// room returns [store.ErrInboxFull] or a [*store.FullError].
 	Receive(ctx context.Context, e store.Event) (duplicate bool, err error)
+}
+
+// maxMessageID is how long the id of a message may be to be kept, in bytes.
+const maxMessageID = 128
+
+// messageID returns the id that Standard Webhooks has senders give each message, ""
+// for none. It is as authentic as the request.
+func messageID(h http.Header) string {
+	for _, name := range []string{"Webhook-Id", "Svix-Id"} {
+		if id, ok := single(h, name); ok && len(id) <= maxMessageID && !strings.ContainsFunc(id, strangeInWord) {
+			return id
+		}
+	}
+	return ""
 }
 
 // unknown marks the event as not understood, and drops what was read from it.

@@ -26,7 +26,7 @@ const kindTest = "test"
 // The longest texts that are taken from an event, in bytes.
 const (
 	maxParcel = 64 // of the sender's word for the state of a parcel
-	maxType   = 64 // of an unknown type that a reason quotes
+	maxWord   = 64 // of an unknown word that a reason quotes
 )
 
 // catalogue maps the current name of each type to the function that reads its
@@ -106,17 +106,21 @@ func giftEvent(s *Source, e *store.Event, _ http.Header) {
 	}
 }
 
-// unknownType says that a type is not in the catalogue. It quotes the type only
-// if it is a single word: anything else may contain personal data.
+// unknownType says that a type is not in the catalogue.
 func unknownType(name string) string {
-	switch {
-	case name == "":
+	if name == "" {
 		return "the event names no type in webhookData.eventType"
-	case len(name) <= maxType && !strings.ContainsFunc(name, strangeInWord):
-		return fmt.Sprintf("the event's type %q is not known", name)
-	default:
-		return "the event's type is not known"
 	}
+	return unknownWord("the event's type", name)
+}
+
+// unknownWord says that what is in no catalogue. It quotes the text only if it is a
+// single word: anything else may contain personal data.
+func unknownWord(what, text string) string {
+	if text == "" || len(text) > maxWord || strings.ContainsFunc(text, strangeInWord) {
+		return what + " is not known"
+	}
+	return fmt.Sprintf("%s %q is not known", what, text)
 }
 
 // readTime reads the time of the event. A time in the future is refused: it
@@ -160,7 +164,7 @@ func readStatus(_ *Source, e *store.Event, data object) string {
 		status = plan.ParseStatus(word)
 	}
 	if status == plan.Unknown {
-		return "the gift's status is not known"
+		return unknownWord("the gift's status", word)
 	}
 	e.Effect, e.Status = store.EffectClaim, status
 	return ""

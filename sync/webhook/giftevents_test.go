@@ -93,7 +93,7 @@ func TestCatalogue(t *testing.T) {
 			Effect: store.EffectClaim, Status: plan.Redeemed, At: at, Aliases: []string{"g-9"},
 		}},
 	} {
-		tt.want.Kind = tt.kind
+		tt.want.Kind, tt.want.MessageID = tt.kind, "msg_1"
 		if tt.canonical != "" {
 			tt.want.Kind = tt.canonical
 		}
@@ -145,7 +145,8 @@ func TestNotUnderstood(t *testing.T) {
 		{"gift with half a surrogate", status(`"giftId":"g\ud800","status":"opened"`), "id"},
 		{"gift of blanks", status(`"giftId":" \u200b","status":"opened"`), "names no gift"},
 		{"no status", status(`"giftId":"g-1"`), "status"},
-		{"other status", status(`"giftId":"g-1","status":"eaten"`), "status"},
+		{"other status", status(`"giftId":"g-1","status":"Parked"`), `the gift's status "parked" is not known`},
+		{"a status that is no word", status(`"giftId":"g-1","status":"eaten by g-1"`), "the gift's status is not known"},
 		{"status unknown", status(`"giftId":"g-1","status":"unknown"`), "status"},
 		{"no parcel status", payload("gift-delivery-status-changed", `"giftId":"g-1"`), "parcel"},
 		{"parcel status is a sentence", payload("gift-delivery-status-changed", `"giftId":"g-1","deliveryStatus":"at the door"`), "parcel"},

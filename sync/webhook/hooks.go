@@ -196,6 +196,7 @@ func (h *Hooks) refuse(s *Source, from sender, bad refusal, now time.Time) *answ
 // does so even if the sender disconnects meanwhile: the event is genuine.
 func (h *Hooks) receive(ctx context.Context, s *Source, header http.Header, body []byte) *answer {
 	e := store.Event{Dialect: s.Dialect, Signed: s.Scheme.signed, Body: body, ReceivedAt: time.Now().UTC()}
+	e.MessageID = messageID(header)
 	dialects[s.Dialect].read(s, &e, header)
 	if e.Reason == noZone { // the sender repeats it, and by then we may know
 		h.note(slog.LevelWarn, e.ReceivedAt, s, "webhook not stored", e.Reason)

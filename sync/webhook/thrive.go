@@ -32,7 +32,7 @@ func thriveEvent(_ *Source, e *store.Event, _ http.Header) {
 	switch {
 	case name == "":
 		e.Kind = kindTest
-	case len(name) > maxType || strings.ContainsFunc(name, strangeInWord):
+	case len(name) > maxWord || strings.ContainsFunc(name, strangeInWord):
 		unknown(e, "the event's name is not a word")
 		return
 	default:

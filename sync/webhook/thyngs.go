@@ -65,7 +65,7 @@ func named(h http.Header, name string) string {
 	text, _ := single(h, name)
 	text = trimmed(text)
 	strange := func(r rune) bool { return r != ' ' && strangeInWord(r) }
-	if len(text) > maxType || strings.ContainsFunc(text, strange) {
+	if len(text) > maxWord || strings.ContainsFunc(text, strange) {
 		return ""
 	}
 	return text
