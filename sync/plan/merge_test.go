@@ -107,16 +107,44 @@ func TestMergeNeverLowers(t *testing.T) {
 			}
 			late.UpdatedAt, late.Derived = version.Add(-time.Minute), false
 		}
-		was, is := g.Shown(), Merge(g, late).Shown()
+		joined := Merge(g, late)
+		was, is := g.Shown(), joined.Shown()
 		if is.Rank() < was.Rank() {
 			t.Fatalf("%s became %s", was, is)
 		}
+		stated, _ := g.known()
+		now, _ := joined.known()
 		for s := range g.ShownTimes() {
-			if _, kept := Merge(g, late).ShownTimes()[s]; !kept {
+			if s == stated && now != stated && now.Rank() == stated.Rank() {
+				continue // another ending, see TestMergeOfAnotherEnding
+			}
+			if _, kept := joined.ShownTimes()[s]; !kept {
 				t.Fatalf("the time of %s was lost", s)
 			}
 		}
 	})
+}
+
+// A file says expired, and an event too far back to count says when. The source
+// that is configured first says that it was redeemed: that is shown, and the event,
+// which its listing overrules as well, dates nothing.
+func TestMergeOfAnotherEnding(t *testing.T) {
+	at := epoch.Add(time.Hour)
+	file := Gift{
+		ID: "T-1", Status: Expired, Derived: true, UpdatedAt: at, ReadAt: at, Source: 1,
+		Claims: []Claim{{Status: Expired, At: epoch}},
+	}
+	if got := file.ShownTimes(); !got[Expired].Equal(epoch) {
+		t.Fatalf("the file's ending is dated %v, want %s", got, epoch)
+	}
+	listed := Gift{ID: "T-1", Status: Redeemed, UpdatedAt: at.Add(-time.Minute), ReadAt: epoch}
+	g := Merge(file, listed)
+	if got := g.Shown(); got != Redeemed {
+		t.Errorf("shown is %s, want what the first source says", got)
+	}
+	if got := g.ShownTimes(); len(got) != 0 {
+		t.Errorf("the dates are %v, want none", got)
+	}
 }
 
 // A snapshot says donated, and an event before it, too far back to count, says
