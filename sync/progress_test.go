@@ -23,7 +23,10 @@ func TestProgressNamesItsPhase(t *testing.T) {
 			w.Thnks.Add(simulation.Transaction(simulation.ID(n+1), time.Now().Add(-simulation.Day).UTC(), fmt.Sprintf("nobody-%d@acme.example", n)))
 		}
 		var seen []giftsync.Progress
-		w.Configure = func(c *giftsync.Config) { c.Progress = func(p giftsync.Progress) { seen = append(seen, p) } }
+		w.Configure = func(c *giftsync.Config) {
+			searchesOnly(c) // a listing is one step
+			c.Progress = func(p giftsync.Progress) { seen = append(seen, p) }
+		}
 		phases := func(mode giftsync.Mode) (list []giftsync.Phase) {
 			t.Helper()
 			seen = nil
