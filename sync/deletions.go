@@ -72,18 +72,25 @@ func (d *deletions) check(ctx context.Context, r *run, dead []tombstone) error {
 		if d.live == nil || fresh {
 			var err error
 			if d.live, err = r.portal.Records.Live(ctx); err != nil {
-				return fmt.Errorf("HubSpot does not find %d records any more, and cannot list those that it has (%w): %w", len(dead), err, errNotDeleted)
+				return fmt.Errorf("HubSpot does not find %s any more, and cannot list those that it has (%w): %w", records(len(dead)), err, errNotDeleted)
 			}
 		}
 		switch i := slices.IndexFunc(dead, shown); {
 		case d.live.Len() == 0:
-			return fmt.Errorf("HubSpot does not find %d records any more, and lists none at all: %w", len(dead), errNotDeleted)
+			return fmt.Errorf("HubSpot does not find %s any more, and lists none at all: %w", records(len(dead)), errNotDeleted)
 		case i < 0:
 			return nil
 		case fresh:
-			return fmt.Errorf("HubSpot does not find %d records any more, but lists them, such as %s: %w", len(dead), dead[i].objectID, errNotDeleted)
+			return fmt.Errorf("HubSpot does not find %s any more, but lists them, such as %s: %w", records(len(dead)), dead[i].objectID, errNotDeleted)
 		}
 	}
+}
+
+func records(n int) string {
+	if n == 1 {
+		return "1 record"
+	}
+	return fmt.Sprintf("%d records", n)
 }
 
 // report says how many records people deleted.

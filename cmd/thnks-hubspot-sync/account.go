@@ -93,7 +93,7 @@ func (o *owners) own(p configs.Portal, id string, dryRun bool) error {
 	defer o.mu.Unlock()
 	if !dryRun {
 		if err := o.note(); err != nil {
-			return fmt.Errorf("noting which accounts belong to which portals: %w", err)
+			return fmt.Errorf("noting in %s which accounts belong to which portals: %w", o.cfg.StateDir, cause(err))
 		}
 	}
 	had, err := o.owner(p.HubSpot, id)
@@ -121,7 +121,7 @@ func (o *owners) take(p configs.Portal, id string) error {
 		err = linkFile(path, p.Name+"\n")
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("noting that account %s belongs to portal %s: %w", id, p.Name, err)
+		return fmt.Errorf("noting in %s that account %s belongs to portal %s: %w", filepath.Dir(path), id, p.Name, cause(err))
 	}
 	return nil
 }

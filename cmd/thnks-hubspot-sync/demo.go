@@ -53,7 +53,7 @@ signed webhook, some of them doubled, delayed, out of order or lost.`,
 			defer stop()
 			b, err := newSandbox(transactions, time.Now().UTC())
 			if err != nil {
-				return fmt.Errorf("setting up the sandbox: %w", err)
+				return fmt.Errorf("setting up the sandbox, with files in %s: %w", os.TempDir(), cause(err))
 			}
 			defer func() { err = errors.Join(err, b.close()) }()
 			err = a.demo(ctx, b, once)
@@ -84,9 +84,9 @@ func (a *app) demo(ctx context.Context, b *sandbox, once bool) (err error) {
 
 	fmt.Fprintf(a.stdout, `A sandbox HubSpot portal at %s and a sandbox Thnks at %s,
 both inside this process: no account, no network, no file left behind.
-Thnks holds %s transactions to %s people. HubSpot knows %s of them, with companies and deals.
+Thnks holds %s to %s. HubSpot knows %s of them, with companies and deals.
 
-`, b.hubspotURL, b.thnksURL, count(b.thnks.Len()), count(b.people), count(b.known))
+`, b.hubspotURL, b.thnksURL, plural(b.thnks.Len(), "transaction"), people(b.people), count(b.known))
 
 	req := giftsync.Request{Mode: giftsync.Backfill}
 	p := s.portals[0]
@@ -106,6 +106,13 @@ Thnks holds %s transactions to %s people. HubSpot knows %s of them, with compani
 	}
 	fmt.Fprint(a.stdout, "\nGifts go on arriving and changing, and Thnks sends webhooks about it; until Ctrl-C.\n")
 	return s.demoLive(ctx, a.stdout, b)
+}
+
+func people(n int) string {
+	if n == 1 {
+		return "1 person"
+	}
+	return count(n) + " people"
 }
 
 // printOutcome prints what is in quarantine, and the statistics.

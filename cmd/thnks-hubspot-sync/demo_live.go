@@ -138,7 +138,7 @@ func events(before, after map[string]string) string {
 	if len(named) > shownEvents {
 		named = append(named[:shownEvents:shownEvents], "…")
 	}
-	return fmt.Sprintf("%d new, %d status changes: %s", len(added), len(changed), printable(strings.Join(named, ", ")))
+	return fmt.Sprintf("%s new, %s: %s", count(len(added)), plural(len(changed), "status change"), printable(strings.Join(named, ", ")))
 }
 
 // shownLinks is how many linked gifts the demo shows.

@@ -57,9 +57,9 @@ func (s *session) serve(ctx context.Context) error {
 		return err
 	}
 	defer socket.Close()
-	private, err := net.Listen("tcp", s.cfg.AdminListen)
+	private, err := listenAt("admin_listen", s.cfg.AdminListen)
 	if err != nil {
-		return fmt.Errorf("admin_listen: %w: choose an address that is free", err)
+		return err
 	}
 	defer private.Close()
 	token, err := s.adminToken()
@@ -76,8 +76,8 @@ func (s *session) serve(ctx context.Context) error {
 	}
 	var listener net.Listener
 	if public != nil {
-		if listener, err = net.Listen("tcp", s.cfg.Listen); err != nil {
-			return fmt.Errorf("listen: %w: choose an address that is free", err)
+		if listener, err = listenAt("listen", s.cfg.Listen); err != nil {
+			return err
 		}
 		defer listener.Close()
 	}
@@ -124,6 +124,19 @@ func (s *session) serve(ctx context.Context) error {
 	}
 	s.log.Info("daemon stopped")
 	return nil
+}
+
+// listenAt listens on the address of a setting.
+func listenAt(key, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		return l, nil
+	}
+	var of *os.SyscallError // within one that names the system's call
+	if errors.As(err, &of) {
+		err = of.Err
+	}
+	return nil, fmt.Errorf("%s: %s: %w: choose an address of this machine with a port that is free and above 1023", key, address, err)
 }
 
 // isUsage reports whether an error is one of usage or configuration.

@@ -9,11 +9,13 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
@@ -335,6 +337,11 @@ func TestTable(t *testing.T) {
 	for _, r := range out.String() {
 		if r != '\n' && (r < ' ' || r == 0x7f || r == '\u202e' || r == '\u2028') {
 			t.Errorf("%U reaches the terminal", r)
+		}
+	}
+	for line := range strings.Lines(out.String()) {
+		if n := text.StringWidth(strings.TrimSuffix(line, "\n")); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
 		}
 	}
 	golden := filepath.Join("testdata", "table.txt")

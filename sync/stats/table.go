@@ -21,7 +21,12 @@ const (
 	shownMonths = 12
 	shownTypes  = 10
 	nameWidth   = 40
+	tableWidth  = 80 // of a terminal, which names are cut to fit into
+	leastName   = 8
 )
+
+// A label is a cell of a table that may be cut where the table is too wide.
+type label string
 
 // A section is one small table of the printed report.
 type section struct {
@@ -40,6 +45,7 @@ func Table(w io.Writer, r Report) error {
 		t := table.NewWriter()
 		t.SetStyle(table.StyleLight)
 		t.Style().Format.Header = text.FormatDefault
+		s.fit()
 		t.AppendHeader(s.header)
 		t.AppendRows(s.rows)
 		if _, err := fmt.Fprintln(w, t.Render()); err != nil {
@@ -47,6 +53,43 @@ func Table(w io.Writer, r Report) error {
 		}
 	}
 	return nil
+}
+
+// fit cuts the labels of a table that is wider than a terminal, those of its widest
+// column first.
+func (s section) fit() {
+	widths := make([]int, len(s.header))
+	cuttable := make([]bool, len(s.header))
+	for i, row := range append([]table.Row{s.header}, s.rows...) {
+		for c, cell := range row {
+			_, isLabel := cell.(label)
+			cuttable[c] = cuttable[c] || i > 0 && isLabel
+			widths[c] = max(widths[c], text.LongestLineLen(fmt.Sprint(cell)))
+		}
+	}
+	total := 1
+	for _, w := range widths {
+		total += w + 3 // two blanks and a line
+	}
+	for ; total > tableWidth; total-- {
+		widest := -1
+		for c, w := range widths {
+			if cuttable[c] && w > leastName && (widest < 0 || w > widths[widest]) {
+				widest = c
+			}
+		}
+		if widest < 0 {
+			return // figures are never cut
+		}
+		widths[widest]--
+	}
+	for _, row := range s.rows {
+		for c, cell := range row {
+			if l, ok := cell.(label); ok {
+				row[c] = label(text.Snip(string(l), widths[c], "…"))
+			}
+		}
+	}
 }
 
 // sections returns the report's tables, the summary first.
@@ -58,29 +101,29 @@ func sections(r Report) []section {
 	}
 	s := section{header: table.Row{"Top gifts", "Sent"}}
 	for _, t := range r.TopTypes {
-		s.rows = append(s.rows, table.Row{name(t.Name), t.Count})
+		s.rows = append(s.rows, table.Row{cell(t.Name), t.Count})
 	}
 	list = append(list, s)
 
 	s = section{header: table.Row{"Redemption", "Redeemed", "Eligible", "Rate"}}
 	for _, t := range r.RedemptionByType[:min(len(r.RedemptionByType), shownTypes)] {
-		s.rows = append(s.rows, table.Row{name(t.Name), t.Redeemed, t.Eligible, percent(t.Rate)})
+		s.rows = append(s.rows, table.Row{cell(t.Name), t.Redeemed, t.Eligible, percent(t.Rate)})
 	}
 	list = append(list, s)
 
 	s = section{header: table.Row{"Top senders", "Sent"}}
 	for _, p := range r.TopSenders {
-		s.rows = append(s.rows, table.Row{name(cmp.Or(p.Name, p.Email)), p.Count})
+		s.rows = append(s.rows, table.Row{cell(cmp.Or(p.Name, p.Email)), p.Count})
 	}
 	list = append(list, s)
 
 	s = section{header: table.Row{"Deal stage when linked", "Sent"}}
 	for _, stage := range r.ByDealStage {
-		s.rows = append(s.rows, table.Row{name(stage.Name), stage.Count})
+		s.rows = append(s.rows, table.Row{cell(stage.Name), stage.Count})
 	}
 	list = append(list, s)
 
-	s = section{header: table.Row{"Deal size when linked", "Sent", "Value", "Average"}}
+	s = section{header: table.Row{"By deal size", "Sent", "Value", "Average"}}
 	for _, size := range r.ValueByDealSize {
 		if size.Count > 0 {
 			s.rows = append(s.rows, table.Row{size.Size, size.Count, amounts(size.TotalValue), amounts(size.AverageValue)})
@@ -91,9 +134,9 @@ func sections(r Report) []section {
 		rows:   counted([]plan.Orphan{plan.NoEmail, plan.BadEmail, plan.NoContact, plan.ContactGone}, r.Orphans),
 	})
 
-	s = section{header: table.Row{"Recent activity", "Event", "Gift", "Recipient", "Status now"}}
+	s = section{header: table.Row{"Recently (UTC)", "Event", "Gift", "Recipient", "Status now"}}
 	for _, a := range r.RecentActivity {
-		s.rows = append(s.rows, table.Row{minute(a.Time), a.Kind, name(a.Gift), name(a.Recipient), a.Status})
+		s.rows = append(s.rows, table.Row{a.Time.UTC().Format("2006-01-02 15:04"), a.Kind, cell(a.Gift), cell(a.Recipient), a.Status})
 	}
 	return append(list, s)
 }
@@ -158,6 +201,9 @@ func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") 
 
 // name returns text from outside, safe to print and of limited width.
 func name(s string) string { return text.Snip(safe(s), nameWidth, "…") }
+
+// cell is a name as a cell of a table.
+func cell(s string) label { return label(name(s)) }
 
 // safe escapes characters that a terminal would act on or not show: control and
 // format characters, except the joiners inside emoji and words.

@@ -139,7 +139,11 @@ func (r *records) fit(rec *record, ended bool) (problem string) {
 		n--
 	}
 	rec.fields = rec.fields[:n]
-	unlike := fmt.Sprintf("%d fields, the header has %d", n, r.width)
+	fields := "fields"
+	if n == 1 {
+		fields = "field"
+	}
+	unlike := fmt.Sprintf("%d %s, the header has %d", n, fields, r.width)
 	switch {
 	case n > r.width:
 		rec.whole = true
