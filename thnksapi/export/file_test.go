@@ -132,7 +132,7 @@ func TestBadLines(t *testing.T) {
 		name, lines string
 		want        []string
 	}{
-		{"some remark", "5 rows", []string{"line 2: 1 fields, the header has 4: no transaction, but some remark or total"}},
+		{"some remark", "5 rows", []string{"line 2: 1 field, the header has 4: no transaction, but some remark or total"}},
 		{"too many", "T1,Coffee,sent,a@b,c", []string{"line 2: 5 fields, the header has 4: a field with a separator in it stands in quotes"}},
 		{"bare quote", "T1,5\" pizza,sent,", []string{"line 2: a quote in a field that is not quoted"}},
 		{"after a quote", "T1,\"Tea\" green,sent,", []string{"line 2: text after a closing quote"}},
@@ -145,7 +145,7 @@ func TestBadLines(t *testing.T) {
 		{"closed by the next", "T1,\"Tea,sent,\nT2,\"Tea\",sent,", []string{"line 2: text after a closing quote", "T2 Tea sent "}},
 		{"long line", "T1," + long + ",sent,\nT2,Tea,sent,", []string{"line 2: " + tooLong, "T2 Tea sent "}},
 		{"long record", "T1,\"Tea,sent,\n" + long + "\nT2,Tea,sent,", []string{
-			"line 2: a quote that does not end within 1 MiB: a quote within a field is written twice", "line 3: 1 fields, the header has 4: no transaction, but some remark or total", "T2 Tea sent ",
+			"line 2: a quote that does not end within 1 MiB: a quote within a field is written twice", "line 3: 1 field, the header has 4: no transaction, but some remark or total", "T2 Tea sent ",
 		}},
 	} {
 		file := open(t, format(t, nil), write(t, "Transaction ID,Gift Name,Status,Recipient Email\n"+test.lines+"\nT9,Last,sent,\n"))
