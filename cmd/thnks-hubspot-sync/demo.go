@@ -94,13 +94,14 @@ Thnks holds %s to %s. HubSpot knows %s of them, with companies and deals.
 	if r.err != nil {
 		return r.err
 	}
-	printReport(a.stdout, r.report)
-	fmt.Fprint(a.stdout, "\nSome gifts as HubSpot now links them:\n")
+	fmt.Fprint(a.stdout, "Some gifts as HubSpot now links them:\n")
 	b.printLinks(a.stdout)
-
 	if err := s.printOutcome(ctx, a.stdout); err != nil {
 		return err
 	}
+	// Last, as it is what one wants to see: all of the above is longer than a screen.
+	fmt.Fprintln(a.stdout)
+	printReport(a.stdout, r.report)
 	if once {
 		return nil
 	}

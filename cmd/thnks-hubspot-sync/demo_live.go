@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,9 +14,6 @@ import (
 	"thnks-hubspot-sync/sync/webhook"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
-
-// shownEvents is how many of a pass's events its line names.
-const shownEvents = 3
 
 // passEvery is how many steps of the sandbox there are between passes.
 const passEvery = 3
@@ -54,8 +50,8 @@ func (s *session) demoLive(ctx context.Context, w io.Writer, b *sandbox) (err er
 	rng := rand.New(rand.NewPCG(sandboxSeed, 0))
 	tick := time.NewTicker(demoEvery)
 	defer tick.Stop()
-	seen := b.statuses(b.thnks.IDs())
-	calls := b.portal.Requests().Total
+	story := newStory(b)
+	defer func() { story.sum(w, sender.Deliveries()) }()
 	for step := 1; ; step++ {
 		if !waitFor(ctx, tick.C) {
 			return ctx.Err()
@@ -69,9 +65,7 @@ func (s *session) demoLive(ctx context.Context, w io.Writer, b *sandbox) (err er
 		if !waitFor(ctx, time.After(lookAfter)) {
 			return ctx.Err()
 		}
-		now, total := b.statuses(b.thnks.IDs()), b.portal.Requests().Total
-		fmt.Fprintf(w, "%s  %s; %s, HubSpot calls %d\n", time.Now().Format(time.TimeOnly), events(seen, now), how, total-calls)
-		seen, calls = now, total
+		story.tell(w, how, sender.Deliveries())
 	}
 }
 
@@ -115,30 +109,6 @@ func (b *sandbox) statuses(ids []string) map[string]string {
 		}
 	}
 	return m
-}
-
-// events says how HubSpot changed with a pass: "2 new, 3 status changes:
-// T-003001 sent, T-000017 sent → opened, …".
-func events(before, after map[string]string) string {
-	var added, changed []string
-	for id, now := range after {
-		switch was, known := before[id]; {
-		case !known:
-			added = append(added, id+" "+now)
-		case was != now:
-			changed = append(changed, id+" "+was+" → "+now)
-		}
-	}
-	if len(added)+len(changed) == 0 {
-		return "nothing new"
-	}
-	slices.Sort(added)
-	slices.Sort(changed)
-	named := slices.Concat(added, changed)
-	if len(named) > shownEvents {
-		named = append(named[:shownEvents:shownEvents], "…")
-	}
-	return fmt.Sprintf("%s new, %s: %s", count(len(added)), plural(len(changed), "status change"), printable(strings.Join(named, ", ")))
 }
 
 // shownLinks is how many linked gifts the demo shows.

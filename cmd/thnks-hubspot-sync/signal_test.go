@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -109,6 +110,9 @@ func demoLives(t *testing.T, end os.Signal) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("ended with %v:\n%s", err, strings.Join(told, "\n"))
+	}
+	if sum := regexp.MustCompile(`(?m)^In \d+s: \d+ gifts? new, \d+ status changes?\. Thnks sent \d+ events?: \d+ twice, \d+ late, \d+ not at all\. HubSpot calls \d+\.$`); !sum.MatchString(strings.Join(told, "\n")) {
+		t.Errorf("no summary:\n%s", strings.Join(told, "\n"))
 	}
 	if last := told[len(told)-1]; last != "The sandbox is gone, and with it every file." {
 		t.Errorf("last line: %q", last)

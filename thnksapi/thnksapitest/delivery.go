@@ -38,6 +38,7 @@ type Delivery struct {
 	Event    Event
 	Body     []byte
 	Repeat   bool // a second delivery, though the first is not refused
+	Late     bool // held back while later ones pass
 	Outcome  Outcome
 	Attempts []Attempt
 
@@ -130,6 +131,7 @@ func (d *Sender) send(e Event) {
 		x.due = d.last
 	}
 	if late {
+		x.Late = !drop
 		x.due = x.due.Add(hold)
 	} else {
 		d.last = x.due
