@@ -1,10 +1,35 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
+
+// madeHere begins the configurations that this program writes.
+const madeHere = "# Made by the sandbox, which writes it anew at each start.\n"
+
+// makeWay makes way for a new sandbox in a folder: the state of an earlier one there
+// is about accounts that are gone. A folder with a configuration of anyone else's
+// is refused.
+func makeWay(dir string) error {
+	config, err := os.ReadFile(filepath.Join(dir, "config.yaml"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// Before it had this first line, it was the state's.
+	earlier := fmt.Sprintf("state_dir: %q\nportals:\n  - name: sandbox", filepath.Join(dir, "state"))
+	if text := string(config); !strings.HasPrefix(text, madeHere) && !strings.HasPrefix(text, earlier) {
+		return fmt.Errorf("%s is not the sandbox's: name another folder with --config-dir", filepath.Join(dir, "config.yaml"))
+	}
+	return os.RemoveAll(filepath.Join(dir, "state"))
+}
 
 // writeConfig writes a configuration for the sandbox's portals, with their
 // credentials, into dir, which it makes where it does not exist. With a secret it
@@ -16,8 +41,11 @@ func writeConfig(dir string, r Ready, portals int, secret []byte) (path string, 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
+	if err := makeWay(dir); err != nil {
+		return "", err
+	}
 	path = filepath.Join(dir, "config.yaml")
-	config := fmt.Sprintf("state_dir: %q\nportals:\n", filepath.Join(dir, "state"))
+	config := madeHere + fmt.Sprintf("state_dir: %q\nportals:\n", filepath.Join(dir, "state"))
 	type file struct{ path, text string }
 	files := []file{{filepath.Join(dir, "thnks-key"), r.Key}}
 	for i := range portals {

@@ -6,8 +6,9 @@
 //	go run ./cmd/thnks-hubspot-sync sync --backfill --config /tmp/sandbox/config.yaml
 //
 // When it is ready it prints one line of JSON with the addresses and the
-// credentials; the control address answers GET /counts with how far the portal
-// and the source agree. It runs until SIGINT or SIGTERM.
+// credentials, and on standard error what to type next. A new sandbox in a folder
+// removes the state of the one before. The control address answers GET /counts with
+// how far the portal and the source agree. It runs until SIGINT or SIGTERM.
 //
 // With --portals there are that many, each with a Thnks account of its own, and
 // each of the three addresses has one below /1, /2 and so on.
@@ -34,6 +35,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -170,6 +172,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := json.NewEncoder(stdout).Encode(ready); err != nil {
 		return err
 	}
+	fmt.Fprintln(stderr, next(ready.Config, o.hook.url != ""))
 	select {
 	case <-ctx.Done():
 		return nil
@@ -177,6 +180,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 }
+
+// next is what to type when the sandbox is ready.
+func next(config string, hooks bool) string {
+	switch {
+	case config == "":
+		return "With --config-dir DIR a configuration for it is written into DIR. Ctrl-C ends the sandbox."
+	case hooks:
+		return "Next, in another terminal: thnks-hubspot-sync run --config " + quoted(config) + "\nCtrl-C ends the sandbox."
+	}
+	return "Next, in another terminal: thnks-hubspot-sync sync --backfill --config " + quoted(config) + "\nCtrl-C ends the sandbox."
+}
+
+// quoted writes a path as a shell reads it.
+func quoted(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }
 
 // each serves the worlds' handlers, each below its path.
 func each(worlds []*world, handler func(*world) http.Handler) http.Handler {
