@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"cmp"
 	"iter"
 	"maps"
 	"slices"
@@ -158,13 +159,7 @@ func (c *counter) addSender(p plan.Person, at time.Time) {
 // newer reports whether the sender of a gift sent at the given time replaces
 // the one shown before. If the times are equal, the texts decide.
 func newer(at time.Time, shown Sender, before sender) bool {
-	if !at.Equal(before.newest) {
-		return at.After(before.newest)
-	}
-	if shown.Name != before.Name {
-		return shown.Name > before.Name
-	}
-	return shown.Email > before.Email
+	return cmp.Or(at.Compare(before.newest), cmp.Compare(shown.Name, before.Name), cmp.Compare(shown.Email, before.Email)) > 0
 }
 
 // addDeal counts the gift under the stage and the size of its first deal.
@@ -231,10 +226,8 @@ func (c *counter) addActivity(g plan.Gift, f facts) {
 			Time: e.at.UTC(), Kind: e.kind, TransactionID: g.ID, Gift: giftName(g), Recipient: personName(g.Recipient), Status: f.status,
 		}
 		i, _ := slices.BinarySearchFunc(c.recent, a, compareActivities)
-		if i < activity {
-			c.recent = slices.Insert(c.recent, i, a)
-			c.recent = c.recent[:min(len(c.recent), activity)]
-		}
+		c.recent = slices.Insert(c.recent, i, a)
+		c.recent = c.recent[:min(len(c.recent), activity)]
 	}
 }
 

@@ -38,8 +38,8 @@ type section struct {
 // is safe on a terminal: control characters, and those that change the
 // direction of text, are escaped. Times are in UTC.
 func Table(w io.Writer, r Report) error {
-	for i, s := range sections(r) {
-		if i > 0 && len(s.rows) == 0 {
+	for _, s := range sections(r) {
+		if len(s.rows) == 0 {
 			continue
 		}
 		t := table.NewWriter()
