@@ -39,6 +39,21 @@ func TestSenderOfOneTime(t *testing.T) {
 	}
 }
 
+// A gift whose status says nothing counts as sent where a date says that it was.
+func TestSentByItsDate(t *testing.T) {
+	for _, s := range []plan.Status{plan.Scheduled, plan.Unknown} {
+		rep, err := Compute(records([]plan.Stored{{
+			Gift: plan.Gift{ID: "1", Status: s, Times: map[plan.Status]time.Time{plan.Sent: day(1, 1)}},
+		}}), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.TotalSent != 1 || rep.ByMonth["2026-01"] != 1 {
+			t.Errorf("%s, with a date of sending: %d sent, months %v; want one", s, rep.TotalSent, rep.ByMonth)
+		}
+	}
+}
+
 // A gift that is sent counts as sent where the source gives no date of it.
 func TestSentWithoutDate(t *testing.T) {
 	rep, err := Compute(records([]plan.Stored{{Gift: plan.Gift{ID: "1", Status: plan.Sent}}}), Options{})
