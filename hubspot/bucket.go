@@ -21,6 +21,7 @@ import (
 // bucket paces nothing.
 type bucket struct {
 	learns bool // whether headers set limit and interval and show other apps' calls
+	blind  bool // whether answers do not tell the limit: a 429 alone shows other apps' calls
 	most   int  // cap on calls in 10 s, 0 for none
 
 	mu       sync.Mutex
@@ -87,6 +88,16 @@ func newObjectsBucket(most int) *bucket {
 	b := newBucket(95, 10*time.Second)
 	b.learns = true
 	b.most = most
+	return b
+}
+
+// newSearchBucket returns the bucket for searches: 95 % of the 5 a second that all
+// apps of an account share.
+//
+// D/api-reference/latest/crm/search-the-crm
+func newSearchBucket() *bucket {
+	b := newBucket(5, time.Second*100/95)
+	b.blind = true
 	return b
 }
 
@@ -176,13 +187,34 @@ func (b *bucket) sight(calls int, now time.Time) {
 	}
 }
 
-// pause makes all calls wait for d.
+// unsuspected is for how long after a 429 of a blind bucket other apps are taken to
+// call.
+const unsuspected = time.Minute
+
+// suspect takes a 429 for two calls of another app in each interval, or for one more
+// than were suspected. Several in one interval have one cause.
+func (b *bucket) suspect(now time.Time) {
+	if !b.blind {
+		return
+	}
+	calls, expires := 2, unsuspected-b.interval
+	if n := len(b.foreign); n > 0 {
+		if now.Sub(b.foreign[n-1].at.Add(-expires)) < b.interval {
+			return
+		}
+		calls = min(b.foreign[0].calls+1, b.limit-1)
+	}
+	b.sight(calls, now.Add(expires))
+}
+
+// pause makes all calls wait for d, after a 429.
 func (b *bucket) pause(d time.Duration) {
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.suspect(time.Now())
 	if until := time.Now().Add(d); until.After(b.pausedUntil) {
 		b.pausedUntil = until
 	}
@@ -267,8 +299,11 @@ func (b *bucket) occupied() int { return b.inFlight + len(b.answered) }
 // what other apps use. It is at least one, so that we notice when they stop.
 func (b *bucket) allowed(w *waiter) int {
 	n := b.limit
-	if w.urgent {
+	switch {
+	case w.urgent:
 		n += b.spare
+	case b.blind && b.urged(time.Now()):
+		n-- // for the next urgent one
 	}
 	if len(b.foreign) > 0 {
 		n -= b.foreign[0].calls

@@ -12,7 +12,7 @@ func NewPace() *Pace {
 	return &Pace{
 		objects:      newObjectsBucket(0),
 		associations: newBucket(90, 10*time.Second),
-		search:       newBucket(4, time.Second),
+		search:       newSearchBucket(),
 	}
 }
 

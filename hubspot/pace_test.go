@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"context"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -129,7 +130,8 @@ func TestPace(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
 		class         Class
-		limit, target int
+		limit         int
+		target        float64
 		interval      time.Duration
 		headers       bool
 		policy        string
@@ -143,7 +145,7 @@ func TestPace(t *testing.T) {
 		{"objects, no headers", Objects, 110, 95, interval, false, policyTenSecondly, 5_000, 6, 0},
 		{"objects, capped", Objects, 110, 60, interval, true, policyTenSecondly, 5_000, 6, 60},
 		{"associations", Associations, 100, 90, interval, true, policyTenSecondly, 5_000, 6, 0},
-		{"search", Search, 5, 4, time.Second, false, policySecondly, 2_000, 3, 0},
+		{"search", Search, 5, 4.75, time.Second, false, policySecondly, 2_000, 3, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -155,7 +157,7 @@ func TestPace(t *testing.T) {
 				calls, took := flood(t, c, tt.class, tt.calls, tt.workers, tt.interval)
 
 				rate := float64(calls) / took.Seconds()
-				target := float64(tt.target) / tt.interval.Seconds()
+				target := tt.target / tt.interval.Seconds()
 				t.Logf("%d calls in %v: %d refused, %.3f calls/s = %.2f %% of the target %.1f",
 					tt.calls, took+tt.interval, p.refused, rate, 100*rate/target, target)
 				if p.refused > 0 {
@@ -267,5 +269,84 @@ func TestPauseIsShared(t *testing.T) {
 		if err != nil || requests[3]-requests[2] > time.Second {
 			t.Errorf("the pause went on: %v, %v", requests, err)
 		}
+	})
+}
+
+// TestSearchBesideAnotherApp: searches give way to an app that makes nearly two a second,
+// with few 429s, and take its share a minute after it has stopped.
+func TestSearchBesideAnotherApp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &rollingPortal{limit: 5, interval: time.Second, policy: policySecondly, latency: jitter(20*time.Millisecond, 40*time.Millisecond)}
+		c := clientOver(t, p)
+		stop := make(chan struct{})
+		denied, asked := 0, 0
+		go func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(550 * time.Millisecond):
+				}
+				asked++
+				if _, ok := p.arrive(false); !ok {
+					denied++
+				}
+			}
+		}()
+		flood(t, c, Search, 1500, 4, 0)
+		t.Logf("%d of 1500 refused, %d of %d of the other app", p.refused, denied, asked)
+		if p.refused > 60 || denied > asked/20 {
+			t.Errorf("%d of our searches are refused, and %d of %d of the other app", p.refused, denied, asked)
+		}
+		close(stop)
+		time.Sleep(time.Minute + time.Second)
+		refused := p.refused
+		calls, took := flood(t, c, Search, 300, 4, time.Second)
+		if rate := float64(calls) / took.Seconds(); rate < 0.9*4.75 || p.refused > refused {
+			t.Errorf("%.2f searches a second afterwards, %d refused", rate, p.refused-refused)
+		}
+	})
+}
+
+// TestUrgentSearch: while many search, the first urgent search waits for a fifth of
+// a second at most, and those of the minute after it do not wait.
+func TestUrgentSearch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newSearchBucket()
+		ctx, cancel := context.WithCancel(t.Context())
+		var many sync.WaitGroup
+		made := 0
+		for range 3 {
+			many.Go(func() {
+				for {
+					s, err := b.acquire(ctx)
+					if err != nil {
+						return
+					}
+					time.Sleep(10 * time.Millisecond)
+					b.release(s, allowance{})
+					made++
+				}
+			})
+		}
+		time.Sleep(10*time.Second + 3*time.Millisecond)
+		for n := range 20 {
+			asked := time.Now()
+			s, err := b.acquire(Urgent(ctx))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if waited := time.Since(asked); waited > 215*time.Millisecond || n > 1 && waited > 0 {
+				t.Errorf("number %d waits %v", n, waited)
+			}
+			time.Sleep(10 * time.Millisecond)
+			b.release(s, allowance{})
+			time.Sleep(2 * time.Second)
+		}
+		if made < 47+40*3 {
+			t.Errorf("%d searches beside", made)
+		}
+		cancel()
+		many.Wait()
 	})
 }

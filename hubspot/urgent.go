@@ -36,12 +36,18 @@ func (b *bucket) enqueue(w *waiter) {
 	b.queue[i] = w
 }
 
+// urged reports whether there was an urgent call lately.
+func (b *bucket) urged(now time.Time) bool {
+	return !b.urgentAt.IsZero() && now.Sub(b.urgentAt) < spreadFor
+}
+
 // spread returns until when a call must wait to leave room for urgent ones, and
 // the zero time if it need not. Below 5 % of the limit it need not, because so
-// few calls delay an urgent one only briefly.
+// few calls delay an urgent one only briefly. Searches, which have no reserve, are
+// always spread.
 func (b *bucket) spread(w *waiter, now time.Time) time.Time {
 	all := b.allowed(w)
-	if w.urgent || b.urgentAt.IsZero() || now.Sub(b.urgentAt) >= spreadFor || b.occupied() < all/20 {
+	if w.urgent || !b.blind && !b.urged(now) || b.occupied() < all/20 {
 		return time.Time{}
 	}
 	return b.ordinaryAt.Add(b.interval / time.Duration(max(all-len(b.urgent), 1)))
