@@ -128,16 +128,16 @@ func flood(t *testing.T, c *Client, class Class, n, workers int, warmUp time.Dur
 func TestPace(t *testing.T) {
 	const interval = 10 * time.Second
 	for _, tt := range []struct {
-		name          string
-		class         Class
-		limit         int
-		target        float64
-		interval      time.Duration
-		headers       bool
-		policy        string
-		calls         int
-		workers       int
-		most          int
+		name     string
+		class    Class
+		limit    int
+		target   float64
+		interval time.Duration
+		headers  bool
+		policy   string
+		calls    int
+		workers  int
+		most     int
 	}{
 		{"objects", Objects, 110, 104, interval, true, policyTenSecondly, 60_000, 6, 0},
 		{"objects, 8 in flight", Objects, 110, 104, interval, true, policyTenSecondly, 5_000, 8, 0},
