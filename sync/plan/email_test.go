@@ -219,3 +219,19 @@ func FuzzCanonicalEmail(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in string) { checkCanonical(t, in) })
 }
+
+// The longest address has 254 bytes, of which 64 are before the @.
+func TestCanonicalEmailLengths(t *testing.T) {
+	domain := func(n int) string { // of n bytes
+		return strings.Repeat("a234567.", n/8) + strings.Repeat("b", n%8)
+	}
+	for _, tt := range []struct {
+		local, domain int
+		ok            bool
+	}{{64, 189, true}, {64, 190, false}, {65, 100, false}} {
+		address := strings.Repeat("a", tt.local) + "@" + domain(tt.domain)
+		if got, ok := CanonicalEmail(address); ok != tt.ok || ok && got != address {
+			t.Errorf("%d bytes, %d of them before the @: %q, %t", len(address), tt.local, got, ok)
+		}
+	}
+}

@@ -27,6 +27,7 @@ func TestJudge(t *testing.T) {
 		{"too many live", mutants(94, "KILLED") + mutants(6, "LIVED") + equivalent, "94.0 % of the mutants were killed"},
 		{"too many time out", mutants(97, "KILLED") + mutants(3, "TIMED OUT") + equivalent, "3.0 % of the mutants timed out"},
 		{"too few are run", mutants(94, "KILLED") + mutants(6, "NOT COVERED") + equivalent, "tests run 94.0 %"},
+		{"conditions of cases", mutants(1, "KILLED") + `{"type": "BOUNDARY", "status": "NOT COVERED", "line": 3},` + equivalent, ""},
 		{"the list is out of date", mutants(1, "KILLED") + `{"type": "NEGATION", "status": "KILLED", "line": 2}`, "did not live"},
 		{"none", `{"type": "NEGATION", "status": "NOT VIABLE", "line": 2}`, "no mutant was tried"},
 	} {
@@ -40,7 +41,7 @@ func TestJudge(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = judge(r, "p", listed, func(_ string, n int) (string, error) {
-			return map[int]string{1: "another line", 2: "if x > 0 {"}[n], nil
+			return map[int]string{1: "another line", 2: "if x > 0 {", 3: "case x > 0:"}[n], nil
 		})
 		if got := fmt.Sprint(err); tt.want == "" && err != nil || !strings.Contains(got, tt.want) && tt.want != "" {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
