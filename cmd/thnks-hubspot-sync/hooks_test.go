@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -113,5 +115,73 @@ portals:
 		if err != nil || len(list.Events) != portal.sources {
 			t.Errorf("portal %s has %d events, %v; want one of each of its %d sources", portal.name, len(list.Events), err, portal.sources)
 		}
+	}
+}
+
+// TestHookSecretUnreadable: the events of an endpoint whose secret cannot be read are
+// asked for again later, and each such secret is named once. Other endpoints go on.
+func TestHookSecretUnreadable(t *testing.T) {
+	t.Parallel()
+	const canary = "canary, a secret of more than 24 bytes"
+	for name, spoil := range map[string]func(path string) error{
+		"missing":    os.Remove,
+		"for others": func(path string) error { return os.Chmod(path, 0o644) },
+		"a folder":   func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
+		"short":      func(path string) error { return os.WriteFile(path, []byte("canary"), 0o600) },
+		"empty":      func(path string) error { return os.WriteFile(path, nil, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for name, text := range map[string]string{
+				"token": canary, "key": canary, "bad": canary, "good": "another " + canary,
+				"config.yaml": `state_dir: state
+portals:
+  - name: acme
+    hubspot: {token_file: token}
+    thnks: {api_key_file: key}
+    webhooks:
+      thyngs: {token_files: [bad]}
+      zoho-thrive: {header: X-Thrive, token_files: [good]}
+`,
+			} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cfg, err := configs.Load(filepath.Join(dir, "config.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(filepath.Join(dir, "bad")); err != nil {
+				t.Fatal(err)
+			}
+			var logs bytes.Buffer
+			s := newSession(cfg, cfg.Portals, &logs, false)
+			d, err := s.newDaemon()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			hooks, err := s.public(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := logs.String()
+			if strings.Count(said, "\n") != 1 || !strings.Contains(said, "webhooks.thyngs") || strings.Contains(said, "canary") {
+				t.Errorf("the log says %q, want one line that names the endpoint and quotes no secret", said)
+			}
+			for endpoint, want := range map[string]int{"acme/thyngs": http.StatusServiceUnavailable, "acme/zoho-thrive": http.StatusOK} {
+				r := httptest.NewRequest(http.MethodPost, webhook.Prefix+endpoint, strings.NewReader("{}"))
+				r.Header.Set("Content-Type", "application/json")
+				r.Header.Set("Authorization", canary)
+				r.Header.Set("X-Thrive", "another "+canary)
+				w := httptest.NewRecorder()
+				hooks.ServeHTTP(w, r)
+				if later := w.Header().Get("Retry-After"); w.Code != want || (later != "") != (want != http.StatusOK) {
+					t.Errorf("%s answers %d, and to try again after %q; want %d", endpoint, w.Code, later, want)
+				}
+			}
+		})
 	}
 }
