@@ -110,11 +110,11 @@ func TestOutputThrough(t *testing.T) {
 	if _, err := writeOutput(fifo, []byte("through")); err != nil {
 		t.Fatal(err)
 	}
+	if info, err := os.Lstat(fifo); err != nil || info.Mode().Type() != fs.ModeNamedPipe {
+		t.Fatalf("the FIFO is %v now (%v)", info.Mode(), err)
+	}
 	if text := <-got; text != "through" {
 		t.Errorf("the FIFO gave %q", text)
-	}
-	if info, err := os.Lstat(fifo); err != nil || info.Mode().Type() != fs.ModeNamedPipe {
-		t.Errorf("the FIFO is %v now (%v)", info.Mode(), err)
 	}
 }
 
