@@ -65,7 +65,7 @@ func newManyAddresses(t *testing.T, seed uint64) *manyAddresses {
 	time.Sleep(time.Hour)
 	for i := range 120 {
 		who := []string{"main", "old", "older", "nobody"}[rng.IntN(4)]
-		m.AddGift(fmt.Sprintf("T-%03d", i), fmt.Sprintf("%s%d@example.com", who, rng.IntN(people)), simulation.Day)
+		m.AddGift(fmt.Sprintf("T-%03d", i), fmt.Sprintf("%s%d@example.com", who, rng.IntN(people+more)), simulation.Day)
 	}
 	return m
 }
@@ -191,6 +191,19 @@ func TestBatchReadThatResolves(t *testing.T) {
 			for id, c := range contacts {
 				wantContact(w, id, c)
 			}
+		}
+	})
+}
+
+// TestListingOfSeveralPages: nobody is missed who is on the last one.
+func TestListingOfSeveralPages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := secondaries(t, hubspottest.Options{Seed: 38}, 450)
+		w.Bounds.WindowRows = 500
+		rep := w.Must(giftsync.Backfill)
+		if s := rep.HubSpotCalls[hubspot.Search]; rep.Orphans[plan.NoContact] != 0 || s > 6 { // three pages of contacts, and of deals
+			t.Errorf("%d records without a contact after %d searches, want 0 after 6", rep.Orphans[plan.NoContact], s)
 		}
 	})
 }
