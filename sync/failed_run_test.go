@@ -59,9 +59,8 @@ func TestRunsThatFail(t *testing.T) {
 				w.Portal.ClearFaults()
 				w.Logger = nil
 				w.Must(giftsync.Incremental) // goes on with the backfill
-				time.Sleep(25 * time.Hour)   // the daily pass tries again the records that were set aside
+				time.Sleep(25 * time.Hour)   // the daily pass tries again what was set aside, links too
 				w.Must(giftsync.Incremental)
-				w.Must(giftsync.ReassociateAll) // and this one, links that nobody answered for
 				w.CheckRecovered(step)
 				return ended
 			})

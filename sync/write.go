@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/portal"
 )
@@ -256,6 +257,12 @@ func (b *batch) addLinked(e *effect, l plan.Link, o portal.Linked) {
 		e.refuse(l)
 		b.run.log.Debug("link refused by HubSpot", logTransaction, id, logKind, string(l.Kind), logTo, l.ID, logError, o.Err)
 	case portal.LinkUnclear:
+		if hubspot.IsUnprocessable(o.Err) {
+			// It stays pending: the gift waits in quarantine for the daily pass.
+			c := plan.Change{Gift: e.stored.Gift}
+			b.res.putAside(c, b.res.refusal(c, o.Err))
+			return
+		}
 		e.dropPending(l)
 		b.run.log.Warn("HubSpot does not say whether it made a link; left to the next re-association", logTransaction, id, logKind, string(l.Kind), logTo, l.ID, logError, o.Err)
 	}
