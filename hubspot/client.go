@@ -62,6 +62,11 @@ type Config struct {
 	// none.
 	Waiting func(context.Context) (resume func(context.Context) error)
 
+	// Answered is called once for every HTTP request that was sent, retries
+	// included, with the status of its answer, 0 where none came. It may be called
+	// from several goroutines at a time, and must not block. Nil is none.
+	Answered func(class Class, status int)
+
 	// Memory bounds the memory of answers, together with those of other clients
 	// that share it: [AnswerMemory] in all. Nil is no bound.
 	Memory Memory
@@ -79,6 +84,7 @@ type Client struct {
 	token    oauth2.TokenSource
 	timeZone func() *time.Location
 	waiting  func(context.Context) func(context.Context) error
+	answered func(Class, int)
 	memory   Memory
 	http     *http.Client
 	log      *slog.Logger
@@ -120,6 +126,10 @@ func New(cfg Config) (*Client, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	answered := cfg.Answered
+	if answered == nil {
+		answered = func(Class, int) {}
+	}
 	pace := cfg.Pace
 	if pace == nil {
 		pace = NewPace()
@@ -131,6 +141,7 @@ func New(cfg Config) (*Client, error) {
 		token:    cfg.Token,
 		timeZone: cfg.TimeZone,
 		waiting:  cfg.Waiting,
+		answered: answered,
 		memory:   cfg.Memory,
 		http: &http.Client{
 			Transport: transport,

@@ -159,9 +159,11 @@ func (c *Client) attempt(ctx context.Context, m *message) (*Call, *Error) {
 	res, err := c.http.Do(req)
 	if err != nil {
 		b.release(s, allowance{})
+		c.answered(m.class, 0)
 		return call, m.noAnswer(call, err)
 	}
 	defer res.Body.Close()
+	c.answered(m.class, res.StatusCode)
 	c.recordPeer(call.At, res)
 	b.release(s, parseAllowance(res.Header))
 	call.Status = res.StatusCode
