@@ -124,6 +124,10 @@ func (h *hand) work(ctx context.Context, midst bool) error {
 	}
 	h.change(func() { h.coming++ })
 	t.turns.seat(t, midst)
+	if !t.placed {
+		began := time.Now()
+		defer func() { t.turns.waited += time.Since(began) }()
+	}
 	for !t.placed && !t.ended {
 		served := t.served
 		t.turns.mu.Unlock()

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Turns are a number of places, each for one run at a time, and the queues for
@@ -26,6 +27,9 @@ type Turns struct {
 	midst     []*Turn
 	beginning []*Turn
 	runs      int // turns that have begun and not ended, with a place or without
+
+	places int
+	waited time.Duration // see [Load.Waited]
 }
 
 // Default is how many places there are to be if the configuration does not say:
@@ -33,7 +37,30 @@ type Turns struct {
 func Default() int { return 2 * runtime.GOMAXPROCS(0) }
 
 // New returns so many places, at least one.
-func New(places int) *Turns { return &Turns{free: max(1, places)} }
+func New(places int) *Turns {
+	places = max(1, places)
+	return &Turns{free: places, places: places}
+}
+
+// A Load is how the places were taken at one moment.
+type Load struct {
+	Places int           // in all
+	Taken  int           // of them
+	Queued int           // turns that wait for a place
+	Waited time.Duration // for a place, by all turns so far: each wait counts when it has ended
+}
+
+// Load returns how the places are taken now.
+func (t *Turns) Load() Load {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return Load{
+		Places: t.places,
+		Taken:  t.places - t.free,
+		Queued: len(t.midst) + len(t.beginning),
+		Waited: t.waited,
+	}
+}
 
 // Begin waits for a place and returns the turn of one run, to be ended by
 // [Turn.End]. The error is the context's.

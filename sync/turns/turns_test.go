@@ -318,3 +318,41 @@ func TestAlone(t *testing.T) {
 		}
 	})
 }
+
+// TestLoad: the load shows who works and who waits, and for how long the queue
+// was waited in, also by one who gave up.
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 2)
+		check := func(want turns.Load) {
+			t.Helper()
+			synctest.Wait()
+			if got := q.turns.Load(); got != want {
+				t.Errorf("the load is %+v, want %+v", got, want)
+			}
+		}
+		check(turns.Load{Places: 2})
+		a, b := q.begin(), q.begin()
+		check(turns.Load{Places: 2, Taken: 2})
+		q.run("waits", nothing)
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		q.all.Go(func() { _, _ = q.turns.Begin(short) })
+		check(turns.Load{Places: 2, Taken: 2, Queued: 2})
+		time.Sleep(5 * time.Second)
+		check(turns.Load{Places: 2, Taken: 2, Queued: 1, Waited: time.Second})
+		ctx := a.Context(t.Context())
+		resume := turns.Waiting(ctx) // for a vendor, which is no wait for a place
+		check(turns.Load{Places: 2, Taken: 1, Waited: 6 * time.Second})
+		time.Sleep(time.Minute)
+		if err := resume(ctx); err != nil {
+			t.Error(err)
+		}
+		check(turns.Load{Places: 2, Taken: 2, Waited: 6 * time.Second})
+		a.End()
+		b.End()
+		q.all.Wait()
+		check(turns.Load{Places: 2, Waited: 6 * time.Second})
+	})
+}
