@@ -184,6 +184,22 @@ func (e *Engine) Calls() (toHubSpot, toThnks int) {
 	return toHubSpot, toThnks
 }
 
+// Watermark returns the oldest of the sources' watermarks, up to which every
+// change is known: zero where a source has none, as before the first backfill, or
+// where there is no source.
+func (e *Engine) Watermark() (oldest time.Time, err error) {
+	cp, _, err := e.cfg.Journal.Checkpoint(incrementalCheckpoint)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for i, s := range e.cfg.Sources {
+		if at := cp.Watermarks[s.Key]; i == 0 || at.Before(oldest) {
+			oldest = at
+		}
+	}
+	return oldest, nil
+}
+
 func (e *Engine) busy() bool {
 	if !e.mu.TryLock() {
 		return true

@@ -128,6 +128,20 @@ func (d *Daemon) Status(context.Context) ([]giftsync.Status, error) {
 	return all, nil
 }
 
+// Figures returns the figures of every portal, in the order of the
+// configuration. It opens nothing and waits for nothing but reading.
+func (d *Daemon) Figures() []Figures {
+	all := make([]Figures, len(d.portals))
+	for i, p := range d.portals {
+		all[i] = p.loop.Figures()
+		all[i].Status.Ready = all[i].Status.Ready && p.problem == ""
+		if j := p.opened.Load(); j != nil {
+			all[i].Holdings = holdingsOf(j)
+		}
+	}
+	return all
+}
+
 // Run performs a run, after those that are under way or queued, and returns its
 // report.
 func (d *Daemon) Run(ctx context.Context, name string, req giftsync.Request, watch giftsync.Watcher) (giftsync.Report, error) {

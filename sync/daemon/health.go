@@ -57,7 +57,8 @@ type health struct {
 	log    *slog.Logger
 
 	mu           sync.Mutex
-	status       giftsync.Status // what runs are doing, and did; not what is wrong
+	status       giftsync.Status   // what runs are doing, and did; not what is wrong
+	progress     giftsync.Progress // of the run under way
 	faults       map[faultKind]fault
 	trouble      string // why the last run ended early
 	troubleSince time.Time
@@ -111,10 +112,26 @@ func (h *health) standing(kind faultKind) (fault, bool) {
 }
 
 // doing notes the mode of the run under way, "" for none.
-func (h *health) doing(m giftsync.Mode) {
+func (h *health) doing(m giftsync.Mode) { h.progressed(giftsync.Progress{Mode: m}) }
+
+// progressed notes how far the run under way has come. It may have turned into
+// one of another mode.
+func (h *health) progressed(p giftsync.Progress) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.status.Doing = m
+	h.status.Doing, h.progress = p.Mode, p
+}
+
+// figures returns the kinds of the faults that stand, and how far the run under
+// way has come.
+func (h *health) figures() (faults map[string]bool, progress giftsync.Progress) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	faults = make(map[string]bool)
+	for _, kind := range faultKinds {
+		_, faults[string(kind)] = h.faults[kind]
+	}
+	return faults, h.progress
 }
 
 // synced notes when the last run without error finished.

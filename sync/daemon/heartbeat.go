@@ -49,6 +49,14 @@ func (h *heartbeat) total() calls {
 	return calls{h.past.hubspot + hubspot, h.past.thnks + thnks}
 }
 
+// figures returns the engine that makes the calls now, nil before the first, and
+// how many were made.
+func (h *heartbeat) figures() (*giftsync.Engine, calls) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.engine, h.total()
+}
+
 // due reports whether the first look at a new day is being taken, and how many
 // calls were made since the last.
 func (h *heartbeat) due(now time.Time) (since calls, due bool) {

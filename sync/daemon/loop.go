@@ -54,6 +54,7 @@ type LoopConfig struct {
 	Lose func(giftsync.Journal, error)
 
 	Progress func(giftsync.Progress) // of every run, whatever asked for it
+	Meter    Meter                   // counts what the loop did; nil for none
 	Logger   *slog.Logger
 	Now      func() time.Time // the wall clock; nil for time.Now
 }
@@ -89,6 +90,9 @@ func NewLoop(cfg LoopConfig) *Loop {
 	}
 	if cfg.Lose == nil {
 		cfg.Lose = func(giftsync.Journal, error) {}
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = noMeter{}
 	}
 	log := cfg.Logger.With(logPortal, cfg.Portal)
 	l := &Loop{
@@ -209,7 +213,7 @@ func (l *Loop) runNext(ctx context.Context) bool {
 	l.health.doing(q.req.Mode)
 	defer context.AfterFunc(q.ctx, func() { stop(errStopRequested) })()
 	q.report, q.err = l.attempt(run, q, automatic)
-
+	l.meter(q)
 	l.queue.ended()
 	l.health.doing("")
 	open := l.lease.isOpen()
@@ -252,7 +256,7 @@ func (l *Loop) attempt(ctx context.Context, q *queuedRun, automatic bool) (rep g
 	e, release, err := l.lease.get()
 	if err != nil {
 		err = fmt.Errorf("portal %s: %w", l.cfg.Portal, err)
-		if l.unopened(byRun, err) {
+		if q.needsAdmin = l.unopened(byRun, err); q.needsAdmin {
 			l.takeSlot(automatic, began)
 		} else {
 			l.health.delayed(err)
@@ -334,7 +338,7 @@ func (l *Loop) loadSchedule(j giftsync.Journal) {
 // progress passes a run's progress on.
 func (l *Loop) progress(p giftsync.Progress) {
 	l.cfg.Progress(p)
-	l.health.doing(p.Mode) // an incremental run may have turned into another
+	l.health.progressed(p)
 	l.queue.show(p)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"thnks-hubspot-sync/store"
@@ -52,6 +53,8 @@ type managedPortal struct {
 	openedAt time.Time    // when that was tried
 	lost     bool         // a state file that was open does no more work, and no other is open yet
 	open     *Connection  // over the journal
+
+	opened atomic.Pointer[store.Store] // the journal, for those who must not wait for mu
 }
 
 // reopenDelay is how long events fail fast after the state file could not be
@@ -121,6 +124,7 @@ func (p *managedPortal) openState() (*store.Store, error) {
 	if p.journal == nil {
 		p.journal, p.openErr = p.cfg.OpenState()
 		p.openedAt = time.Now()
+		p.opened.Store(p.journal)
 		if p.openErr == nil && p.lost {
 			p.lost = false
 			p.loop.reopenedState()
@@ -148,6 +152,7 @@ func (p *managedPortal) lose(file giftsync.Journal, err error) {
 func (p *managedPortal) giveUp(err error) {
 	_ = p.journal.Close() // opening it says what is wrong
 	p.journal, p.lost = nil, true
+	p.opened.Store(nil)
 	p.loop.lostState(err)
 }
 

@@ -85,7 +85,9 @@ func (l *Loop) prove(ctx context.Context, e *giftsync.Engine, wrote bool) {
 // them.
 func (l *Loop) proveEvents(ctx context.Context, e *giftsync.Engine) error {
 	for _, w := range l.workers {
-		if _, err := w.process(e, ctx); err != nil {
+		result, err := w.process(e, ctx)
+		l.cfg.Meter.EventsDone(result.Done)
+		if err != nil {
 			return err
 		}
 	}

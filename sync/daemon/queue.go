@@ -19,6 +19,8 @@ type queuedRun struct {
 	done     chan struct{}          // closed once report and err are set
 	report   giftsync.Report
 	err      error
+
+	needsAdmin bool // the portal could not be opened, and an admin has to do something
 }
 
 func newQueuedRun(req giftsync.Request) *queuedRun {

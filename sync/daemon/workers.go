@@ -115,6 +115,7 @@ func (l *Loop) processEvents(ctx context.Context, w *worker) (result giftsync.Ev
 		}
 	}()
 	result, err = w.process(e, ctx)
+	l.cfg.Meter.EventsDone(result.Done)
 	l.cfg.Lose(e.Journal(), err)
 	kind := kindOf(err)
 	if kind != "" {

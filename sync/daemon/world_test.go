@@ -25,6 +25,7 @@ type installation struct {
 	*simulation.World
 	schedule cron.Schedule
 	offset   time.Duration
+	meter    daemon.Meter // nil for none
 
 	loop *daemon.Loop // of the present life
 	log  simulation.LogBuffer
@@ -99,6 +100,7 @@ func (d *installation) begin() {
 		NeedsAdmin: func(err error) bool { return errors.Is(err, errNoSecret) },
 		State:      func() (daemon.State, error) { return d.st, nil },
 		Progress:   func(giftsync.Progress) {},
+		Meter:      d.meter,
 		Logger:     slog.New(slog.NewTextHandler(&d.log, nil)),
 		Now: func() time.Time {
 			d.mu.Lock()
