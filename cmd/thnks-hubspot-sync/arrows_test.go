@@ -46,6 +46,7 @@ var rooms = map[string]string{
 	"sync":                   "sync/plan sync/portal store hubspot thnksapi",
 	"sync/doctor":            "sync sync/plan sync/portal store hubspot thnksapi",
 	"sync/daemon":            "sync sync/plan sync/webhook sync/stats sync/doctor store",
+	"sync/metrics":           "sync sync/plan sync/daemon sync/turns store hubspot",
 	"sync/admin":             "sync sync/listen sync/plan sync/stats sync/doctor hubspot",
 	worldRoom:                "sync sync/plan sync/portal store hubspot hubspot/hubspottest " + contractRoom + " thnksapi thnksapi/export thnksapi/thnksapitest",
 	"thnksapi/export":        "thnksapi",
@@ -77,6 +78,7 @@ var libraries = map[string]string{
 	"go.yaml.in/yaml":              "configs",
 	"github.com/getkin":            contractRoom,
 	"github.com/standard-webhooks": "sync/webhook",
+	"github.com/prometheus":        "sync/metrics",
 }
 
 // impure is what the planner must do without: it turns values into values.
