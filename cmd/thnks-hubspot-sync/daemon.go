@@ -28,6 +28,7 @@ func (s *session) newDaemon() (*daemon.Daemon, error) {
 				Schedule: schedule,
 				Offset:   daemon.Offset(p.Name, schedule),
 				Progress: progress,
+				Meter:    s.metrics.Portal(p.Name),
 				Logger:   s.log,
 			},
 			OpenState: func() (*store.Store, error) { return s.openState(p.Name, true) },

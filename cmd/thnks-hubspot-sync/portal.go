@@ -17,6 +17,7 @@ import (
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/metrics"
 	giftportal "thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/sync/turns"
 	"thnks-hubspot-sync/thnksapi"
@@ -103,6 +104,7 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 			return nil, err
 		}
 	}
+	meter := s.metrics.Portal(p.Name)
 	o.hubspot, err = hubspot.New(hubspot.Config{
 		BaseURL:        p.HubSpot.BaseURL,
 		Version:        p.HubSpot.APIVersion,
@@ -110,7 +112,8 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 		RequestsPer10s: p.HubSpot.RequestsPer10s,
 		Pace:           s.paces.shared(p.HubSpot, account, token.Reveal()),
 		Memory:         s.answers,
-		Waiting:        turns.Waiting,
+		Waiting:        meter.Waiting(metrics.HubSpot, turns.Waiting),
+		Answered:       meter.HubSpotAnswered,
 		TimeZone:       zone,
 		Logger:         s.log.With(logPortal, p.Name),
 	})
@@ -222,7 +225,7 @@ func (s *session) clients(p configs.Portal, keys []thnksKey, zone func() *time.L
 
 			RequestsPerSecond: p.Thnks.RequestsPerSecond,
 			Memory:            s.answers,
-			Waiting:           turns.Waiting,
+			Waiting:           s.metrics.Portal(p.Name).Waiting(metrics.Thnks, turns.Waiting),
 		})
 		if err != nil {
 			return nil, usage{err}

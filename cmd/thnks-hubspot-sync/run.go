@@ -29,7 +29,7 @@ func (a *app) runCommand() *cobra.Command {
 		Long: `Keeps every portal up to date until SIGTERM or Ctrl-C: the initial backfill
 where none has finished, then a pass at every slot of the schedule. Other
 commands work meanwhile: they go through the daemon's admin socket, in
-state_dir. Health, readiness and statistics are served on admin_listen.
+state_dir. Health, readiness, statistics and metrics are served on admin_listen.
 
 It stops at a safe point within ten seconds; a second signal stops it at once.`,
 		Example: `  thnks-hubspot-sync run --config /etc/thnks-hubspot-sync/config.yaml
@@ -96,7 +96,10 @@ func (s *session) serve(ctx context.Context) error {
 		return admin.Serve(ctx, socket, d, admin.Options{Usage: isUsage, Logger: s.log})
 	})
 	part("admin_listen", func() error {
-		return admin.ServePages(ctx, private, admin.Pages(d, admin.PagesOptions{Hosts: []string{s.cfg.AdminListen}, Token: token, Logger: s.log}), s.log)
+		return admin.ServePages(ctx, private, admin.Pages(d, admin.PagesOptions{
+			Hosts: []string{s.cfg.AdminListen}, Token: token, Logger: s.log,
+			Metrics: s.metrics.Handler(d, s.turns.Load, s.log),
+		}), s.log)
 	})
 	attrs := []any{"portals", len(s.cfg.Portals), "admin", private.Addr().String(), "pid", os.Getpid()}
 	if public != nil {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/metrics"
 	"thnks-hubspot-sync/sync/turns"
 )
 
@@ -31,6 +33,7 @@ type session struct {
 	answers  *semaphore.Weighted // the memory of all answers of both vendors
 	paces    paces
 	accounts owners
+	metrics  *metrics.Metrics // shown by the daemon alone
 
 	inProcess bool // no daemon can hold these portals: they live in this process
 }
@@ -78,7 +81,10 @@ func (s *session) one(flag, thing string) error {
 }
 
 func newSession(cfg *configs.Config, portals []configs.Portal, stderr io.Writer, watch bool) *session {
-	s := &session{cfg: cfg, portals: portals, turns: turns.New(runsAtOnce(cfg)), answers: semaphore.NewWeighted(hubspot.AnswerMemory)}
+	s := &session{
+		cfg: cfg, portals: portals, turns: turns.New(runsAtOnce(cfg)), answers: semaphore.NewWeighted(hubspot.AnswerMemory),
+		metrics: metrics.New(readBuild(debug.ReadBuildInfo()).Version),
+	}
 	s.accounts.cfg = cfg
 	tty, isTTY := terminal(stderr)
 	if watch && isTTY && moves() {

@@ -32,6 +32,8 @@ type PagesOptions struct {
 	// Token unmasks the recipients in answers to requests that carry it as a
 	// bearer token; "" masks them always.
 	Token string
+	// Metrics answers /metrics; nil where there is no such page.
+	Metrics http.Handler
 	// Logger gets panics. Nil discards them.
 	Logger *slog.Logger
 }
@@ -42,6 +44,7 @@ type PagesOptions struct {
 //	/healthz     ok, as long as the process serves
 //	/readyz      every portal's status; 503 if one needs attention
 //	/stats.json  every portal's statistics, up to 10 seconds old
+//	/metrics     how the daemon works, for Prometheus
 //
 // An address that sends more than 10 wrong tokens in a minute gets 429 for the
 // next wrong ones, never for the right one.
@@ -49,7 +52,7 @@ type PagesOptions struct {
 // A request must name one of our hosts: a web page can make the browser call a
 // loopback address under the page's own name (DNS rebinding).
 func Pages(service Service, o PagesOptions) http.Handler {
-	p := &pages{service: service, log: o.Logger, hosts: make(map[string]bool)}
+	p := &pages{service: service, log: o.Logger, hosts: make(map[string]bool), metrics: o.Metrics}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
@@ -91,6 +94,7 @@ type pages struct {
 	token      []byte // SHA-256 of the token; nil for none
 	guesses    guesses
 	stats      *cached[statsDocument]
+	metrics    http.Handler // nil for none
 }
 
 // ServeHTTP implements [http.Handler].
@@ -115,6 +119,8 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.readiness(w, r)
 	case r.URL.Path == "/stats.json":
 		p.statistics(w, r)
+	case r.URL.Path == "/metrics" && p.metrics != nil:
+		p.metrics.ServeHTTP(w, r)
 	default:
 		http.Error(w, "there is no such page", http.StatusNotFound)
 	}

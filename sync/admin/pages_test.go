@@ -302,3 +302,29 @@ func TestPagesBounds(t *testing.T) {
 		}
 	})
 }
+
+// TestMetricsPage: metrics are a page like the others, where there are any.
+func TestMetricsPage(t *testing.T) {
+	t.Parallel()
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") })
+	base := servePages(t, ready(), PagesOptions{Metrics: metrics, Token: "admin-token-0123456789abcdef-0123456789"})
+	for _, tt := range []struct {
+		method, path, host string
+		status             int
+		body               string
+	}{
+		{"GET", "/metrics", "", 200, "up 1\n"},
+		{"HEAD", "/metrics", "", 200, ""},
+		{"POST", "/metrics", "", 405, "the private side is read-only: use GET\n"},
+		{"GET", "/metrics/", "", 404, "there is no such page\n"},
+		{"GET", "/metrics", "evil.example", 421, "this host name is not allowed here: use a loopback address, or the host of admin_listen\n"},
+	} {
+		resp, body := request(t, tt.method, base+tt.path, func(r *http.Request) { r.Host = tt.host })
+		if resp.StatusCode != tt.status || body != tt.body {
+			t.Errorf("%s %s of %q: %s %q, want %d %q", tt.method, tt.path, tt.host, resp.Status, body, tt.status, tt.body)
+		}
+		if got := resp.Header.Get("Cache-Control"); got != "no-store" {
+			t.Errorf("%s %s: Cache-Control %q", tt.method, tt.path, got)
+		}
+	}
+}
