@@ -21,7 +21,8 @@ func TestAnswered(t *testing.T) {
 		{"part of a batch", []transportFunc{body(http.StatusMultiStatus, "{}")}, []string{"other 207"}},
 		{"a refusal", []transportFunc{body(http.StatusBadRequest, "{}")}, []string{"other 400"}},
 		{
-			"retries", []transportFunc{body(http.StatusTooManyRequests, "{}"), body(http.StatusBadGateway, "no"), body(http.StatusOK, "{}")},
+			"retries",
+			[]transportFunc{body(http.StatusTooManyRequests, "{}"), body(http.StatusBadGateway, "no"), body(http.StatusOK, "{}")},
 			[]string{"other 429", "other 502", "other 200"},
 		},
 		{"no answer", []transportFunc{fails(syscall.ECONNRESET), body(http.StatusOK, "{}")}, []string{"other 0", "other 200"}},

@@ -288,31 +288,3 @@ func TestWaits(t *testing.T) {
 		check(0, 3+3+3600)
 	})
 }
-
-// BenchmarkScrape reads the page of 500 portals, each with all that a portal can
-// have.
-func BenchmarkScrape(b *testing.B) {
-	const portals = 500
-	m := New("1.2.3")
-	all := make([]daemon.Figures, portals)
-	for i := range all {
-		name := fmt.Sprintf("portal-%03d", i)
-		all[i] = busy(name)
-		p := m.Portal(name)
-		for _, mode := range []giftsync.Mode{giftsync.Incremental, giftsync.Backfill, giftsync.Resweep} {
-			p.RunEnded(giftsync.Report{Mode: mode}, daemon.EndWell)
-		}
-		for _, class := range classes {
-			for _, status := range []int{0, 200, 404, 429, 502} {
-				p.HubSpotAnswered(class, status)
-			}
-		}
-	}
-	h := m.Handler(service(func() []daemon.Figures { return all }), noLoad, nil)
-	size := 0
-	for b.Loop() {
-		got, _ := page(b, h)
-		size = len(got)
-	}
-	b.ReportMetric(float64(size)/(1<<20), "MiB/page")
-}
