@@ -1,6 +1,7 @@
 // Package configs reads, checks and describes the program's configuration. Its
 // folder also holds the files of an installation: the sample
-// config.example.yaml and the systemd unit.
+// config.example.yaml, the systemd unit, and for Prometheus and Grafana the alert
+// rules and the dashboard of the daemon's metrics.
 //
 // # Use
 //
