@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,5 +107,7 @@ func statsOptions(portal string, zone *time.Location, j giftsync.History) stats.
 		Location: zoneOf(zone, j)(),
 		Stages:   giftsync.Stages(j),
 		LastSync: giftsync.LastSync(j),
+		Now:      time.Now(),
+		Version:  readBuild(debug.ReadBuildInfo()).Version,
 	}
 }

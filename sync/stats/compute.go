@@ -28,23 +28,39 @@ const (
 const nameless = "(none)"
 
 // Compute returns the statistics of the records, whose order does not matter.
-// Memory grows with the number of different senders, gift types and deal
-// stages, not with the number of gifts. An error of records is returned
-// unchanged.
+// Memory grows with the number of different senders, gift types, companies,
+// deals and deal stages, not with the number of gifts. An error of records is
+// returned unchanged; another one says what is wrong with the filter.
 func Compute(records iter.Seq2[plan.Stored, error], o Options) (Report, error) {
 	if o.Location == nil {
 		o.Location = time.UTC
 	}
-	c := newCounter(o.Location)
+	keep, err := newSieve(o.Filter, o.Location)
+	if err != nil {
+		return Report{}, err
+	}
+	c, in, t := newCounter(o.Location), newInsights(o), newTrend(o)
 	for r, err := range records {
 		if err != nil {
 			return Report{}, err
 		}
-		if r.Deleted.IsZero() {
-			c.add(r)
+		if !r.Deleted.IsZero() {
+			continue
+		}
+		f := read(r.Gift)
+		if !keep.kind(r.Gift, f) {
+			continue
+		}
+		t.add(r.Gift.Amount, f)
+		if keep.time(f.period) {
+			c.add(r, f)
+			in.add(r, f)
 		}
 	}
-	return c.report(o), nil
+	rep := c.report(o)
+	in.report(&rep, c)
+	rep.Trend = t.report()
+	return rep, nil
 }
 
 // A counter holds what is kept of the records so far.
@@ -101,8 +117,7 @@ func newCounter(zone *time.Location) *counter {
 }
 
 // add counts one record.
-func (c *counter) add(r plan.Stored) {
-	f := read(r.Gift)
+func (c *counter) add(r plan.Stored, f facts) {
 	c.statuses[f.status]++
 	if r.Orphan != "" {
 		c.orphans[r.Orphan]++
@@ -164,7 +179,7 @@ func newer(at time.Time, shown Sender, before sender) bool {
 
 // addDeal counts the gift under the stage and the size of its first deal.
 func (c *counter) addDeal(r plan.Stored) {
-	deal, linked := firstDeal(r.Links)
+	deal, linked := firstLink(r.Links, plan.Deal)
 	if linked {
 		c.stages[deal.Stage]++
 	}
@@ -173,11 +188,11 @@ func (c *counter) addDeal(r plan.Stored) {
 	c.sizes[i].add(r.Gift.Amount.Currency, r.Gift.Amount.Value)
 }
 
-// firstDeal returns the deal that was linked first. Of several linked at one
-// time it is the first in the order of links, which is that of ids.
-func firstDeal(links []plan.Link) (first plan.Link, linked bool) {
+// firstLink returns the link of a kind that was made first. Of several made at
+// one time it is the first in the order of links, which is that of ids.
+func firstLink(links []plan.Link, kind plan.Kind) (first plan.Link, linked bool) {
 	for _, l := range links {
-		if l.Kind == plan.Deal && !l.Refused && (!linked || l.At.Before(first.At)) {
+		if l.Kind == kind && !l.Refused && (!linked || l.At.Before(first.At)) {
 			first, linked = l, true
 		}
 	}
@@ -235,6 +250,11 @@ func (c *counter) addActivity(g plan.Gift, f facts) {
 func (c *counter) report(o Options) Report {
 	rep := Report{
 		Portal:           o.Portal,
+		MadeAt:           o.Now.UTC(),
+		Version:          o.Version,
+		TimeZone:         o.Location.String(),
+		Period:           Period{From: o.Filter.From, To: o.Filter.To},
+		Filter:           o.Filter,
 		TotalSent:        c.sent,
 		TotalValue:       c.value.totals(),
 		AverageValue:     c.value.averages(),

@@ -18,7 +18,22 @@ type facts struct {
 	eligible           bool   // could be redeemed
 	redeemed           bool   // ever
 	sentAt, redeemedAt time.Time
+
+	delivered, opened bool      // ever, or further
+	openedAt          time.Time // zero if that is not known
+	stampedAt         time.Time // of sending, zero if it is not known exactly
+	cancelled         bool      // taken back before it was sent
+	pending           bool      // may be redeemed as far as its status says
+	deadline          time.Time // when it expires; zero if that is not known
+	period            time.Time // what it is filtered by: of sending, or else the nearest to it
 }
+
+// How long a gift can be opened after it was sent, and redeemed after it was
+// opened.
+const (
+	openWithin   = 30 * 24 * time.Hour
+	redeemWithin = 365 * 24 * time.Hour
+)
 
 func read(g plan.Gift) facts {
 	times := g.ShownTimes()
@@ -42,7 +57,27 @@ func read(g plan.Gift) facts {
 	if f.sent && f.sentAt.IsZero() {
 		f.sentAt = cmp.Or(times[plan.Scheduled], g.CreatedAt) // nearest to it
 	}
+	f.period = cmp.Or(f.sentAt, times[plan.Scheduled], g.CreatedAt)
+	f.readCourse(times)
 	return f
+}
+
+// readCourse reads how far the gift has come and until when it can come further.
+func (f *facts) readCourse(times map[plan.Status]time.Time) {
+	reached := func(s plan.Status) bool { return f.sent && (f.status == s || !times[s].IsZero()) }
+	f.opened = reached(plan.Opened) || f.redeemed
+	f.delivered = reached(plan.Delivered) || f.opened
+	f.openedAt, f.stampedAt = times[plan.Opened], times[plan.Sent]
+	f.cancelled = f.status == plan.Refunded && !f.delivered && !times[plan.Scheduled].IsZero() &&
+		f.stampedAt.IsZero() && times[plan.Expired].IsZero() && times[plan.Undelivered].IsZero() && times[plan.Donated].IsZero()
+	f.pending = f.sent && !f.redeemed && f.eligible && f.status.Rank() < plan.Expired.Rank()
+	switch from := cmp.Or(f.openedAt, f.sentAt); {
+	case from.IsZero() || !f.pending:
+	case f.opened:
+		f.deadline = from.Add(redeemWithin)
+	default:
+		f.deadline = from.Add(openWithin)
+	}
 }
 
 func giftName(g plan.Gift) string { return cmp.Or(g.Name, g.Type) }
@@ -57,10 +92,16 @@ func compareActivities(a, b Activity) int {
 // rate returns the rate of redemption, rounded to a hundredth of a per cent, or
 // nil if no gift is eligible.
 func rate(t tally) *float64 {
-	if t.eligible == 0 {
+	return share(t.redeemed, t.eligible)
+}
+
+// share returns n of a whole, rounded to a hundredth of a per cent, or nil if
+// the whole is nothing.
+func share(n, of int) *float64 {
+	if of == 0 {
 		return nil
 	}
-	r := math.Round(float64(t.redeemed)/float64(t.eligible)*1e4) / 1e4
+	r := math.Round(float64(n)/float64(of)*1e4) / 1e4
 	return &r
 }
 

@@ -16,8 +16,10 @@
 //
 // # Where to look
 //
-// stats.go has the report, compute.go the counting, facts.go what one gift
-// contributes, money.go sums of amounts, table.go the printed tables.
+// stats.go and numbers.go have the report, compute.go and insights.go the
+// counting, trend.go the comparison of periods, filter.go which gifts count,
+// facts.go what one gift contributes, money.go sums of amounts, explain.go what
+// each number means, table.go the printed tables.
 package stats
 
 import (
@@ -35,6 +37,9 @@ type Options struct {
 	Location *time.Location    // for the borders between months; nil means UTC
 	Stages   map[string]string // deal stage id → label; without a label the id is shown
 	LastSync time.Time         // when the last run without error finished; zero for never
+	Now      time.Time         // what has expired by then is no longer immature
+	Version  string            // of the program, for the report
+	Filter   Filter
 }
 
 // Amounts are sums of money by ISO 4217 currency, as exact decimal text with
@@ -44,7 +49,12 @@ type Amounts map[string]string
 // A Report holds the statistics of one portal. Its lists are sorted, so that
 // the same journal always gives the same document.
 type Report struct {
-	Portal string `json:"portal"`
+	Portal   string    `json:"portal"`
+	MadeAt   time.Time `json:"made_at"`
+	Version  string    `json:"version"`   // of the program that computed it
+	TimeZone string    `json:"time_zone"` // of days and months
+	Period   Period    `json:"period"`
+	Filter   Filter    `json:"filter"` // empty where nothing was left out
 
 	TotalSent     int     `json:"total_sent"`     // ever left scheduled
 	TotalValue    Amounts `json:"total_value"`    // of what was sent, later refunds included
@@ -69,6 +79,18 @@ type Report struct {
 
 	Orphans  map[plan.Orphan]int `json:"orphans"`   // gifts without a contact, by reason
 	LastSync *time.Time          `json:"last_sync"` // null for never
+
+	Funnel       []Step     `json:"funnel"`         // from sent to redeemed
+	Cohorts      []Cohort   `json:"cohorts"`        // by month of sending; their sums are the totals
+	TimeToOpen   Wait       `json:"time_to_open"`   // from sending
+	TimeToRedeem Wait       `json:"time_to_redeem"` // from sending
+	ByCurrency   []Money    `json:"by_currency"`    // most gifts first
+	MoneyAtRisk  []Risk     `json:"money_at_risk"`  // unclaimed, by days to expiry
+	Match        Match      `json:"match"`
+	Influenced   Influenced `json:"influenced"`
+	Companies    int        `json:"companies"`     // how many got a gift
+	TopCompanies []Company  `json:"top_companies"` // the 10 that got most
+	Trend        *Trend     `json:"trend"`         // null if the period has no beginning
 }
 
 // A Count is the number of gifts with a name.

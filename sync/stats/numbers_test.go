@@ -1,0 +1,411 @@
+package stats
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/shopspring/decimal"
+	"pgregory.net/rapid"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// genCourse returns records with courses that make sense and some that do not.
+func genCourse() *rapid.Generator[plan.Stored] {
+	return rapid.Custom(func(t *rapid.T) plan.Stored {
+		r := genStored().Draw(t, "record")
+		r.Gift.Sender.Email = rapid.SampledFrom([]string{"", "s@example.com", " S@Example.com", "other@example.com"}).Draw(t, "address")
+		for i := range r.Links {
+			r.Links[i].ID = rapid.SampledFrom([]string{"7", "8", "9"}).Draw(t, "deal")
+			r.Links[i].Refused = rapid.IntRange(0, 4).Draw(t, "refused") == 0
+		}
+		if rapid.Bool().Draw(t, "company") {
+			r.Links = append(r.Links, plan.Link{Kind: plan.Company, ID: rapid.SampledFrom([]string{"1", "2"}).Draw(t, "company id"), At: day(1, 1)})
+		}
+		for s, at := range r.Gift.Times {
+			r.Gift.Times[s] = at.Add(time.Duration(rapid.IntRange(0, 5000).Draw(t, "minutes")) * time.Minute)
+		}
+		r.Ambiguous = rapid.Bool().Draw(t, "ambiguous")
+		return r
+	})
+}
+
+// A naive recomputation says what each record is by itself.
+type naive struct {
+	plan.Stored
+	o Options
+}
+
+func (n naive) at(s plan.Status) time.Time { return n.Gift.ShownTimes()[s] }
+func (n naive) is(s plan.Status) bool      { return n.Gift.Shown() == s || !n.at(s).IsZero() }
+func (n naive) redeemed() bool             { return n.is(plan.Redeemed) }
+func (n naive) opened() bool { return n.sent() && (n.is(plan.Opened) || n.redeemed()) }
+
+func (n naive) sent() bool {
+	return slices.ContainsFunc(plan.Statuses(), func(s plan.Status) bool { return s != plan.Scheduled && s != plan.Unknown && n.is(s) })
+}
+
+func (n naive) sentAt() time.Time {
+	for _, at := range []time.Time{n.at(plan.Sent), n.at(plan.Scheduled), n.Gift.CreatedAt} {
+		if !at.IsZero() {
+			return at
+		}
+	}
+	return time.Time{}
+}
+
+func (n naive) bounced() bool {
+	shown := n.Gift.Shown()
+	ended := shown == plan.Expired || shown == plan.Refunded
+	return !n.redeemed() && (shown == plan.Undelivered || ended && !n.at(plan.Undelivered).IsZero())
+}
+
+func (n naive) unclaimed() bool {
+	return n.sent() && !n.redeemed() && slices.Contains([]plan.Status{plan.Sent, plan.Delivered, plan.Opened, plan.Scheduled, plan.Unknown}, n.Gift.Shown())
+}
+
+func (n naive) daysLeft() float64 {
+	from, days := n.sentAt(), 30
+	if n.opened() {
+		days = 365
+		if at := n.at(plan.Opened); !at.IsZero() {
+			from = at
+		}
+	}
+	return from.Add(time.Duration(days)*24*time.Hour).Sub(n.o.Now).Hours() / 24
+}
+
+func (n naive) passes() bool {
+	f, g := n.o.Filter, n.Gift
+	kind := g.Type
+	if kind == "" {
+		kind = g.Name
+	}
+	if kind == "" {
+		kind = "(none)"
+	}
+	currency := g.Amount.Currency
+	if currency == "" {
+		currency = "XXX"
+	}
+	return n.Deleted.IsZero() && (f.Status == "" || g.Shown() == f.Status) && (f.Type == "" || kind == f.Type) &&
+		(f.Currency == "" || currency == f.Currency) &&
+		(f.Sender == "" || g.Sender.Name == f.Sender || strings.EqualFold(strings.TrimSpace(g.Sender.Email), f.Sender))
+}
+
+func (n naive) day() string { return n.sentAt().In(n.o.Location).Format("2006-01-02") }
+
+func (n naive) within(day, from, to string) bool {
+	return (from == "" || day >= from) && (to == "" || day <= to)
+}
+
+func nearestRank(waits []int, p float64) *int {
+	if len(waits) == 0 {
+		return nil
+	}
+	slices.Sort(waits)
+	return &waits[int(math.Ceil(p*float64(len(waits))))-1]
+}
+
+func rates(n, of int) *float64 {
+	if of == 0 {
+		return nil
+	}
+	v := float64(n) / float64(of)
+	return &v
+}
+
+var close4 = cmpopts.EquateApprox(0, 0.00005001)
+
+func total(t *rapid.T, a Amounts, currency string) decimal.Decimal {
+	if a[currency] == "" {
+		return decimal.Zero
+	}
+	return amount(t, a[currency])
+}
+
+func amount(t *rapid.T, s string) decimal.Decimal {
+	d, err := decimal.NewFromString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestNumbersAgainstNaive recomputes each number from the whole list.
+func TestNumbersAgainstNaive(t *testing.T) {
+	currencies := []string{"USD", "JPY", "KWD", "XXX"}
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfNDistinct(genCourse(), 0, 40, func(r plan.Stored) string { return r.Gift.ID }).Draw(t, "records")
+		date := rapid.SampledFrom([]string{"", "", "2026-01-20", "2026-02-10", "2026-02-28"})
+		o := Options{
+			Location: time.FixedZone("", rapid.IntRange(-12, 12).Draw(t, "zone")*3600),
+			Now:      day(1, 1).Add(time.Duration(rapid.IntRange(0, 500*24).Draw(t, "now")) * time.Hour),
+			Filter: Filter{
+				From: date.Draw(t, "from"), Type: rapid.SampledFrom([]string{"", "", "", "a", "(none)"}).Draw(t, "type"),
+				Sender:   rapid.SampledFrom([]string{"", "", "", "a", "s@example.com"}).Draw(t, "sender"),
+				Status:   rapid.SampledFrom([]plan.Status{"", "", "", plan.Sent, plan.Redeemed}).Draw(t, "status"),
+				Currency: rapid.SampledFrom([]string{"", "", "", "USD", "XXX"}).Draw(t, "currency"),
+			},
+		}
+		if to := date.Draw(t, "to"); to >= o.Filter.From {
+			o.Filter.To = to
+		}
+		rep, err := Compute(records(list), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		var all, sent []naive
+		for _, r := range list {
+			n := naive{r, o}
+			if n.passes() && n.within(n.day(), o.Filter.From, o.Filter.To) {
+				all = append(all, n)
+				if n.sent() {
+					sent = append(sent, n)
+				}
+			}
+		}
+		count := func(of []naive, is func(naive) bool) int {
+			c := 0
+			for _, n := range of {
+				if is(n) {
+					c++
+				}
+			}
+			return c
+		}
+		sum := func(of []naive, currency string, is func(naive) bool) decimal.Decimal {
+			var d decimal.Decimal
+			for _, n := range of {
+				if c := n.Gift.Amount.Currency; is(n) && (c == currency || c == "" && currency == NoCurrency) {
+					d = d.Add(n.Gift.Amount.Value)
+				}
+			}
+			return d
+		}
+		check := func(what string, want, got any) {
+			t.Helper()
+			if d := cmp.Diff(want, got, close4); d != "" {
+				t.Fatalf("%s:\n%s", what, d)
+			}
+		}
+		exactly := func(what string, want, got decimal.Decimal) {
+			t.Helper()
+			if !want.Equal(got) {
+				t.Fatalf("%s: %v, want %v", what, got, want)
+			}
+		}
+		eligible := func(n naive) bool { return !n.bounced() }
+		bounced := naive.bounced
+
+		check("sent", len(sent), rep.TotalSent)
+		check("match", Match{
+			Gifts: len(all), Matched: count(all, func(n naive) bool { return n.Orphan == "" }),
+			Ambiguous: count(all, func(n naive) bool { return n.Orphan == "" && n.Ambiguous }),
+			Rate:      rates(count(all, func(n naive) bool { return n.Orphan == "" }), len(all)),
+		}, rep.Match)
+		opened, got := count(sent, naive.opened), count(sent, naive.redeemed)
+		delivered := count(sent, func(n naive) bool { return n.opened() || n.is(plan.Delivered) })
+		check("funnel", []Step{
+			{plan.Sent, len(sent), rates(len(sent), len(sent))},
+			{plan.Delivered, delivered, rates(delivered, len(sent))},
+			{plan.Opened, opened, rates(opened, len(sent))},
+			{plan.Redeemed, got, rates(got, len(sent))},
+		}, rep.Funnel)
+
+		for what, w := range map[plan.Status]Wait{plan.Opened: rep.TimeToOpen, plan.Redeemed: rep.TimeToRedeem} {
+			var waits []int
+			for _, n := range sent {
+				if from, to := n.at(plan.Sent), n.at(what); eligible(n) && !from.IsZero() && !to.IsZero() {
+					waits = append(waits, int(max(0, to.Sub(from).Minutes())))
+				}
+			}
+			reached := count(sent, func(n naive) bool {
+				return eligible(n) && (what == plan.Opened && n.opened() || what == plan.Redeemed && n.redeemed())
+			})
+			check(string(what), Wait{nearestRank(waits, 0.5), nearestRank(waits, 0.9), len(waits), reached, count(sent, eligible)}, w)
+		}
+
+		months := map[string][]naive{}
+		for _, n := range sent {
+			months[n.day()[:7]] = append(months[n.day()[:7]], n)
+		}
+		check("months", len(months), len(rep.Cohorts))
+		for _, c := range rep.Cohorts {
+			of := months[c.Month]
+			young := func(n naive) bool { return eligible(n) && n.unclaimed() && n.daysLeft() > 0 }
+			takenBack := func(n naive) bool {
+				touched := slices.ContainsFunc(plan.Statuses(), func(s plan.Status) bool {
+					return s != plan.Scheduled && s != plan.Refunded && !n.at(s).IsZero()
+				})
+				return n.Gift.Shown() == plan.Refunded && !touched && !n.at(plan.Scheduled).IsZero()
+			}
+			lost := func(n naive) bool { return eligible(n) && !n.redeemed() && !young(n) && !takenBack(n) }
+			r, u, y := count(of, naive.redeemed), count(of, lost), count(of, young)
+			check(c.Month, []int{len(of), r, u, y, count(of, bounced), count(of, takenBack)},
+				[]int{c.Sent, c.Redeemed, c.Unredeemed, c.Immature, c.Undelivered, c.Cancelled})
+			check("the parts of a cohort", c.Sent, c.Redeemed+c.Unredeemed+c.Immature+c.Undelivered+c.Cancelled)
+			check("rate", rates(r, r+u), c.Rate)
+			check("at least", rates(r, r+u+y), c.AtLeast)
+			for currency, v := range c.Value {
+				for what, pair := range map[string][2]decimal.Decimal{
+					"sent":     {sum(of, currency, naive.sent), amount(t, v.Sent)},
+					"redeemed": {sum(of, currency, naive.redeemed), amount(t, v.Redeemed)},
+					"lost":     {sum(of, currency, lost), amount(t, v.Unredeemed)},
+					"immature": {sum(of, currency, young), amount(t, v.Immature)},
+				} {
+					exactly(c.Month+" "+what, pair[0], pair[1])
+				}
+			}
+		}
+
+		bounds := map[string][2]float64{
+			"overdue": {-1e9, 0}, "< 7": {0, 7}, "< 30": {7, 30}, "< 90": {30, 90}, "more": {90, 1e9}, "unknown": {1e9, 1e9},
+		}
+		for _, k := range rep.MoneyAtRisk {
+			in := func(n naive) bool {
+				left, b := n.daysLeft(), bounds[k.Days]
+				return eligible(n) && n.unclaimed() && (left >= b[0] && left < b[1] && left != 0 || k.Days == "overdue" && left == 0)
+			}
+			check("at risk "+k.Days, count(sent, in), k.Count)
+			for _, currency := range currencies {
+				exactly("at risk", sum(sent, currency, in), total(t, k.Value, currency))
+				exactly("refundable", sum(sent, currency, func(n naive) bool { return in(n) && !n.opened() }), total(t, k.Refundable, currency))
+			}
+		}
+		for _, m := range rep.ByCurrency {
+			refunded := sum(sent, m.Currency, func(n naive) bool { return n.Gift.Shown() == plan.Refunded })
+			exactly("refunded", refunded, amount(t, m.Refunded))
+			exactly("net", sum(sent, m.Currency, naive.sent).Sub(refunded), amount(t, m.Net))
+			exactly("at risk", sum(sent, m.Currency, func(n naive) bool { return eligible(n) && n.unclaimed() }), amount(t, m.AtRisk))
+		}
+		naiveLinks(t, sent, rep)
+		naiveTrend(t, list, o, rep)
+	})
+}
+
+// naiveLinks recounts companies and deals.
+func naiveLinks(t *rapid.T, sent []naive, rep Report) {
+	deals, companies, linked := map[string]bool{}, map[string]int{}, 0
+	for _, n := range sent {
+		any := false
+		for _, l := range n.Links {
+			if l.Kind == plan.Company {
+				companies[l.ID]++
+			}
+			if l.Kind == plan.Deal && !l.Refused {
+				deals[l.ID], any = true, true
+			}
+		}
+		if any {
+			linked++
+		}
+	}
+	if rep.Influenced != (Influenced{len(deals), linked}) {
+		t.Fatalf("influenced %+v, want %d deals by %d", rep.Influenced, len(deals), linked)
+	}
+	if len(companies) != rep.Companies || len(companies) != len(rep.TopCompanies) {
+		t.Fatalf("%d companies, want %d", rep.Companies, len(companies))
+	}
+	for _, c := range rep.TopCompanies {
+		if c.Sent != companies[c.ID] {
+			t.Fatalf("company %s: %d, want %d", c.ID, c.Sent, companies[c.ID])
+		}
+	}
+}
+
+// naiveTrend recounts both periods day by day.
+func naiveTrend(t *rapid.T, list []plan.Stored, o Options, rep Report) {
+	if rep.Trend == nil {
+		if from := o.Filter.From; from != "" && from <= o.Now.In(o.Location).Format(time.DateOnly) || from == "" && o.Filter.To == "" {
+			t.Fatal("no trend")
+		}
+		return
+	}
+	length := func(p Period) float64 {
+		from, _ := time.Parse(time.DateOnly, p.From)
+		to, _ := time.Parse(time.DateOnly, p.To)
+		return to.Sub(from).Hours()/24 + 1
+	}
+	if n, b := length(rep.Trend.Period), length(rep.Trend.Before); n != b || o.Filter == (Filter{}) && n != 30 {
+		t.Fatalf("compared %v days with %v", n, b)
+	}
+	var sent, got [2]int
+	for _, r := range list {
+		n := naive{r, o}
+		if !n.passes() || !n.sent() {
+			continue
+		}
+		for i, p := range []Period{rep.Trend.Period, rep.Trend.Before} {
+			if n.within(n.day(), p.From, p.To) {
+				sent[i]++
+			}
+			if at := n.at(plan.Redeemed); !at.IsZero() && n.within(at.In(o.Location).Format("2006-01-02"), p.From, p.To) {
+				got[i]++
+			}
+		}
+	}
+	want := Trend{
+		Period: rep.Trend.Period, Before: rep.Trend.Before, Value: rep.Trend.Value,
+		Sent: Change{sent[0], sent[1], rates(sent[0]-sent[1], sent[1])}, Redeemed: Change{got[0], got[1], rates(got[0]-got[1], got[1])},
+	}
+	if d := cmp.Diff(want, *rep.Trend, close4); d != "" {
+		t.Fatal(d)
+	}
+}
+
+func TestFilterCheck(t *testing.T) {
+	for _, tt := range []struct {
+		filter Filter
+		bad    string
+	}{
+		{Filter{}, ""},
+		{Filter{From: "2026-01-31", To: "2026-01-31", Status: plan.Sent, Currency: "usd"}, ""},
+		{Filter{From: "2026-02-30"}, "is no day"},
+		{Filter{To: "yesterday"}, "is no day"},
+		{Filter{From: "2026-02-02", To: "2026-02-01"}, "ends before it begins"},
+		{Filter{Status: "opend"}, "no status"},
+	} {
+		err := tt.filter.Check()
+		if (err == nil) != (tt.bad == "") || err != nil && !strings.Contains(err.Error(), tt.bad) {
+			t.Errorf("%+v: %v", tt.filter, err)
+		}
+	}
+}
+
+// TestDaysOfAZone tries days that begin at another time than 0:00.
+func TestDaysOfAZone(t *testing.T) {
+	for _, tt := range []struct{ zone, day, first string }{
+		{"America/Sao_Paulo", "2018-11-04", "2018-11-04T01:00:00-02:00"}, // 0:00 is left out
+		{"America/Havana", "2026-11-01", "2026-11-01T00:00:00-04:00"},    // 0:00 comes twice
+		{"Europe/Berlin", "2026-03-29", "2026-03-29T00:00:00+01:00"},
+	} {
+		zone, err := time.LoadLocation(tt.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := startOf(tt.day, zone)
+		if err != nil || got.Format(time.RFC3339) != tt.first {
+			t.Errorf("%s %s begins at %v (%v), want %s", tt.zone, tt.day, got, err, tt.first)
+		}
+	}
+}
+
+func TestWaitsAreBounded(t *testing.T) {
+	var w waits
+	w.add(true, day(1, 1), day(1, 1).AddDate(50, 0, 0))
+	w.add(true, day(1, 2), day(1, 1)) // two clocks
+	w.add(true, time.Time{}, day(1, 1))
+	w.add(false, day(1, 1), day(1, 2))
+	got := w.report(5)
+	want := Wait{Median: ptr(0), P90: ptr(longest), Timed: 2, Reached: 3, Of: 5}
+	if d := cmp.Diff(want, got); d != "" || len(w.minutes) > longest+1 {
+		t.Errorf("%d minutes\n%s", len(w.minutes), d)
+	}
+}
