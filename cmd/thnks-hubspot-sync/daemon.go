@@ -39,8 +39,10 @@ func (s *session) newDaemon() (*daemon.Daemon, error) {
 				}
 				return &daemon.Connection{Engine: open.engine, HubSpot: open.hubspot, Close: open.closeIdle}, nil
 			},
-			Facts:        func(j *store.Store) func(json.RawMessage) giftsync.RowFacts { return s.facts(p, j) },
-			Stats:        func(ctx context.Context, j *store.Store) (stats.Report, error) { return statistics(ctx, p, j) },
+			Facts: func(j *store.Store) func(json.RawMessage) giftsync.RowFacts { return s.facts(p, j) },
+			Stats: func(ctx context.Context, j *store.Store, f stats.Filter) (stats.Report, error) {
+				return statistics(ctx, p, j, f)
+			},
 			CheckSecrets: func() []doctor.Finding { return s.checkSecrets(p) },
 			OpenFailed:   func(err error) doctor.Finding { return openFailed(p.Name, err) },
 		}

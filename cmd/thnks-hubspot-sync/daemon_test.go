@@ -21,6 +21,7 @@ import (
 	"thnks-hubspot-sync/configs"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/admin"
+	"thnks-hubspot-sync/sync/stats"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -259,7 +260,7 @@ func TestDaemonEndsBeforeQuestion(t *testing.T) {
 		if err := socket.Close(); err != nil {
 			t.Error(err)
 		}
-		_, err := c.Stats(t.Context(), "acme")
+		_, err := c.Stats(t.Context(), "acme", stats.Filter{})
 		return "", err
 	})
 	if got != "done here" || err != nil {

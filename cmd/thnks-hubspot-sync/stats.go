@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,14 +18,17 @@ import (
 func (a *app) statsCommand() *cobra.Command {
 	var (
 		portal, format, output string
-		asJSON                 bool
+		asJSON, explain        bool
+		filter                 stats.Filter
 	)
 	cmd := &cobra.Command{
 		Use:   "stats",
 		Short: "Print each portal's statistics",
 		Long: `Prints the statistics of the gifts in HubSpot as the last sync left them:
-totals, redemption rate, top types and senders, months, deals, recent activity.`,
+totals, redemption by month of sending, money at risk, top types and senders,
+deals, recent activity. The filters narrow them; --explain says what each means.`,
 		Example: `  thnks-hubspot-sync stats
+  thnks-hubspot-sync stats --from 2026-01-01 --to 2026-03-31 --currency USD
   thnks-hubspot-sync stats --portal acme --format json --output stats.json`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -36,12 +40,22 @@ totals, redemption rate, top types and senders, months, deals, recent activity.`
 			case asJSON:
 				format = "json"
 			}
+			if explain {
+				var text bytes.Buffer
+				if err := stats.Explain(&text); err != nil {
+					return err
+				}
+				return a.put(output, text.Bytes())
+			}
+			if err := checkFilter(cmd, filter); err != nil {
+				return err
+			}
 			s, err := a.session(portal, false)
 			if err != nil {
 				return err
 			}
 			var out bytes.Buffer
-			status, err := a.writeStats(cmd.Context(), s, &out, format == "json")
+			status, err := a.writeStats(cmd.Context(), s, filter, &out, format == "json")
 			if err != nil {
 				return err
 			}
@@ -56,7 +70,28 @@ totals, redemption rate, top types and senders, months, deals, recent activity.`
 	f.StringVar(&format, "format", "table", "`FORMAT`: table or json")
 	f.StringVarP(&output, "output", "o", "-", "write to `PATH`: a file is replaced at once, a device or FIFO written through; - is standard output")
 	f.BoolVar(&asJSON, "json", false, "the same as --format json")
+	f.BoolVar(&explain, "explain", false, "print what each number means")
+	f.StringVar(&filter.From, "from", "", "only gifts sent since this `DAY`, as 2026-01-31, in the portal's time zone")
+	f.StringVar(&filter.To, "to", "", "only gifts sent until the end of this `DAY`")
+	f.StringVar(&filter.Sender, "sender", "", "only gifts of this sender: an `ADDRESS` or a whole name")
+	f.StringVar(&filter.Type, "type", "", "only gifts of this `TYPE`, or of this name where they have no type")
+	f.StringVar((*string)(&filter.Status), "status", "", "only gifts in this `STATUS`")
+	f.StringVar(&filter.Currency, "currency", "", "only amounts in this `CURRENCY`, as USD; XXX for amounts without one")
 	return cmd
+}
+
+// checkFilter refuses a filter that is wrong or was given without a value, which
+// would leave nothing out.
+func checkFilter(cmd *cobra.Command, f stats.Filter) error {
+	for _, name := range []string{"from", "to", "sender", "type", "status", "currency"} {
+		if flag := cmd.Flags().Lookup(name); flag.Changed && strings.TrimSpace(flag.Value.String()) == "" {
+			return usagef("--%s needs a value", name)
+		}
+	}
+	if err := f.Check(); err != nil {
+		return usagef("%v", err)
+	}
+	return nil
 }
 
 // put writes the output of a command to where --output says.
@@ -76,9 +111,9 @@ func (a *app) put(output string, data []byte) error {
 }
 
 // writeStats writes the portals' statistics, and returns the exit status.
-func (a *app) writeStats(ctx context.Context, s *session, out *bytes.Buffer, asJSON bool) (status, error) {
+func (a *app) writeStats(ctx context.Context, s *session, f stats.Filter, out *bytes.Buffer, asJSON bool) (status, error) {
 	reports, worst := askEach(a, s, func(d service, portal string) (stats.Report, error) {
-		return d.Stats(ctx, portal)
+		return d.Stats(ctx, portal, f)
 	})
 	if asJSON {
 		return worst, writeJSON(out, document[stats.Report]{Portals: reports})
@@ -95,8 +130,10 @@ func (a *app) writeStats(ctx context.Context, s *session, out *bytes.Buffer, asJ
 }
 
 // statistics computes a portal's statistics from its journal.
-func statistics(ctx context.Context, p configs.Portal, j *store.Store) (stats.Report, error) {
-	return stats.Compute(j.All(ctx), statsOptions(p.Name, p.TimeZone, j))
+func statistics(ctx context.Context, p configs.Portal, j *store.Store, f stats.Filter) (stats.Report, error) {
+	o := statsOptions(p.Name, p.TimeZone, j)
+	o.Filter = f
+	return stats.Compute(j.All(ctx), o)
 }
 
 // statsOptions says how statistics of a portal are to be cut: in its

@@ -24,7 +24,7 @@
 //	GET  /v1/status                 {"portals": […]}
 //	POST /v1/run?portal=acme        a request → lines of waiting, progress and changes, then one end
 //	POST /v1/stop?portal=acme       {"stopped": true}
-//	GET  /v1/stats?portal=acme      a report
+//	POST /v1/stats?portal=acme      a filter → a report
 //	GET  /v1/quarantine?portal=acme lines of records and groups, then one end
 //	POST /v1/quarantine/show?portal=acme  {"key": …} → a record with its row
 //	POST /v1/quarantine/drop?portal=acme  {"keys": […]} → {"dropped": 2}

@@ -19,6 +19,7 @@ import (
 
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/doctor"
+	"thnks-hubspot-sync/sync/stats"
 )
 
 // TestRunOverSocket: the request, the progress and the report arrive unchanged,
@@ -216,7 +217,7 @@ func TestDaemonGone(t *testing.T) {
 				t.Errorf("%q, dry run %v: %v", answer, dry, err)
 			}
 		}
-		if _, err := c.Stats(t.Context(), "acme"); err == nil && !strings.Contains(answer, line) {
+		if _, err := c.Stats(t.Context(), "acme", stats.Filter{}); err == nil && !strings.Contains(answer, line) {
 			t.Errorf("%q is taken for statistics", answer)
 		}
 		if _, err := c.Quarantine(t.Context(), "acme"); err == nil {

@@ -123,7 +123,7 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("GET "+statusRoute, s.status)
 	mux.HandleFunc("POST "+runRoute, s.run)
 	mux.HandleFunc("POST "+stopRoute, s.stop)
-	mux.HandleFunc("GET "+statsRoute, s.stats)
+	mux.HandleFunc("POST "+statsRoute, s.stats)
 	mux.HandleFunc("GET "+quarantineRoute, s.quarantine)
 	mux.HandleFunc("POST "+showRoute, s.show)
 	mux.HandleFunc("POST "+dropRoute, s.drop)
@@ -155,7 +155,7 @@ func (s *server) stop(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) stats(w http.ResponseWriter, r *http.Request) {
-	rep, err := call(s, r, s.service.Stats)
+	rep, err := callWith(s, r, s.service.Stats)
 	s.answer(w, rep, err)
 }
 

@@ -24,7 +24,7 @@ func TestServiceOverSocket(t *testing.T) {
 	t.Parallel()
 	const portal = "acme-1"
 	statuses := filled[[]giftsync.Status](1)
-	statistics := filled[stats.Report](2)
+	filter, statistics := filled[stats.Filter](7), filled[stats.Report](2)
 	findings := filled[[]doctor.Finding](3)
 	list := filled[giftsync.QuarantineList](4)
 	for i := range chunk + 7 {
@@ -43,9 +43,14 @@ func TestServiceOverSocket(t *testing.T) {
 		replay: func(_ context.Context, p string, seqs []uint64) (int, error) {
 			return len(seqs), want(p, portal)
 		},
-		status:     func(context.Context) ([]giftsync.Status, error) { return statuses, nil },
-		stop:       func(_ context.Context, p string) (bool, error) { return p == portal, nil },
-		stats:      func(_ context.Context, p string) (stats.Report, error) { return statistics, want(p, portal) },
+		status: func(context.Context) ([]giftsync.Status, error) { return statuses, nil },
+		stop:   func(_ context.Context, p string) (bool, error) { return p == portal, nil },
+		stats: func(_ context.Context, p string, f stats.Filter) (stats.Report, error) {
+			if f != filter {
+				return stats.Report{}, fmt.Errorf("asked for %+v, want %+v", f, filter)
+			}
+			return statistics, want(p, portal)
+		},
 		quarantine: func(_ context.Context, p string) (giftsync.QuarantineList, error) { return list, want(p, portal) },
 		show: func(_ context.Context, p, key string) (giftsync.QuarantinedRow, error) {
 			if key != "T-17 / é" {
@@ -62,7 +67,7 @@ func TestServiceOverSocket(t *testing.T) {
 
 	gotStatus, err := c.Status(ctx)
 	same(t, "Status", gotStatus, statuses, err)
-	gotStats, err := c.Stats(ctx, portal)
+	gotStats, err := c.Stats(ctx, portal, filter)
 	same(t, "Stats", gotStats, statistics, err)
 	gotFindings, err := c.Check(ctx, portal)
 	same(t, "Check", gotFindings, findings, err)
@@ -126,7 +131,7 @@ func TestErrorsOverSocket(t *testing.T) {
 		run: func(_ context.Context, portal string, _ giftsync.Request, _ giftsync.Watcher) (giftsync.Report, error) {
 			return giftsync.Report{Portal: portal, Fetched: 3}, reply
 		},
-		stats: func(context.Context, string) (stats.Report, error) { return stats.Report{}, reply },
+		stats: func(context.Context, string, stats.Filter) (stats.Report, error) { return stats.Report{}, reply },
 		quarantine: func(context.Context, string) (giftsync.QuarantineList, error) {
 			return giftsync.QuarantineList{}, reply
 		},
@@ -146,7 +151,7 @@ func TestErrorsOverSocket(t *testing.T) {
 		if rep.Fetched != 3 {
 			t.Errorf("%v: the report is lost: %+v", tt.reply, rep)
 		}
-		_, statsErr := c.Stats(ctx, "acme")
+		_, statsErr := c.Stats(ctx, "acme", stats.Filter{})
 		_, listErr := c.Quarantine(ctx, "acme")
 		for _, err := range []error{runErr, statsErr, listErr} {
 			var remote *RemoteError
@@ -165,7 +170,7 @@ func TestPanics(t *testing.T) {
 		run: func(context.Context, string, giftsync.Request, giftsync.Watcher) (giftsync.Report, error) {
 			panic("NameCanary")
 		},
-		stats: func(context.Context, string) (stats.Report, error) {
+		stats: func(context.Context, string, stats.Filter) (stats.Report, error) {
 			var none []int
 			return stats.Report{TotalSent: none[3]}, nil
 		},
@@ -174,7 +179,7 @@ func TestPanics(t *testing.T) {
 	c, ctx := mustDial(t, d.path), t.Context()
 	_, runErr := c.Run(ctx, "acme", giftsync.Request{}, giftsync.Watcher{})
 	first := <-d.log
-	_, statsErr := c.Stats(ctx, "acme")
+	_, statsErr := c.Stats(ctx, "acme", stats.Filter{})
 	second := <-d.log
 	for _, err := range []error{runErr, statsErr} {
 		if err == nil || err.Error() != errBug.Error() {
@@ -225,10 +230,10 @@ func TestOtherVersions(t *testing.T) {
 	for _, request := range []string{
 		"GET /v2/status HTTP/1.1\r\n",
 		"POST /v1/status HTTP/1.1\r\nContent-Length: 0\r\n",
-		"GET /v1/stats HTTP/1.1\r\n",
-		"GET /v1/stats?portal=acme&since=1 HTTP/1.1\r\n",
-		"GET /v1/stats?portal=acme&portal=other HTTP/1.1\r\n",
-		"GET /v1/stats?portal=%zz HTTP/1.1\r\n",
+		"POST /v1/stats HTTP/1.1\r\n",
+		"POST /v1/stats?portal=acme&since=1 HTTP/1.1\r\n",
+		"POST /v1/stats?portal=acme&portal=other HTTP/1.1\r\n",
+		"POST /v1/stats?portal=%zz HTTP/1.1\r\n",
 		"POST /v1/run?portal=acme HTTP/1.1\r\nContent-Length: 0\r\n",
 	} {
 		resp := raw(t, d.path, request+"Host: daemon\r\n\r\n")

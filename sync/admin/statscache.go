@@ -38,7 +38,7 @@ func readStats(ctx context.Context, service Service, log *slog.Logger) (statsDoc
 		return doc, err
 	}
 	for _, s := range all {
-		rep, err := guarded(log, func() (stats.Report, error) { return service.Stats(ctx, s.Portal) })
+		rep, err := guarded(log, func() (stats.Report, error) { return service.Stats(ctx, s.Portal, stats.Filter{}) })
 		switch {
 		case ctx.Err() != nil:
 			return doc, ctx.Err()

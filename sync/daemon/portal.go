@@ -25,7 +25,7 @@ type PortalConfig struct {
 	// Facts returns a function that reads rows of the quarantine, nil where they
 	// cannot be read.
 	Facts func(*store.Store) func(json.RawMessage) giftsync.RowFacts
-	Stats func(context.Context, *store.Store) (stats.Report, error)
+	Stats func(context.Context, *store.Store, stats.Filter) (stats.Report, error)
 	// CheckSecrets looks at the portal's secret files. A failing one keeps the rest
 	// from being examined.
 	CheckSecrets func() []doctor.Finding

@@ -44,7 +44,7 @@ type naive struct {
 func (n naive) at(s plan.Status) time.Time { return n.Gift.ShownTimes()[s] }
 func (n naive) is(s plan.Status) bool      { return n.Gift.Shown() == s || !n.at(s).IsZero() }
 func (n naive) redeemed() bool             { return n.is(plan.Redeemed) }
-func (n naive) opened() bool { return n.sent() && (n.is(plan.Opened) || n.redeemed()) }
+func (n naive) opened() bool               { return n.sent() && (n.is(plan.Opened) || n.redeemed()) }
 
 func (n naive) sent() bool {
 	return slices.ContainsFunc(plan.Statuses(), func(s plan.Status) bool { return s != plan.Scheduled && s != plan.Unknown && n.is(s) })
