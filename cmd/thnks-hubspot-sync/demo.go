@@ -133,5 +133,5 @@ func (s *session) printOutcome(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(w)
-	return stats.Table(w, rep)
+	return stats.Table(w, rep, colours(w))
 }

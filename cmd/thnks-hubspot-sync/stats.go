@@ -55,7 +55,7 @@ deals, recent activity. The filters narrow them; --explain says what each means.
 				return err
 			}
 			var out bytes.Buffer
-			status, err := a.writeStats(cmd.Context(), s, filter, &out, format == "json")
+			status, err := a.writeStats(cmd.Context(), s, filter, &out, format == "json", output == "-" && colours(a.stdout))
 			if err != nil {
 				return err
 			}
@@ -111,7 +111,7 @@ func (a *app) put(output string, data []byte) error {
 }
 
 // writeStats writes the portals' statistics, and returns the exit status.
-func (a *app) writeStats(ctx context.Context, s *session, f stats.Filter, out *bytes.Buffer, asJSON bool) (status, error) {
+func (a *app) writeStats(ctx context.Context, s *session, f stats.Filter, out *bytes.Buffer, asJSON, colour bool) (status, error) {
 	reports, worst := askEach(a, s, func(d service, portal string) (stats.Report, error) {
 		return d.Stats(ctx, portal, f)
 	})
@@ -122,7 +122,7 @@ func (a *app) writeStats(ctx context.Context, s *session, f stats.Filter, out *b
 		if i > 0 {
 			out.WriteByte('\n')
 		}
-		if err := stats.Table(out, rep); err != nil {
+		if err := stats.Table(out, rep, colour); err != nil {
 			return failed, err
 		}
 	}

@@ -24,6 +24,12 @@ func moves() bool { return os.Getenv("TERM") != "dumb" }
 // denies: see https://no-color.org.
 func coloured() bool { return moves() && os.Getenv("NO_COLOR") == "" }
 
+// colours reports whether what is written to w may be coloured.
+func colours(w io.Writer) bool {
+	_, is := terminal(w)
+	return is && coloured()
+}
+
 // columns returns how wide a terminal is now; 0 when that cannot be found.
 func columns(f *os.File) int {
 	w, _, err := term.GetSize(int(f.Fd()))

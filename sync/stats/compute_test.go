@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -9,14 +8,11 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
@@ -245,7 +241,6 @@ func genStored() *rapid.Generator[plan.Stored] {
 		for range rapid.IntRange(0, 2).Draw(t, "deals") {
 			r.Links = append(r.Links, plan.Link{
 				Kind: plan.Deal, Stage: word.Draw(t, "stage"), Amount: rapid.SampledFrom([]string{"", "1", "1000.0", "99999", "1e9"}).Draw(t, "amount"), At: at.Draw(t, "linked"),
-				Refused: rapid.IntRange(0, 4).Draw(t, "refused") == 0,
 			})
 		}
 		if rapid.IntRange(0, 9).Draw(t, "deleted") == 0 {
@@ -269,11 +264,6 @@ func TestComputeProperties(t *testing.T) {
 		}
 		if d := cmp.Diff(rep, shuffled, cmpopts.EquateEmpty()); d != "" {
 			t.Fatalf("the order matters:\n%s", d)
-		}
-		if made, err := Compute(records(madeLinks(list)), o); err != nil {
-			t.Fatal(err)
-		} else if d := cmp.Diff(rep, made, cmpopts.EquateEmpty()); d != "" {
-			t.Fatalf("links that HubSpot refused matter:\n%s", d)
 		}
 
 		live, byStatus, byMonth, bySize, stages, types := 0, 0, 0, 0, 0, 0
@@ -331,15 +321,6 @@ func TestComputeProperties(t *testing.T) {
 	})
 }
 
-// madeLinks is list with only those links that HubSpot has made.
-func madeLinks(list []plan.Stored) []plan.Stored {
-	list = slices.Clone(list)
-	for i := range list {
-		list[i].Links = slices.DeleteFunc(slices.Clone(list[i].Links), func(l plan.Link) bool { return l.Refused })
-	}
-	return list
-}
-
 func TestRecentActivityKeepsTheNewest(t *testing.T) {
 	var list []plan.Stored
 	for i := range 100 {
@@ -358,41 +339,5 @@ func TestRecentActivityKeepsTheNewest(t *testing.T) {
 		if want := day(1, 1).Add(time.Duration(99-i) * time.Hour); !a.Time.Equal(want) {
 			t.Errorf("activity %d is of %v, want %v", i, a.Time, want)
 		}
-	}
-}
-
-func TestTable(t *testing.T) {
-	list := append(example(), plan.Stored{Gift: plan.Gift{
-		ID: "9", Type: "\x1b[31mRed\a \u202Eevil\u2028 生命 and a name that goes on and on without end", Status: plan.Sent,
-		Times: map[plan.Status]time.Time{plan.Sent: day(3, 1)}, Recipient: plan.Person{Name: "Zoë 👩‍👧\r\nSecond line"},
-	}})
-	rep, err := Compute(records(list), exampleOptions())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if err := Table(&out, rep); err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range out.String() {
-		if r != '\n' && (r < ' ' || r == 0x7f || r == '\u202e' || r == '\u2028') {
-			t.Errorf("%U reaches the terminal", r)
-		}
-	}
-	for line := range strings.Lines(out.String()) {
-		if n := text.StringWidth(strings.TrimSuffix(line, "\n")); n > 80 {
-			t.Errorf("%d columns: %s", n, line)
-		}
-	}
-	golden(t, "table.txt", out.Bytes())
-}
-
-type failing struct{}
-
-func (failing) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
-
-func TestTableReportsWriteErrors(t *testing.T) {
-	if err := Table(failing{}, Report{}); err == nil {
-		t.Error("no error")
 	}
 }

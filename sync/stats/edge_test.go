@@ -67,7 +67,7 @@ func TestSentWithoutDate(t *testing.T) {
 
 func TestTableOfNothing(t *testing.T) {
 	var out bytes.Buffer
-	if err := Table(&out, Report{Portal: "acme"}); err != nil {
+	if err := Table(&out, Report{Portal: "acme"}, false); err != nil {
 		t.Fatal(err)
 	}
 	if n := strings.Count(out.String(), "┌"); n != 1 {

@@ -19,7 +19,8 @@
 // stats.go and numbers.go have the report, compute.go and insights.go the
 // counting, trend.go the comparison of periods, filter.go which gifts count,
 // facts.go what one gift contributes, money.go sums of amounts, explain.go what
-// each number means, table.go the printed tables.
+// each number means, table.go and lists.go the printed sections, grid.go and
+// text.go how they are laid out.
 package stats
 
 import (

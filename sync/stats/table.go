@@ -8,216 +8,228 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// The lengths of the printed lists, and the width of a name.
+// The lengths of the printed lists.
 const (
-	shownMonths = 12
-	shownTypes  = 10
-	nameWidth   = 40
-	tableWidth  = 80 // of a terminal, which names are cut to fit into
-	leastName   = 8
+	shownMonths     = 12
+	shownTypes      = 10
+	shownCurrencies = 8
+	sparkMonths     = 12
 )
 
-// A label is a cell of a table that may be cut where the table is too wide.
-type label string
-
-// A section is one small table of the printed report.
-type section struct {
-	header table.Row
-	rows   []table.Row
-}
-
-// Table prints the report as a list of small tables, without the empty ones. It
-// is safe on a terminal: control characters, and those that change the
-// direction of text, are escaped. Times are in UTC.
-func Table(w io.Writer, r Report) error {
-	for _, s := range sections(r) {
-		if len(s.rows) == 0 {
+// Table prints the report for people, the important first and without the
+// empty sections, in 80 columns. It is safe on a terminal: control characters,
+// and those that change the direction of text, are escaped. Times are in UTC.
+func Table(w io.Writer, r Report, colour bool) error {
+	k := ink{colour}
+	var b strings.Builder
+	heading(&b, r, k)
+	for _, g := range sections(r) {
+		if len(g.rows) == 0 {
 			continue
 		}
-		t := table.NewWriter()
-		t.SetStyle(table.StyleLight)
-		t.Style().Format.Header = text.FormatDefault
-		s.fit()
-		t.AppendHeader(s.header)
-		t.AppendRows(s.rows)
-		if _, err := fmt.Fprintln(w, t.Render()); err != nil {
-			return err
-		}
+		var part strings.Builder
+		g.write(&part, k)
+		b.WriteString("\n" + part.String())
 	}
-	return nil
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
-// fit cuts the labels of a table that is wider than a terminal, those of its widest
-// column first.
-func (s section) fit() {
-	widths := make([]int, len(s.header))
-	cuttable := make([]bool, len(s.header))
-	for i, row := range append([]table.Row{s.header}, s.rows...) {
-		for c, cell := range row {
-			_, isLabel := cell.(label)
-			cuttable[c] = cuttable[c] || i > 0 && isLabel
-			widths[c] = max(widths[c], text.LongestLineLen(fmt.Sprint(cell)))
-		}
-	}
-	total := 1
-	for _, w := range widths {
-		total += w + 3 // two blanks and a line
-	}
-	for ; total > tableWidth; total-- {
-		widest := -1
-		for c, w := range widths {
-			if cuttable[c] && w > leastName && (widest < 0 || w > widths[widest]) {
-				widest = c
-			}
-		}
-		if widest < 0 {
-			return // figures are never cut
-		}
-		widths[widest]--
-	}
-	for _, row := range s.rows {
-		for c, cell := range row {
-			if l, ok := cell.(label); ok {
-				row[c] = label(text.Snip(string(l), widths[c], "…"))
-			}
-		}
-	}
-}
-
-// sections returns the report's tables, the summary first.
-func sections(r Report) []section {
-	list := []section{
-		summary(r),
-		{header: table.Row{"Status", "Gifts"}, rows: counted(plan.Statuses(), r.ByStatus)},
-		{header: table.Row{"Month", "Sent"}, rows: counted(newestMonths(r.ByMonth), r.ByMonth)},
-	}
-	s := section{header: table.Row{"Top gifts", "Sent"}}
-	for _, t := range r.TopTypes {
-		s.rows = append(s.rows, table.Row{cell(t.Name), t.Count})
-	}
-	list = append(list, s)
-
-	s = section{header: table.Row{"Redemption", "Redeemed", "Eligible", "Rate"}}
-	for _, t := range r.RedemptionByType[:min(len(r.RedemptionByType), shownTypes)] {
-		s.rows = append(s.rows, table.Row{cell(t.Name), t.Redeemed, t.Eligible, percent(t.Rate)})
-	}
-	list = append(list, s)
-
-	s = section{header: table.Row{"Top senders", "Sent"}}
-	for _, p := range r.TopSenders {
-		s.rows = append(s.rows, table.Row{cell(cmp.Or(p.Name, p.Email)), p.Count})
-	}
-	list = append(list, s)
-
-	s = section{header: table.Row{"Deal stage when linked", "Sent"}}
-	for _, stage := range r.ByDealStage {
-		s.rows = append(s.rows, table.Row{cell(stage.Name), stage.Count})
-	}
-	list = append(list, s)
-
-	s = section{header: table.Row{"By deal size", "Sent", "Value", "Average"}}
-	for _, size := range r.ValueByDealSize {
-		if size.Count > 0 {
-			s.rows = append(s.rows, table.Row{size.Size, size.Count, amounts(size.TotalValue), amounts(size.AverageValue)})
-		}
-	}
-	list = append(list, s, section{
-		header: table.Row{"Without a contact", "Gifts"},
-		rows:   counted([]plan.Orphan{plan.NoEmail, plan.BadEmail, plan.NoContact, plan.ContactGone}, r.Orphans),
-	})
-
-	s = section{header: table.Row{"Recently (UTC)", "Event", "Gift", "Recipient", "Status now"}}
-	for _, a := range r.RecentActivity {
-		s.rows = append(s.rows, table.Row{a.Time.UTC().Format("2006-01-02 15:04"), a.Kind, cell(a.Gift), cell(a.Recipient), a.Status})
-	}
-	return append(list, s)
-}
-
-// summary returns the section of the single figures.
-func summary(r Report) section {
+// heading names the portal and what the numbers are of.
+func heading(b *strings.Builder, r Report, k ink) {
 	last := "never"
 	if r.LastSync != nil {
 		last = minute(*r.LastSync)
 	}
-	return section{
-		header: table.Row{"Portal", name(r.Portal)},
-		rows: []table.Row{
-			{"Thnks sent", r.TotalSent},
-			{"Total value", amounts(r.TotalValue)},
-			{"Average value", amounts(r.AverageValue)},
-			{"Refunded value", amounts(r.RefundedValue)},
-			{"Redemption rate", fmt.Sprintf("%s (%d of %d)", percent(r.RedemptionRate), r.Redeemed, r.Eligible)},
-			{"Donated", r.Donated},
-			{"Last sync", last},
-		},
+	b.WriteString(k.bold(isolated(snip(safe(r.Portal), pageWidth))) + "\n")
+	b.WriteString(k.dim("Last sync "+last) + "\n")
+	if r.Period != (Period{}) {
+		fmt.Fprintf(b, "Sent from %s to %s\n", cmp.Or(r.Period.From, "the beginning"), cmp.Or(r.Period.To, "today"))
 	}
-}
-
-// counted returns rows for the keys whose count is not zero, in the given order.
-func counted[K ~string](keys []K, counts map[K]int) []table.Row {
-	var rows []table.Row
-	for _, k := range keys {
-		if n := counts[k]; n > 0 {
-			rows = append(rows, table.Row{string(k), n})
+	for _, only := range []struct{ what, value string }{
+		{"sender", r.Filter.Sender}, {"type", r.Filter.Type}, {"status", string(r.Filter.Status)}, {"currency", r.Filter.Currency},
+	} {
+		if only.value != "" {
+			b.WriteString(isolated(snip("Only "+only.what+" "+safe(only.value), pageWidth)) + "\n")
 		}
 	}
-	return rows
 }
 
-func newestMonths(counts map[string]int) []string {
-	months := slices.Sorted(maps.Keys(counts))
-	return months[max(0, len(months)-shownMonths):]
+// sections returns the parts of the report, the important first.
+func sections(r Report) []*grid {
+	return []*grid{
+		overview(r), moneyGrid(r), riskGrid(r), cohortGrid(r), trendGrid(r), funnelGrid(r),
+		countGrid("By status", plan.Statuses(), r.ByStatus), typeGrid(r), senderGrid(r), companyGrid(r),
+		stageGrid(r), sizeGrid(r), countGrid("Without a contact", plan.Orphans(), r.Orphans), activityGrid(r),
+	}
 }
 
-// amounts returns one line per currency.
-func amounts(a Amounts) string {
-	var lines []string
-	for _, currency := range slices.Sorted(maps.Keys(a)) {
-		unit := name(currency)
-		if currency == NoCurrency {
-			unit = "(no currency)"
+func overview(r Report) *grid {
+	g := &grid{header: []string{"Overview", "", "", ""}, kinds: []int{words, numbers, bars, words}}
+	g.add("Thnks sent", number(r.TotalSent), sparkline(r.ByMonth), span(r.ByMonth))
+	g.add("Redemption rate", percent(r.RedemptionRate), rateBar(r.RedemptionRate), fmt.Sprintf("%s of %s", number(r.Redeemed), number(r.Eligible)))
+	g.add("Match rate", percent(r.Match.Rate), rateBar(r.Match.Rate), fmt.Sprintf("%s of %s in HubSpot", number(r.Match.Matched), number(r.Match.Gifts)))
+	for _, w := range []struct {
+		title string
+		Wait
+	}{{"Time to open", r.TimeToOpen}, {"Time to redeem", r.TimeToRedeem}} {
+		g.add(w.title, wait(w.Median), "", fmt.Sprintf("median; 90 %% within %s", wait(w.P90)))
+		g.add("  reached", number(w.Reached), bar(w.Reached, w.Of), "of "+number(w.Of))
+	}
+	g.add("Influenced deals", number(r.Influenced.Deals), "", fmt.Sprintf("by %s gifts", number(r.Influenced.Gifts)))
+	g.add("Donated", number(r.Donated), "", "")
+	return g
+}
+
+// sparkline draws the gifts of the newest months.
+func sparkline(months map[string]int) string {
+	var counts []int
+	for _, m := range sparked(months) {
+		counts = append(counts, months[m])
+	}
+	return spark(counts)
+}
+
+// span says which months the sparkline is of.
+func span(months map[string]int) string {
+	list := sparked(months)
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0] + " to " + list[len(list)-1]
+}
+
+// sparked returns the months of the sparkline, those without gifts too.
+func sparked(counts map[string]int) []string {
+	known := slices.Sorted(maps.Keys(counts))
+	if len(known) == 0 {
+		return nil
+	}
+	last, err := time.Parse("2006-01", known[len(known)-1])
+	if err != nil {
+		return nil
+	}
+	var months []string
+	for i := range sparkMonths {
+		m := last.AddDate(0, -i, 0).Format("2006-01")
+		if m < known[0] {
+			break
 		}
-		lines = append(lines, a[currency]+" "+unit)
+		months = append(months, m)
 	}
-	return cmp.Or(strings.Join(lines, "\n"), "–")
+	slices.Reverse(months)
+	return months
 }
 
-func percent(rate *float64) string {
-	if rate == nil {
-		return "–"
+func moneyGrid(r Report) *grid {
+	g := &grid{
+		header: []string{"Money", "Gifts", "Sent", "Refunded", "Net", "At risk", "Average"},
+		kinds:  []int{words, numbers, money, money, money, money, money},
 	}
-	return fmt.Sprintf("%.1f %%", *rate*100)
+	for _, m := range r.ByCurrency[:min(len(r.ByCurrency), shownCurrencies)] {
+		g.add(unit(m.Currency), number(m.Gifts), amount(m.Sent), amount(m.Refunded), amount(m.Net), amount(m.AtRisk), amount(r.AverageValue[m.Currency]))
+	}
+	g.note = more(len(r.ByCurrency)-shownCurrencies, "currencies")
+	return g
+}
+
+// more says how many rows were left out.
+func more(n int, what string) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("… %s more %s: --format json has them all", number(n), what)
+}
+
+// shownIn returns the most used currencies, for which tables have columns.
+func shownIn(r Report) []string {
+	var list []string
+	for _, m := range r.ByCurrency[:min(len(r.ByCurrency), 3)] {
+		list = append(list, m.Currency)
+	}
+	return list
+}
+
+// withMoney adds a column for each of the most used currencies.
+func (g *grid) withMoney(r Report) *grid {
+	for _, currency := range shownIn(r) {
+		g.header, g.kinds = append(g.header, unit(currency)), append(g.kinds, money)
+	}
+	return g
+}
+
+// amountsOf returns the cells of the columns of [grid.withMoney].
+func amountsOf(r Report, a Amounts) []string {
+	var cells []string
+	for _, currency := range shownIn(r) {
+		cells = append(cells, amount(a[currency]))
+	}
+	return cells
+}
+
+func unit(currency string) string {
+	if currency == NoCurrency {
+		return "none"
+	}
+	return snip(safe(currency), narrowest)
+}
+
+func riskGrid(r Report) *grid {
+	g := (&grid{header: []string{"At risk, by days to expiry", "Gifts", ""}, kinds: []int{words, numbers, bars}}).withMoney(r)
+	all := 0
+	for _, k := range r.MoneyAtRisk {
+		all += k.Count
+	}
+	for _, k := range r.MoneyAtRisk {
+		if k.Count > 0 {
+			g.add(append([]string{k.Days, number(k.Count), bar(k.Count, all)}, amountsOf(r, k.Value)...)...)
+		}
+	}
+	return g
+}
+
+func cohortGrid(r Report) *grid {
+	g := &grid{
+		header: []string{"By month of sending", "Sent", "Redeemed", "Immature", "Rate", "", "At least"},
+		kinds:  []int{words, numbers, numbers, numbers, numbers, bars, numbers},
+	}
+	for _, c := range r.Cohorts[max(0, len(r.Cohorts)-shownMonths):] {
+		g.add(cmp.Or(c.Month, "unknown"), number(c.Sent), number(c.Redeemed), number(c.Immature), percent(c.Rate), rateBar(c.Rate), percent(c.AtLeast))
+	}
+	if g.note = more(len(r.Cohorts)-shownMonths, "months"); g.note == "" && len(g.rows) > 0 {
+		g.note = "Rate: redeemed of those that can no longer be. At least: with the immature."
+	}
+	return g
+}
+
+func trendGrid(r Report) *grid {
+	g := &grid{}
+	t := r.Trend
+	if t == nil {
+		return g
+	}
+	g.header, g.kinds = []string{"Trend", "Now", "Before", "Change"}, []int{words, money, money, numbers}
+	g.add("Sent", number(t.Sent.Now), number(t.Sent.Before), signed(t.Sent.Change))
+	g.add("Redeemed", number(t.Redeemed.Now), number(t.Redeemed.Before), signed(t.Redeemed.Change))
+	for _, currency := range shownIn(r) {
+		if v, ok := t.Value[currency]; ok {
+			g.add("Value in "+unit(currency), amount(v.Now), amount(v.Before), signed(v.Change))
+		}
+	}
+	g.note = fmt.Sprintf("%s to %s against %s to %s", t.Period.From, t.Period.To, t.Before.From, t.Before.To)
+	return g
+}
+
+// signed returns a change with its sign.
+func signed(change *float64) string {
+	if change == nil || *change <= 0 {
+		return percent(change)
+	}
+	return "+" + percent(change)
 }
 
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
-// name returns text from outside, safe to print and of limited width.
-func name(s string) string { return text.Snip(safe(s), nameWidth, "…") }
-
-// cell is a name as a cell of a table.
-func cell(s string) label { return label(name(s)) }
-
-// safe escapes characters that a terminal would act on or not show: control and
-// format characters, except the joiners inside emoji and words.
-func safe(s string) string {
-	var b strings.Builder
-	for _, r := range s { // invalid UTF-8 comes out as U+FFFD
-		switch {
-		case r == '\u200c', r == '\u200d':
-			b.WriteRune(r)
-		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
-			fmt.Fprintf(&b, `\u{%x}`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
