@@ -3,7 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +20,9 @@ import (
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/stats"
 )
+
+// statsFormats are the formats of statistics.
+var statsFormats = []string{"table", "json", "csv"}
 
 func (a *app) statsCommand() *cobra.Command {
 	var (
@@ -29,16 +38,19 @@ totals, redemption by month of sending, money at risk, top types and senders,
 deals, recent activity. The filters narrow them; --explain says what each means.`,
 		Example: `  thnks-hubspot-sync stats
   thnks-hubspot-sync stats --from 2026-01-01 --to 2026-03-31 --currency USD
-  thnks-hubspot-sync stats --portal acme --format json --output stats.json`,
+  thnks-hubspot-sync stats --portal acme --format json --output stats.json
+  thnks-hubspot-sync stats --format csv --output tables`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
-			case format != "table" && format != "json":
-				return usagef("--format %s: use table or json", format)
+			case !slices.Contains(statsFormats, format):
+				return usagef("--format %s: use table, json or csv", format)
 			case asJSON && cmd.Flags().Changed("format") && format != "json":
 				return usagef("--json and --format %s contradict each other", format)
 			case asJSON:
 				format = "json"
+			case format == "csv" && (output == "-" || output == "") && !explain:
+				return usagef("--format csv writes a file for each table: name a folder with --output")
 			}
 			if explain {
 				var text bytes.Buffer
@@ -54,21 +66,19 @@ deals, recent activity. The filters narrow them; --explain says what each means.
 			if err != nil {
 				return err
 			}
-			var out bytes.Buffer
-			status, err := a.writeStats(cmd.Context(), s, filter, &out, format == "json", output == "-" && colours(a.stdout))
-			if err != nil {
+			reports, worst := askEach(a, s, func(d service, portal string) (stats.Report, error) {
+				return d.Stats(cmd.Context(), portal, filter)
+			})
+			if err := a.writeStats(reports, format, output); err != nil {
 				return err
 			}
-			if err := a.put(output, out.Bytes()); err != nil {
-				return err
-			}
-			return status.asError()
+			return worst.asError()
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&portal, "portal", "", "only the portal `NAME`")
-	f.StringVar(&format, "format", "table", "`FORMAT`: table or json")
-	f.StringVarP(&output, "output", "o", "-", "write to `PATH`: a file is replaced at once, a device or FIFO written through; - is standard output")
+	f.StringVar(&format, "format", "table", "`FORMAT`: table, json or csv")
+	f.StringVarP(&output, "output", "o", "-", "write to `PATH`: a file is replaced at once, a device or FIFO written through; - is standard output; for csv a folder")
 	f.BoolVar(&asJSON, "json", false, "the same as --format json")
 	f.BoolVar(&explain, "explain", false, "print what each number means")
 	f.StringVar(&filter.From, "from", "", "only gifts sent since this `DAY`, as 2026-01-31, in the portal's time zone")
@@ -110,23 +120,48 @@ func (a *app) put(output string, data []byte) error {
 	return err
 }
 
-// writeStats writes the portals' statistics, and returns the exit status.
-func (a *app) writeStats(ctx context.Context, s *session, f stats.Filter, out *bytes.Buffer, asJSON, colour bool) (status, error) {
-	reports, worst := askEach(a, s, func(d service, portal string) (stats.Report, error) {
-		return d.Stats(ctx, portal, f)
-	})
-	if asJSON {
-		return worst, writeJSON(out, document[stats.Report]{Portals: reports})
-	}
-	for i, rep := range reports {
-		if i > 0 {
-			out.WriteByte('\n')
+// writeStats writes the portals' statistics to where --output says.
+func (a *app) writeStats(reports []stats.Report, format, output string) error {
+	var out bytes.Buffer
+	switch format {
+	case "csv":
+		return a.writeSheets(stats.Sheets(reports), output)
+	case "json":
+		if err := writeJSON(&out, document[stats.Report]{Portals: reports}); err != nil {
+			return err
 		}
-		if err := stats.Table(out, rep, colour); err != nil {
-			return failed, err
+	default:
+		for i, rep := range reports {
+			if i > 0 {
+				out.WriteByte('\n')
+			}
+			if err := stats.Table(&out, rep, output == "-" && colours(a.stdout)); err != nil {
+				return err
+			}
 		}
 	}
-	return worst, nil
+	return a.put(output, out.Bytes())
+}
+
+// writeSheets writes each sheet into a file of a folder, which is made if it is
+// not there. Files that were there are replaced one at a time.
+func (a *app) writeSheets(sheets []stats.Sheet, dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("writing %s: %w", dir, cause(err))
+	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return fmt.Errorf("writing %s: that is a file: name a folder", dir)
+	}
+	for _, s := range sheets {
+		var out bytes.Buffer
+		if err := s.Write(&out); err != nil {
+			return err
+		}
+		if err := a.put(filepath.Join(dir, s.Name+".csv"), out.Bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // statistics computes a portal's statistics from its journal.

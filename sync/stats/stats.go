@@ -20,7 +20,7 @@
 // counting, trend.go the comparison of periods, filter.go which gifts count,
 // facts.go what one gift contributes, money.go sums of amounts, explain.go what
 // each number means, table.go and lists.go the printed sections, grid.go and
-// text.go how they are laid out.
+// text.go how they are laid out, sheets.go the tables of CSV files.
 package stats
 
 import (
