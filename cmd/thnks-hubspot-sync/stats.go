@@ -49,15 +49,13 @@ deals, recent activity. The filters narrow them; --explain says what each means.
 				return usagef("--json and --format %s contradict each other", format)
 			case asJSON:
 				format = "json"
-			case format == "csv" && (output == "-" || output == "") && !explain:
+			case explain && format == "csv":
+				return usagef("--explain prints text or JSON: leave --format csv out")
+			case format == "csv" && (output == "-" || output == ""):
 				return usagef("--format csv writes a file for each table: name a folder with --output")
 			}
 			if explain {
-				var text bytes.Buffer
-				if err := stats.Explain(&text); err != nil {
-					return err
-				}
-				return a.put(output, text.Bytes())
+				return a.explainStats(format, output)
 			}
 			if err := checkFilter(cmd, filter); err != nil {
 				return err
@@ -88,6 +86,23 @@ deals, recent activity. The filters narrow them; --explain says what each means.
 	f.StringVar((*string)(&filter.Status), "status", "", "only gifts in this `STATUS`")
 	f.StringVar(&filter.Currency, "currency", "", "only amounts in this `CURRENCY`, as USD; XXX for amounts without one")
 	return cmd
+}
+
+// explainStats writes what each number means to where --output says.
+func (a *app) explainStats(format, output string) error {
+	var out bytes.Buffer
+	var err error
+	if format == "json" {
+		err = writeJSON(&out, struct {
+			Definitions []stats.Definition `json:"definitions"`
+		}{stats.Definitions()})
+	} else {
+		err = stats.Explain(&out)
+	}
+	if err != nil {
+		return err
+	}
+	return a.put(output, out.Bytes())
 }
 
 // checkFilter refuses a filter that is wrong or was given without a value, which

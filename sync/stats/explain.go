@@ -8,9 +8,9 @@ import (
 
 // A Definition says what a part of the report means.
 type Definition struct {
-	Field string // its name in JSON
-	Title string // its name for people
-	Text  string
+	Field string `json:"field"` // its name in the report's JSON
+	Title string `json:"title"` // its name for people
+	Text  string `json:"text"`
 }
 
 // Definitions returns what each number of the report means, in the order of the
