@@ -250,7 +250,7 @@ func (c *counter) addActivity(g plan.Gift, f facts) {
 func (c *counter) report(o Options) Report {
 	rep := Report{
 		Portal:           o.Portal,
-		MadeAt:           o.Now.UTC(),
+		MadeAt:           o.Now.UTC().Truncate(time.Second),
 		Version:          o.Version,
 		TimeZone:         o.Location.String(),
 		Period:           Period{From: o.Filter.From, To: o.Filter.To},
