@@ -26,48 +26,24 @@ type SearchPage struct {
 func (c *Client) ContactsWithAdditionalEmail(ctx context.Context, after string, since time.Time, properties []string) (SearchPage, error) {
 	filters := []filter{{PropertyName: additionalProperty, Operator: "HAS_PROPERTY"}}
 	if !since.IsZero() {
-		filters = append(filters, changed("lastmodifieddate", since))
+		filters = append(filters, filter{PropertyName: "lastmodifieddate", Operator: "GTE", Value: strconv.FormatInt(since.UnixMilli(), 10)})
 	}
-	return c.pageByID(ctx, "contacts", after, withAddresses(properties), filters)
-}
-
-// DealsByID returns the first 200 deals that are not closed, by id, of those whose
-// id is greater than after; with a since those that changed since, closed ones among
-// them. Otherwise it is like [Client.ContactsWithAdditionalEmail].
-//
-// D/api-reference/latest/crm/search-the-crm
-func (c *Client) DealsByID(ctx context.Context, after string, since time.Time, properties []string) (SearchPage, error) {
-	if !since.IsZero() {
-		return c.pageByID(ctx, "deals", after, properties, []filter{changed("hs_lastmodifieddate", since)})
-	}
-	return c.pageByID(
-		ctx, "deals", after, properties,
-		[]filter{{PropertyName: "hs_is_closed", Operator: "EQ", Value: "false"}},
-		[]filter{{PropertyName: "hs_is_closed", Operator: "NOT_HAS_PROPERTY"}},
-	)
-}
-
-// changed filters the records whose last change is not before a time.
-func changed(property string, since time.Time) filter {
-	return filter{PropertyName: property, Operator: "GTE", Value: strconv.FormatInt(since.UnixMilli(), 10)}
+	return c.pageByID(ctx, "contacts", filters, after, withAddresses(properties))
 }
 
 // idProperty is the property that holds a record's id.
 const idProperty = "hs_object_id"
 
-// pageByID makes one search for records behind an id that any of the groups of
-// filters lets through.
-func (c *Client) pageByID(ctx context.Context, objectType, after string, properties []string, groups ...[]filter) (SearchPage, error) {
-	s := search{
-		Sorts:      []sort{{PropertyName: idProperty, Direction: "ASCENDING"}},
-		Properties: properties,
-		Limit:      searchPage,
+// pageByID makes one search for records behind an id.
+func (c *Client) pageByID(ctx context.Context, objectType string, filters []filter, after string, properties []string) (SearchPage, error) {
+	if after != "" {
+		filters = append(filters, filter{PropertyName: idProperty, Operator: "GT", Value: after})
 	}
-	for _, filters := range groups {
-		if after != "" {
-			filters = append(filters, filter{PropertyName: idProperty, Operator: "GT", Value: after})
-		}
-		s.FilterGroups = append(s.FilterGroups, filterGroup{Filters: filters})
+	s := search{
+		FilterGroups: []filterGroup{{Filters: filters}},
+		Sorts:        []sort{{PropertyName: idProperty, Direction: "ASCENDING"}},
+		Properties:   properties,
+		Limit:        searchPage,
 	}
 	var out struct {
 		Total   int          `json:"total"`

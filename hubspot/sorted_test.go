@@ -56,40 +56,6 @@ func TestContactsWithAdditionalEmail(t *testing.T) {
 	})
 }
 
-// The open deals alone are listed, and closed ones among those that have changed.
-func TestDealsByID(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := hubspottest.New(hubspottest.Options{Seed: 1, Token: "test"})
-		open := p.AddDeal(nil)
-		closing := p.AddDeal(nil)
-		p.AddDeal(map[string]string{"dealstage": "closedwon"})
-		last := p.AddDeal(nil)
-		c := clientOf(t, p)
-		ids := func(after string, since time.Time) (ids []string) {
-			page, err := c.DealsByID(t.Context(), after, since, []string{"hs_is_closed"})
-			if err != nil || page.Total != len(page.Objects) {
-				t.Fatalf("%+v, %v", page, err)
-			}
-			for _, o := range page.Objects {
-				ids = append(ids, o.ID)
-			}
-			return ids
-		}
-		if got := ids("", time.Time{}); !slices.Equal(got, []string{open, closing, last}) {
-			t.Errorf("open deals %v", got)
-		}
-		if got := ids(closing, time.Time{}); !slices.Equal(got, []string{last}) {
-			t.Errorf("open deals behind the second %v", got)
-		}
-		time.Sleep(time.Hour)
-		since := time.Now()
-		p.UpdateProperties("deals", closing, map[string]string{"dealstage": "closedlost"})
-		if got := ids("", since); !slices.Equal(got, []string{closing}) {
-			t.Errorf("changed since %v", got)
-		}
-	})
-}
-
 // An answer that is not sorted, or shows fewer than it says, does not tell who has
 // additional addresses.
 func TestContactsWithAdditionalEmailUnexpected(t *testing.T) {

@@ -28,7 +28,7 @@ func TestSearchBudget(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := simulation.New(t, hubspottest.Options{Seed: 1}, thnksapitest.Options{})
 			w.Bounds.WindowRows = rows
-			w.Configure = func(c *giftsync.Config) { c.HubSpot.Contacts = dealsRead{unlisted{c.HubSpot.Contacts}} }
+			w.Configure = searchesOnly
 			txs := thnksapitest.Generate(thnksapitest.Data{Seed: 1, N: n, Recipients: people})
 			w.Thnks.Add(txs...)
 			recipients := map[string]bool{}

@@ -3,7 +3,6 @@ package hubspottest
 import (
 	"cmp"
 	"encoding/json"
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -98,7 +97,7 @@ func (c *call) search(t *objectType) answer {
 	}
 	stale := t.stale(c.now)
 	var hits []view
-	for _, rec := range behind(t.candidates(in, stale), in) {
+	for _, rec := range t.candidates(in, stale) {
 		v := view{rec: rec, values: rec.values}
 		if old, ok := stale[rec]; ok {
 			if !old.existed {
@@ -228,28 +227,6 @@ func (t *objectType) candidates(in searchBodyIn, stale map[*record]lagEntry) []*
 	return out
 }
 
-// behind leaves out the records that a search begins behind, so that listing many
-// page by page does not look at all of them for each.
-func behind(records []*record, in searchBodyIn) []*record {
-	if len(in.FilterGroups) == 0 {
-		return records
-	}
-	least := int64(math.MaxInt64)
-	for _, g := range in.FilterGroups {
-		i := slices.IndexFunc(g.Filters, func(f filter) bool { return f.property.Name == "hs_object_id" && f.Operator == "GT" })
-		if i < 0 {
-			return records
-		}
-		n, err := strconv.ParseInt(string(g.Filters[i].Value), 10, 64)
-		if err != nil {
-			return records
-		}
-		least = min(least, n)
-	}
-	i, _ := slices.BinarySearchFunc(records, least, func(r *record, id int64) int { return cmp.Compare(r.id, id) })
-	return records[i:]
-}
-
 // indexed reports whether an index holds everything that the filter can match.
 func (f filter) indexed() bool {
 	exact := f.Operator == "EQ" || f.Operator == "IN"
@@ -267,8 +244,8 @@ func (c *call) sortHits(t *objectType, hits []view, in searchBodyIn) {
 		return
 	}
 	pr := t.visible(in.Sorts[0].PropertyName, c.now)
-	if pr == nil || pr.Name == "hs_object_id" && in.Sorts[0].Direction != "DESCENDING" {
-		return // records stand by their ids
+	if pr == nil {
+		return
 	}
 	slices.SortStableFunc(hits, func(a, b view) int {
 		order := pr.compare(c.p.value(a.rec, pr, a.values), c.p.value(b.rec, pr, b.values))

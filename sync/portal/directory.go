@@ -16,7 +16,6 @@ type Contacts interface {
 	ContactsByEmail(ctx context.Context, addresses, properties []string) ([]hubspot.ContactsOutcome, error)
 	ContactsByAdditionalEmail(ctx context.Context, addresses, properties []string) ([]hubspot.ContactsOutcome, error)
 	ContactsWithAdditionalEmail(ctx context.Context, after string, since time.Time, properties []string) (hubspot.SearchPage, error)
-	DealsByID(ctx context.Context, after string, since time.Time, properties []string) (hubspot.SearchPage, error)
 	Read(ctx context.Context, objectType string, ids, properties []string) ([]hubspot.Outcome, error)
 	Get(ctx context.Context, objectType, id string, properties []string, archived bool) (*hubspot.Object, error)
 	Associated(ctx context.Context, fromType, toType string, ids []string) ([]hubspot.RelatedOutcome, error)
@@ -48,7 +47,6 @@ type Directory struct {
 	refused    map[string]bool                  // addresses that HubSpot would not look up in this run
 	broken     map[string]error                 // addresses at which HubSpot fails in this run, and how
 	labels     map[hubspot.AssociationType]bool // the deal label's types; nil for any
-	deals      *deals                           // nil before the first were read
 	owners     owners
 	staged     bool // deal stages were read in this run
 }
@@ -85,11 +83,7 @@ func (d *Directory) LookUp(ctx context.Context, need, ahead []string) (plan.Dire
 	}
 	for len(ask) > 0 {
 		n := min(lookupRound, len(ask))
-		alike := batches(len(ask), n)
-		if len(ahead) > 0 {
-			alike *= windowsAhead
-		}
-		if err := d.lookUpRound(ctx, ask[:n], alike, who); err != nil {
+		if err := d.lookUpRound(ctx, ask[:n], who); err != nil {
 			return nil, err
 		}
 		ask = ask[n:]
@@ -97,9 +91,8 @@ func (d *Directory) LookUp(ctx context.Context, need, ahead []string) (plan.Dire
 	return who, nil
 }
 
-// lookUpRound looks up at most lookupRound addresses, in the first of so many rounds
-// alike.
-func (d *Directory) lookUpRound(ctx context.Context, addresses []string, alike int, who plan.Directory) error {
+// lookUpRound looks up at most lookupRound addresses.
+func (d *Directory) lookUpRound(ctx context.Context, addresses []string, who plan.Directory) error {
 	client, err := d.contacts.enter(ctx)
 	if err != nil {
 		return err
@@ -109,12 +102,12 @@ func (d *Directory) lookUpRound(ctx context.Context, addresses []string, alike i
 	if err != nil {
 		return fmt.Errorf("looking contacts up: %w", err)
 	}
-	return d.choose(ctx, addresses, q.join(found), false, alike, who)
+	return d.choose(ctx, addresses, q.join(found), false, who)
 }
 
 // choose picks one of the contacts found for each address, reads the open deals
 // of those, and adds them to the directory.
-func (d *Directory) choose(ctx context.Context, addresses []string, found []hubspot.ContactsOutcome, searched bool, alike int, who plan.Directory) error {
+func (d *Directory) choose(ctx context.Context, addresses []string, found []hubspot.ContactsOutcome, searched bool, who plan.Directory) error {
 	matches := make([]plan.Match, len(addresses))
 	var contacts []string
 	for i, outcome := range found {
@@ -142,7 +135,7 @@ func (d *Directory) choose(ctx context.Context, addresses []string, found []hubs
 			contacts = append(contacts, matches[i].ID)
 		}
 	}
-	deals, err := d.openDeals(ctx, contacts, alike)
+	deals, err := d.OpenDeals(ctx, contacts)
 	if err != nil {
 		return fmt.Errorf("looking deals up: %w", err)
 	}
@@ -232,11 +225,6 @@ func (d *Directory) current(ctx context.Context, kind plan.Kind, ids, properties
 
 // OpenDeals returns the deals of each contact that are open now.
 func (d *Directory) OpenDeals(ctx context.Context, contacts []string) (map[string][]plan.OpenDeal, error) {
-	return d.openDeals(ctx, contacts, 1)
-}
-
-// openDeals is OpenDeals for the first of so many rounds alike.
-func (d *Directory) openDeals(ctx context.Context, contacts []string, alike int) (map[string][]plan.OpenDeal, error) {
 	if len(contacts) == 0 || d.conn.cfg.Links.MaxDeals == 0 {
 		return nil, nil
 	}
@@ -264,9 +252,21 @@ func (d *Directory) openDeals(ctx context.Context, contacts []string, alike int)
 			}
 		}
 	}
-	open, err := d.areOpen(ctx, client, ids, alike)
+	outcomes, err := client.Read(ctx, "deals", ids, dealProperties)
 	if err != nil {
 		return nil, err
+	}
+	open := make(map[string]plan.OpenDeal)
+	for _, o := range outcomes {
+		if o.Object == nil || o.Object.Properties["hs_is_closed"] == "true" {
+			continue // closed, or deleted since
+		}
+		open[o.Object.ID] = plan.OpenDeal{
+			ID:      o.Object.ID,
+			Stage:   o.Object.Properties["dealstage"],
+			Amount:  o.Object.Properties["amount"],
+			Created: created(*o.Object),
+		}
 	}
 	deals := make(map[string][]plan.OpenDeal)
 	for i, outcome := range related {

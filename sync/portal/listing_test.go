@@ -63,14 +63,3 @@ func TestListingPays(t *testing.T) {
 		}
 	}
 }
-
-func TestDealListingPays(t *testing.T) {
-	for _, tt := range []struct {
-		pages, reads int
-		want         bool
-	}{{1, 20, true}, {10, 20, true}, {18, 20, true}, {19, 20, false}, {1, 2, false}, {1, 0, false}} {
-		if got := dealListingPays(tt.pages, tt.reads); got != tt.want {
-			t.Errorf("%d pages instead of %d reads: %v", tt.pages, tt.reads, got)
-		}
-	}
-}

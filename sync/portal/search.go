@@ -101,7 +101,7 @@ func (d *Directory) Found(ctx context.Context, s *Search) (found plan.Directory,
 		}
 	}
 	who := make(plan.Directory, len(s.ask))
-	if err := d.choose(ctx, s.ask, s.outcomes, true, 1, who); err != nil {
+	if err := d.choose(ctx, s.ask, s.outcomes, true, who); err != nil {
 		return nil, nil, err
 	}
 	for i, a := range s.ask {

@@ -163,13 +163,6 @@ func TestOperations(t *testing.T) {
 				_, err := c.ContactsWithAdditionalEmail(ctx, "1", time.Now(), nil)
 				return err
 			}},
-			{"DealsByID", func() error {
-				_, err := c.DealsByID(ctx, "1", time.Time{}, []string{"dealstage"})
-				if err == nil {
-					_, err = c.DealsByID(ctx, "", time.Now(), []string{"dealstage"})
-				}
-				return err
-			}},
 			{"ContactsByAdditionalEmail", func() error {
 				_, err := c.ContactsByAdditionalEmail(ctx, []string{"ada@example.com"}, nil)
 				return err
