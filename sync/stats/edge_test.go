@@ -70,7 +70,7 @@ func TestTableOfNothing(t *testing.T) {
 	if err := Table(&out, Report{Portal: "acme"}, false); err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(out.String(), "┌"); n != 1 {
-		t.Errorf("%d tables, want the summary alone:\n%s", n, out.String())
+	if text := out.String(); !strings.Contains(text, "Overview") || strings.Contains(text, "By type") || strings.Contains(text, "Status") {
+		t.Errorf("want the overview alone:\n%s", text)
 	}
 }
