@@ -194,6 +194,9 @@ func TestRowsLeaveByTheirOwn(t *testing.T) {
 		time.Sleep(time.Hour)
 		w.MustFile(w.ExportLines("Transaction ID,Status", "T-1,sent"))
 		kinds("file") // of a line without an id no file says that it is gone
+		time.Sleep(time.Hour)
+		w.Must(giftsync.Backfill)
+		kinds("file") // nor does a listing
 	})
 }
 

@@ -172,7 +172,7 @@ func releaseUnlisted(ctx context.Context, r *run, begun time.Time) error {
 		if err != nil {
 			return err
 		}
-		if q.TransactionID == q.Key || !q.Last.Before(begun) || isExportRow(r, q.Row) {
+		if q.TransactionID == q.Key || !q.Last.Before(begun) {
 			continue
 		}
 		if keys = append(keys, q.Key); len(keys) == commitGifts {

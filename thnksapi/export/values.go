@@ -66,16 +66,10 @@ func (f *Format) transaction(values map[string]string, decimal sign) (*thnksapi.
 		return nil, err
 	}
 	row := f.decoder.Decode(element, nil)
-	var dropped thnksapi.FieldSet
-	if row.Err != nil {
-		dropped = f.leaveOut(element)
-		row = f.decoder.Decode(element, nil)
-	}
 	if row.Err != nil {
 		return nil, row.Err
 	}
 	t := row.Transaction
-	t.Dropped |= dropped
 	switch currency {
 	case currencyUnreadable:
 		t.Currency = ""
@@ -132,21 +126,6 @@ func (f *Format) money(element map[string]any, decimal sign) (currencyCell, erro
 		said = currencyNamed
 	}
 	return said, nil
-}
-
-// leaveOut empties the fields of an element with a time that cannot be read.
-func (f *Format) leaveOut(element map[string]any) (dropped thnksapi.FieldSet) {
-	for _, field := range fields {
-		v, ok := element[field.name]
-		if !ok || !isTime(field.name) {
-			continue
-		}
-		if alone := f.decoder.Decode(map[string]any{field.name: v}, nil); alone.Err != nil {
-			element[field.name] = ""
-			dropped |= field.set
-		}
-	}
-	return dropped
 }
 
 func isTime(name string) bool {
