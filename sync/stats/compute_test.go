@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -241,6 +242,7 @@ func genStored() *rapid.Generator[plan.Stored] {
 		for range rapid.IntRange(0, 2).Draw(t, "deals") {
 			r.Links = append(r.Links, plan.Link{
 				Kind: plan.Deal, Stage: word.Draw(t, "stage"), Amount: rapid.SampledFrom([]string{"", "1", "1000.0", "99999", "1e9"}).Draw(t, "amount"), At: at.Draw(t, "linked"),
+				Refused: rapid.IntRange(0, 4).Draw(t, "refused") == 0,
 			})
 		}
 		if rapid.IntRange(0, 9).Draw(t, "deleted") == 0 {
@@ -264,6 +266,11 @@ func TestComputeProperties(t *testing.T) {
 		}
 		if d := cmp.Diff(rep, shuffled, cmpopts.EquateEmpty()); d != "" {
 			t.Fatalf("the order matters:\n%s", d)
+		}
+		if made, err := Compute(records(madeLinks(list)), o); err != nil {
+			t.Fatal(err)
+		} else if d := cmp.Diff(rep, made, cmpopts.EquateEmpty()); d != "" {
+			t.Fatalf("links that HubSpot refused matter:\n%s", d)
 		}
 
 		live, byStatus, byMonth, bySize, stages, types := 0, 0, 0, 0, 0, 0
@@ -319,6 +326,15 @@ func TestComputeProperties(t *testing.T) {
 			t.Fatalf("impossible: %+v", rep)
 		}
 	})
+}
+
+// madeLinks is list with only those links that HubSpot has made.
+func madeLinks(list []plan.Stored) []plan.Stored {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Links = slices.DeleteFunc(slices.Clone(list[i].Links), func(l plan.Link) bool { return l.Refused })
+	}
+	return list
 }
 
 func TestRecentActivityKeepsTheNewest(t *testing.T) {
