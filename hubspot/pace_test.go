@@ -315,7 +315,7 @@ func TestUrgentSearch(t *testing.T) {
 		b := newSearchBucket()
 		ctx, cancel := context.WithCancel(t.Context())
 		var many sync.WaitGroup
-		made := 0
+		var made atomic.Int32
 		for range 3 {
 			many.Go(func() {
 				for {
@@ -325,7 +325,7 @@ func TestUrgentSearch(t *testing.T) {
 					}
 					time.Sleep(10 * time.Millisecond)
 					b.release(s, allowance{})
-					made++
+					made.Add(1)
 				}
 			})
 		}
@@ -343,8 +343,8 @@ func TestUrgentSearch(t *testing.T) {
 			b.release(s, allowance{})
 			time.Sleep(2 * time.Second)
 		}
-		if made < 47+40*3 {
-			t.Errorf("%d searches beside", made)
+		if n := made.Load(); n < 47+40*3 {
+			t.Errorf("%d searches beside", n)
 		}
 		cancel()
 		many.Wait()
