@@ -57,7 +57,7 @@ func writeConfig(dir string, r Ready, portals int, secret []byte) (path string, 
     hubspot: {base_url: %q, token_file: %s}
     thnks: {base_url: %q, api_key_file: thnks-key}
 `, name, r.HubSpot+below, tokenFile, r.Thnks+below)
-		files = append(files, file{filepath.Join(dir, tokenFile), r.Token})
+		files = append(files, file{filepath.Join(dir, tokenFile), tokenOf(i)})
 	}
 	if secret != nil {
 		config += "    webhooks:\n      gift-events: {scheme: standard, secret_files: [gift-events]}\n"

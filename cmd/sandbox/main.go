@@ -128,9 +128,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	worlds := make([]*world, o.portals)
 	for i := range worlds {
-		size := o.size
-		size.seed += uint64(i)
-		worlds[i] = build(size, time.Now().UTC())
+		worlds[i] = build(o.size, i, time.Now().UTC())
 	}
 	w := worlds[0]
 	ctx, stop := context.WithCancel(ctx)

@@ -104,8 +104,8 @@ func TestSandbox(t *testing.T) {
 // sides.
 func TestSeveralPortals(t *testing.T) {
 	r := start(t, "--portals", "2", "--transactions", "5", "--config-dir", t.TempDir())
-	for _, at := range []string{"/1", "/2"} {
-		if status, body := ask(t, r.HubSpot+at+"/account-info/2026-09/details", "Bearer "+r.Token); status != 200 {
+	for i, at := range []string{"/1", "/2"} {
+		if status, body := ask(t, r.HubSpot+at+"/account-info/2026-09/details", "Bearer "+tokenOf(i)); status != 200 {
 			t.Errorf("HubSpot below %s answers %d: %s", at, status, body)
 		}
 		if status, body := ask(t, r.Thnks+at+"/api/v1/transactions", r.Key); status != 200 || strings.Count(body, `"id":"T-`) != 5 {
@@ -129,7 +129,7 @@ func TestSeveralPortals(t *testing.T) {
 
 // TestCounts fills the portal by hand: one gift twice, one unknown id.
 func TestCounts(t *testing.T) {
-	w := build(size{transactions: 3, recipients: 1, seed: 1}, time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
+	w := build(size{transactions: 3, recipients: 1, seed: 1}, 0, time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
 	schema := `{"name": "gifts", "labels": {"singular": "Gift", "plural": "Gifts"},
 		"primaryDisplayProperty": "thnks_transaction_id", "requiredProperties": [], "associatedObjects": ["CONTACT"],
 		"properties": [{"name": "thnks_transaction_id", "label": "ID", "type": "string", "fieldType": "text"}]}`

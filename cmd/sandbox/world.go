@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -38,8 +39,21 @@ const built = 1000
 // to the limit in the headers of the answers.
 const unlimited = 1_000_000
 
-func build(s size, now time.Time) *world {
-	o := hubspottest.Options{Seed: s.seed, Token: token, Limits: hubspottest.Limits{Burst: unlimited}}
+// firstAccount is the id of the first portal's account.
+const firstAccount = 62515
+
+// tokenOf is the token of the i-th portal: no two may share one.
+func tokenOf(i int) string {
+	if i == 0 {
+		return token
+	}
+	return fmt.Sprintf("%s-%d", token, i+1)
+}
+
+// build makes the i-th portal and its Thnks.
+func build(s size, i int, now time.Time) *world {
+	s.seed += uint64(i)
+	o := hubspottest.Options{ID: firstAccount + int64(i), Seed: s.seed, Token: tokenOf(i), Limits: hubspottest.Limits{Burst: unlimited}}
 	if s.limits {
 		o.Limits = hubspottest.Limits{Burst: 190, SearchPerSecond: 5, AssociationsPer10s: 150}
 	}
