@@ -48,7 +48,7 @@ func kindOf(status int, policy string) Kind {
 // fromElsewhere reports whether a refusal was sent by something between here and
 // HubSpot: a proxy, a firewall, a login page. HubSpot's are JSON. Those of status
 // 403 must have a mark of HubSpot's besides, because firewalls forbid with JSON,
-// too. Some statuses mean the same whoever sends them: the request is too long or
+// too. Some statuses mean the same from any server: the request is too long or
 // of a wrong type, or it comes too often.
 func (b *errorBody) fromElsewhere(status int, body []byte) bool {
 	switch status {

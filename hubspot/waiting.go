@@ -61,7 +61,7 @@ type slowCall struct {
 
 	mu     sync.Mutex // held while Waiting is called
 	ended  bool
-	resume func(context.Context) error // nil while nobody was told
+	resume func(context.Context) error // nil while no wait has begun
 }
 
 // whenSlow watches a request that is about to be sent.

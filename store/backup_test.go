@@ -28,7 +28,7 @@ func beside(t *testing.T, path string) (names []string) {
 }
 
 // TestUpgradeKeepsACopy: before a file is converted there is a copy of it that
-// the older release could use, which nobody else may read.
+// the older release could use, which no other user may read.
 func TestUpgradeKeepsACopy(t *testing.T) {
 	for _, name := range []string{"format2", "format3"} {
 		path := fixture(t, name)

@@ -13,7 +13,7 @@ import (
 // that the indexes and counts say exactly what the gifts and events say. It
 // returns a [*CorruptError] when they do not, and [ErrReplaced] when the file is
 // no longer the one at its path. A meta page that is torn, as after a power cut,
-// is mended first, as [Open] does.
+// is repaired first, as [Open] does.
 //
 // Commits and received events wait while the pages are gone through, about a
 // second for a million gifts. The contents, which take ten times as long, are

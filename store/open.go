@@ -136,7 +136,7 @@ func notCreated(path string, err error) error {
 
 // preview inspects the file under a shared lock, which keeps writers away, before
 // bbolt reads any pages except the two meta pages. torn reports that one of these
-// is to be mended.
+// is to be repaired.
 func preview(path string, o Options) (torn bool, err error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -195,7 +195,7 @@ func TestBatchReadThatResolves(t *testing.T) {
 	})
 }
 
-// TestListingOfSeveralPages: nobody is missed who is on the last one.
+// TestListingOfSeveralPages: no contact on the last one is missed.
 func TestListingOfSeveralPages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

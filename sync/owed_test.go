@@ -86,7 +86,7 @@ func TestSearchOwedAfterALoss(t *testing.T) {
 
 // TestReassociateBeforeTheIndexShowsIt: an admin adds a secondary address and asks
 // at once, while HubSpot's search does not show it yet, and although it was
-// searched in vain a while ago.
+// searched without success a while ago.
 func TestReassociateBeforeTheIndexShowsIt(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []giftsync.Mode{giftsync.Reassociate, giftsync.ReassociateAll} {

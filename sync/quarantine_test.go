@@ -70,7 +70,7 @@ func TestQuarantinedGroups(t *testing.T) {
 
 // TestLifeOfBadLines: bad lines of a file are quarantined by number, are tried
 // again when asked, and leave when their own transaction is read well. One
-// without an id stays until somebody takes it out.
+// without an id stays until an admin takes it out.
 func TestLifeOfBadLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -256,7 +256,7 @@ func TestDroppedValuesAreCounted(t *testing.T) {
 			w.Thnks.Update(fmt.Sprintf("T-%d", i), func(tx *thnksapitest.Transaction) { tx.Currency = "USD" })
 		}
 		if rep := w.Must(giftsync.Backfill); len(rep.Warnings) != 0 {
-			t.Errorf("mended, and still: %q", rep.Warnings)
+			t.Errorf("repaired, and still: %q", rep.Warnings)
 		}
 	})
 }

@@ -151,7 +151,7 @@ func lookAgain(ctx context.Context, r *run) error {
 // releaseUnlisted takes the unreadable rows of the API out of the quarantine
 // that a complete and believed listing, begun at a time, did not show any more:
 // corrected at the source, such a row is another one. A row of an export file
-// stays until its own transaction is seen well, or somebody takes it out: a file
+// stays until its own transaction is seen well, or an admin takes it out: a file
 // often holds a single month, and says nothing of the others.
 func releaseUnlisted(ctx context.Context, r *run, begun time.Time) error {
 	if r.req.DryRun {

@@ -63,7 +63,7 @@ func want(t *testing.T, all *turns.Turns) *patience {
 	return p
 }
 
-// TestRunWaitsForItsTurn: before it is its turn, a run asks nobody anything.
+// TestRunWaitsForItsTurn: before it is its turn, a run makes no call.
 func TestRunWaitsForItsTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -71,7 +71,7 @@ portals:
 	does(failed, refusal, "sync", "--dry-run", "--portal", "second", "--config", file)
 	does(failed, "belong to portal first, which came there first", "check", "--portal", "second", "--config", file)
 	does(done, "", "sync", "--portal", "first", "--config", file)
-	// So it is after a release that did not note owners, whoever runs first.
+	// So it is after a release that did not note owners, whichever portal runs first.
 	if err := os.RemoveAll(filepath.Join(dir, "state", ownersDir)); err != nil {
 		t.Fatal(err)
 	}

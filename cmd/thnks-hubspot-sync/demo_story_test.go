@@ -8,7 +8,7 @@ import (
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
-// TestStoryOfEvents: an event is told of when it goes astray, and when it comes
+// TestStoryOfEvents: an event is shown when it goes astray, and when it comes
 // late or again after all, once each.
 func TestStoryOfEvents(t *testing.T) {
 	t.Parallel()

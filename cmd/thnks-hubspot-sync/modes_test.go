@@ -15,7 +15,7 @@ import (
 )
 
 // TestFilesAreTheirOwners has the program write all its files where the umask
-// takes no right away: names and addresses stand in them, so that nobody else may
+// takes no right away: names and addresses stand in them, so that no other user may
 // read any.
 func TestFilesAreTheirOwners(t *testing.T) {
 	t.Parallel()

@@ -266,7 +266,7 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// TestPagesBounds: slow clients are cut off, and keep nobody waiting meanwhile.
+// TestPagesBounds: slow clients are cut off, and keep no other waiting meanwhile.
 func TestPagesBounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -2,7 +2,7 @@
 // Prometheus, in a registry of its own.
 //
 // Counters are fed when something happens: by the loops of the daemon, of which
-// [Portal] is the meter, by the clients of both vendors, and by whoever waits for
+// [Portal] is the meter, by the clients of both vendors, and by all that wait for
 // them. Everything else is read when it is asked for: see [Service].
 //
 // Labels have few values. They are names of portals from the configuration, and

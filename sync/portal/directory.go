@@ -151,7 +151,7 @@ func (d *Directory) choose(ctx context.Context, addresses []string, found []hubs
 }
 
 // Broken returns how HubSpot failed when it was asked for the contact of an address,
-// and nil if it did not: nobody can say then who that is. Such an address is not in
+// and nil if it did not: it is unknown then who that is. Such an address is not in
 // the directory.
 func (d *Directory) Broken(address string) error { return d.broken[address] }
 

@@ -107,7 +107,7 @@ func (l *listing) answer(ctx context.Context, client Contacts, s *Search) (rest 
 			}
 		}
 		if len(of) < len(holders[i]) {
-			rest = append(rest, i) // somebody has lost it since, and somebody may have got it
+			rest = append(rest, i) // a contact has lost it since, and another may have it
 			continue
 		}
 		s.outcomes[i].Found = of

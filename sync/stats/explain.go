@@ -41,7 +41,7 @@ func Definitions() []Definition {
 		{"value_by_deal_size", "Deal size when linked", "Sent gifts and their value by the amount of the deal that was linked first, at that time, whatever its currency is."},
 		{"orphans", "Without a contact", "Gifts in HubSpot that are linked to no contact, by reason."},
 		{"last_sync", "Last sync", "When the last run without error finished."},
-		{"funnel", "Funnel", "Sent gifts that came at least so far: redeemed ones were opened, and opened ones delivered, even if nobody said so."},
+		{"funnel", "Funnel", "Sent gifts that came at least so far: redeemed ones were opened, and opened ones delivered, even if no event said so."},
 		{"cohorts", "By month of sending", "Redemption rate = redeemed / (redeemed + unredeemed). Apart from both stand immature gifts, which can still be redeemed: unopened for less than 30 days after sending, or opened for less than 365 days; gifts that could not be delivered; and cancelled ones. \"At least\" is the rate if no immature gift is redeemed. By value it is the same with amounts instead of gifts."},
 		{"time_to_open", "Time to open", "From sending to opening, in whole minutes: median and 90th percentile by nearest rank over the gifts that were opened and have both times. \"n of m reached\" says how many were opened, of those that could be delivered. Waits over 400 days count as 400."},
 		{"time_to_redeem", "Time to redeem", "From sending to redemption, as time to open."},

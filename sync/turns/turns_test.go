@@ -111,7 +111,7 @@ func TestTurnsGoRound(t *testing.T) {
 	})
 }
 
-// TestRoundAlone: nobody waits, so that nothing is given back.
+// TestRoundAlone: no other run waits, so that nothing is given back.
 func TestRoundAlone(t *testing.T) {
 	t.Parallel()
 	turn := newQueue(t, 1).begin()
