@@ -22,7 +22,8 @@ type Config struct {
 	// AdminTokenFile names the token that shows recipients in the statistics;
 	// "" masks them always.
 	AdminTokenFile string `yaml:"admin_token_file"`
-	// MasterKeyFile names the key that seals OAuth tokens at rest.
+	// MasterKeyFile names the key that seals OAuth tokens at rest; see
+	// [Config.ReadMasterKeys].
 	MasterKeyFile string `yaml:"master_key_file"`
 	// Schedule is when the daemon runs, in UTC; see [ParseSchedule].
 	Schedule string `yaml:"schedule"`
@@ -51,13 +52,17 @@ const (
 	LogJSON = "json"
 )
 
-// An App is a HubSpot OAuth app.
+// An App is a HubSpot OAuth app. Portals connect through it, and its client
+// secret signs what HubSpot sends to us.
 type App struct {
 	Name             string `yaml:"name"`
 	AppID            int64  `yaml:"app_id"`
 	ClientID         string `yaml:"client_id"`
 	ClientSecretFile string `yaml:"client_secret_file"`
-	AuthorizeURL     string `yaml:"authorize_url"`
+	AuthorizeURL     string `yaml:"authorize_url"` // HubSpot's page on which an admin grants access
+	// PKCE ties a grant to the request that it answers (RFC 7636). HubSpot does
+	// not document that it takes this.
+	PKCE bool `yaml:"pkce"`
 }
 
 // A Portal is one organisation: a HubSpot account and its Thnks keys.
@@ -223,5 +228,8 @@ func DefaultPortal() Portal {
 	}
 }
 
-func (a *App) setDefaults()    { a.AuthorizeURL = "https://app.hubspot.com/oauth/authorize" }
+func (a *App) setDefaults() {
+	a.AuthorizeURL, a.PKCE = "https://app.hubspot.com/oauth/authorize", true
+}
+
 func (p *Portal) setDefaults() { *p = DefaultPortal() }

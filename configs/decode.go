@@ -40,6 +40,8 @@ func (d *decoder) value(n *yaml.Node, key string, v reflect.Value) {
 		*into = d.integer(n, key, 64)
 	case *int:
 		*into = int(d.integer(n, key, strconv.IntSize))
+	case *bool:
+		parsed(d, n, key, into, parseBool, "neither true nor false", "write true or false, without quotes")
 	case *slog.Level:
 		parsed(d, n, key, into, parseLevel, "not a log level", "choose one of debug, info, warn, error")
 	case *Duration:

@@ -45,6 +45,16 @@ func (d *decoder) integer(n *yaml.Node, key string, bits int) int64 {
 	return value
 }
 
+// parseBool reads YAML's two words for it, and none of the others that humans
+// and older versions of YAML have.
+func parseBool(s string) (bool, error) {
+	switch s {
+	case "true", "false":
+		return s == "true", nil
+	}
+	return false, errors.New("neither true nor false")
+}
+
 // parsed stores a scalar of a type that has its own notation.
 func parsed[T any](d *decoder, n *yaml.Node, key string, into *T, parse func(string) (T, error), what, remedy string) {
 	if n.Kind != yaml.ScalarNode {

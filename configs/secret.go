@@ -178,10 +178,20 @@ func (c *Config) findSecret(ref string) (path string, sealed bool, err error) {
 		return "", false, unreadable(credential, err)
 	}
 	if _, err := os.Stat(local); errors.Is(err, fs.ErrNotExist) {
-		return "", false, fmt.Errorf("secret file %s does not exist, nor does %s: create one of them", credential, local)
+		return "", false, &missingSecret{credential, local}
 	}
 	return local, false, nil
 }
+
+// A missingSecret is the error of a secret that is in neither place. It is an
+// [fs.ErrNotExist].
+type missingSecret struct{ credential, local string }
+
+func (e *missingSecret) Error() string {
+	return fmt.Sprintf("secret file %s does not exist, nor does %s: create one of them", e.credential, e.local)
+}
+
+func (e *missingSecret) Is(err error) bool { return err == fs.ErrNotExist }
 
 // unreadable adds the file and the remedy to the error of opening or reading.
 func unreadable(path string, err error) error {

@@ -51,6 +51,12 @@ func (r *report) apps(apps []App) {
 		if app.AppID <= 0 {
 			r.add(at+"app_id", "missing or not positive", "copy the app id from HubSpot's developer pages")
 		}
+		for j, other := range apps[:i] {
+			if app.AppID > 0 && other.AppID == app.AppID {
+				r.add(at+"app_id", fmt.Sprintf("the same app as hubspot_apps[%d]", j), "describe each app once; several portals can name it")
+				break
+			}
+		}
 		r.required(at+"client_id", app.ClientID)
 		r.file(at+"client_secret_file", app.ClientSecretFile)
 		r.url(at+"authorize_url", app.AuthorizeURL)

@@ -185,12 +185,11 @@ func (s *session) checkHouseSecrets() []doctor.Finding {
 	_, err := s.adminToken()
 	add(err)
 	for _, app := range s.cfg.HubSpotApps {
-		if _, err := s.cfg.ReadSecret(app.ClientSecretFile); err != nil {
-			add(fmt.Errorf("hubspot_apps: %s: client_secret_file: %w", app.Name, err))
-		}
+		_, err := s.app(app.Name)
+		add(err)
 	}
 	if slices.ContainsFunc(s.cfg.Portals, func(p configs.Portal) bool { return p.HubSpot.App != "" }) {
-		if _, err := s.cfg.ReadSecret(s.cfg.MasterKeyFile); err != nil {
+		if _, err := s.cfg.ReadMasterKeys(); err != nil {
 			add(fmt.Errorf("master_key_file: %w", err))
 		}
 	}
