@@ -29,6 +29,7 @@ type Event struct {
 	ParcelAt      time.Time // since when the parcel has this status
 	ThankYouNote  string
 	Email         string            // of the person whom it is about, in canonical form; "" when it names none
+	Test          bool              // a test or a demonstration, which never counts
 	Properties    map[string]string // what else it says of the gift, by the name of a property
 	Effect        Effect
 	Reason        string // why the content is unknown, or why the event could not be applied

@@ -250,6 +250,7 @@ func anyEvent() *rapid.Generator[Event] {
 			ParcelAt:      anyTime().Draw(t, "parcel at").UTC(),
 			ThankYouNote:  text.Draw(t, "note"),
 			Email:         text.Draw(t, "email"),
+			Test:          rapid.Bool().Draw(t, "test"),
 			Properties:    rapid.MapOfN(text, text, 0, 2).Draw(t, "properties"),
 			RepeatWithin:  rapid.SampledFrom([]time.Duration{0, 0, time.Minute, 2 * time.Hour}).Draw(t, "repeat within"),
 			Effect:        rapid.SampledFrom([]Effect{EffectClaim, EffectDetail, EffectListed, EffectUnknown}).Draw(t, "effect"),

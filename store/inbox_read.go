@@ -125,6 +125,9 @@ func (s *Store) WaitingFor(ids []string) (map[string][]Event, error) {
 
 // An EventFilter selects events. The zero filter selects all.
 type EventFilter struct {
+	Dialect       string     // "" for any
+	Kind          string     // "" for any
+	Email         string     // of the person, in canonical form; "" for any
 	State         EventState // "" for any
 	TransactionID string     // that the event has, or may have; "" for any
 	Since         time.Time  // received then or later; zero for any time
@@ -133,7 +136,10 @@ type EventFilter struct {
 }
 
 func (f *EventFilter) matches(e *Event) bool {
-	return (f.State == "" || e.State == f.State) &&
+	return (f.Dialect == "" || e.Dialect == f.Dialect) &&
+		(f.Kind == "" || e.Kind == f.Kind) &&
+		(f.Email == "" || e.Email == f.Email) &&
+		(f.State == "" || e.State == f.State) &&
 		(f.TransactionID == "" || e.TransactionID == f.TransactionID || slices.Contains(e.Aliases, f.TransactionID)) &&
 		!e.ReceivedAt.Before(f.Since)
 }

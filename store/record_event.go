@@ -38,6 +38,7 @@ const (
 	eventRepeats
 	eventLastRepeat
 	eventMessage
+	eventTest
 )
 
 // The fields of a property record.
@@ -81,6 +82,9 @@ func encodeEvent(v *Event) []byte {
 		p.text(propertyName, name)
 		p.text(propertyValue, v.Properties[name])
 		e.record(eventProperty, p)
+	}
+	if v.Test {
+		e.number(eventTest, 1)
 	}
 	if v.BodyDropped {
 		e.number(eventDropped, 1)
@@ -152,6 +156,8 @@ func decodeEvent(key, record []byte) (Event, error) {
 			}
 			name, value := decodeProperty(&d)
 			v.Properties[name] = value
+		case eventTest:
+			v.Test = d.number != 0
 		case eventDropped:
 			v.BodyDropped = d.number != 0
 		case eventRepeats:

@@ -11,13 +11,18 @@ import (
 
 // An EventQuery asks for webhook events that were received.
 type EventQuery struct {
-	State         string `json:"state,omitempty"`          // "" for any
-	TransactionID string `json:"transaction_id,omitempty"` // "" for any
-	Limit         int    `json:"limit,omitempty"`          // the newest so many; 0 for all
+	Source        string    `json:"source,omitempty"`         // kind of endpoint, such as gift-events; "" for any
+	Kind          string    `json:"kind,omitempty"`           // the sender's name for it; "" for any
+	Email         string    `json:"email,omitempty"`          // of the person, in any spelling; "" for any
+	State         string    `json:"state,omitempty"`          // "" for any
+	TransactionID string    `json:"transaction_id,omitempty"` // "" for any
+	Since         time.Time `json:"since,omitzero"`           // received then or later; zero for any time
+	Limit         int       `json:"limit,omitempty"`          // the newest so many; 0 for all
 }
 
 // An EventList is one portal's received events as they are shown, oldest first.
-// Bodies and thank-you notes, which hold personal data, are not in it.
+// Of personal data it has the address of the person whom an event is about; bodies
+// and thank-you notes are not in it.
 type EventList struct {
 	Portal string         `json:"portal"`
 	Counts map[string]int `json:"counts"` // of all events, by state
@@ -32,6 +37,8 @@ type EventRecord struct {
 	Kind          string      `json:"kind"`                 // the sender's name for it; "" when unknown
 	MessageID     string      `json:"message_id,omitempty"` // the sender's, to look it up there
 	TransactionID string      `json:"transaction_id,omitempty"`
+	Email         string      `json:"email,omitempty"`  // of the person whom it is about
+	Test          bool        `json:"test,omitempty"`   // a test or a demonstration
 	Status        plan.Status `json:"status,omitempty"` // that it claims
 	At            time.Time   `json:"at,omitzero"`      // when that was reached
 	Signed        bool        `json:"signed"`
@@ -61,13 +68,20 @@ func ListEvents(ctx context.Context, portal string, j eventLister, q EventQuery)
 	for state, n := range counts {
 		l.Counts[string(state)] = n
 	}
-	for e, err := range j.Events(ctx, store.EventFilter{State: store.EventState(q.State), TransactionID: q.TransactionID}) {
+	filter := store.EventFilter{
+		Dialect: q.Source, Kind: q.Kind, Email: q.Email,
+		State: store.EventState(q.State), TransactionID: q.TransactionID, Since: q.Since,
+	}
+	if email, ok := plan.CanonicalEmail(q.Email); ok {
+		filter.Email = email
+	}
+	for e, err := range j.Events(ctx, filter) {
 		if err != nil {
 			return l, err
 		}
 		l.Events = append(l.Events, EventRecord{
 			Seq: e.Seq, ReceivedAt: e.ReceivedAt, Source: e.Dialect, Kind: e.Kind, MessageID: e.MessageID,
-			TransactionID: e.TransactionID, Status: e.Status, At: e.At, Signed: e.Signed,
+			TransactionID: e.TransactionID, Email: e.Email, Test: e.Test, Status: e.Status, At: e.At, Signed: e.Signed,
 			State: string(e.State), Reason: e.Reason, DuplicateOf: e.DuplicateOf,
 			Repeats: e.Repeats, LastRepeat: e.LastRepeat,
 			Attempts: e.Attempts, NextTry: e.NextTry, DoneAt: e.DoneAt,

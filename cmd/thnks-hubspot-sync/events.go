@@ -6,10 +6,14 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/webhook"
 )
 
 // eventStates are the values of --state.
@@ -28,11 +32,16 @@ func (a *app) eventsCommand() *cobra.Command {
 		Use:   "list",
 		Short: "Print the newest events",
 		Example: `  thnks-hubspot-sync events list --state refused
+  thnks-hubspot-sync events list --source zoho-thrive --email ann@acme.example --since 2026-11-30
   thnks-hubspot-sync events list --transaction T-000017 --limit 0 --json`,
 		Args: noArguments,
 		RunE: list,
 	}
 	for _, c := range []*cobra.Command{cmd, listing} {
+		c.Flags().StringVar(&f.query.Source, "source", "", "only those from this `SOURCE`: "+strings.Join(webhook.Dialects(), ", "))
+		c.Flags().StringVar(&f.query.Kind, "kind", "", "only those of this `KIND`, as the list names it")
+		c.Flags().StringVar(&f.query.Email, "email", "", "only those about the person with this `ADDRESS`")
+		c.Flags().StringVar(&f.since, "since", "", "only those received since this `TIME` in UTC, as 2026-01-31 or 2026-01-31T15:04")
 		c.Flags().StringVar(&f.query.State, "state", "", "only those in this `STATE`: pending, waiting, applied, listed, duplicate or refused")
 		c.Flags().StringVar(&f.query.TransactionID, "transaction", "", "only those about the transaction `ID`")
 		c.Flags().IntVar(&f.query.Limit, "limit", 50, "the newest `N`; 0 for all")
@@ -56,15 +65,50 @@ the first time because something newer was known changes nothing now either.`,
 type eventsFlags struct {
 	portal string
 	json   bool
+	since  string
 	query  giftsync.EventQuery
 }
 
-func (a *app) listEvents(ctx context.Context, f eventsFlags) error {
+// sinceLayouts are the forms of --since.
+var sinceLayouts = []string{time.DateOnly, "2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339}
+
+// parseSince reads the value of --since.
+func parseSince(text string) (time.Time, bool) {
+	for _, layout := range sinceLayouts {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// validate checks the flags of a listing and completes its query.
+func (f *eventsFlags) validate() error {
+	q := &f.query
 	switch {
-	case f.query.State != "" && !slices.Contains(eventStates, f.query.State):
-		return usagef("--state %s: use pending, waiting, applied, listed, duplicate or refused", f.query.State)
-	case f.query.Limit < 0:
-		return usagef("--limit %d: at least 1, or 0 for all", f.query.Limit)
+	case q.Source != "" && !slices.Contains(webhook.Dialects(), q.Source):
+		return usagef("--source %s: use %s", q.Source, strings.Join(webhook.Dialects(), ", "))
+	case q.State != "" && !slices.Contains(eventStates, q.State):
+		return usagef("--state %s: use pending, waiting, applied, listed, duplicate or refused", q.State)
+	case q.Limit < 0:
+		return usagef("--limit %d: at least 1, or 0 for all", q.Limit)
+	}
+	if _, ok := plan.CanonicalEmail(q.Email); !ok && q.Email != "" {
+		return usagef("--email %s: not an e-mail address", q.Email)
+	}
+	if f.since == "" {
+		return nil
+	}
+	var ok bool
+	if q.Since, ok = parseSince(f.since); !ok {
+		return usagef("--since %s: write a day, as 2026-01-31, or a time of it, as 2026-01-31T15:04", f.since)
+	}
+	return nil
+}
+
+func (a *app) listEvents(ctx context.Context, f eventsFlags) error {
+	if err := f.validate(); err != nil {
+		return err
 	}
 	s, err := a.session(f.portal, false)
 	if err != nil {
@@ -95,10 +139,13 @@ func printEvents(w io.Writer, l giftsync.EventList) {
 	}
 	fmt.Fprintf(w, "%s: %s: %s\n", l.Portal, plural(n, "event"), breakdown(l.Counts))
 	if len(l.Events) > 0 {
-		fmt.Fprintf(w, "  %-8s %-16s  %-9s  %s\n", "number", "received (UTC)", "state", "event")
+		fmt.Fprintf(w, "  %-8s %-16s  %-9s  %-11s  %s\n", "number", "received (UTC)", "state", "source", "event")
 	}
 	for _, e := range l.Events {
-		line := fmt.Sprintf("  %-8d %s  %-9s  %s", e.Seq, minute(e.ReceivedAt), e.State, e.Kind)
+		line := fmt.Sprintf("  %-8d %s  %-9s  %-11s  %s", e.Seq, minute(e.ReceivedAt), e.State, e.Source, e.Kind)
+		if e.Test {
+			line += " (test)"
+		}
 		if e.TransactionID != "" {
 			line += "  " + e.TransactionID
 		}
@@ -115,6 +162,9 @@ func printEvents(w io.Writer, l giftsync.EventList) {
 			line += fmt.Sprintf("  %s, last %s", plural(e.Repeats, "repeat"), minute(e.LastRepeat))
 		}
 		fmt.Fprintln(w, printable(line))
+		if e.Email != "" {
+			printWrapped(w, "    ", "about "+e.Email)
+		}
 		if e.MessageID != "" {
 			printWrapped(w, "    ", "message "+e.MessageID)
 		}

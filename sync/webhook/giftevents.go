@@ -75,7 +75,7 @@ func giftEvent(s *Source, e *store.Event, _ http.Header) {
 	read, known := catalogue[name]
 	if !known {
 		if isTest(body, cmp.Or(name, body.word("type"))) {
-			e.Kind, e.Effect = kindTest, store.EffectListed
+			e.Kind, e.Test, e.Effect = kindTest, true, store.EffectListed
 			return
 		}
 		unknown(e, unknownType(name))
@@ -229,7 +229,8 @@ func usableID(id string) bool {
 
 // isTest recognises a message of the sender's test button. The documentation
 // only says that it is a template with a verification token, so either its type
-// says test, or it has a token instead of an event's envelope.
+// says test, or it has a token instead of an event's envelope. Svix, whose scheme
+// is that of Standard Webhooks, sends {"test": 2432232314} as its example.
 func isTest(body object, name string) bool {
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })
 	if slices.Contains(words, "test") || slices.Contains(words, "ping") {
@@ -237,6 +238,9 @@ func isTest(body object, name string) bool {
 	}
 	if name != "" || body["eventData"] != nil {
 		return false
+	}
+	if _, is := body["test"]; is {
+		return true
 	}
 	for key, value := range body {
 		if _, isText := value.(string); isText && strings.HasSuffix(strings.ToLower(key), "token") {

@@ -206,10 +206,11 @@ func TestTestButton(t *testing.T) {
 		`{"webhookData":{"eventType":"ping"}}`:                      store.EffectListed,
 		`{"webhookData":{"eventType":"contest-won"}}`:               store.EffectUnknown,
 		`{"webhookData":{},"eventData":{"giftId":"g"},"token":"a"}`: store.EffectUnknown,
-		`{"token":7}`: store.EffectUnknown,
-		`{}`:          store.EffectUnknown,
+		`{"test":2432232314}`:                                       store.EffectListed,
+		`{"token":7}`:                                               store.EffectUnknown,
+		`{}`:                                                        store.EffectUnknown,
 	} {
-		if e := understand(t, webhook.Source{CompanyID: "c-1"}, body); e.Effect != want || (e.Kind == "test") != (want == store.EffectListed) {
+		if e := understand(t, webhook.Source{CompanyID: "c-1"}, body); e.Effect != want || (e.Kind == "test") != (want == store.EffectListed) || e.Test != (want == store.EffectListed) {
 			t.Errorf("%s: %s %q", body, e.Effect, e.Kind)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"net/netip"
@@ -48,6 +49,9 @@ var dialects = map[string]dialect{
 	Thyngs:     {media: []string{"application/json", "application/xml", "text/xml"}, read: thyngsEvent},
 	ZohoThrive: {media: []string{"application/json"}, read: thriveEvent},
 }
+
+// Dialects returns the names of the dialects, sorted.
+func Dialects() []string { return slices.Sorted(maps.Keys(dialects)) }
 
 // A Source is one endpoint: a sender of events to one portal in one dialect.
 type Source struct {

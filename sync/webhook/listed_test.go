@@ -90,25 +90,26 @@ func TestThyngsEvents(t *testing.T) {
 	// What the documented models say.
 	at := func(text string) time.Time { return must(time.Parse(time.RFC3339Nano, text)) }
 	for _, tt := range []struct {
-		name, body, kind, email string
-		at                      time.Time
+		name, body, email string
+		test              bool
+		at                time.Time
 	}{
-		{"interaction", interaction, "", "", at("2026-03-02T04:30:00.25Z")},
-		{"conversion", conversion, "", "", at("2026-03-02T04:30:01Z")},
-		{"stamp", stamp, "", "ann@example.com", at("2026-03-02T04:30:01Z")},
-		{"stamp in XML", stampXML, "", "ann@example.com", at("2026-03-02T04:30:01Z")},
-		{"byte order mark before XML", "\ufeff" + stampXML, "", "ann@example.com", at("2026-03-02T04:30:01Z")},
-		{"subscription", `{"Id":3,"Amount":9.99,"Currency":"gbp","Status":"active","CreatedDate":"7/1/2026 08:00:00","Conversion":` + conversion + `}`, "", "", at("2026-03-02T04:30:01Z")},
-		{"demo", strings.Replace(conversion, `"Demo":false`, `"Demo":true`, 1), " (demo)", "", at("2026-03-02T04:30:01Z")},
-		{"demo far in", strings.Replace(stamp, `"Demo":false`, `"Demo":true`, 1), " (demo)", "ann@example.com", at("2026-03-02T04:30:01Z")},
-		{"demo in XML", strings.Replace(stampXML, `<Demo>false`, `<Demo> True `, 1), " (demo)", "ann@example.com", at("2026-03-02T04:30:01Z")},
-		{"no address", strings.Replace(stamp, "Ann@Example.com", "Ann", 1), "", "", at("2026-03-02T04:30:01Z")},
-		{"time in the future", `{"ConversionTime":"03/01/2126 23:30:01.000"}`, "", "", time.Time{}},
-		{"no time", `{"ConversionTime":"01/01/0001 00:00:00.000"}`, "", "", time.Time{}},
-		{"day first", `{"ConversionTime":"31/01/2026 00:00:00.000"}`, "", "", time.Time{}},
+		{"interaction", interaction, "", false, at("2026-03-02T04:30:00.25Z")},
+		{"conversion", conversion, "", false, at("2026-03-02T04:30:01Z")},
+		{"stamp", stamp, "ann@example.com", false, at("2026-03-02T04:30:01Z")},
+		{"stamp in XML", stampXML, "ann@example.com", false, at("2026-03-02T04:30:01Z")},
+		{"byte order mark before XML", "\ufeff" + stampXML, "ann@example.com", false, at("2026-03-02T04:30:01Z")},
+		{"subscription", `{"Id":3,"Amount":9.99,"Currency":"gbp","Status":"active","CreatedDate":"7/1/2026 08:00:00","Conversion":` + conversion + `}`, "", false, at("2026-03-02T04:30:01Z")},
+		{"demo", strings.Replace(conversion, `"Demo":false`, `"Demo":true`, 1), "", true, at("2026-03-02T04:30:01Z")},
+		{"demo far in", strings.Replace(stamp, `"Demo":false`, `"Demo":true`, 1), "ann@example.com", true, at("2026-03-02T04:30:01Z")},
+		{"demo in XML", strings.Replace(stampXML, `<Demo>false`, `<Demo> True `, 1), "ann@example.com", true, at("2026-03-02T04:30:01Z")},
+		{"no address", strings.Replace(stamp, "Ann@Example.com", "Ann", 1), "", false, at("2026-03-02T04:30:01Z")},
+		{"time in the future", `{"ConversionTime":"03/01/2126 23:30:01.000"}`, "", false, time.Time{}},
+		{"no time", `{"ConversionTime":"01/01/0001 00:00:00.000"}`, "", false, time.Time{}},
+		{"day first", `{"ConversionTime":"31/01/2026 00:00:00.000"}`, "", false, time.Time{}},
 	} {
 		e := l.send(t, tt.body, "Item-Name", "Item", "Event-Name", "Create", "Content-Type", "text/xml; charset=utf-8")
-		if e.Effect != store.EffectListed || e.Kind != "Item Create"+tt.kind || e.Email != tt.email || !e.At.Equal(tt.at) || e.RepeatWithin != 0 {
+		if e.Effect != store.EffectListed || e.Kind != "Item Create" || e.Test != tt.test || e.Email != tt.email || !e.At.Equal(tt.at) || e.RepeatWithin != 0 {
 			t.Errorf("%s: %s %q of %q at %v (%s)", tt.name, e.Effect, e.Kind, e.Email, e.At, e.Reason)
 		}
 	}
@@ -198,13 +199,58 @@ func TestThriveEvents(t *testing.T) {
 		}
 	}
 	for _, body := range []string{`{}`, `{"code":200,"message":"success"}`, `{"code":200,"message":{}}`} {
-		if e := l.send(t, body); e.Effect != store.EffectListed || e.Kind != "test" {
+		if e := l.send(t, body); e.Effect != store.EffectListed || e.Kind != "test" || !e.Test {
 			t.Errorf("the test button: %s is a %s %q", body, e.Effect, e.Kind)
 		}
 	}
 	for _, body := range []string{``, `[]`, thrive("two words", ""), "{ code: 200 }", `<a/>`} {
 		if e := l.send(t, body); e.Effect != store.EffectUnknown || e.Reason == "" || strings.Contains(e.Reason, "two words") {
 			t.Errorf("%s is a %s (%s)", body, e.Effect, e.Reason)
+		}
+	}
+}
+
+// thriveSamples are the documentation's samples, by the name of the event in them.
+// That of tier_upgrade is shown there without quotes and commas.
+var thriveSamples = map[string]string{
+	"tier_upgrade":            `{"code":200,"message":{"email_id":"michael@zylker.com","previous_tier":"silver","current_tier":"gold","total_points":100,"user_program_id":826000000272057,"contact_id":826000000272053,"event":"tier_upgrade"}}`,
+	"opt_in":                  `{"code":200,"message":{"email_id":"nikil@zylker.com","user_type":"customer","joined_date":1759218470551,"is_loyalty_optin":true,"last_name":"value","contact_id":5534000000070003,"user_program_id":5534000000070007,"event":"opt_in","first_name":"nikil"}}`,
+	"new_purchase":            `{"code":200,"message":{"email_id":"john@zylker.com","amount":2345,"contact_id":826000000360171,"user_program_id":826000000360175,"purchase_time":1759730191692,"event":"new_purchase","order_id":"sdfvegbr","purchase_order_track_id":826000000360225}}`,
+	"redeem_rewards":          `{"code":200,"message":{"email_id":"jacob@zylker.com","reward_name":"Custom Reward","total_points":3340,"redeemed_points":100,"user_program_id":2000000859031,"contact_id":2000000859027,"event":"redeem_rewards"}}`,
+	"follow_instagram":        `{"code":200,"message":{"email_id":"sherin@zylker.com","points_details":100,"earned_points":470,"contact_id":826000000297001,"user_program_id":826000000297005,"event":"follow_instagram"}}`,
+	"google_review_activity":  `{"code":200,"message":{"email_id":"enzo@zylker.com","points_details":10,"earned_points":110,"contact_id":826000000348001,"user_program_id":826000000348005,"event":"google_review_activity","review_details":"https://ennie.com"}}`,
+	"testimonial_activity":    `{"code":200,"message":{"email_id":"bonnie@zylker.com","points_details":45,"earned_points":55,"contact_id":2000000870001,"user_program_id":2000000870005,"event":"testimonial_activity","review_details":"The product is so good"}}`,
+	"custom_activity_tracker": `{"code":200,"message":{"email_id":"dustin@zylker.com","points_details":12,"earned_points":75,"unique_identifier":"customreward","contact_id":2000000858001,"user_program_id":2000000858005,"event":"custom_activity_tracker"}}`,
+}
+
+// thriveEvents are the 26 events of the documentation, each with the sample that it
+// gives for it. Of most it does not say by what name the body calls them.
+var thriveEvents = map[string]string{
+	"Share on Facebook": "follow_instagram", "Share on X": "follow_instagram", "Make a Purchase": "new_purchase",
+	"Become a Member": "opt_in", "Referral Purchase": "follow_instagram", "Refer a Friend": "follow_instagram",
+	"Zoho Survey": "custom_activity_tracker", "Like us on Facebook": "follow_instagram", "Follow us on Instagram": "follow_instagram",
+	"Follow us on LinkedIn": "follow_instagram", "Follow us on X": "follow_instagram", "Subscribe to us on YouTube": "follow_instagram",
+	"Purchase Value Goal": "follow_instagram", "Purchase Count Goal": "follow_instagram", "Custom Task": "custom_activity_tracker",
+	"Review on GetApp": "google_review_activity", "Review on Capterra": "google_review_activity", "Review on Product Hunt": "google_review_activity",
+	"Review on Trustpilot": "google_review_activity", "Customer Testimonial": "testimonial_activity", "Review on Google": "google_review_activity",
+	"Manual Point Adjustment": "custom_activity_tracker", "Reward Redemption": "redeem_rewards", "Tier Upgrade": "tier_upgrade",
+	"Manual Referral Addition": "opt_in", "Manual Opt-in": "opt_in",
+}
+
+// TestThriveSamples: each of the 26 events is kept with its name and the address,
+// in the form of its sample and under the sample's name, or another one.
+func TestThriveSamples(t *testing.T) {
+	t.Parallel()
+	l := newLoyalty(t, webhook.ZohoThrive, nil)
+	if len(thriveEvents) != 26 {
+		t.Fatalf("%d events", len(thriveEvents))
+	}
+	for title, sample := range thriveEvents {
+		for _, name := range []string{sample, strings.ReplaceAll(strings.ToLower(title), " ", "_")} {
+			e := l.send(t, strings.Replace(thriveSamples[sample], `"event":"`+sample, `"event":"`+name, 1))
+			if e.Effect != store.EffectListed || e.Kind != name || !strings.HasSuffix(e.Email, "@zylker.com") || e.Test {
+				t.Errorf("%s as %s: %s %q of %q (%s)", title, name, e.Effect, e.Kind, e.Email, e.Reason)
+			}
 		}
 	}
 }

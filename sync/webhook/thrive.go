@@ -31,7 +31,7 @@ func thriveEvent(_ *Source, e *store.Event, _ http.Header) {
 	name := message.word("event")
 	switch {
 	case name == "":
-		e.Kind = kindTest
+		e.Kind, e.Test = kindTest, true
 	case len(name) > maxWord || strings.ContainsFunc(name, strangeInWord):
 		unknown(e, "the event's name is not a word")
 		return

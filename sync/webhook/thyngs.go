@@ -17,9 +17,6 @@ import (
 // gift.
 const Thyngs = "thyngs"
 
-// demoMark follows the kind of an event about a demonstration or a test payment.
-const demoMark = " (demo)"
-
 // thyngsParts are the models within others that the reader looks into, the
 // outermost first.
 var thyngsParts = []string{"Stamp", "Conversion", "FirstStamp", "Interaction"}
@@ -54,9 +51,7 @@ func thyngsEvent(s *Source, e *store.Event, h http.Header) {
 	e.Email = address(model, "Email")
 	models := modelsOf(model)
 	e.At = thyngsTime(models, s.zone(), e.ReceivedAt)
-	if slices.ContainsFunc(models, func(o object) bool { return o.flag("Demo") }) {
-		e.Kind += demoMark
-	}
+	e.Test = slices.ContainsFunc(models, func(o object) bool { return o.flag("Demo") })
 }
 
 // named returns the value of a header that names an item or event, "" unless it
