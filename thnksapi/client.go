@@ -69,8 +69,8 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("thnks: base_url: %w", err)
 	}
-	if cfg.Key == "" || strings.ContainsFunc(cfg.Key, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return nil, errors.New("thnks: the API key is empty or has characters that no key has: check api_key_file")
+	if err := checkKey(cfg.Key); err != nil {
+		return nil, err
 	}
 	if cfg.RequestsPerSecond < 0 {
 		return nil, errors.New("thnks: requests_per_second: must not be negative")
@@ -107,6 +107,14 @@ func New(cfg Config) (*Client, error) {
 		c.waiting = notWaiting
 	}
 	return c, nil
+}
+
+// checkKey refuses what cannot be an API key.
+func checkKey(key string) error {
+	if key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return errors.New("thnks: the API key is empty or has characters that no key has: check api_key_file")
+	}
+	return nil
 }
 
 // parseBase checks the base URL and returns it without a trailing slash.

@@ -1,9 +1,10 @@
-// Package thnksapi reads transactions from the Thnks API.
+// Package thnksapi reads transactions from the Thnks API, and sends gifts.
 //
 // A transaction is one gift sent to one recipient: who sent it, who got it,
-// what it was, what it cost, and when it reached which status. This package
+// what it was, what it cost, and when it reached which status. A [Client]
 // only reads them. It translates field names, money units and status words and
-// interprets nothing else; package sync decides what to do with them.
+// interprets nothing else; package sync decides what to do with them. A [Sender]
+// sends a gift.
 //
 // Thnks publishes one call, which sends a gift (docs.thnks.com/thnks_integrations/overview).
 // It does not publish how transactions are read. This package therefore
@@ -103,6 +104,15 @@
 //
 // A time or currency that cannot be read is left out and noted in
 // [Transaction].Dropped. An amount that cannot be read makes the row unreadable.
+//
+// # Sending
+//
+// A gift costs money, and the API has no key by which it would know that a
+// request is repeated. So [Sender.Send] makes one attempt for one recipient and
+// says whether the gift was sent, was not sent, or may have been; what to do then
+// is its caller's. The answer to a gift request is assumed as well: a JSON object
+// with gift_request_id and transactions, without error. One without these ids is a
+// success, too, whose transaction is then found in the listing.
 //
 // # Limits
 //

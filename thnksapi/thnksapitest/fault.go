@@ -26,6 +26,7 @@ const (
 	CursorLoop                // the next cursor is the one just used
 	ForeignLink               // the next cursor is a link to Body, with the real cursor in it
 	SlowOnly                  // the answer is right, after Delay
+	SlowAfter                 // the request is processed at once, and its answer comes after Delay
 	NewCursors                // every page has the first page's rows and a cursor that is new
 	EmptyPages                // every page has no rows and a cursor that is new
 	Overlong                  // Body follows the answer, beyond its Content-Length; on a real connection only
@@ -98,6 +99,17 @@ func (f *Fault) serve(w http.ResponseWriter, req *http.Request, answer http.Hand
 		panic(http.ErrAbortHandler)
 	case SlowOnly:
 		answer(w, req)
+		return
+	case SlowAfter:
+		rec := &recorder{header: w.Header().Clone()}
+		answer(rec, req)
+		rec.WriteHeader(http.StatusOK)
+		if !pause(req, f.Delay) {
+			return
+		}
+		maps.Copy(w.Header(), rec.sent)
+		w.WriteHeader(rec.status)
+		_, _ = w.Write(rec.body.Bytes()) // the client may be gone
 		return
 	case Bomb:
 		bomb(w)

@@ -2,7 +2,9 @@ package thnksapitest
 
 import (
 	"encoding/json"
+	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +16,7 @@ const maxRequest = 1 << 20
 // giftRequest is the body that Thnks publishes
 // (docs.thnks.com/thnks_integrations/overview).
 type giftRequest struct {
-	GiftID     json.Number `json:"gift_id"`
+	GiftID     json.RawMessage `json:"gift_id"`
 	Recipients []struct {
 		Email      string `json:"email"`
 		FirstName  string `json:"first_name"`
@@ -24,15 +26,39 @@ type giftRequest struct {
 	} `json:"recipients"`
 }
 
+// An Accepted is a gift to one recipient that a gift request has caused.
+type Accepted struct {
+	GiftID        int
+	Sender        string // address of the key's owner
+	Recipient     string // address
+	Message       string
+	TransactionID string
+	At            time.Time
+}
+
+// Gifts returns what gift requests have caused, in the order in which they came:
+// what a test holds against what was to be sent.
+func (s *Server) Gifts() []Accepted {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.gifts)
+}
+
 // send answers POST …/gift_requests: a transaction for every recipient, sent
 // at once.
 func (s *Server) send(w http.ResponseWriter, req *http.Request) {
+	if media, _, err := mime.ParseMediaType(req.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		refuse(w, http.StatusUnsupportedMediaType, "invalid", "Content-Type must be application/json")
+		return
+	}
 	var body giftRequest
-	if err := json.NewDecoder(http.MaxBytesReader(w, req.Body, maxRequest)).Decode(&body); err != nil {
+	d := json.NewDecoder(http.MaxBytesReader(w, req.Body, maxRequest))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&body); err != nil {
 		refuse(w, http.StatusUnprocessableEntity, "invalid", "the body is no gift request")
 		return
 	}
-	item, ok := itemByID(body.GiftID.String())
+	item, ok := itemByID(string(body.GiftID)) // a bare number: in quotes it is no gift's
 	if problem := body.problem(); problem != "" || !ok {
 		if problem == "" {
 			problem = "gift_id is no gift of the catalogue"
@@ -66,6 +92,7 @@ func (s *Server) accept(item item, from Person, body giftRequest) any {
 		t.reach(sent, at)
 		s.add(t)
 		s.announce(t)
+		s.gifts = append(s.gifts, Accepted{item.ID, from.Email, to.Email, to.Message, t.ID, at})
 		created = append(created, map[string]string{"id": t.ID, "recipient_email": to.Email})
 	}
 	return map[string]any{"gift_request_id": json.Number(request), "transactions": created}

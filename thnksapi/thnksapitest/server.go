@@ -72,6 +72,7 @@ type Server struct {
 	added    int // rows ever added; numbers them
 	last     int // number of the newest id T-…
 	requests int
+	gifts    []Accepted
 	window   time.Time // second that the rate limit counts in
 	inWindow int
 	faults   []*Fault
@@ -236,7 +237,7 @@ func (s *Server) Requests() int {
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	fault, limited := s.arrive(req)
-	if !pause(req, s.opts.Latency) || fault != nil && !pause(req, fault.Delay) {
+	if !pause(req, s.opts.Latency) || fault != nil && fault.Effect != SlowAfter && !pause(req, fault.Delay) {
 		return
 	}
 	switch {

@@ -33,6 +33,9 @@ func call(s http.Handler, method, target, key, body string) (int, []byte, http.H
 	if key != "" {
 		req.Header.Set("Authorization", key)
 	}
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	resp, err := thnksapitest.Transport(s).RoundTrip(req)
 	if err != nil {
 		return 0, nil, nil
@@ -281,6 +284,8 @@ func TestSend(t *testing.T) {
 		for _, bad := range []string{
 			``, `{}`, `[]`, `{"gift_id":5659,"recipients":[]}`,
 			`{"gift_id":1,"recipients":[{"email":"a@x.example","message":"Hi","gift_redeem_type":"email"}]}`,
+			`{"gift_id":"5659","recipients":[{"email":"a@x.example","message":"Hi","gift_redeem_type":"email"}]}`,
+			`{"gift_id":5659,"message":"Hi","recipients":[{"email":"a@x.example","message":"Hi","gift_redeem_type":"email"}]}`,
 			`{"gift_id":5659,"recipients":[{"email":"ax","message":"Hi","gift_redeem_type":"email"}]}`,
 			`{"gift_id":5659,"recipients":[{"email":"a@x.example","gift_redeem_type":"email"}]}`,
 			`{"gift_id":5659,"recipients":[{"email":"a@x.example","message":"Hi","gift_redeem_type":"sms"}]}`,
@@ -291,6 +296,10 @@ func TestSend(t *testing.T) {
 		}
 		if s.Len() != 3 {
 			t.Errorf("%d transactions, want 3", s.Len())
+		}
+		want := thnksapitest.Accepted{GiftID: 5659, Sender: "ann@sender.example", Recipient: "b@x.example", Message: "Ho", TransactionID: "T-000043", At: time.Now().UTC()}
+		if got := s.Gifts(); len(got) != 2 || got[1] != want {
+			t.Errorf("gifts %+v, want two, the second %+v", got, want)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"syscall"
 )
 
@@ -18,7 +19,7 @@ var errReset error = syscall.ECONNRESET
 
 // RoundTrip implements [http.RoundTripper]. A handler that aborts resets the
 // connection: before its header is written that is an error, afterwards it
-// cuts the body off.
+// cuts the body off. A trace of the request learns that it has a connection.
 func (t transport) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	w := &recorder{header: make(http.Header)}
 	defer func() {
@@ -35,6 +36,10 @@ func (t transport) RoundTrip(req *http.Request) (resp *http.Response, err error)
 			resp, err = w.response(req, io.ErrUnexpectedEOF), nil
 		}
 	}()
+	if trace := httptrace.ContextClientTrace(req.Context()); trace != nil && trace.GetConn != nil && trace.GotConn != nil {
+		trace.GetConn(req.URL.Host)
+		trace.GotConn(httptrace.GotConnInfo{})
+	}
 	in := req.Clone(req.Context())
 	in.RequestURI = req.URL.RequestURI()
 	in.RemoteAddr = "192.0.2.1:1"
