@@ -115,6 +115,16 @@ func PortalAccount(j History) string {
 	return account.ID
 }
 
+// Records returns what the addresses of the portal's gift records begin with
+// where users see them in HubSpot, and "" before a run has learnt it.
+func Records(j History) string {
+	address, err := portal.RecallRecords(memory{journal: j})
+	if err != nil {
+		return ""
+	}
+	return address
+}
+
 // Stages returns the labels of the deal stages that links were made at, by
 // stage id. A stage not yet learned is missing.
 func Stages(j History) map[string]string {

@@ -193,6 +193,7 @@ func statsOptions(portal string, zone *time.Location, j giftsync.History) stats.
 		Portal:   portal,
 		Location: zoneOf(zone, j)(),
 		Stages:   giftsync.Stages(j),
+		Records:  giftsync.Records(j),
 		LastSync: giftsync.LastSync(j),
 		Now:      time.Now(),
 		Version:  readBuild(debug.ReadBuildInfo()).Version,

@@ -2,6 +2,8 @@ package portal
 
 import (
 	"context"
+	"net/url"
+	"regexp"
 	"sync/atomic"
 
 	"thnks-hubspot-sync/hubspot"
@@ -20,6 +22,7 @@ const accountEntry = "account"
 type AccountInfo struct {
 	ID       string `json:"id"`
 	TimeZone string `json:"time_zone"` // an IANA name
+	UIDomain string `json:"ui_domain"` // where users see it: "app.hubspot.com"; "" from before it was kept
 }
 
 // An Account is the HubSpot account behind the token.
@@ -80,7 +83,7 @@ func (a *Account) look(ctx context.Context) (learnt, pinned AccountInfo, err err
 			return learnt, pinned, err
 		}
 	}
-	return AccountInfo{ID: got.ID, TimeZone: got.TimeZone}, pinned, nil
+	return AccountInfo{ID: got.ID, TimeZone: got.TimeZone, UIDomain: got.UIDomain}, pinned, nil
 }
 
 // RecallAccount returns what is remembered of the account, if anything.
@@ -90,4 +93,30 @@ func RecallAccount(m interface {
 ) (info AccountInfo, known bool, err error) {
 	known, err = m.Recall(accountEntry, &info)
 	return info, known, err
+}
+
+// hostName is a host that an address may name.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
+
+// RecallRecords returns what the address of each gift record begins with where
+// users see it in HubSpot; the record's id follows. It is "" before runs have
+// learnt the account and the custom object.
+//
+// D/api-reference/latest/account/account-information/guide
+func RecallRecords(m interface {
+	Recall(name string, v any) (bool, error)
+},
+) (string, error) {
+	account, _, err := RecallAccount(m)
+	if err != nil {
+		return "", err
+	}
+	var object Definition
+	if _, err := m.Recall(objectEntry, &object); err != nil {
+		return "", err
+	}
+	if account.ID == "" || object.TypeID == "" || !hostName.MatchString(account.UIDomain) {
+		return "", nil
+	}
+	return "https://" + account.UIDomain + "/contacts/" + url.PathEscape(account.ID) + "/record/" + url.PathEscape(object.TypeID) + "/", nil
 }

@@ -39,7 +39,7 @@ func Compute(records iter.Seq2[plan.Stored, error], o Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	c, in, t := newCounter(o.Location), newInsights(o), newTrend(o)
+	c, in, t := newCounter(o), newInsights(o), newTrend(o)
 	for r, err := range records {
 		if err != nil {
 			return Report{}, err
@@ -65,7 +65,7 @@ func Compute(records iter.Seq2[plan.Stored, error], o Options) (Report, error) {
 
 // A counter holds what is kept of the records so far.
 type counter struct {
-	zone            *time.Location
+	options         Options
 	sent, donated   int
 	all             tally // of redemption
 	value, refunded sums
@@ -92,9 +92,9 @@ type sender struct {
 	newest time.Time
 }
 
-func newCounter(zone *time.Location) *counter {
+func newCounter(o Options) *counter {
 	c := &counter{
-		zone:       zone,
+		options:    o,
 		value:      make(sums),
 		refunded:   make(sums),
 		types:      make(map[string]tally),
@@ -148,11 +148,11 @@ func (c *counter) add(r plan.Stored, f facts) {
 		c.refunded.add(m.Currency, m.Value)
 	}
 	if !f.sentAt.IsZero() {
-		c.months[f.sentAt.In(c.zone).Format("2006-01")]++
+		c.months[f.sentAt.In(c.options.Location).Format("2006-01")]++
 	}
 	c.addSender(r.Gift.Sender, f.sentAt)
 	c.addDeal(r)
-	c.addActivity(r.Gift, f)
+	c.addActivity(r, f)
 }
 
 func (c *counter) addSender(p plan.Person, at time.Time) {
@@ -229,7 +229,11 @@ func sizeOf(amount string) int {
 
 // addActivity records the gift's sending and redemption if they are among the
 // newest so far.
-func (c *counter) addActivity(g plan.Gift, f facts) {
+func (c *counter) addActivity(r plan.Stored, f facts) {
+	g, address := r.Gift, ""
+	if c.options.Records != "" && r.ObjectID != "" {
+		address = c.options.Records + r.ObjectID
+	}
 	for _, e := range []struct {
 		kind string
 		at   time.Time
@@ -238,7 +242,7 @@ func (c *counter) addActivity(g plan.Gift, f facts) {
 			continue
 		}
 		a := Activity{
-			Time: e.at.UTC(), Kind: e.kind, TransactionID: g.ID, Gift: giftName(g), Recipient: personName(g.Recipient), Status: f.status,
+			Time: e.at.UTC(), Kind: e.kind, TransactionID: g.ID, Gift: giftName(g), Recipient: personName(g.Recipient), Status: f.status, URL: address,
 		}
 		i, _ := slices.BinarySearchFunc(c.recent, a, compareActivities)
 		c.recent = slices.Insert(c.recent, i, a)

@@ -56,7 +56,8 @@ func example() []plan.Stored {
 				ID: "1", Name: "Latte", Type: "Coffee", Amount: usd("7.5"), Sender: annBefore, Recipient: plan.Person{Name: "Rita"},
 				Status: plan.Redeemed, Times: times{plan.Sent: day(1, 5), plan.Redeemed: day(1, 7)},
 			},
-			Links: []plan.Link{contact, deal("8", "s2", "50000", day(2, 1)), deal("9", "s1", "999.99", day(1, 5))},
+			ObjectID: "501",
+			Links:    []plan.Link{contact, deal("8", "s2", "50000", day(2, 1)), deal("9", "s1", "999.99", day(1, 5))},
 		},
 		{ // opened; sent at what is already February in Tokyo
 			Gift: plan.Gift{
@@ -107,7 +108,10 @@ func example() []plan.Stored {
 
 func exampleOptions() Options {
 	tokyo := time.FixedZone("JST", 9*3600)
-	return Options{Portal: "acme", Location: tokyo, Stages: map[string]string{"s1": "Proposal"}, LastSync: day(3, 12), Now: day(3, 13), Version: "v1.2.3"}
+	return Options{
+		Portal: "acme", Location: tokyo, Stages: map[string]string{"s1": "Proposal"}, Records: "https://app.hubspot.com/contacts/62515/record/2-7/",
+		LastSync: day(3, 12), Now: day(3, 13), Version: "v1.2.3",
+	}
 }
 
 func TestComputeExample(t *testing.T) {
@@ -128,14 +132,14 @@ func TestComputeExample(t *testing.T) {
 		Eligible:       4,
 		Donated:        1,
 		RecentActivity: []Activity{
-			{day(2, 7), "sent", "7", "Lunch", "", plan.Undelivered},
-			{day(2, 6), "sent", "5", "Donation", "", plan.Donated},
-			{day(2, 5), "sent", "4", "Coffee", "+1 555 0100", plan.Refunded},
-			{day(2, 4), "redeemed", "3", "Lunch for two", "", plan.Refunded},
-			{day(2, 3), "sent", "3", "Lunch for two", "", plan.Refunded},
-			{time.Date(2026, 1, 31, 20, 0, 0, 0, time.UTC), "sent", "2", "Mocha", "sam@example.org", plan.Opened},
-			{day(1, 7), "redeemed", "1", "Latte", "Rita", plan.Redeemed},
-			{day(1, 5), "sent", "1", "Latte", "Rita", plan.Redeemed},
+			{day(2, 7), "sent", "7", "Lunch", "", plan.Undelivered, ""},
+			{day(2, 6), "sent", "5", "Donation", "", plan.Donated, ""},
+			{day(2, 5), "sent", "4", "Coffee", "+1 555 0100", plan.Refunded, ""},
+			{day(2, 4), "redeemed", "3", "Lunch for two", "", plan.Refunded, ""},
+			{day(2, 3), "sent", "3", "Lunch for two", "", plan.Refunded, ""},
+			{time.Date(2026, 1, 31, 20, 0, 0, 0, time.UTC), "sent", "2", "Mocha", "sam@example.org", plan.Opened, ""},
+			{day(1, 7), "redeemed", "1", "Latte", "Rita", plan.Redeemed, exampleOptions().Records + "501"},
+			{day(1, 5), "sent", "1", "Latte", "Rita", plan.Redeemed, exampleOptions().Records + "501"},
 		},
 		ByStatus: map[plan.Status]int{
 			plan.Scheduled: 1, plan.Sent: 0, plan.Delivered: 0, plan.Opened: 1, plan.Redeemed: 1, plan.Refunded: 2,

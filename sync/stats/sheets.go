@@ -47,7 +47,7 @@ func Sheets(reports []Report) []Sheet {
 		{Name: "by_deal_size", Header: []string{"portal", "size", "sent"}},
 		{Name: "value_by_deal_size", Header: []string{"portal", "size", "currency", "value", "average"}},
 		{Name: "orphans", Header: []string{"portal", "reason", "gifts"}},
-		{Name: "recent_activity", Header: []string{"portal", "time", "kind", "transaction_id", "gift", "recipient", "status"}},
+		{Name: "recent_activity", Header: []string{"portal", "time", "kind", "transaction_id", "gift", "recipient", "status", "url"}},
 	}
 	for _, r := range reports {
 		f := filler{portal: r.Portal, sheets: list}
@@ -194,7 +194,7 @@ func (f filler) lists(r Report) {
 		f.add("orphans", string(reason), itoa(r.Orphans[reason]))
 	}
 	for _, a := range r.RecentActivity {
-		f.add("recent_activity", a.Time.UTC().Format(time.RFC3339), a.Kind, a.TransactionID, a.Gift, a.Recipient, string(a.Status))
+		f.add("recent_activity", a.Time.UTC().Format(time.RFC3339), a.Kind, a.TransactionID, a.Gift, a.Recipient, string(a.Status), a.URL)
 	}
 }
 

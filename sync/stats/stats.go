@@ -37,6 +37,7 @@ type Options struct {
 	Portal   string
 	Location *time.Location    // for the borders between months; nil means UTC
 	Stages   map[string]string // deal stage id → label; without a label the id is shown
+	Records  string            // what addresses of gift records in HubSpot begin with, before the id; "" for no addresses
 	LastSync time.Time         // when the last run without error finished; zero for never
 	Now      time.Time         // what has expired by then is no longer immature
 	Version  string            // of the program, for the report
@@ -106,8 +107,9 @@ type Activity struct {
 	Kind          string      `json:"kind"` // sent or redeemed
 	TransactionID string      `json:"transaction_id"`
 	Gift          string      `json:"gift"`
-	Recipient     string      `json:"recipient"` // name, else address, else phone
-	Status        plan.Status `json:"status"`    // of the gift today
+	Recipient     string      `json:"recipient"`     // name, else address, else phone
+	Status        plan.Status `json:"status"`        // of the gift today
+	URL           string      `json:"url,omitempty"` // of the gift's record in HubSpot, where it is known
 }
 
 // A Sender is the number of gifts that a person has sent. Persons are
