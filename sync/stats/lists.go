@@ -9,7 +9,7 @@ import (
 func funnelGrid(r Report) *grid {
 	g := &grid{header: []string{"Funnel", "Gifts", "Share", ""}, kinds: []int{words, numbers, numbers, bars}}
 	for _, s := range r.Funnel {
-		g.add(string(s.Status), number(s.Count), percent(s.Share), rateBar(s.Share))
+		g.add(string(s.Status), number(s.Count), Percent(s.Share), rateBar(s.Share))
 	}
 	return g
 }
@@ -40,7 +40,7 @@ func typeGrid(r Report) *grid {
 	}
 	for _, t := range r.TopTypes[:min(len(r.TopTypes), shownTypes)] {
 		k := rates[t.Name]
-		g.add(safe(t.Name), number(t.Count), number(k.Redeemed), number(k.Eligible), percent(k.Rate), rateBar(k.Rate))
+		g.add(Visible(t.Name), number(t.Count), number(k.Redeemed), number(k.Eligible), Percent(k.Rate), rateBar(k.Rate))
 	}
 	g.note = more(len(r.RedemptionByType)-len(g.rows), "gifts")
 	return g
@@ -49,7 +49,7 @@ func typeGrid(r Report) *grid {
 func senderGrid(r Report) *grid {
 	g := &grid{header: []string{"Top senders", "Sent", ""}, kinds: []int{words, numbers, bars}}
 	for _, p := range r.TopSenders {
-		g.add(safe(cmp.Or(p.Name, p.Email)), number(p.Count), bar(p.Count, r.TopSenders[0].Count))
+		g.add(Visible(cmp.Or(p.Name, p.Email)), number(p.Count), bar(p.Count, r.TopSenders[0].Count))
 	}
 	return g
 }
@@ -57,7 +57,7 @@ func senderGrid(r Report) *grid {
 func companyGrid(r Report) *grid {
 	g := (&grid{header: []string{"Top companies", "Sent", "Rate"}, kinds: []int{words, numbers, numbers}}).withMoney(r)
 	for _, c := range r.TopCompanies {
-		g.add(append([]string{safe(c.ID), number(c.Sent), percent(c.Rate)}, amountsOf(r, c.Value)...)...)
+		g.add(append([]string{Visible(c.ID), number(c.Sent), Percent(c.Rate)}, amountsOf(r, c.Value)...)...)
 	}
 	if r.Companies > len(r.TopCompanies) {
 		g.note = "of " + number(r.Companies) + " companies"
@@ -68,7 +68,7 @@ func companyGrid(r Report) *grid {
 func stageGrid(r Report) *grid {
 	g := &grid{header: []string{"Deal stage when linked", "Sent", ""}, kinds: []int{words, numbers, bars}}
 	for _, s := range r.ByDealStage {
-		g.add(safe(s.Name), number(s.Count), bar(s.Count, r.ByDealStage[0].Count))
+		g.add(Visible(s.Name), number(s.Count), bar(s.Count, r.ByDealStage[0].Count))
 	}
 	return g
 }
@@ -89,7 +89,7 @@ func activityGrid(r Report) *grid {
 		kinds:  []int{words, words, words, words, words},
 	}
 	for _, a := range r.RecentActivity {
-		g.add(a.Time.UTC().Format("2006-01-02 15:04"), a.Kind, string(cmp.Or(a.Status, plan.Unknown)), safe(a.Gift), safe(a.Recipient))
+		g.add(a.Time.UTC().Format("2006-01-02 15:04"), a.Kind, string(cmp.Or(a.Status, plan.Unknown)), Visible(a.Gift), Visible(a.Recipient))
 	}
 	return g
 }

@@ -45,7 +45,7 @@ func heading(b *strings.Builder, r Report, k ink) {
 	if r.LastSync != nil {
 		last = minute(*r.LastSync)
 	}
-	b.WriteString(k.bold(isolated(snip(safe(r.Portal), pageWidth))) + "\n")
+	b.WriteString(k.bold(isolated(snip(Visible(r.Portal), pageWidth))) + "\n")
 	b.WriteString(k.dim("Last sync "+last) + "\n")
 	if r.Period != (Period{}) {
 		fmt.Fprintf(b, "Sent from %s to %s\n", cmp.Or(r.Period.From, "the beginning"), cmp.Or(r.Period.To, "today"))
@@ -54,7 +54,7 @@ func heading(b *strings.Builder, r Report, k ink) {
 		{"sender", r.Filter.Sender}, {"type", r.Filter.Type}, {"status", string(r.Filter.Status)}, {"currency", r.Filter.Currency},
 	} {
 		if only.value != "" {
-			b.WriteString(isolated(snip("Only "+only.what+" "+safe(only.value), pageWidth)) + "\n")
+			b.WriteString(isolated(snip("Only "+only.what+" "+Visible(only.value), pageWidth)) + "\n")
 		}
 	}
 }
@@ -71,13 +71,13 @@ func sections(r Report) []*grid {
 func overview(r Report) *grid {
 	g := &grid{header: []string{"Overview", "", "", ""}, kinds: []int{words, numbers, bars, words}}
 	g.add("Thnks sent", number(r.TotalSent), sparkline(r.ByMonth), span(r.ByMonth))
-	g.add("Redemption rate", percent(r.RedemptionRate), rateBar(r.RedemptionRate), fmt.Sprintf("%s of %s", number(r.Redeemed), number(r.Eligible)))
-	g.add("Match rate", percent(r.Match.Rate), rateBar(r.Match.Rate), fmt.Sprintf("%s of %s in HubSpot", number(r.Match.Matched), number(r.Match.Gifts)))
+	g.add("Redemption rate", Percent(r.RedemptionRate), rateBar(r.RedemptionRate), fmt.Sprintf("%s of %s", number(r.Redeemed), number(r.Eligible)))
+	g.add("Match rate", Percent(r.Match.Rate), rateBar(r.Match.Rate), fmt.Sprintf("%s of %s in HubSpot", number(r.Match.Matched), number(r.Match.Gifts)))
 	for _, w := range []struct {
 		title string
 		Wait
 	}{{"Time to open", r.TimeToOpen}, {"Time to redeem", r.TimeToRedeem}} {
-		g.add(w.title, wait(w.Median), "", fmt.Sprintf("median; 90 %% within %s", wait(w.P90)))
+		g.add(w.title, Duration(w.Median), "", fmt.Sprintf("median; 90 %% within %s", Duration(w.P90)))
 		g.add("  reached", number(w.Reached), bar(w.Reached, w.Of), "of "+number(w.Of))
 	}
 	g.add("Influenced deals", number(r.Influenced.Deals), "", fmt.Sprintf("by %s gifts", number(r.Influenced.Gifts)))
@@ -175,7 +175,7 @@ func unit(currency string) string {
 	if currency == NoCurrency {
 		return "none"
 	}
-	return snip(safe(currency), narrowest)
+	return snip(Visible(currency), narrowest)
 }
 
 func riskGrid(r Report) *grid {
@@ -198,7 +198,7 @@ func cohortGrid(r Report) *grid {
 		kinds:  []int{words, numbers, numbers, numbers, numbers, bars, numbers},
 	}
 	for _, c := range r.Cohorts[max(0, len(r.Cohorts)-shownMonths):] {
-		g.add(cmp.Or(c.Month, "unknown"), number(c.Sent), number(c.Redeemed), number(c.Immature), percent(c.Rate), rateBar(c.Rate), percent(c.AtLeast))
+		g.add(cmp.Or(c.Month, "unknown"), number(c.Sent), number(c.Redeemed), number(c.Immature), Percent(c.Rate), rateBar(c.Rate), Percent(c.AtLeast))
 	}
 	if g.note = more(len(r.Cohorts)-shownMonths, "months"); g.note == "" && len(g.rows) > 0 {
 		g.note = "Rate: redeemed of those that can no longer be. At least: with the immature."
@@ -227,9 +227,9 @@ func trendGrid(r Report) *grid {
 // signed returns a change with its sign.
 func signed(change *float64) string {
 	if change == nil || *change <= 0 {
-		return percent(change)
+		return Percent(change)
 	}
-	return "+" + percent(change)
+	return "+" + Percent(change)
 }
 
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

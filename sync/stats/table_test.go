@@ -146,18 +146,18 @@ func TestSnip(t *testing.T) {
 
 func TestTexts(t *testing.T) {
 	for got, want := range map[string]string{
-		grouped("1234567.891"):       "1,234,567.891",
-		grouped("-123"):              "-123",
-		grouped("-1234"):             "-1,234",
-		wait(ptr(59)):                "59 min",
-		wait(ptr(24*60 - 1)):         "23 h 59 min",
-		wait(ptr(2*24*60 + 61)):      "2 d 1 h",
-		bar(1, 1000000):              "▏",
-		bar(1, 1):                    "██████████",
-		spark([]int{0, 7, 1}):        "▁█▂",
-		isolated("Ann"):              "Ann",
-		isolated("מתנה"):             "\u2068מתנה\u2069",
-		safe("a\u202eb\U000e0041\a"): `a\u{202e}b\u{e0041}\u{7}`,
+		Grouped("1234567.891"):          "1,234,567.891",
+		Grouped("-123"):                 "-123",
+		Grouped("-1234"):                "-1,234",
+		Duration(ptr(59)):               "59 min",
+		Duration(ptr(24*60 - 1)):        "23 h 59 min",
+		Duration(ptr(2*24*60 + 61)):     "2 d 1 h",
+		bar(1, 1000000):                 "▏",
+		bar(1, 1):                       "██████████",
+		spark([]int{0, 7, 1}):           "▁█▂",
+		isolated("Ann"):                 "Ann",
+		isolated("מתנה"):                "\u2068מתנה\u2069",
+		Visible("a\u202eb\U000e0041\a"): `a\u{202e}b\u{e0041}\u{7}`,
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -15,9 +15,9 @@ const barWidth = 10
 // longestAmount is the longest amount that is printed, in columns.
 const longestAmount = 40
 
-// safe escapes characters that a terminal would act on or not show: control and
+// Visible escapes characters that a terminal would act on or not show: control and
 // format characters, except the joiners inside emoji and words.
-func safe(s string) string {
+func Visible(s string) string {
 	var b strings.Builder
 	for _, r := range s { // invalid UTF-8 comes out as U+FFFD
 		switch {
@@ -69,8 +69,8 @@ func isolated(s string) string {
 	return s
 }
 
-// grouped returns decimal text with a comma after each thousand.
-func grouped(s string) string {
+// Grouped returns decimal text with a comma after each thousand.
+func Grouped(s string) string {
 	whole, fraction, has := strings.Cut(s, ".")
 	sign := ""
 	if strings.HasPrefix(whole, "-") {
@@ -91,7 +91,7 @@ func grouped(s string) string {
 
 // amount returns an amount for people, or says that it is too long to read.
 func amount(s string) string {
-	switch g := grouped(s); {
+	switch g := Grouped(s); {
 	case s == "":
 		return "–"
 	case len(g) > longestAmount:
@@ -101,9 +101,10 @@ func amount(s string) string {
 	}
 }
 
-func number(n int) string { return grouped(fmt.Sprint(n)) }
+func number(n int) string { return Grouped(fmt.Sprint(n)) }
 
-func percent(rate *float64) string {
+// Percent returns a rate from 0 to 1 for people, a dash for none.
+func Percent(rate *float64) string {
 	if rate == nil {
 		return "–"
 	}
@@ -145,8 +146,8 @@ func spark(counts []int) string {
 	return b.String()
 }
 
-// wait returns minutes in the two greatest units.
-func wait(minutes *int) string {
+// Duration returns minutes in the two greatest units, a dash for none.
+func Duration(minutes *int) string {
 	if minutes == nil {
 		return "–"
 	}
