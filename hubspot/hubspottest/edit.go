@@ -249,12 +249,18 @@ func (p *Portal) SetToken(token string) {
 	p.opt.Token = token
 }
 
-// SetScopes replaces the granted scopes.
+// SetScopes replaces the granted scopes, those of every token.
 func (p *Portal) SetScopes(scopes ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.scopes)
 	for _, s := range scopes {
 		p.scopes[s] = true
+	}
+	for _, token := range p.grants.access {
+		token.install.scopes = p.scopes
+	}
+	for _, token := range p.grants.refresh {
+		token.install.scopes = p.scopes
 	}
 }

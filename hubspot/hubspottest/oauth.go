@@ -1,16 +1,13 @@
 package hubspottest
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
-
-// codeLife is how long a code can be redeemed. HubSpot says only that it is
-// short; this is the maximum that RFC 6749 (4.1.2) recommends.
-const codeLife = 10 * time.Minute
 
 // The user who installed the app; token info of static tokens names it, too.
 const (
@@ -20,48 +17,21 @@ const (
 	hubDomain   = "hub.example.com"
 )
 
-// An App is the OAuth app that the portal knows. The portal accepts its access
-// tokens as well as the static token; both have the same scopes.
-type App struct {
-	ClientID, ClientSecret string
-	RedirectURI            string        // what a code must be redeemed with
-	TokenLife              time.Duration // of access tokens; 30 minutes when zero
-}
-
-// grants are the app's codes and access tokens, with the time each expires, and
-// its refresh tokens.
-type grants struct {
-	codes, access map[string]time.Time
-	refresh       map[string]bool // valid ones
-}
-
-// Install installs the app as an administrator would, and returns the code that
-// HubSpot's page passes to the redirect URI. It can be redeemed once, within ten
-// minutes.
-func (p *Portal) Install() (code string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	code = p.secret("")
-	p.grants.codes[code] = time.Now().Add(codeLife)
-	return code
-}
-
-// secret generates a code or a token.
-func (p *Portal) secret(prefix string) string {
-	return fmt.Sprintf("%s%08x-%016x-%016x", prefix, p.rng.Uint32(), p.rng.Uint64(), p.rng.Uint64())
-}
-
-// authenticate checks the bearer token of a call.
+// authenticate checks the bearer token of a call, and finds what it was granted.
 func (p *Portal) authenticate(c *call) *refusal {
 	token, ok := strings.CutPrefix(c.r.Header.Get("Authorization"), "Bearer ")
-	until, granted := p.grants.access[token]
+	given := p.grants.access[token]
 	r := unauthenticated()
 	switch {
-	case ok && (token == p.opt.Token || granted && c.now.Before(until)):
+	case ok && token == p.opt.Token:
+		c.scopes = p.scopes
 		return nil
-	case ok && granted:
+	case ok && given != nil && c.now.Before(given.until):
+		c.scopes, c.access = given.install.scopes, given
+		return nil
+	case ok && given != nil:
 		r.Category = "EXPIRED_AUTHENTICATION"
-		r.Message = fmt.Sprintf("The OAuth token used to make this call expired %d second(s) ago.", int(c.now.Sub(until).Seconds()))
+		r.Message = fmt.Sprintf("The OAuth token used to make this call expired %d second(s) ago.", int(c.now.Sub(given.until).Seconds()))
 	}
 	return r
 }
@@ -85,13 +55,13 @@ func (c *call) oauth() answer {
 	case !old && c.is("POST", "token", "revoke"):
 		return c.withClient(c.revoke)
 	case old && (c.is("GET", "access-tokens", "*") || c.is("GET", "refresh-tokens", "*")):
-		info := c.grant(c.seg[1])
+		info := c.describe(c.seg[1])
 		if info == nil || strings.HasPrefix(c.seg[0], "access") != (info["token_type"] == "access") {
 			return c.refuse(notFound("The token was not found."))
 		}
 		return c.json(http.StatusOK, info)
 	case old && c.is("DELETE", "refresh-tokens", "*"):
-		delete(c.p.grants.refresh, c.seg[1])
+		c.p.grants.end(c.seg[1])
 		return answer{status: http.StatusNoContent}
 	}
 	return c.noRoute()
@@ -125,57 +95,76 @@ func (c *call) withClient(next func(url.Values) answer) answer {
 	return next(form)
 }
 
-// issueToken redeems a code, or gives a new access token for a refresh token,
-// which stays the same.
+// issueToken redeems a code, or gives a new access token for a refresh token.
 func (c *call) issueToken(form url.Values) answer {
 	g := &c.p.grants
 	refresh := form.Get("refresh_token")
 	switch form.Get("grant_type") {
 	case "authorization_code":
-		code := form.Get("code")
-		until, known := g.codes[code]
+		code := g.codes[form.Get("code")]
 		switch {
 		case form.Get("redirect_uri") != c.p.opt.App.RedirectURI:
 			return c.badGrant("invalid_grant", "BAD_REDIRECT_URI", "missing or invalid redirect uri")
-		case !known || !c.now.Before(until):
+		case code == nil || !c.now.Before(code.until):
 			return c.badGrant("invalid_grant", "BAD_AUTH_CODE", "missing or unknown auth code")
+		case c.p.opt.App.NoPKCE && form.Has("code_verifier"), code.challenge != challengeOf(form):
+			return c.badGrant("invalid_grant", "BAD_CODE_VERIFIER", "missing or invalid code verifier")
 		}
-		delete(g.codes, code)
+		delete(g.codes, form.Get("code"))
 		refresh = c.p.secret("na1-")
-		g.refresh[refresh] = true
+		g.refresh[refresh] = &refreshToken{install: code.install, family: refresh}
 	case "refresh_token":
-		if !g.refresh[refresh] {
+		next, ok := c.rotate(refresh)
+		if !ok {
 			return c.badGrant("invalid_grant", "BAD_REFRESH_TOKEN", "refresh token is invalid, expired or revoked")
 		}
+		refresh = next
 	default:
 		return c.badGrant("unsupported_grant_type", "BAD_GRANT_TYPE", "missing or unknown grant type")
 	}
+	return c.json(http.StatusOK, c.issued(refresh))
+}
+
+// issued gives an access token for a refresh token, and describes both.
+func (c *call) issued(refresh string) map[string]any {
+	g, app := &c.p.grants, c.p.opt.App
+	from := g.refresh[refresh]
 	access := c.p.secret("CK")
-	g.access[access] = c.now.Add(c.p.opt.App.TokenLife)
+	g.access[access] = &accessToken{install: from.install, family: from.family, until: c.now.Add(app.TokenLife)}
 	out := map[string]any{
-		"token_type": "bearer", "access_token": access, "refresh_token": refresh, "expires_in": int(c.p.opt.App.TokenLife.Seconds()),
-		"hub_id": c.p.opt.ID, "scopes": sortedKeys(c.p.scopes),
+		"token_type": "bearer", "access_token": access, "refresh_token": refresh,
+		"hub_id": c.p.opt.ID, "scopes": sortedKeys(from.install.scopes),
+	}
+	if !app.NoExpiresIn {
+		out["expires_in"] = int(app.TokenLife.Seconds())
 	}
 	if c.version != "v1" {
 		out["token_use"], out["user_id"] = "access_token", installerID
 	}
-	return c.json(http.StatusOK, out)
+	return out
 }
 
-// grant describes a valid token; it is nil for any other. It omits the signed
-// access token, which is for HubSpot's own use.
-func (c *call) grant(token string) map[string]any {
-	info := map[string]any{
-		"token": token, "user": installer, "hub_domain": hubDomain, "scopes": sortedKeys(c.p.scopes),
-		"hub_id": c.p.opt.ID, "user_id": installerID,
+// challengeOf is the challenge that the verifier of a form answers (RFC 7636,
+// method S256), "" without a verifier.
+func challengeOf(form url.Values) string {
+	if !form.Has("code_verifier") {
+		return ""
 	}
-	if until, ok := c.p.grants.access[token]; ok && c.now.Before(until) {
-		info["token_type"], info["app_id"], info["expires_in"] = "access", appID, int(until.Sub(c.now).Seconds())
-		info["is_private_distribution"] = false
+	sum := sha256.Sum256([]byte(form.Get("code_verifier")))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// describe describes a valid token; it is nil for any other. It omits the signed
+// access token, which is for HubSpot's own use.
+func (c *call) describe(token string) map[string]any {
+	info := map[string]any{"token": token, "user": installer, "hub_domain": hubDomain, "hub_id": c.p.opt.ID, "user_id": installerID}
+	if given := c.p.grants.access[token]; given != nil && c.now.Before(given.until) {
+		info["token_type"], info["app_id"], info["expires_in"] = "access", appID, int(given.until.Sub(c.now).Seconds())
+		info["is_private_distribution"], info["scopes"] = false, sortedKeys(given.install.scopes)
 		return info
 	}
-	if c.p.grants.refresh[token] {
-		info["token_type"], info["client_id"] = "refresh", c.p.opt.App.ClientID
+	if given := c.p.grants.refresh[token]; given != nil && given.valid(c.now) {
+		info["token_type"], info["client_id"], info["scopes"] = "refresh", c.p.opt.App.ClientID, sortedKeys(given.install.scopes)
 		return info
 	}
 	return nil
@@ -183,7 +172,7 @@ func (c *call) grant(token string) map[string]any {
 
 // introspect describes a token; an invalid one is no error.
 func (c *call) introspect(form url.Values) answer {
-	info := c.grant(form.Get("token"))
+	info := c.describe(form.Get("token"))
 	if info == nil {
 		return c.json(http.StatusOK, map[string]any{"active": false})
 	}
@@ -198,6 +187,19 @@ func (c *call) introspect(form url.Values) answer {
 
 // revoke ends a refresh token. Access tokens live on until they expire.
 func (c *call) revoke(form url.Values) answer {
-	delete(c.p.grants.refresh, form.Get("token"))
+	c.p.grants.end(form.Get("token"))
 	return answer{status: http.StatusOK}
+}
+
+// uninstall answers the app's wish to be uninstalled from the account.
+// https://developers.hubspot.com/docs/api-reference/latest/app-management/app-uninstalls/guide
+func (c *call) uninstall() answer {
+	switch {
+	case !c.is("DELETE", "external-install"):
+		return c.noRoute()
+	case c.access == nil: // a static token, which no app has
+		return c.refuse(&refusal{status: http.StatusForbidden, Category: "USER_DOES_NOT_HAVE_PERMISSIONS", Message: "Only an app's own token can uninstall it."})
+	}
+	c.p.grants.uninstall(c.p.opt.App.UninstallEndsAccess)
+	return answer{status: http.StatusNoContent}
 }

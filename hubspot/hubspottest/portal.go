@@ -14,8 +14,8 @@
 //
 // It serves the date-versioned paths (2026-03, 2026-09) and the v1, v3 and v4
 // paths of the same operations: objects, associations, schemas, properties,
-// deal pipelines, owners, account information, limits tracking and OAuth
-// tokens. Portal has methods for what users do on HubSpot's own pages (install,
+// deal pipelines, owners, account information, limits tracking, OAuth tokens and
+// uninstalling, and the page on which an app is installed. Portal has methods for what users do on HubSpot's own pages (install,
 // edit, merge, archive, add a rule) and for inspecting its records.
 //
 // Shapes and rules follow https://developers.hubspot.com/docs. If those pages
@@ -89,7 +89,7 @@ func New(o Options) *Portal {
 		shown:    make(map[shownKey]shownValue),
 		requests: newRequests(),
 	}
-	p.grants = grants{codes: make(map[string]time.Time), access: make(map[string]time.Time), refresh: make(map[string]bool)}
+	p.grants = newGrants()
 	p.burst = window{span: 10 * time.Second, limit: o.Limits.Burst}
 	p.searches = window{span: time.Second, limit: o.Limits.SearchPerSecond}
 	p.associations = window{span: 10 * time.Second, limit: o.Limits.AssociationsPer10s}
@@ -121,8 +121,13 @@ type answer struct {
 	lie    bool // a fault changed it from HubSpot's own answer
 }
 
-// ServeHTTP answers one API request.
+// ServeHTTP answers one API request, or shows the page on which an app is
+// installed.
 func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if authorizePath.MatchString(r.URL.Path) {
+		p.authorize(w, r)
+		return
+	}
 	c := &call{p: p, r: r, query: r.URL.Query(), now: time.Now()}
 	known := c.parse()
 	c.body, c.unread = io.ReadAll(io.LimitReader(r.Body, maxBody+1))

@@ -32,6 +32,8 @@ type call struct {
 	now         time.Time
 	correlation string
 	rateHeader  [][2]string
+	scopes      map[string]bool // of its token
+	access      *accessToken    // its token, if it is the app's
 	body        []byte
 	unread      error // why the body is incomplete
 
@@ -57,6 +59,7 @@ var served = map[string][]string{
 	"limits":       {"2026-09", "2026-03", "v3"},
 	"account":      {"2026-09", "2026-03", "v3"},
 	"oauth":        {"2026-09", "2026-03", "v1", "v2", "v3"},
+	"appinstalls":  {"2026-09", "2026-03", "v3"},
 }
 
 // parse reads version and area from the path and reports whether they exist.
@@ -86,6 +89,8 @@ func (c *call) parse() bool {
 		c.version, c.area, c.seg = seg[1], "account", seg[2:]
 	case len(seg) >= 2 && seg[0] == "oauth":
 		c.version, c.area, c.seg = seg[1], "oauth", seg[2:]
+	case len(seg) >= 2 && seg[0] == "appinstalls":
+		c.version, c.area, c.seg = seg[1], "appinstalls", seg[2:]
 	default:
 		return false
 	}
@@ -142,6 +147,8 @@ func (c *call) dispatch() answer {
 		return c.properties()
 	case "oauth":
 		return c.oauth()
+	case "appinstalls":
+		return c.uninstall()
 	}
 	return c.account()
 }

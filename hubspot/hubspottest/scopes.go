@@ -13,17 +13,21 @@ func (p *Portal) permit(c *call) *refusal {
 		return p.permitRecords(c)
 	case "schemas":
 		if c.r.Method == http.MethodGet || strings.HasSuffix(c.r.URL.Path, "/batch/read") {
-			return p.need(true, "crm.schemas.custom.read")
+			return p.need(c, true, "crm.schemas.custom.read")
 		}
-		return p.need(true, "crm.schemas.custom.write")
+		return p.need(c, true, "crm.schemas.custom.write")
 	case "properties":
 		return p.permitProperties(c)
 	case "pipelines":
 		if len(c.seg) > 0 {
-			return p.need(p.isCustom(c.seg[0]), "crm.objects."+p.scopeName(c.seg[0])+".read")
+			return p.need(c, p.isCustom(c.seg[0]), "crm.objects."+p.scopeName(c.seg[0])+".read")
+		}
+	case "account", "appinstalls":
+		if c.access != nil { // static tokens do without
+			return p.need(c, false, "oauth")
 		}
 	case "owners":
-		return p.need(false, "crm.objects.owners.read")
+		return p.need(c, false, "crm.objects.owners.read")
 	}
 	return nil
 }
@@ -44,18 +48,18 @@ func (p *Portal) permitRecords(c *call) *refusal {
 	}
 	access := map[bool]string{true: ".read", false: ".write"}
 	if other == "" {
-		return p.need(p.isCustom(c.seg[0]), "crm.objects."+p.scopeName(c.seg[0])+access[reads])
+		return p.need(c, p.isCustom(c.seg[0]), "crm.objects."+p.scopeName(c.seg[0])+access[reads])
 	}
 	a, b := "crm.objects."+p.scopeName(c.seg[0]), "crm.objects."+p.scopeName(other)
 	custom := p.isCustom(c.seg[0]) || p.isCustom(other)
 	if !reads && !p.opt.FarSideWrite {
 		// Writing on one side and reading on the other is enough.
-		if p.scopes[b+".write"] && !p.scopes[a+".write"] {
+		if c.scopes[b+".write"] && !c.scopes[a+".write"] {
 			a, b = b, a
 		}
-		return p.need(custom, a+".write", b+".read")
+		return p.need(c, custom, a+".write", b+".read")
 	}
-	return p.need(custom, a+access[reads], b+access[reads])
+	return p.need(c, custom, a+access[reads], b+access[reads])
 }
 
 // permitProperties lets object readers read definitions too.
@@ -65,17 +69,17 @@ func (p *Portal) permitProperties(c *call) *refusal {
 	}
 	name, custom := p.scopeName(c.seg[0]), p.isCustom(c.seg[0])
 	if c.r.Method != http.MethodGet && !strings.HasSuffix(c.r.URL.Path, "/batch/read") {
-		return p.need(custom, "crm.schemas."+name+".write")
+		return p.need(c, custom, "crm.schemas."+name+".write")
 	}
-	if p.scopes["crm.schemas."+name+".read"] || p.scopes["crm.objects."+name+".read"] {
-		return p.need(custom)
+	if c.scopes["crm.schemas."+name+".read"] || c.scopes["crm.objects."+name+".read"] {
+		return p.need(c, custom)
 	}
-	return p.need(custom, "crm.schemas."+name+".read")
+	return p.need(c, custom, "crm.schemas."+name+".read")
 }
 
 // need refuses unless every scope is granted. Scopes of custom objects can
 // only be granted by an Enterprise account.
-func (p *Portal) need(custom bool, scopes ...string) *refusal {
+func (p *Portal) need(c *call, custom bool, scopes ...string) *refusal {
 	if custom && p.opt.Tier != Enterprise {
 		if len(scopes) == 0 {
 			scopes = []string{"crm.schemas.custom.read"}
@@ -83,8 +87,13 @@ func (p *Portal) need(custom bool, scopes ...string) *refusal {
 		return missingScopes(scopes...)
 	}
 	for _, s := range scopes {
-		if !p.scopes[s] {
+		if !c.scopes[s] {
 			return missingScopes(scopes...)
+		}
+	}
+	if c.access != nil {
+		for _, s := range scopes {
+			p.grants.used[s] = true
 		}
 	}
 	return nil
