@@ -123,7 +123,7 @@ func flood(t *testing.T, c *Client, class Class, n, workers int, warmUp time.Dur
 	return int(after.Load()), time.Since(start) - warmUp
 }
 
-// TestPace checks what the README says: our own calls never cause a 429, and reach
+// TestPace checks what .github/PERFORMANCE.md says: our own calls never cause a 429, and reach
 // at least 97 % of the target rate.
 func TestPace(t *testing.T) {
 	const interval = 10 * time.Second
