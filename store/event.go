@@ -13,7 +13,8 @@ import (
 // once [Store.Receive] had kept it.
 //
 // Its first part is what the sender said. Only TransactionID and Reason may
-// change later, when more is known. Its second part is its state in the inbox,
+// change later, when more is known, and all that its body says when [Store.Replay]
+// reads that again. Its second part is its state in the inbox,
 // which [Store.Receive] sets and a [Commit] changes.
 type Event struct {
 	Dialect       string      // of the endpoint: gift-events, …
@@ -145,6 +146,17 @@ func (e *Event) repeats(first *Event) bool {
 		within = min(within, e.RepeatWithin)
 	}
 	return e.ReceivedAt.Sub(first.ReceivedAt) < within
+}
+
+// content returns event of with what the body says as e has it: everything but
+// where the event came from, when, and where it stands.
+func (e *Event) content(of Event) Event {
+	of.Kind, of.TransactionID, of.Aliases = e.Kind, e.TransactionID, e.Aliases
+	of.Status, of.At = e.Status, e.At
+	of.ParcelStatus, of.ParcelAt, of.ThankYouNote = e.ParcelStatus, e.ParcelAt, e.ThankYouNote
+	of.Email, of.Test, of.Properties = e.Email, e.Test, e.Properties
+	of.Effect, of.Reason = e.Effect, e.Reason
+	return of
 }
 
 // withoutBody returns the event without its body and what its body said in

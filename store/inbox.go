@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"go.etcd.io/bbolt"
 )
 
 // A queueSize says how many events there are of a kind, and how large.
@@ -255,16 +257,24 @@ func (w *writer) updateEvent(e *Event) error {
 const stepOf = 500
 
 // Replay makes events pending again, whatever their state, and returns how many.
+// read, unless it is nil, reads the kept body of an event anew: of the event that
+// it returns, what the sender said counts from now on. An event without a body stays
+// as it was read.
+//
 // It skips repeats. It commits 500 at a time: after an error, those of earlier
 // steps stay pending. Errors: a number that no event has, [ErrInboxFull].
-func (s *Store) Replay(ctx context.Context, seqs []uint64) (n int, err error) {
+func (s *Store) Replay(ctx context.Context, seqs []uint64, read func(e Event, body []byte) Event) (n int, err error) {
 	for step := range slices.Chunk(seqs, stepOf) {
 		if err := ctx.Err(); err != nil {
 			return n, err
 		}
+		said, err := s.readAgain(step, read)
+		if err != nil {
+			return n, err
+		}
 		done := 0
-		err := s.write(func(w *writer) (err error) {
-			done, err = w.replay(step)
+		err = s.write(func(w *writer) (err error) {
+			done, err = w.replay(step, said)
 			if err == nil && w.counts.queue().exceeds(s.queueLimit) {
 				err = ErrInboxFull
 			}
@@ -278,7 +288,36 @@ func (s *Store) Replay(ctx context.Context, seqs []uint64) (n int, err error) {
 	return n, nil
 }
 
-func (w *writer) replay(seqs []uint64) (n int, err error) {
+// readAgain reads the bodies of events anew, of those that have one.
+func (s *Store) readAgain(seqs []uint64, read func(e Event, body []byte) Event) (map[uint64]Event, error) {
+	if read == nil {
+		return nil, nil
+	}
+	said := make(map[uint64]Event)
+	err := s.view(func(tx *bbolt.Tx) error {
+		b, err := openBuckets(tx)
+		if err != nil {
+			return err
+		}
+		for _, seq := range seqs {
+			body, err := get(b.body, seqKey(seq))
+			if err != nil {
+				return err
+			}
+			e, err := b.event(seq)
+			if err != nil {
+				return err
+			}
+			if body != nil && e != nil {
+				said[seq] = read(*e, slices.Clone(body))
+			}
+		}
+		return nil
+	})
+	return said, err
+}
+
+func (w *writer) replay(seqs []uint64, said map[uint64]Event) (n int, err error) {
 	for _, seq := range seqs {
 		e, err := w.event(seq)
 		if err != nil {
@@ -291,6 +330,9 @@ func (w *writer) replay(seqs []uint64) (n int, err error) {
 			continue
 		}
 		now := *e
+		if again, ok := said[seq]; ok {
+			now = again.content(*e)
+		}
 		now.State, now.Attempts, now.NextTry, now.DoneAt = EventPending, 0, time.Time{}, time.Time{}
 		if err := w.putEvent(e, &now); err != nil {
 			return n, err

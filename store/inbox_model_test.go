@@ -328,7 +328,7 @@ func TestInboxMatchesModel(t *testing.T) {
 				if full {
 					m.events, want = before, 0
 				}
-				if n, err := s.Replay(t.Context(), seqs); n != want || errors.Is(err, ErrInboxFull) != full || !full && err != nil {
+				if n, err := s.Replay(t.Context(), seqs, nil); n != want || errors.Is(err, ErrInboxFull) != full || !full && err != nil {
 					rt.Fatalf("Replay(%v) = %d, %v; want %d, full %v", seqs, n, err, want, full)
 				}
 			},

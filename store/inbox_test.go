@@ -92,7 +92,7 @@ func TestEventsGoWithGifts(t *testing.T) {
 			t.Errorf("%s: %d gifts were kept (%v)", what, n, err)
 		}
 	}
-	if _, err := s.Replay(t.Context(), []uint64{1, 3}); err == nil {
+	if _, err := s.Replay(t.Context(), []uint64{1, 3}, nil); err == nil {
 		t.Error("replaying an event that is not there: no error")
 	}
 	commit(t, s, Commit{Gifts: []plan.Stored{gift}, Events: []Event{{Seq: 1, State: EventApplied, TransactionID: "T-1", DoneAt: hookTime}}})
@@ -101,6 +101,34 @@ func TestEventsGoWithGifts(t *testing.T) {
 	want.Repeats, want.LastRepeat = 1, hookTime
 	want.Seq, want.State, want.DoneAt, want.Size, want.Body = 1, EventApplied, hookTime, len(want.Body), nil
 	if diff := cmp.Diff([]Event{want}, got, equal); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestReplayReads: what a body says is read anew where it is kept; where the event
+// came from, and when, stays.
+func TestReplayReads(t *testing.T) {
+	s := openAt(t, statePath(t))
+	refused, bare := claim(1), claim(2)
+	refused.Effect, refused.Reason = EffectUnknown, "not understood then"
+	bare.Body = nil
+	receive(t, s, refused, bare)
+	n, err := s.Replay(t.Context(), []uint64{1, 2}, func(e Event, body []byte) Event {
+		if e.Seq != 1 || string(body) != string(refused.Body) {
+			t.Errorf("asked to read event %d, %q", e.Seq, body)
+		}
+		return Event{Dialect: "x", Key: "x", Kind: "now", TransactionID: "T-9", Effect: EffectClaim, Status: plan.Opened, Email: "x@example.com", Test: true}
+	})
+	if n != 2 || err != nil {
+		t.Fatalf("replayed %d: %v", n, err)
+	}
+	want := refused
+	want.Kind, want.TransactionID, want.Effect, want.Reason = "now", "T-9", EffectClaim, ""
+	want.Status, want.At, want.Email, want.Test = plan.Opened, time.Time{}, "x@example.com", true
+	want.Aliases, want.ParcelStatus, want.ParcelAt, want.ThankYouNote, want.Properties = nil, "", time.Time{}, "", nil
+	want.Seq, want.Size, want.Body, want.State = 1, len(refused.Body), nil, EventPending
+	bare.Seq, bare.State = 2, EventPending
+	if diff := cmp.Diff([]Event{want, bare}, must[[]Event](t)(s.DueEvents(hookTime, Event{}, 9)), equal); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -128,7 +156,7 @@ func TestManyEvents(t *testing.T) {
 	if waiting := must[map[string][]Event](t)(s.WaitingFor([]string{"T"})); len(waiting["T"]) != waitingStep {
 		t.Errorf("%d events wait for T, want the first %d", len(waiting["T"]), waitingStep)
 	}
-	if done, err := s.Replay(t.Context(), seqs); done != n || err != nil {
+	if done, err := s.Replay(t.Context(), seqs, nil); done != n || err != nil {
 		t.Errorf("replayed %d: %v", done, err)
 	}
 	if due := must[[]Event](t)(s.DueEvents(hookTime, Event{}, n+1)); len(due) != n {
@@ -143,7 +171,7 @@ func TestManyEvents(t *testing.T) {
 	if _, err := s.Expire(cancelled, hookTime.Add(eventRetention)); !errors.Is(err, context.Canceled) {
 		t.Errorf("Expire, cancelled: %v", err)
 	}
-	if _, err := s.Replay(cancelled, seqs); !errors.Is(err, context.Canceled) {
+	if _, err := s.Replay(cancelled, seqs, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Replay, cancelled: %v", err)
 	}
 	for want := n; want >= 0; want -= n {

@@ -158,7 +158,7 @@ func TestUpgradeFrom3(t *testing.T) {
 	if err := s.Commit(Commit{Events: []Event{{Seq: 7, State: EventPending}}}); err == nil {
 		t.Error("a repeat became pending")
 	}
-	if n, err := s.Replay(t.Context(), []uint64{7}); n != 0 || err != nil {
+	if n, err := s.Replay(t.Context(), []uint64{7}, nil); n != 0 || err != nil {
 		t.Errorf("replayed %d repeats, %v", n, err)
 	}
 	s.Close()

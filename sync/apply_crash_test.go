@@ -82,7 +82,7 @@ func TestCrashAtEveryStepOfAnApply(t *testing.T) {
 			}
 		}
 		before := w.Portal.Snapshot()
-		if _, err := st.Replay(t.Context(), seqs); err != nil {
+		if _, err := st.Replay(t.Context(), seqs, nil); err != nil {
 			t.Error(err)
 		}
 		w.ApplyEvents(w.Engine(st))

@@ -200,7 +200,7 @@ func (l *life) replay(ctx context.Context, e *giftsync.Engine, st *store.Store) 
 		return
 	}
 	err := l.steps.Commit(func() error {
-		_, err := st.Replay(ctx, seqs)
+		_, err := st.Replay(ctx, seqs, nil)
 		return err
 	})
 	if err != nil {

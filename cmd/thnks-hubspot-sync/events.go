@@ -49,9 +49,11 @@ func (a *app) eventsCommand() *cobra.Command {
 	replay := &cobra.Command{
 		Use:   "replay SEQ...",
 		Short: "Process events again that have ended, by their numbers",
-		Long: `Makes events pending again, whatever their outcome was. The daemon processes them
-at once, and without a daemon the next sync does. An event that changed nothing
-the first time because something newer was known changes nothing now either.`,
+		Long: `Makes events pending again, whatever their outcome was, and reads their bodies
+again where these are kept, by the program and the settings of today. The daemon
+processes them at once, and without a daemon the next sync does. An event that
+changed nothing the first time because something newer was known changes nothing
+now either.`,
 		Example: `  thnks-hubspot-sync events replay 17 18 --portal acme`,
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.replayEvents(cmd.Context(), f, args) },

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/daemon"
 	"thnks-hubspot-sync/sync/webhook"
 )
@@ -28,20 +29,14 @@ func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
 				down[webhook.Prefix+p.Name+"/"+h.dialect] = true
 				continue
 			}
-			o.Sources = append(o.Sources, webhook.Source{
-				Portal:       p.Name,
-				Dialect:      h.dialect,
-				Scheme:       scheme,
-				CompanyID:    h.settings.CompanyID,
-				MetadataKeys: h.settings.MetadataKeys,
-				Zone: func() *time.Location {
-					if p.TimeZone != nil {
-						return p.TimeZone
-					}
-					return d.Zone(p.Name)
-				},
-				Inbox: d.Inbox(p.Name),
+			source := h.source(func() *time.Location {
+				if p.TimeZone != nil {
+					return p.TimeZone
+				}
+				return d.Zone(p.Name)
 			})
+			source.Portal, source.Scheme, source.Inbox = p.Name, scheme, d.Inbox(p.Name)
+			o.Sources = append(o.Sources, source)
 		}
 	}
 	if len(o.Sources)+len(down) == 0 {
@@ -69,6 +64,26 @@ func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
 type hook struct {
 	dialect  string
 	settings configs.GiftEvents
+}
+
+// source returns how the events of a source are read; zone returns the time zone of
+// times that name none.
+func (h hook) source(zone func() *time.Location) webhook.Source {
+	return webhook.Source{Dialect: h.dialect, CompanyID: h.settings.CompanyID, MetadataKeys: h.settings.MetadataKeys, Zone: zone}
+}
+
+// reread returns a function that reads the kept body of a portal's event again, by
+// the decoder and the settings of today.
+func (s *session) reread(p configs.Portal, j *store.Store) func(e store.Event, body []byte) store.Event {
+	zone := zoneOf(p.TimeZone, j)
+	return func(e store.Event, body []byte) store.Event {
+		for _, h := range webhooksOf(p.Webhooks) {
+			if h.dialect == e.Dialect {
+				return webhook.Reread(h.source(zone), e, body)
+			}
+		}
+		return webhook.Reread(webhook.Source{Dialect: e.Dialect, Zone: zone}, e, body)
+	}
 }
 
 // webhooksOf returns the sources that a portal has.

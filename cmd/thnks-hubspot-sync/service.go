@@ -179,7 +179,7 @@ func (l localService) Replay(ctx context.Context, name string, seqs []uint64) (i
 		return 0, err
 	}
 	defer j.Close()
-	return j.Replay(ctx, seqs)
+	return j.Replay(ctx, seqs, l.s.reread(l.portal(name), j))
 }
 
 func (l localService) Check(ctx context.Context, name string) ([]doctor.Finding, error) {

@@ -215,13 +215,13 @@ func (d *Daemon) Events(ctx context.Context, name string, q giftsync.EventQuery)
 	return giftsync.ListEvents(ctx, name, j, q)
 }
 
-// Replay makes events due again and returns how many there were.
+// Replay reads events again, makes them due, and returns how many there were.
 func (d *Daemon) Replay(ctx context.Context, name string, seqs []uint64) (int, error) {
 	p, j, err := d.state(name)
 	if err != nil {
 		return 0, err
 	}
-	n, err := j.Replay(ctx, seqs)
+	n, err := j.Replay(ctx, seqs, p.cfg.Reread(j))
 	if err != nil {
 		p.lose(j, err)
 		p.loop.received(err)

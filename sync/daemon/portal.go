@@ -25,7 +25,9 @@ type PortalConfig struct {
 	// Facts returns a function that reads rows of the quarantine, nil where they
 	// cannot be read.
 	Facts func(*store.Store) func(json.RawMessage) giftsync.RowFacts
-	Stats func(context.Context, *store.Store, stats.Filter) (stats.Report, error)
+	// Reread returns a function that reads the kept body of an event again.
+	Reread func(*store.Store) func(e store.Event, body []byte) store.Event
+	Stats  func(context.Context, *store.Store, stats.Filter) (stats.Report, error)
 	// CheckSecrets looks at the portal's secret files. A failing one keeps the rest
 	// from being examined.
 	CheckSecrets func() []doctor.Finding

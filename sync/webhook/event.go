@@ -35,6 +35,26 @@ func messageID(h http.Header) string {
 	return ""
 }
 
+// Reread reads the body of an event that was received earlier again, as an event of
+// the source is read today. What the headers said stays, and so does all that the
+// inbox knows of the event. The event stays as it was if the body's time needs a
+// zone that is not known.
+func Reread(s Source, e store.Event, body []byte) store.Event {
+	dialect, ok := dialects[e.Dialect]
+	if !ok {
+		return e
+	}
+	again := store.Event{Dialect: e.Dialect, Signed: e.Signed, ReceivedAt: e.ReceivedAt, Body: body}
+	if dialect.head != nil {
+		again.Kind = e.Kind
+	}
+	dialect.read(&s, &again)
+	if again.Reason == noZone {
+		return e
+	}
+	return again
+}
+
 // unknown marks the event as not understood, and drops what was read from it.
 func unknown(e *store.Event, reason string) {
 	e.Effect, e.Reason = store.EffectUnknown, reason

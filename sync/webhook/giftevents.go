@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"unicode"
@@ -61,7 +60,7 @@ var giftStatuses = map[string]plan.Status{
 }
 
 // giftEvent reads a body of the dialect [GiftEvents] into e.
-func giftEvent(s *Source, e *store.Event, _ http.Header) {
+func giftEvent(s *Source, e *store.Event) {
 	body, err := parseObject(e.Body)
 	if err != nil {
 		unknown(e, err.Error())

@@ -39,14 +39,16 @@ const (
 // A dialect is what a kind of sender sends.
 type dialect struct {
 	media []string // content types
+	// head reads into e what the headers say of it; nil if they say nothing.
+	head func(e *store.Event, h http.Header)
 	// read reads the body of e into it. If it sets no key, the event has that of
 	// [keyOf].
-	read func(s *Source, e *store.Event, h http.Header)
+	read func(s *Source, e *store.Event)
 }
 
 var dialects = map[string]dialect{
 	GiftEvents: {media: []string{"application/json"}, read: giftEvent},
-	Thyngs:     {media: []string{"application/json", "application/xml", "text/xml"}, read: thyngsEvent},
+	Thyngs:     {media: []string{"application/json", "application/xml", "text/xml"}, head: thyngsHead, read: thyngsEvent},
 	ZohoThrive: {media: []string{"application/json"}, read: thriveEvent},
 }
 
@@ -201,7 +203,11 @@ func (h *Hooks) refuse(s *Source, from sender, bad refusal, now time.Time) *answ
 func (h *Hooks) receive(ctx context.Context, s *Source, header http.Header, body []byte) *answer {
 	e := store.Event{Dialect: s.Dialect, Signed: s.Scheme.signed, Body: body, ReceivedAt: time.Now().UTC()}
 	e.MessageID = messageID(header)
-	dialects[s.Dialect].read(s, &e, header)
+	dialect := dialects[s.Dialect]
+	if dialect.head != nil {
+		dialect.head(&e, header)
+	}
+	dialect.read(s, &e)
 	if e.Reason == noZone { // the sender repeats it, and by then we may know
 		h.note(slog.LevelWarn, e.ReceivedAt, s, "webhook not stored", e.Reason)
 		return &later

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"encoding/json"
-	"net/http"
 	"strings"
 	"time"
 
@@ -21,7 +20,7 @@ const thriveRepeat = 24 * time.Hour
 // thriveEvent reads a body of the dialect [ZohoThrive] into e. Names of events
 // that are not documented are kept. A body that names no event is what the button
 // "Test API" sends.
-func thriveEvent(_ *Source, e *store.Event, _ http.Header) {
+func thriveEvent(_ *Source, e *store.Event) {
 	body, err := parseObject(e.Body)
 	if err != nil {
 		unknown(e, err.Error())

@@ -28,26 +28,33 @@ var thyngsTimes = []string{"ConversionTime", "InteractionTime", "BillingPeriodSt
 // thyngsClock is how MyThyngs writes times: always without a zone.
 const thyngsClock = "1/2/2006 15:04:05"
 
+// thyngsHead reads into e what the headers say of it: what happened.
+func thyngsHead(e *store.Event, h http.Header) {
+	item, event := named(h, "Item-Name"), named(h, "Event-Name")
+	if item != "" && event != "" {
+		e.Kind = item + " " + event
+	}
+	e.Key = digest("thyngs", item, event)
+}
+
 // thyngsEvent reads a body of the dialect [Thyngs] into e. A model that is not
 // documented is kept as it is.
-func thyngsEvent(s *Source, e *store.Event, h http.Header) {
-	item, event := named(h, "Item-Name"), named(h, "Event-Name")
-	if item == "" || event == "" {
-		unknown(e, "the headers Item-Name and Event-Name do not name what happened")
-		return
-	}
-	e.Kind = item + " " + event
+func thyngsEvent(s *Source, e *store.Event) {
 	parse := parseObject
 	if bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(e.Body, byteOrderMark)), []byte("<")) {
 		parse = parseXML
 	}
 	model, err := parse(e.Body)
-	if err != nil {
+	e.Key = digest("thyngs", e.Key, model.id("Id"), string(e.Body))
+	switch {
+	case e.Kind == "":
+		unknown(e, "the headers Item-Name and Event-Name do not name what happened")
+		return
+	case err != nil:
 		unknown(e, err.Error())
 		return
 	}
 	e.Effect = store.EffectListed
-	e.Key = digest("thyngs", item, event, model.id("Id"), string(e.Body))
 	e.Email = address(model, "Email")
 	models := modelsOf(model)
 	e.At = thyngsTime(models, s.zone(), e.ReceivedAt)
