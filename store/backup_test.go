@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -91,12 +92,12 @@ func TestUpgradeRefusesNewerFormats(t *testing.T) {
 	path := statePath(t)
 	openAt(t, path).Close()
 	rewrite(t, path, func(tx *bbolt.Tx) error {
-		return put(tx.Bucket([]byte(bucketMeta)), []byte(keyFormat), []byte("5"))
+		return put(tx.Bucket([]byte(bucketMeta)), []byte(keyFormat), strconv.AppendInt(nil, format+1, 10))
 	})
 	before := readFile(t, path)
 	_, err := Open(path, Options{})
 	var newer *VersionError
-	if !errors.As(err, &newer) || newer.Format != 5 || newer.Readable != 4 {
+	if !errors.As(err, &newer) || newer.Format != format+1 || newer.Readable != format {
 		t.Fatalf("%v; want a VersionError", err)
 	}
 	if !bytes.Equal(before, readFile(t, path)) || len(beside(t, path)) != 0 {

@@ -84,7 +84,8 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 	c := checker{buckets: b, secret: s.secret, orphans: make(map[plan.Orphan]int)}
 	in := inboxChecker{buckets: b, secret: s.secret, states: make(map[EventState]int)}
 	have := counts{Orphans: c.orphans, Events: in.states}
-	var orphaned, addressed, bodies, due, waiting, idle, other int
+	ledger := sendChecker{buckets: b}
+	var orphaned, addressed, bodies, due, waiting, idle, open, timed, other int
 	for _, part := range []struct {
 		bucket *bbolt.Bucket
 		count  *int
@@ -103,6 +104,9 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 		{b.due, &due, checksumOnly},
 		{b.waiting, &waiting, checksumOnly},
 		{b.idle, &idle, checksumOnly},
+		{b.send, &have.Sends, ledger.send},
+		{b.sendOpen, &open, checksumOnly},
+		{b.sendWhen, &timed, checksumOnly},
 		{b.checkpoint, &other, checkCheckpoint},
 		{b.meta, &other, checksumOnly},
 	} {
@@ -127,6 +131,10 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 		return damaged("the index of orphans has %d entries and should have %d", orphaned, c.orphaned)
 	case addressed != c.addressed:
 		return damaged("the index of recipients has %d entries and should have %d", addressed, c.addressed)
+	case open != ledger.open:
+		return damaged("the index of open sends has %d entries and should have %d", open, ledger.open)
+	case timed != have.Sends:
+		return damaged("the index of sends by time has %d entries and should have %d", timed, have.Sends)
 	case !have.equal(want):
 		return damaged("the counts are wrong")
 	}

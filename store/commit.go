@@ -147,6 +147,25 @@ func (w *writer) putGift(g plan.Stored, value []byte) error {
 	return w.reindex(id, old, entriesOf(g))
 }
 
+// putAudit appends entries to the audit.
+func (w *writer) putAudit(entries []AuditEntry) error {
+	for _, e := range entries {
+		seq, err := w.audit.NextSequence()
+		if err != nil {
+			return err
+		}
+		value, err := encodeAudit(e)
+		if err != nil {
+			return err
+		}
+		if err := put(w.audit, seqKey(seq), value); err != nil {
+			return err
+		}
+		w.counts.Audit++
+	}
+	return nil
+}
+
 // putRest applies everything but the gifts.
 func (w *writer) putRest(c Commit) error {
 	for _, q := range c.Quarantine {
@@ -168,19 +187,8 @@ func (w *writer) putRest(c Commit) error {
 			return err
 		}
 	}
-	for _, e := range c.Audit {
-		seq, err := w.audit.NextSequence()
-		if err != nil {
-			return err
-		}
-		value, err := encodeAudit(e)
-		if err != nil {
-			return err
-		}
-		if err := put(w.audit, seqKey(seq), value); err != nil {
-			return err
-		}
-		w.counts.Audit++
+	if err := w.putAudit(c.Audit); err != nil {
+		return err
 	}
 	for name, cp := range c.Checkpoints {
 		value, err := encodeCheckpoint(cp)

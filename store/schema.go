@@ -11,7 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// The file, format 4. The part before the first slash is a bucket.
+// The file, format 5. The part before the first slash is a bucket.
 //
 //	gift/<transaction id>                        the gift as last written to HubSpot, its record and its links
 //	object/<record id>                         → transaction id; several, separated by NUL, if users merged records
@@ -26,11 +26,15 @@ import (
 //	due/<when><seq>                              the events to process, by the second from which on they are due; 0 is at once
 //	waiting/<id><NUL><seq>                       the events that wait for a transaction, by every id that this may have
 //	idle/<seq>                                   the events with a body of which nothing is to be processed
+//	send/<send id>                               a send of the ledger; see [SendID]
+//	sendopen/<send id>                           the sends to which something is still to happen
+//	sendwhen/<second><send id>                   all sends, by the time that they count at
 //	checkpoint/<name>                            how far a kind of run has progressed
 //	meta/format                                  format version
 //	meta/key                                     32 random bytes, made with the file; the key of its HMACs
 //	meta/counts                                  how many gifts, orphans by reason, ambiguous links, quarantined records, audit entries
 //	                                             and events by state there are, and the size of the bodies still to be processed
+//	meta/sends                                   the generation of the sends (generation.go), and whether sending is off
 //	meta/run/<name>                              what runs store, in their own encoding
 //
 // Gifts and events are binary records (wire.go), other values are JSON objects
@@ -40,14 +44,16 @@ import (
 // pages and a flipped bit in a gift must not reach HubSpot.
 //
 // Names, addresses and phone numbers are stored once, in gift/, except those in
-// a quarantined row, which is kept to try it again. The text of a gift's message
+// a quarantined row, which is kept to try it again, and in a send. The text of a gift's message
 // is not stored, only its digest. The content of a webhook, including a
-// thank-you note, is in inbox/ and body/ until it expires.
+// thank-you note, is in inbox/ and body/ until it expires. That of a send is in
+// send/ until its transaction is known.
 //
 // Format 1 had no missed/ and did not count ambiguous links. Format 2 had no
 // events. Format 3 had no idle/, did not know when and from which key a gift was
-// read, and kept every repeat of an event as one of its own.
-const format = 4
+// read, and kept every repeat of an event as one of its own. Format 4 had no
+// sends.
+const format = 5
 
 // The buckets.
 const (
@@ -64,6 +70,9 @@ const (
 	bucketDue        = "due"
 	bucketWaiting    = "waiting"
 	bucketIdle       = "idle"
+	bucketSend       = "send"
+	bucketSendOpen   = "sendopen"
+	bucketSendWhen   = "sendwhen"
 	bucketCheckpoint = "checkpoint"
 	bucketMeta       = "meta"
 )
@@ -87,6 +96,8 @@ type buckets struct {
 	gift, object, person, orphan, missed, quarantine, audit, checkpoint, meta *bbolt.Bucket
 
 	inbox, body, seen, due, waiting, idle *bbolt.Bucket // of events
+
+	send, sendOpen, sendWhen *bbolt.Bucket
 }
 
 // slots pairs the buckets with their names.
@@ -105,6 +116,9 @@ func (b *buckets) slots() map[string]**bbolt.Bucket {
 		bucketDue:        &b.due,
 		bucketWaiting:    &b.waiting,
 		bucketIdle:       &b.idle,
+		bucketSend:       &b.send,
+		bucketSendOpen:   &b.sendOpen,
+		bucketSendWhen:   &b.sendWhen,
 		bucketCheckpoint: &b.checkpoint,
 		bucketMeta:       &b.meta,
 	}

@@ -27,6 +27,8 @@ type Store struct {
 	idleLimit  queueSize // of events of which nothing is to be processed
 	intake     intake    // of events
 
+	generation sendLock
+
 	writing sync.Mutex // held by a commit, and by a check of the pages, which keeps commits away
 
 	mu     sync.Mutex

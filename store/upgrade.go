@@ -30,6 +30,7 @@ var addedBuckets = map[int][]string{
 	2: {bucketMissed},
 	3: {bucketInbox, bucketBody, bucketSeen, bucketDue, bucketWaiting},
 	4: {bucketIdle},
+	5: {bucketSend, bucketSendOpen, bucketSendWhen},
 }
 
 // addedIn is the format that added a bucket.
@@ -93,6 +94,9 @@ func recount(b *buckets, have int) error {
 		if c.Ambiguous, err = ambiguousLinks(b.gift); err != nil {
 			return err
 		}
+	}
+	if have >= 4 {
+		return nil
 	}
 	err = b.inbox.ForEach(func(key, sealed []byte) error {
 		value, err := unseal(key, sealed)

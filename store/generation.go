@@ -1,0 +1,263 @@
+package store
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A restored backup forgets what was sent since it was made, and a gift that it
+// forgets could be sent again. So a number is raised in the state file, with every
+// opening for sending and with every intent to send, and afterwards in a small
+// file beside it, which a backup of the state file does not bring back. If the two
+// differ in the wrong way, sending is off until a person has looked.
+//
+// The file beside may lag by one, because a crash can fall between the two writes.
+// It can never be ahead of the state file that wrote it.
+
+// keyGeneration is the generation's key in the meta bucket.
+const keyGeneration = "sends"
+
+// sendLock is held while the generation is raised in both places.
+type sendLock struct {
+	sync.Mutex
+	open bool // the ledger is open for sending
+}
+
+type generation struct {
+	Number uint64 `json:"n"`
+	Off    string `json:"off,omitempty"` // why sending is off, in words for the admin; "" if it is on
+	Since  stamp  `json:"since,omitzero"`
+}
+
+// A besideFile is the file beside the state file.
+type besideFile struct {
+	State  string `json:"state"` // which state file: a fingerprint of its key
+	Number uint64 `json:"generation"`
+}
+
+// ErrSendingOff says that sending is off; [Store.Sending] says why.
+var ErrSendingOff = errors.New("sending is off until a person has looked: run send list to see why")
+
+// Sending is whether the portal sends.
+type Sending struct {
+	Off   string    // why it does not, in words for the admin; "" if it does
+	Since time.Time // since when; after send resolve, since when it does again; zero if it always did
+}
+
+// OpenSending opens the ledger for sending: before anything is sent, and once in a
+// process. It raises the generation, and sends whose request was under way when an
+// earlier process ended become unknown.
+//
+// It turns sending off if the state file is not the one that sent last. Then also
+// sends that wait become unknown if they could have been sent meanwhile.
+func (s *Store) OpenSending(now time.Time) (Sending, error) {
+	s.generation.Lock()
+	defer s.generation.Unlock()
+	was, there, err := s.readBeside()
+	if err != nil {
+		return Sending{}, err
+	}
+	var g generation
+	err = s.write(func(w *writer) error {
+		have, err := w.generation()
+		if err != nil {
+			return err
+		}
+		off := have.doubts(was, there, s.fingerprint())
+		g = have
+		g.Number = max(have.Number, was.Number) + 1
+		if off != "" && have.Off == "" {
+			g.Off, g.Since = off, stamp{now}
+		}
+		if err := w.interruptSends(now, off != ""); err != nil {
+			return err
+		}
+		return w.putGeneration(g)
+	})
+	if err != nil {
+		return Sending{}, err
+	}
+	if err := s.writeGeneration(g); err != nil {
+		return Sending{}, err
+	}
+	s.generation.open = true
+	return Sending{g.Off, g.Since.Time}, nil
+}
+
+// doubts says why a state file of this generation is perhaps not the one that sent
+// last, or "".
+func (g generation) doubts(b besideFile, there bool, state string) string {
+	switch {
+	case !there && g.Number == 0:
+		return "" // the first opening
+	case !there:
+		return "the file beside the state file that counts its sends is missing: was the state file restored, or moved without it?"
+	case b.State != state:
+		return "the state file is a new one, and an earlier one has sent gifts: this one does not know which"
+	case b.Number > g.Number:
+		return "the state file is older than the last gift that was sent: it was restored from a backup, and does not know what was sent since"
+	case b.Number+1 < g.Number:
+		return "the file beside the state file that counts its sends is older than the state file: was it restored?"
+	}
+	return ""
+}
+
+// interruptSends makes unknown what was under way. If the state file may be an
+// older one, so becomes everything that could have been sent since it was made.
+func (w *writer) interruptSends(now time.Time, restored bool) error {
+	open, err := w.openSends()
+	if err != nil {
+		return err
+	}
+	for _, e := range open {
+		old := e
+		switch {
+		case e.State == SendSending:
+			e.Reason = "the program ended during the request"
+		case restored && (e.State == SendHeld || e.State == SendScheduled && !e.At.After(now)):
+			e.Reason = "the state file may be an older one, and a newer one may have sent this"
+			if e.Begun.IsZero() {
+				e.Begun = e.When()
+			}
+		default:
+			continue
+		}
+		e.State = SendUnknown
+		if err := w.putSend(&old, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sending returns whether the portal sends.
+func (s *Store) Sending() (Sending, error) {
+	var g generation
+	_, err := s.find(bucketMeta, []byte(keyGeneration), func(value []byte) error {
+		if json.Unmarshal(value, &g) != nil {
+			return damaged("the generation of the sends cannot be read")
+		}
+		return nil
+	})
+	return Sending{g.Off, g.Since.Time}, err
+}
+
+// StopSending turns sending off and says why, for instance because the journal was
+// rebuilt. It does nothing if sending is off already.
+func (s *Store) StopSending(why string, now time.Time) error {
+	return s.write(func(w *writer) error {
+		g, err := w.generation()
+		if err != nil || g.Off != "" {
+			return err
+		}
+		g.Off, g.Since = why, stamp{now}
+		return w.putGeneration(g)
+	})
+}
+
+// ErrSendsUnknown says that there are sends whose outcome a person has to resolve
+// first.
+var ErrSendsUnknown = errors.New("there are sends whose outcome is unknown: resolve each of them first")
+
+// ResumeSending turns sending on again, after a person has looked. It fails with
+// [ErrSendsUnknown] while there is a send whose outcome is unknown.
+func (s *Store) ResumeSending(now time.Time, audit []AuditEntry) error {
+	return s.write(func(w *writer) error {
+		open, err := w.openSends()
+		if err != nil {
+			return err
+		}
+		for _, e := range open {
+			if e.State == SendUnknown || e.State == SendSending {
+				return ErrSendsUnknown
+			}
+		}
+		g, err := w.generation()
+		if err != nil {
+			return err
+		}
+		g.Off, g.Since = "", stamp{now}
+		if err := w.putGeneration(g); err != nil {
+			return err
+		}
+		return w.putAudit(audit)
+	})
+}
+
+func (w *writer) generation() (generation, error) {
+	var g generation
+	value, err := get(w.meta, []byte(keyGeneration))
+	if err == nil && value != nil && json.Unmarshal(value, &g) != nil {
+		err = damaged("the generation of the sends cannot be read")
+	}
+	return g, err
+}
+
+func (w *writer) putGeneration(g generation) error {
+	value, err := json.Marshal(g)
+	if err != nil {
+		return err
+	}
+	return put(w.meta, []byte(keyGeneration), value)
+}
+
+// fingerprint tells this state file from others.
+func (s *Store) fingerprint() string { return hex.EncodeToString(mac(s.secret, "sends")) }
+
+// besidePath is the path of the file beside the state file.
+func (s *Store) besidePath() string { return strings.TrimSuffix(s.path, ".db") + ".sends" }
+
+// readBeside reads the file beside the state file. One that cannot be understood
+// is another's.
+func (s *Store) readBeside() (b besideFile, there bool, err error) {
+	text, err := os.ReadFile(s.besidePath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return b, false, nil
+	}
+	if err != nil {
+		return b, false, fmt.Errorf("reading %s: %w", s.besidePath(), err)
+	}
+	if json.Unmarshal(text, &b) != nil {
+		b = besideFile{}
+	}
+	return b, true, nil
+}
+
+// writeGeneration writes the file beside the state file and makes it durable.
+func (s *Store) writeGeneration(g generation) error {
+	text, err := json.Marshal(besideFile{s.fingerprint(), g.Number})
+	if err != nil {
+		return err
+	}
+	path := s.besidePath()
+	dir, name := filepath.Split(path)
+	tmp := filepath.Join(dir, "."+name+".new")
+	if err := writeDurably(tmp, append(text, '\n')); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// writeDurably writes a file and waits until it is on disk.
+func writeDurably(path string, content []byte) (err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	return f.Sync()
+}

@@ -1,0 +1,391 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// A SendState says what is known of a send.
+type SendState string
+
+// The states. A send ends in one of the last four, or in SendSent with a
+// transaction id.
+const (
+	SendHeld      SendState = "held"      // waits for a person's approval
+	SendScheduled SendState = "scheduled" // waits for its time
+	SendSending   SendState = "sending"   // its request is under way
+	SendUnknown   SendState = "unknown"   // the gift may have been sent or not
+	SendSent      SendState = "sent"      // Thnks has accepted the gift
+	SendNotSent   SendState = "not_sent"  // Thnks has certainly not got the request, or has refused it
+	SendRefused   SendState = "refused"   // a guard of ours stopped it
+	SendCancelled SendState = "cancelled" // a person stopped it
+)
+
+// sendStates are all states; a state that is not among them is not stored.
+var sendStates = []SendState{SendHeld, SendScheduled, SendSending, SendUnknown, SendSent, SendNotSent, SendRefused, SendCancelled}
+
+// Spends reports whether a send in this state counts against budgets: its gift was
+// sent, may have been, or will be.
+func (s SendState) Spends() bool {
+	switch s {
+	case SendHeld, SendScheduled, SendSending, SendUnknown, SendSent:
+		return true
+	}
+	return false
+}
+
+// A Send is one gift to one recipient in the ledger of sends.
+type Send struct {
+	ID      string // its request id, with .1, .2, … for each recipient where there are several
+	Request string // the request id, which names the cause
+	Cause   string // what asked for it: command, or the name of a trigger
+
+	Gift      int64  // Thnks's number of the gift
+	GiftName  string // as the catalogue has it
+	Price     plan.Money
+	Sender    string // address; "" for the owner of the portal's only key
+	Recipient string // address, as given
+	FirstName string
+	LastName  string
+	Message   string // personal text; removed with the names once it is not needed any more
+	Digest    string // of gift, sender, recipient, message and time: what a repeat must agree in
+
+	Contact string   // HubSpot id of the recipient's contact, "" if it was not given
+	Deals   []string // HubSpot ids of deals that were given
+
+	State    SendState
+	Guard    string    // that refused it or holds it, "" if none does
+	Reason   string    // why it is in its state, in words for the admin
+	Created  time.Time // when it was asked for
+	At       time.Time // when it is to be sent; zero for at once
+	Approved time.Time // zero while nobody has
+	Begun    time.Time // when its request was begun; zero before
+	Ended    time.Time // when its state became final, or its outcome known; zero before
+
+	Status        int    // HTTP status of the answer, 0 if there was none
+	ThnksRequest  string // Thnks's number of the gift request, "" if it is not known
+	TransactionID string // of the gift, "" until that is known
+}
+
+// Open reports whether something is still to happen to the send: it waits, its
+// outcome is unknown, or its transaction has not appeared.
+func (s Send) Open() bool {
+	switch s.State {
+	case SendHeld, SendScheduled, SendSending, SendUnknown:
+		return true
+	case SendSent:
+		return s.TransactionID == ""
+	}
+	return false
+}
+
+// When is the time that a send counts at: when it was begun, or else when it is
+// to be, or else when it was asked for.
+func (s Send) When() time.Time {
+	switch {
+	case !s.Begun.IsZero():
+		return s.Begun
+	case !s.At.IsZero():
+		return s.At
+	}
+	return s.Created
+}
+
+// ErrSendDiffers says that a request id stands for another send already.
+var ErrSendDiffers = errors.New("this request id was used for another send: a repeat must name the same gift, sender, recipients, message and time; use another request id for another send")
+
+// ErrSendMoved says that a send is not in the state any more from which it was to
+// be changed.
+var ErrSendMoved = errors.New("the send has changed meanwhile: look at it again")
+
+// AddSends puts the sends of one request into the ledger, with audit entries, all
+// or none, and returns them as the ledger has them then. A send that is in the
+// ledger already stays as it is there, unless it ended without a gift: then the new
+// one takes its place.
+//
+// Errors: [ErrSendDiffers]; those of [Store.Commit].
+func (s *Store) AddSends(sends []Send, audit []AuditEntry) (have []Send, err error) {
+	for _, e := range sends {
+		if err := validSendID(e.ID); err != nil {
+			return nil, err
+		}
+	}
+	err = s.write(func(w *writer) error {
+		have = slices.Clone(sends)
+		if len(sends) == 0 {
+			return errors.New("ledger: a request without sends")
+		}
+		old, err := w.sendsOf(sends[0].Request)
+		if err != nil {
+			return err
+		}
+		if len(old) > 0 && !agree(old, sends) {
+			return ErrSendDiffers
+		}
+		for i, e := range sends {
+			var was *Send
+			if len(old) > 0 {
+				was = &old[i]
+			}
+			if was != nil && was.State.Spends() {
+				have[i] = *was
+				continue
+			}
+			if err := w.putSend(was, e); err != nil {
+				return err
+			}
+		}
+		return w.putAudit(audit)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return have, nil
+}
+
+// agree reports whether a repeat of a request says the same.
+func agree(old, now []Send) bool {
+	return slices.EqualFunc(old, now, func(a, b Send) bool { return a.ID == b.ID && a.Digest == b.Digest })
+}
+
+// sendsOf returns the sends of a request, in the order of their numbers.
+func (b *buckets) sendsOf(request string) ([]Send, error) {
+	only, err := b.sendByID(request)
+	if err != nil {
+		return nil, err
+	}
+	if only != nil {
+		return []Send{*only}, nil
+	}
+	var sends []Send
+	for n := 1; ; n++ {
+		e, err := b.sendByID(fmt.Sprintf("%s.%d", request, n))
+		if e == nil || err != nil {
+			return sends, err
+		}
+		sends = append(sends, *e)
+	}
+}
+
+// SendID is the id of the send to the n-th of several recipients, from 1, or to
+// the only one.
+func SendID(request string, n, of int) string {
+	if of < 2 {
+		return request
+	}
+	return fmt.Sprintf("%s.%d", request, n)
+}
+
+// validSendID refuses an id that is no key, or that another request's send could
+// have.
+func validSendID(id string) error {
+	request, n, several := strings.Cut(id, ".")
+	if err := validID(request); err != nil {
+		return fmt.Errorf("ledger: a send with an %w", err)
+	}
+	if several && (n == "" || strings.Trim(n, "0123456789") != "") {
+		return errors.New("ledger: a send whose id has a dot: request ids have none")
+	}
+	return nil
+}
+
+// ChangeSend puts a send into another state, with audit entries, if it is still in
+// the state from. A send that becomes [SendSending] raises the generation, in the
+// same commit and then beside the file, before ChangeSend returns; the ledger must
+// be open for sending.
+//
+// Errors: [ErrSendMoved], [ErrSendingOff]; those of [Store.Commit]. After an error its
+// request must not be made.
+func (s *Store) ChangeSend(from SendState, now Send, audit []AuditEntry) error {
+	begins := now.State == SendSending
+	if begins {
+		s.generation.Lock()
+		defer s.generation.Unlock()
+		if !s.generation.open {
+			return errors.New("ledger: not open for sending")
+		}
+	}
+	var g generation
+	err := s.write(func(w *writer) error {
+		old, err := w.sendByID(now.ID)
+		switch {
+		case err != nil:
+			return err
+		case old == nil || old.State != from:
+			return ErrSendMoved
+		}
+		if begins {
+			if g, err = w.generation(); err != nil {
+				return err
+			}
+			if g.Off != "" {
+				return ErrSendingOff
+			}
+			g.Number++
+			if err := w.putGeneration(g); err != nil {
+				return err
+			}
+		}
+		if err := w.putSend(old, now); err != nil {
+			return err
+		}
+		return w.putAudit(audit)
+	})
+	if err != nil || !begins {
+		return err
+	}
+	return s.writeGeneration(g)
+}
+
+// Send returns a send of the ledger by its id.
+func (s *Store) Send(id string) (e Send, ok bool, err error) {
+	ok, err = s.find(bucketSend, []byte(id), func(value []byte) (err error) {
+		e, err = decodeSend(id, value)
+		return err
+	})
+	return e, ok, err
+}
+
+// Sends yields all sends of the ledger, sorted by id.
+func (s *Store) Sends(ctx context.Context) iter.Seq2[Send, error] {
+	return scan(ctx, s, bucketSend, "", func(key, value []byte) (Send, error) {
+		return decodeSend(string(key), value)
+	})
+}
+
+// OpenSends returns the sends to which something is still to happen, sorted by
+// id. There are few.
+func (s *Store) OpenSends() (open []Send, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		b, err := openBuckets(tx)
+		if err != nil {
+			return err
+		}
+		open, err = b.openSends()
+		return err
+	})
+	return open, err
+}
+
+func (b *buckets) openSends() (open []Send, err error) {
+	err = b.sendOpen.ForEach(func(key, sealed []byte) error {
+		if _, err := unseal(key, sealed); err != nil {
+			return err
+		}
+		e, err := b.sendByID(string(key))
+		if err == nil && e == nil {
+			err = damaged("the index of open sends names one that is not there")
+		}
+		if err == nil {
+			open = append(open, *e)
+		}
+		return err
+	})
+	return open, err
+}
+
+// SendsSince returns the sends that count at a time from since on (see
+// [Send.When]), oldest first.
+func (s *Store) SendsSince(since time.Time) (sends []Send, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		b, err := openBuckets(tx)
+		if err != nil {
+			return err
+		}
+		c := b.sendWhen.Cursor()
+		for k, v := c.Seek(binary.BigEndian.AppendUint64(nil, dueSecond(since))); k != nil; k, v = c.Next() {
+			if _, err := unseal(k, v); err != nil {
+				return err
+			}
+			e, err := b.sendByID(string(k[8:]))
+			if err != nil {
+				return err
+			}
+			if e == nil {
+				return damaged("the index of sends by time names one that is not there")
+			}
+			sends = append(sends, *e)
+		}
+		return nil
+	})
+	return sends, err
+}
+
+// sendByID reads a send, nil when there is none.
+func (b *buckets) sendByID(id string) (*Send, error) {
+	value, err := get(b.send, []byte(id))
+	if value == nil || err != nil {
+		return nil, err
+	}
+	e, err := decodeSend(id, value)
+	return &e, err
+}
+
+// putSend puts a send in the place of an older version of it, nil for none.
+func (w *writer) putSend(old *Send, now Send) error {
+	if !slices.Contains(sendStates, now.State) {
+		return fmt.Errorf("ledger: a send cannot become %q", string(now.State))
+	}
+	if old == nil {
+		w.counts.Sends++
+	} else {
+		if err := w.sendWhen.Delete(whenKey(*old)); err != nil {
+			return err
+		}
+		if err := w.sendOpen.Delete([]byte(old.ID)); err != nil {
+			return err
+		}
+	}
+	if err := put(w.sendWhen, whenKey(now), nil); err != nil {
+		return err
+	}
+	if now.Open() {
+		if err := put(w.sendOpen, []byte(now.ID), nil); err != nil {
+			return err
+		}
+	}
+	value, err := encodeSend(now)
+	if err != nil {
+		return err
+	}
+	return put(w.send, []byte(now.ID), value)
+}
+
+// whenKey is a send's entry in the index by time.
+func whenKey(e Send) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, dueSecond(e.When())), e.ID...)
+}
+
+// A sendChecker compares the ledger with its indexes.
+type sendChecker struct {
+	*buckets
+	open int // sends that the index of open ones should have
+}
+
+func (c *sendChecker) send(key, value []byte) error {
+	e, err := decodeSend(string(key), value)
+	if err != nil {
+		return err
+	}
+	if c.sendWhen.Get(whenKey(e)) == nil {
+		return damaged("the index of sends by time lacks one")
+	}
+	if e.Open() {
+		c.open++
+		if c.sendOpen.Get(bytes.Clone(key)) == nil {
+			return damaged("the index of open sends lacks one")
+		}
+	}
+	return nil
+}
