@@ -79,7 +79,7 @@ var libraries = map[string]string{
 	"github.com/getkin":            contractRoom,
 	"github.com/standard-webhooks": "sync/webhook",
 	"github.com/prometheus":        "sync/metrics",
-	"github.com/santhosh-tekuri":   "sync/stats",
+	"github.com/santhosh-tekuri":   "configs sync/stats",
 }
 
 // impure is what the planner must do without: it turns values into values.

@@ -111,6 +111,7 @@ Exit status: 0 done, 1 the run failed, 2 usage or configuration,
 		a.checkCommand(),
 		a.quarantineCommand(),
 		a.eventsCommand(),
+		a.configCommand(),
 		a.demoCommand(),
 		a.versionCommand(),
 	)
