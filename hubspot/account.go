@@ -38,13 +38,21 @@ func (c *Client) Account(ctx context.Context) (*Account, error) {
 	return &Account{ID: string(w.PortalID), TimeZone: w.TimeZone, Currency: w.Currency, UIDomain: w.UIDomain, Type: w.Type}, nil
 }
 
-// Scopes lists the scopes of a static token (a service key's or a static-auth
-// app's). HubSpot does not document the call and may not support every kind of
+// Scoped is a token source that knows the scopes of its tokens, as [Tokens] does.
+type Scoped interface {
+	Scopes(context.Context) ([]string, error)
+}
+
+// Scopes lists the scopes of the token. It asks HubSpot about a static token (a
+// service key's or a static-auth app's), and a [Scoped] source itself. HubSpot does not document the call and may not support every kind of
 // token: an [*Error] of kind [Refused], [NotFound], [Forbidden], [Unauthorised]
 // or [Unexpected] means only that the scopes are unknown.
 //
 // Seen in use: POST /oauth/v2/private-apps/get/access-token-info.
 func (c *Client) Scopes(ctx context.Context) ([]string, error) {
+	if s, ok := c.token.(Scoped); ok {
+		return s.Scopes(ctx)
+	}
 	token, err := c.token.Token()
 	if err != nil {
 		return nil, tokenError(err)

@@ -33,7 +33,8 @@ type Config struct {
 	Version string
 
 	// Token returns the access token of each request. After a 401 the client
-	// asks once more, in case the token was replaced meanwhile.
+	// asks once more, in case the token was replaced meanwhile; a [Renewer] is
+	// told of it first, and then writes that could double are not repeated.
 	Token oauth2.TokenSource
 
 	// RequestsPer10s caps the calls in any 10 seconds, not counting associations
@@ -74,6 +75,13 @@ type Config struct {
 	// Logger receives retries (debug) and limits that stop all calls (warn).
 	// Nil discards them.
 	Logger *slog.Logger
+}
+
+// A Renewer is a token source that can have another access token made, as [Tokens]
+// does.
+type Renewer interface {
+	// Refused says that HubSpot has answered 401 to this access token.
+	Refused(access string)
 }
 
 // A Client calls the API of one portal. It is safe for concurrent use; all

@@ -200,6 +200,7 @@ func (cr *creation) request(ctx context.Context, in []int, linked bool) (*answer
 		out:    &a,
 		asked:  len(in),
 		once:   true,
+		keyed:  cr.key != "",
 	})
 	return &a, call, err
 }

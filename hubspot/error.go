@@ -54,6 +54,14 @@ func (k Kind) String() string {
 		return "archived"
 	case Unprocessable:
 		return "unprocessable"
+	case Revoked:
+		return "revoked"
+	case Misconfigured:
+		return "misconfigured"
+	case OtherAccount:
+		return "other account"
+	case Unkept:
+		return "tokens not kept"
 	}
 	return fmt.Sprintf("kind %d", int(k))
 }
@@ -120,6 +128,10 @@ func (e *Error) Error() string {
 		}
 	case e.Err != nil && (e.Kind == Transient || e.Kind == Unprocessable):
 		s.WriteString(cause(e.Err) + " ")
+	case e.Err != nil && (e.Kind == Misconfigured || e.Kind == Unkept):
+		s.WriteString(e.Err.Error() + " ") // of this machine, not of HubSpot
+	case e.Category != "":
+		s.WriteString(constant(e.Category) + " ")
 	}
 	text := strings.TrimSuffix(s.String(), " ")
 	return strings.TrimSuffix(text, ":") + ": " + e.remedy()
@@ -158,6 +170,17 @@ func (e *Error) remedy() string {
 			return "the token lacks a scope; grant one of: " + scopes
 		}
 		return "a scope, a permission or the product tier is missing; compare the app's scopes and the portal's subscription"
+	case Revoked:
+		if e.Category == CodeNotConnected {
+			return "no admin of the account has granted access yet; connect the portal"
+		}
+		return "the access that an admin had granted is over; connect the portal again"
+	case Unkept:
+		return "HubSpot's tokens cannot be kept without their state file and master key; put right what is named, then run again"
+	case Misconfigured:
+		return "HubSpot does not accept the OAuth app; compare client_id, client_secret_file and public_url with the app's settings in HubSpot"
+	case OtherAccount:
+		return "the access was granted for another HubSpot account than the portal's; connect the portal again, with the account of its account_id"
 	case Unprocessable:
 		return "HubSpot, or a proxy or firewall before it, fails at this record each time while it takes others; find out what is special about the record, and report it with the correlation id"
 	case Archived:

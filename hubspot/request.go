@@ -44,6 +44,8 @@ type request struct {
 	// once forbids repeating the request once HubSpot may have received it.
 	// The error then has Lost set.
 	once bool
+	// keyed says that a repetition conflicts instead of doubling.
+	keyed bool
 }
 
 // A message is a request made ready to be sent any number of times.
@@ -81,6 +83,10 @@ func (c *Client) do(ctx context.Context, r request) (*Call, error) {
 		switch {
 		case e.Kind == Unauthorised && call != nil && !refused:
 			refused = true
+			if c.renews(m.token) && r.once && !r.keyed {
+				e.Kind = Transient // the next run has the new token
+				return sent, e
+			}
 		case repeatable(e):
 			wait = retryWait(e, retry, rand.Float64())
 		default:
@@ -100,6 +106,16 @@ func (c *Client) do(ctx context.Context, r request) (*Call, error) {
 			return sent, e
 		}
 	}
+}
+
+// renews tells the token source that HubSpot does not accept an access token, and
+// reports whether the source has another one made.
+func (c *Client) renews(refused string) bool {
+	r, ok := c.token.(Renewer)
+	if ok {
+		r.Refused(refused)
+	}
+	return ok
 }
 
 // again waits until a call whose answer was lost may be made once more. It
