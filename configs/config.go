@@ -178,6 +178,9 @@ type GiftEvents struct {
 	// MetadataKeys are the keys of an event's metadata whose values are
 	// transaction ids, for senders whose gift ids are not.
 	MetadataKeys []string `yaml:"metadata_keys"`
+	// MetadataProperties maps keys of an event's metadata to properties of the
+	// custom object that their values are copied into.
+	MetadataProperties map[string]string `yaml:"metadata_properties"`
 }
 
 // The values of [GiftEvents.Scheme].

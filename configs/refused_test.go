@@ -67,6 +67,15 @@ F:8: portals[0].thnks.requests_per_second: less than 1: give the number of calls
 F:9: portals[0].thnks.dialect.time_formats: an empty list: name at least one format, or remove the key
 F:9: portals[0].thnks.dialect.paging.nothing: not 404: write 404 if the API answers so when it has no transactions, or remove the key
 F:9: portals[0].thnks.dialect.nothing[0]: no word: remove it: an empty value is nothing in any case`},
+	{"metadata properties", good + `    webhooks:
+      gift-events: {scheme: standard, secret_files: [a], metadata_properties: {a: Cost, b: status, c: hs_x, d: parcel_status, e: same, f: same, " ": g, h: fine_1, i: [x]}}
+`, `F:8: portals[0].webhooks.gift-events.metadata_properties.i: not a text: write one value
+F:8: portals[0].webhooks.gift-events.metadata_properties. : no key: name the key of the metadata
+F:8: portals[0].webhooks.gift-events.metadata_properties.a: not a name that HubSpot allows for a property: use lower-case letters, digits and underscores, a letter first, at most 100
+F:8: portals[0].webhooks.gift-events.metadata_properties.b: status is a property of every gift: choose another name
+F:8: portals[0].webhooks.gift-events.metadata_properties.c: HubSpot keeps names that begin so for itself: choose another name
+F:8: portals[0].webhooks.gift-events.metadata_properties.d: parcel_status is a property of every gift: choose another name
+F:8: portals[0].webhooks.gift-events.metadata_properties.f: the same property as e: name a property for each`},
 	{"csv shape", in("api_key_file", "      csv: Gift"), `F:6: portals[0].thnks.csv: not a group of keys: write it as lines of key: value`},
 	{"two sources of keys with csv", in("api_key_file", "      api_key_file: a\n      keys: [{sender: a@b, api_key_file: b}]\n      csv: {}"), `F:5: portals[0].thnks: has both api_key_file and keys: keep exactly one of the two`},
 	{"no value", in("token_file", "      token_file:"), `F:4: portals[0].hubspot.token_file: has no value: give one, or remove the key`},

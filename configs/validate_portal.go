@@ -199,6 +199,7 @@ func (r *report) giftEvents(at string, g GiftEvents) {
 	for i, key := range g.MetadataKeys {
 		r.required(fmt.Sprintf("%s.metadata_keys[%d]", at, i), key)
 	}
+	r.metadataProperties(at+".metadata_properties", g.MetadataProperties)
 	for _, s := range []struct {
 		key     string
 		given   bool
@@ -214,6 +215,40 @@ func (r *report) giftEvents(at string, g GiftEvents) {
 	} {
 		if s.given && !slices.Contains(strings.Fields(s.schemes), g.Scheme) {
 			r.add(at+"."+s.key, "has no meaning in the scheme "+g.Scheme, "remove the key")
+		}
+	}
+}
+
+// propertyName is HubSpot's rule for the internal name of a property:
+// https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide.
+var propertyName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,99}$`)
+
+// eventProperties are the properties that events fill, and HubSpot's own, beside
+// those that a column can be named for.
+var eventProperties = []string{"status_raw", "parcel_status", "parcel_status_date", "thank_you_note", "hubspot_owner_id"}
+
+// metadataProperties checks the names of the properties that metadata goes into.
+func (r *report) metadataProperties(at string, properties map[string]string) {
+	keys := slices.Sorted(maps.Keys(properties))
+	for i, key := range keys {
+		name := properties[key]
+		at := join(at, printable(key))
+		switch {
+		case strings.TrimSpace(key) == "":
+			r.add(at, "no key", "name the key of the metadata")
+		case !propertyName.MatchString(name):
+			r.add(at, "not a name that HubSpot allows for a property", "use lower-case letters, digits and underscores, a letter first, at most 100")
+		case slices.Contains(csvKeys, name) || slices.Contains(eventProperties, name):
+			r.add(at, name+" is a property of every gift", "choose another name")
+		case strings.HasPrefix(name, "hs_") || strings.HasPrefix(name, "hubspot_"):
+			r.add(at, "HubSpot keeps names that begin so for itself", "choose another name")
+		default:
+			for _, other := range keys[:i] {
+				if properties[other] == name {
+					r.add(at, "the same property as "+printable(other), "name a property for each")
+					break
+				}
+			}
 		}
 	}
 }

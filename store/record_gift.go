@@ -51,6 +51,14 @@ const (
 	giftStatusAsOf // an origin record
 	giftLesser     // a claim record, repeated
 	giftBehind     // a gift record with fields of snapshots only
+	giftDetail     // a detail record, repeated
+)
+
+// The fields of a detail record.
+const (
+	detailProperty = iota + 1
+	detailValue
+	detailAt
 )
 
 // The fields of an origin record.
@@ -106,6 +114,13 @@ func encodeGift(st plan.Stored) []byte {
 	}
 	if g.ThankYou != (plan.Note{}) {
 		e.record(giftThanks, encodeClaim(plan.Claim{Status: plan.Status(g.ThankYou.Digest), At: g.ThankYou.At}))
+	}
+	for _, name := range slices.Sorted(maps.Keys(g.Metadata)) {
+		var d encoder
+		d.text(detailProperty, name)
+		d.text(detailValue, g.Metadata[name].Value)
+		d.time(detailAt, g.Metadata[name].At)
+		e.record(giftDetail, d)
 	}
 	if g.Behind != nil {
 		var behind encoder
@@ -280,6 +295,12 @@ func decodeGift(id string, record []byte) (plan.Stored, error) {
 			g.StatusAsOf = decodeOrigin(&d)
 		case giftLesser:
 			g.Lesser = append(g.Lesser, decodeTold(&d))
+		case giftDetail:
+			if g.Metadata == nil {
+				g.Metadata = make(map[string]plan.Detail)
+			}
+			name, detail := decodeDetail(&d)
+			g.Metadata[name] = detail
 		case giftBehind:
 			behind, err := decodeGift("", d.value)
 			d.failIf(err)
@@ -287,6 +308,22 @@ func decodeGift(id string, record []byte) (plan.Stored, error) {
 		}
 	}
 	return st, d.err
+}
+
+func decodeDetail(outer *decoder) (name string, v plan.Detail) {
+	d := decoder{data: outer.value}
+	for d.next() {
+		switch d.field {
+		case detailProperty:
+			name = d.text()
+		case detailValue:
+			v.Value = d.text()
+		case detailAt:
+			v.At = d.time()
+		}
+	}
+	outer.failIf(d.err)
+	return name, v
 }
 
 func addTime(times map[plan.Status]time.Time, c plan.Claim) map[plan.Status]time.Time {

@@ -111,7 +111,10 @@ func anyStored(id *rapid.Generator[string]) *rapid.Generator[plan.Stored] {
 				Lesser: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) plan.Reading {
 					return plan.Reading{Status: anyStatus().Draw(t, "status"), RawStatus: text.Draw(t, "raw"), Origin: anyOrigin().Draw(t, "origin")}
 				}), 0, 2).Draw(t, "lesser"),
-				Behind:    behind,
+				Behind: behind,
+				Metadata: rapid.MapOfN(text, rapid.Custom(func(t *rapid.T) plan.Detail {
+					return plan.Detail{Value: text.Draw(t, "value"), At: when.Draw(t, "at")}
+				}), 0, 2).Draw(t, "metadata"),
 				Parcel:    plan.Parcel{Status: text.Draw(t, "parcel"), At: when.Draw(t, "parcel at")},
 				ThankYou:  plan.Note{Text: text.Draw(t, "note"), Digest: text.Draw(t, "note digest"), At: when.Draw(t, "note at")},
 				CreatedAt: when.Draw(t, "created"),

@@ -110,7 +110,8 @@ type Config struct {
 	Own        func(account string, dryRun bool) error // see [portal.Config]; may be nil
 	Object     portal.ObjectNames
 	Links      portal.LinkRules
-	Exports    Exports // zero where there are none
+	Metadata   []string // properties of the custom object that hold what events say in the customer's words
+	Exports    Exports  // zero where there are none
 	Logger     *slog.Logger
 	Progress   func(Progress) // called after every slice of a window; may be nil
 	Bounds     Bounds
@@ -163,7 +164,7 @@ func New(cfg Config) *Engine {
 		cfg: cfg,
 		conn: portal.Connect(portal.Config{
 			Name: cfg.Portal, Client: cfg.HubSpot, AccountID: cfg.AccountID, Own: cfg.Own,
-			Object: cfg.Object, Links: cfg.Links, People: cfg.Bounds.CacheSlots,
+			Object: cfg.Object, Links: cfg.Links, Metadata: cfg.Metadata, People: cfg.Bounds.CacheSlots,
 		}),
 		locks: newGiftLocks(),
 	}

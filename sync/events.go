@@ -27,6 +27,10 @@ type EventResult struct {
 	Held  int             // events still due, as a run has locked their gifts
 	Next  time.Time       // of FetchEvents: when the next event is due; zero where there is none
 	Freed <-chan struct{} // where some are held: closed when their gifts may be unlocked
+
+	// Lacking says that the custom object lacks properties which the settings name:
+	// the events wait for a run to add them.
+	Lacking bool
 }
 
 // ApplyEvents processes the signed events that are due about gifts that HubSpot
@@ -265,7 +269,9 @@ func (r *eventRun) ready() (bool, error) {
 	if n, err := journal.Count(); err != nil || n == 0 && !begun {
 		return false, err
 	}
-	return r.run.portal.Object.UseRecorded()
+	recorded, complete, err := r.run.portal.Object.UseRecorded()
+	r.result.Lacking = recorded && !complete
+	return recorded && complete, err
 }
 
 // endIdle ends the events that can change no gift.

@@ -72,8 +72,12 @@ func (r *eventRun) fetchDue(ctx context.Context, due []store.Event) error {
 		return err
 	}
 	if !ready {
+		reason := reasonNotReady
+		if r.result.Lacking {
+			reason = reasonLacking
+		}
 		for _, g := range all {
-			if err := r.record(r.retryLater(g.events, reasonNotReady, false)); err != nil {
+			if err := r.record(r.retryLater(g.events, reason, false)); err != nil {
 				return err
 			}
 		}

@@ -48,6 +48,12 @@ func claimed(giftID string, e *store.Event) plan.Gift {
 	if e.ThankYouNote != "" {
 		g.ThankYou = plan.Note{Text: e.ThankYouNote, At: e.At}
 	}
+	for name, value := range e.Properties {
+		if g.Metadata == nil {
+			g.Metadata = make(map[string]plan.Detail)
+		}
+		g.Metadata[name] = plan.Detail{Value: value, At: e.At}
+	}
 	return g
 }
 
@@ -196,6 +202,7 @@ const (
 	reasonNoGift      = "the event names no gift"
 	reasonQuarantined = "the gift is in quarantine: see `quarantine list`"
 	reasonNotReady    = "the portal's first backfill has not begun"
+	reasonLacking     = "the custom object lacks a property that metadata_properties names: the next run adds it"
 	reasonNotFound    = "Thnks does not show the transaction"
 	reasonNoDetail    = "the Thnks API has no call for a single transaction: the event waits for it to be listed"
 	reasonUnreadable  = "what Thnks shows of the transaction cannot be read"

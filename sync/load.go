@@ -36,6 +36,7 @@ func (r *run) load(ctx context.Context, in *input) (*loaded, error) {
 		return nil, err
 	}
 	l.thaw()
+	l.forgetMetadata()
 	if in.policy.fromJournal {
 		// An event may have changed a gift since it was read.
 		for _, id := range ids {
@@ -91,6 +92,17 @@ func (l *loaded) thaw() {
 	for id, have := range l.have {
 		if isFrozen(have.Gift, clock) {
 			have.Gift = thawed(have.Gift, clock)
+			l.have[id] = have
+		}
+	}
+}
+
+// forgetMetadata takes out of what the journal says what is in properties that the
+// settings no longer name. In HubSpot it stays.
+func (l *loaded) forgetMetadata() {
+	for id, have := range l.have {
+		if len(have.Gift.Metadata) > 0 {
+			have.Gift = have.Gift.OfMetadata(l.run.cfg().Metadata)
 			l.have[id] = have
 		}
 	}

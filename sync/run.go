@@ -126,6 +126,9 @@ func (r *run) do(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.portal.Object.Complement(ctx); err != nil {
+		return err
+	}
 	if err := r.pass(ctx); err != nil {
 		return err
 	}

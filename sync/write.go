@@ -130,7 +130,7 @@ func (b *batch) create(ctx context.Context, changes []plan.Change) (existing []p
 // where they exist.
 func (b *batch) planExisting(o portal.Outcome) (plan.Change, bool) {
 	c := o.Change
-	have, err := portal.Stored(o.Found)
+	have, err := portal.Stored(o.Found, b.run.cfg().Metadata)
 	if err != nil {
 		b.res.quarantine(c, err)
 		return plan.Change{}, false

@@ -103,12 +103,21 @@ func deliver(url, secret string, e thnksapitest.Event) (int, error) {
 	return resp.StatusCode, err
 }
 
-// shows ID STATUS waits until HubSpot shows the gift in the status.
+// shows ID STATUS [NAME=VALUE]... waits until HubSpot shows the gift in the status,
+// with these values of other properties.
 func shows(ts *testscript.TestScript, _ bool, args []string) {
 	p := worldOf(ts).portal
-	ts.Check(until(args[0]+" is "+args[1], func() bool {
+	ts.Check(until(strings.Join(args, " "), func() bool {
 		found := p.Find(sandboxObject, "thnks_transaction_id", args[0])
-		return len(found) == 1 && found[0].Properties["status"] == args[1]
+		if len(found) != 1 {
+			return false
+		}
+		for _, arg := range append([]string{"status=" + args[1]}, args[2:]...) {
+			if name, value, _ := strings.Cut(arg, "="); found[0].Properties[name] != value {
+				return false
+			}
+		}
+		return true
 	}))
 }
 

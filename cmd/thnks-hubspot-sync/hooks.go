@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,7 +71,10 @@ type hook struct {
 // source returns how the events of a source are read; zone returns the time zone of
 // times that name none.
 func (h hook) source(zone func() *time.Location) webhook.Source {
-	return webhook.Source{Dialect: h.dialect, CompanyID: h.settings.CompanyID, MetadataKeys: h.settings.MetadataKeys, Zone: zone}
+	return webhook.Source{
+		Dialect: h.dialect, CompanyID: h.settings.CompanyID,
+		MetadataKeys: h.settings.MetadataKeys, MetadataProperties: h.settings.MetadataProperties, Zone: zone,
+	}
 }
 
 // reread returns a function that reads the kept body of a portal's event again, by
@@ -84,6 +89,15 @@ func (s *session) reread(p configs.Portal, j *store.Store) func(e store.Event, b
 		}
 		return webhook.Reread(webhook.Source{Dialect: e.Dialect, Zone: zone}, e, body)
 	}
+}
+
+// metadataOf returns the properties of the custom object that a portal's events fill
+// with metadata.
+func metadataOf(w configs.Webhooks) []string {
+	if w.GiftEvents == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Values(w.GiftEvents.MetadataProperties))
 }
 
 // webhooksOf returns the sources that a portal has.

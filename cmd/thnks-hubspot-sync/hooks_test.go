@@ -20,6 +20,7 @@ import (
 
 	"thnks-hubspot-sync/configs"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/webhook"
 )
 
@@ -114,6 +115,20 @@ portals:
 		list, err := d.Events(t.Context(), portal.name, giftsync.EventQuery{})
 		if err != nil || len(list.Events) != portal.sources {
 			t.Errorf("portal %s has %d events, %v; want one of each of its %d sources", portal.name, len(list.Events), err, portal.sources)
+		}
+	}
+}
+
+// TestMetadataHasItsOwnProperties: no property of a gift can be named for metadata.
+func TestMetadataHasItsOwnProperties(t *testing.T) {
+	t.Parallel()
+	for _, f := range plan.Fields() {
+		cfg := configs.Default()
+		p := configs.DefaultPortal()
+		p.Webhooks.GiftEvents = &configs.GiftEvents{MetadataProperties: map[string]string{"k": f.Name}, Scheme: configs.SchemeStandard}
+		cfg.Portals = []configs.Portal{p}
+		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), f.Name+" is a property of every gift") {
+			t.Errorf("%s may be a property of metadata: %v", f.Name, err)
 		}
 	}
 }

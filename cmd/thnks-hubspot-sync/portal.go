@@ -141,6 +141,7 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 			MaxDeals:  p.Associations.Deals.Max,
 			Lookback:  time.Duration(p.Associations.Deals.Lookback),
 		},
+		Metadata: metadataOf(p.Webhooks),
 		Exports: giftsync.Exports{
 			Open:   func(path string) (giftsync.ExportFile, error) { return exports.Open(path) },
 			Is:     export.Decodes,

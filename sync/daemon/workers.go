@@ -51,6 +51,7 @@ func (l *Loop) runWorker(ctx context.Context, w *worker) {
 		freed <-chan struct{}  // closed when a run has unlocked gifts with events
 		due   <-chan time.Time // when the next event that waits is due
 		rest  time.Duration    // after a failure
+		asked bool             // for a run that adds what the custom object lacks
 	)
 	for {
 		select {
@@ -68,6 +69,10 @@ func (l *Loop) runWorker(ctx context.Context, w *worker) {
 		if !result.Next.IsZero() {
 			due = time.After(time.Until(result.Next))
 		}
+		if result.Lacking && !asked {
+			l.Hint()
+		}
+		asked = result.Lacking
 		switch {
 		case errors.Is(err, errNotNow):
 		case err == nil:

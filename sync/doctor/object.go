@@ -102,12 +102,12 @@ func (x *examination) examineSettings(s *hubspot.Schema) {
 // examineProperties examines the properties of the table.
 func (x *examination) examineProperties(ctx context.Context, s *hubspot.Schema) {
 	have := portal.ActiveProperties(s.Properties)
-	if err := portal.CheckTypes(have); err != nil {
+	if err := portal.CheckTypes(have, x.cfg.Metadata); err != nil {
 		x.reportError(ctx, checkProperties, err)
 		return
 	}
 	var missing, shown []string
-	for _, f := range plan.Fields() {
+	for _, f := range plan.Fields(x.cfg.Metadata...) {
 		p, ok := have[f.Name]
 		if !ok {
 			missing = append(missing, f.Name)
@@ -128,7 +128,7 @@ func (x *examination) examineProperties(ctx context.Context, s *hubspot.Schema) 
 	case len(shown) > 0:
 		x.report(checkProperties, Warn, "edited in another way than they were made: "+strings.Join(shown, ", "), "change the field type back in HubSpot, unless it is meant")
 	default:
-		x.ok(checkProperties, "all %d are there and of the right types", len(plan.Fields()))
+		x.ok(checkProperties, "all %d are there and of the right types", len(plan.Fields(x.cfg.Metadata...)))
 	}
 }
 

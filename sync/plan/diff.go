@@ -16,7 +16,7 @@ func Diff(want Gift, have Stored) (props map[string]string, reasons []string) {
 		reasons = append(reasons, fmt.Sprintf("mapping %d → %d", have.Mapping, Mapping))
 	}
 	props = make(map[string]string)
-	for _, f := range fields {
+	for _, f := range fieldsOf(want, have.Gift) {
 		if f.value == nil {
 			continue
 		}

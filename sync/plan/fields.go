@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -113,14 +114,36 @@ var fields = slices.Concat(
 )
 
 // Fields returns the properties of the custom object, in the order in which
-// they are created and shown. It does not list HubSpot's own properties.
+// they are created and shown, and behind them those that hold metadata, which the
+// portal's settings name. It does not list HubSpot's own properties.
 //
 // The definitions follow
 // https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide.
-func Fields() []Field {
+func Fields(metadata ...string) []Field {
 	all := slices.Clone(fields)
 	for i := range all {
 		all[i].Options = slices.Clone(all[i].Options)
+	}
+	for _, name := range metadata {
+		all = append(all, metadataField(name))
+	}
+	return all
+}
+
+// fieldsOf returns the properties that a gift may have values for.
+func fieldsOf(gifts ...Gift) []Field {
+	names := make(map[string]bool)
+	for _, g := range gifts {
+		for name := range g.Metadata {
+			names[name] = true
+		}
+	}
+	if len(names) == 0 {
+		return fields
+	}
+	all := slices.Clone(fields)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		all = append(all, metadataField(name))
 	}
 	return all
 }

@@ -100,10 +100,20 @@ func genPiece(id string) *rapid.Generator[Gift] {
 	)
 }
 
+// genMetadata are properties of a customer.
+var genMetadata = []string{"cost_center", "campaign"}
+
 // genNews makes what an event says apart from the status.
 func genNews(id string) *rapid.Generator[Gift] {
 	return rapid.Custom(func(t *rapid.T) Gift {
 		at := genTime().Draw(t, "at")
+		if rapid.IntRange(0, 2).Draw(t, "metadata") == 0 {
+			g := Gift{ID: id, Metadata: make(map[string]Detail)}
+			for name, text := range rapid.MapOfN(rapid.SampledFrom(genMetadata), genText(), 1, 2).Draw(t, "details") {
+				g.Metadata[name] = Detail{Value: text, At: at}
+			}
+			return g
+		}
 		if rapid.Bool().Draw(t, "note") {
 			return Gift{ID: id, ThankYou: Note{Text: genText().Draw(t, "text"), At: at}}
 		}

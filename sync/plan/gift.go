@@ -106,6 +106,10 @@ type Gift struct {
 	// Parcel and ThankYou come from events only; snapshots do not contain them.
 	Parcel   Parcel
 	ThankYou Note
+
+	// Metadata is what events say of the gift in the words of the customer, by the
+	// property that holds it.
+	Metadata map[string]Detail
 }
 
 // An Origin is the snapshot that a part of a gift is from.

@@ -24,8 +24,8 @@ import (
 //     [Unknown]. The last known status is kept in Known and is still shown.
 //   - Claims are united. Of each status the first and the last are kept, so
 //     that a gift opened a thousand times does not carry a thousand claims.
-//   - Of parcels and of thank-you notes the latest stays; of equal times the
-//     greater text or digest.
+//   - Of parcels, of thank-you notes and of each part of the metadata the latest
+//     stays; of equal times the greater text or digest.
 //
 // Versions and times of reading cannot be put into one order in which both the
 // greatest version and the first source win. Therefore snapshots with a version
@@ -38,6 +38,7 @@ func Merge(old, seen Gift) Gift {
 	g := inFront(joinSnapshots(oldVersioned, seenVersioned), joinSnapshots(oldDerived, seenDerived))
 	g.ID = max(old.ID, seen.ID)
 	g.Claims = joinClaims(old.Claims, seen.Claims)
+	g.Metadata = joinMetadata(old.Metadata, seen.Metadata)
 	g.Parcel, g.ThankYou = old.Parcel, old.ThankYou
 	if compareParcels(seen.Parcel, old.Parcel) > 0 {
 		g.Parcel = seen.Parcel

@@ -13,7 +13,7 @@ import (
 // by property name, as HubSpot returns them. Empty ones are left out.
 func Properties(g Gift) map[string]string {
 	props := make(map[string]string, len(fields))
-	for _, f := range fields {
+	for _, f := range fieldsOf(g) {
 		if f.value == nil {
 			continue
 		}
@@ -28,13 +28,13 @@ func Properties(g Gift) map[string]string {
 // HubSpot: Properties(FromProperties(p)) is p. The gift has no version, so that
 // any snapshot of the source is newer.
 //
-// An error names the properties whose values could not be read. The gift holds
+// metadata are the properties that hold metadata. An error names the properties whose values could not be read. The gift holds
 // all others, and writing the record again corrects these. A record without a
 // transaction id is not ours.
-func FromProperties(p map[string]string) (Gift, error) {
+func FromProperties(p map[string]string, metadata ...string) (Gift, error) {
 	var g Gift
 	var errs []error
-	for _, f := range fields {
+	for _, f := range Fields(metadata...) {
 		v := p[f.Name]
 		if f.parse == nil || v == "" {
 			continue

@@ -151,7 +151,7 @@ func TestPropertiesRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := genGift("T-1").Filter(func(g Gift) bool { return g.MessageDigest == "" && g.ThankYou.Digest == "" }).Draw(t, "gift")
 		props := Properties(g)
-		back, err := FromProperties(props)
+		back, err := FromProperties(props, genMetadata...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -117,7 +117,7 @@ func (o *Object) objections(s *hubspot.Schema, archived []hubspot.Property) []st
 			unique++
 		}
 	}
-	for _, f := range plan.Fields() {
+	for _, f := range plan.Fields(o.conn.cfg.Metadata...) {
 		p, ok := have[f.Name]
 		remove := "delete it in HubSpot, then delete it for good from the archived properties"
 		if deleted[f.Name] {

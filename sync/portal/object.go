@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,10 +48,11 @@ type Schemas interface {
 
 // A Definition is what is known of the portal's custom object.
 type Definition struct {
-	TypeID  string                                `json:"type_id"` // e.g. 2-123
-	Links   map[plan.Kind]hubspot.AssociationType `json:"links"`   // association types from a gift
-	Options map[string][]string                   `json:"options"` // values of the enumerations that grow
-	Checked time.Time                             `json:"checked"` // when it was read; zero while it is being created
+	TypeID   string                                `json:"type_id"`            // e.g. 2-123
+	Links    map[plan.Kind]hubspot.AssociationType `json:"links"`              // association types from a gift
+	Options  map[string][]string                   `json:"options"`            // values of the enumerations that grow
+	Metadata []string                              `json:"metadata,omitempty"` // properties of the customer that it has
+	Checked  time.Time                             `json:"checked"`            // when it was read; zero while it is being created
 }
 
 // An Object is the portal's custom object.
@@ -80,7 +82,7 @@ func (o *Object) Find(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if recorded && !o.reread && !o.olderThan(known.Checked, RecheckAfter) {
+	if recorded && !o.reread && !o.olderThan(known.Checked, RecheckAfter) && o.hasMetadata(known) {
 		o.def = &known
 		return nil
 	}
@@ -115,6 +117,22 @@ func (o *Object) Find(ctx context.Context) error {
 	return o.complete(ctx, client, schema)
 }
 
+// hasMetadata reports whether a definition has the properties that the portal's
+// settings name.
+func (o *Object) hasMetadata(known Definition) bool {
+	return !slices.ContainsFunc(o.conn.cfg.Metadata, func(name string) bool { return !slices.Contains(known.Metadata, name) })
+}
+
+// Complement adds the properties that the portal's settings name and the recorded
+// definition lacks. Without such, or before anything is recorded, it makes no call.
+func (o *Object) Complement(ctx context.Context) error {
+	known, recorded, err := o.Recorded()
+	if err != nil || !recorded || o.hasMetadata(known) {
+		return err
+	}
+	return o.Find(ctx)
+}
+
 // Reread makes [Object.Find] read the definition whatever was recorded of it.
 func (o *Object) Reread() { o.reread = true }
 
@@ -138,14 +156,15 @@ func (o *Object) olderThan(then time.Time, d time.Duration) bool {
 }
 
 // UseRecorded takes the definition as the last run left it, however old, and
-// reports whether there is one that records can be written with.
-func (o *Object) UseRecorded() (bool, error) {
+// reports whether there is one, and whether it has all that gifts may need. Only
+// then can records be written with it.
+func (o *Object) UseRecorded() (recorded, complete bool, err error) {
 	var known Definition
 	if _, err := o.session.Memory.Recall(objectEntry, &known); err != nil || len(known.Links) == 0 {
-		return false, err
+		return false, false, err
 	}
 	o.def = &known
-	return true, nil
+	return true, o.hasMetadata(known), nil
 }
 
 // Recorded returns the definition as the last run left it, and whether there is
@@ -299,7 +318,7 @@ func property(s *hubspot.Schema, name string) *hubspot.Property {
 func (o *Object) create(ctx context.Context, client Schemas) (*hubspot.Schema, error) {
 	names := o.conn.cfg.Object
 	var schema *hubspot.Schema
-	note := fmt.Sprintf("create custom object %s with %d properties", names.Name, len(plan.Fields()))
+	note := fmt.Sprintf("create custom object %s with %d properties", names.Name, len(plan.Fields(o.conn.cfg.Metadata...)))
 	_, err := o.editor.edit([]string{note}, func() ([]string, error) {
 		if err := o.session.Memory.Remember(creatingEntry, names.Name); err != nil {
 			return nil, err

@@ -60,6 +60,9 @@ type Config struct {
 	Own    func(account string, dryRun bool) error
 	Object ObjectNames
 	Links  LinkRules
+	// Metadata are the properties, beside those of [plan.Fields], that hold what
+	// events say in the customer's words.
+	Metadata []string
 
 	// People bounds the table of the people looked up in a run: slots of 40
 	// bytes, two for each person.
@@ -149,9 +152,9 @@ func (c *Connection) Begin(s Session) *Portal {
 		session: s, object: object, directory: directory,
 		calls: door[RecordCalls]{account, c.cfg.Client.Records},
 	}
-	records.writer = liveWriter{records.calls.client}
+	records.writer = liveWriter{records.calls.client, c.cfg.Metadata}
 	if s.DryRun {
-		records.writer = readingWriter{records.calls.client}
+		records.writer = readingWriter{records.calls.client, c.cfg.Metadata}
 	}
 	return &Portal{Account: account, Object: object, Directory: directory, Records: records}
 }

@@ -34,10 +34,11 @@ func option(o plan.Option, order int) hubspot.Option {
 	return hubspot.Option{Value: o.Value, Label: o.Label, DisplayOrder: order}
 }
 
-// PropertyNames are the properties that are read back from a record.
-func PropertyNames() []string {
+// PropertyNames are the properties that are read back from a record; metadata are
+// those of the customer.
+func PropertyNames(metadata []string) []string {
 	var names []string
-	for _, f := range plan.Fields() {
+	for _, f := range plan.Fields(metadata...) {
 		names = append(names, f.Name)
 	}
 	return names
@@ -62,9 +63,9 @@ func ForeignRequired(s *hubspot.Schema) []string {
 
 // CheckTypes refuses properties whose type users, or an older program under
 // the same name, made different from what a gift's value needs.
-func CheckTypes(have map[string]hubspot.Property) error {
+func CheckTypes(have map[string]hubspot.Property, metadata []string) error {
 	var wrong []string
-	for _, f := range plan.Fields() {
+	for _, f := range plan.Fields(metadata...) {
 		if p, ok := have[f.Name]; ok && p.Type != f.Type {
 			wrong = append(wrong, fmt.Sprintf("%s is of type %s, not %s", f.Name, p.Type, f.Type))
 		}
@@ -90,7 +91,8 @@ type definer struct {
 // else users changed is left alone.
 func (d definer) completeProperties(ctx context.Context, schema *hubspot.Schema) error {
 	have := ActiveProperties(schema.Properties)
-	if err := CheckTypes(have); err != nil {
+	metadata := d.object.conn.cfg.Metadata
+	if err := CheckTypes(have, metadata); err != nil {
 		return err
 	}
 	if err := d.ensureGroup(ctx); err != nil {
@@ -102,7 +104,7 @@ func (d definer) completeProperties(ctx context.Context, schema *hubspot.Schema)
 	regroup := have[KeyProperty].GroupName != GroupName
 	var missing []hubspot.Property
 	d.object.def.Options = make(map[string][]string)
-	for _, f := range plan.Fields() {
+	for _, f := range plan.Fields(metadata...) {
 		p, ok := have[f.Name]
 		if !ok {
 			missing = append(missing, definition(f))
@@ -133,6 +135,7 @@ func (d definer) completeProperties(ctx context.Context, schema *hubspot.Schema)
 		}
 	}
 	_, err := d.addProperties(ctx, missing)
+	d.object.def.Metadata = metadata
 	return err
 }
 
@@ -152,7 +155,7 @@ func (d definer) checkArchived(ctx context.Context, missing []hubspot.Property) 
 			back[p.Name] = p
 		}
 	}
-	return CheckTypes(back)
+	return CheckTypes(back, d.object.conn.cfg.Metadata)
 }
 
 func (d definer) ensureGroup(ctx context.Context) error {
@@ -265,7 +268,7 @@ func (d definer) awaitProperties(ctx context.Context, added []hubspot.Property) 
 		for _, p := range props {
 			have[p.Name] = p
 		}
-		if err := CheckTypes(have); err != nil {
+		if err := CheckTypes(have, d.object.conn.cfg.Metadata); err != nil {
 			return err
 		}
 		if !slices.ContainsFunc(added, func(p hubspot.Property) bool { _, ok := have[p.Name]; return !ok }) {

@@ -168,7 +168,7 @@ func (r *Records) List(ctx context.Context, cursor string, archived bool) (Listi
 	var l Listing
 	var objects []hubspot.Object
 	for l.Next = cursor; ; {
-		page, err := client.List(ctx, r.object.TypeID(), l.Next, hubspot.BatchSize, archived, PropertyNames())
+		page, err := client.List(ctx, r.object.TypeID(), l.Next, hubspot.BatchSize, archived, PropertyNames(r.object.conn.cfg.Metadata))
 		if err == nil {
 			err = r.trail[archived].Follow(page)
 		}
@@ -195,7 +195,7 @@ func (r *Records) List(ctx context.Context, cursor string, archived bool) (Listi
 func (r *Records) readStored(objects []hubspot.Object, archived bool) []plan.Stored {
 	var gifts []plan.Stored
 	for _, o := range objects {
-		s, err := Stored(o)
+		s, err := Stored(o, r.object.conn.cfg.Metadata)
 		if err != nil {
 			r.session.Log.Warn("record not readable as a gift; left alone", "object", o.ID, "archived", archived, "error", err)
 			continue
@@ -238,8 +238,9 @@ func (r *Records) readLinks(ctx context.Context, gifts []plan.Stored) error {
 // links are not known from it. One with values that cannot be read counts as
 // written with an older mapping, so that it is written again in full; one
 // without a transaction id is an error: a user made it, and it is not ours.
-func Stored(o hubspot.Object) (plan.Stored, error) {
-	g, err := plan.FromProperties(o.Properties)
+// metadata are the properties of the customer.
+func Stored(o hubspot.Object, metadata []string) (plan.Stored, error) {
+	g, err := plan.FromProperties(o.Properties, metadata...)
 	if g.ID == "" {
 		return plan.Stored{}, err
 	}

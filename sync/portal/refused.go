@@ -45,7 +45,7 @@ func (s sparing) run(err error) error {
 			err = s.resend(s.refused(func(i int, _ *hubspot.Error) bool { return plan.HasMade(s.changes[i].Links, plan.Contact) }))
 		default:
 			// Too many of a batch were refused, and the rest was given up with them.
-			names := extrasNamed(systematic.Refusal)
+			names := s.records.extrasNamed(systematic.Refusal)
 			if len(names) == 0 {
 				return err
 			}
@@ -94,7 +94,7 @@ func (s sparing) byValue(name string) error {
 	var again []int
 	for _, v := range values {
 		err := s.resend(with[v])
-		if he, ok := hubspot.AsError(err); ok && errors.As(err, new(*hubspot.Systematic)) && slices.Contains(extrasNamed(he), name) && v != "" {
+		if he, ok := hubspot.AsError(err); ok && errors.As(err, new(*hubspot.Systematic)) && slices.Contains(s.records.extrasNamed(he), name) && v != "" {
 			for _, i := range with[v] {
 				if s.answers[i].Object == nil && s.records.leaveOut(s.changes[i], he) {
 					again = append(again, i)
@@ -111,10 +111,10 @@ func (s sparing) byValue(name string) error {
 
 // extrasNamed returns the properties that a refusal names, where a gift is worth
 // having without each of them, and none otherwise.
-func extrasNamed(he *hubspot.Error) []string {
+func (r *Records) extrasNamed(he *hubspot.Error) []string {
 	var names []string
 	for _, d := range he.Details {
-		if d.Code == codeNoProperty || !isExtra(d.Property) {
+		if d.Code == codeNoProperty || !r.isExtra(d.Property) {
 			return nil
 		}
 		names = append(names, d.Property)
@@ -125,7 +125,7 @@ func extrasNamed(he *hubspot.Error) []string {
 // leaveOut takes the values out of a change that a refusal names, if the gift is
 // worth having without each of them, and reports whether there were any.
 func (r *Records) leaveOut(c plan.Change, he *hubspot.Error) bool {
-	names := extrasNamed(he)
+	names := r.extrasNamed(he)
 	if slices.ContainsFunc(names, func(name string) bool { return c.Properties[name] == "" }) {
 		return false // it was refused for lacking it
 	}
@@ -141,8 +141,8 @@ func (r *Records) leaveOut(c plan.Change, he *hubspot.Error) bool {
 }
 
 // isExtra reports whether a gift is worth having without a property.
-func isExtra(name string) bool {
-	return name == OwnerProperty || slices.ContainsFunc(plan.Fields(), func(f plan.Field) bool { return f.Extra && f.Name == name })
+func (r *Records) isExtra(name string) bool {
+	return name == OwnerProperty || slices.ContainsFunc(plan.Fields(r.object.conn.cfg.Metadata...), func(f plan.Field) bool { return f.Extra && f.Name == name })
 }
 
 // requirement matches what HubSpot says of an association that its form for new

@@ -17,7 +17,10 @@ type writer interface {
 }
 
 // A liveWriter writes.
-type liveWriter struct{ client RecordCalls }
+type liveWriter struct {
+	client   RecordCalls
+	metadata []string // properties of the customer
+}
 
 // Create reads the records that turned out to exist again: the client returns
 // only the properties that it was to write, and what the source has emptied
@@ -37,7 +40,7 @@ func (w liveWriter) Create(ctx context.Context, objectType, key string, in []hub
 	if len(ids) == 0 {
 		return out, nil
 	}
-	full, err := w.client.Read(ctx, objectType, ids, PropertyNames())
+	full, err := w.client.Read(ctx, objectType, ids, PropertyNames(w.metadata))
 	if err != nil {
 		err = fmt.Errorf("reading records that exist already: %w", err)
 	}
@@ -62,7 +65,10 @@ func (w liveWriter) Associate(ctx context.Context, fromType, toType string, in [
 
 // A readingWriter answers for a dry run as if it wrote. Of the records to
 // create it reads which exist.
-type readingWriter struct{ client RecordCalls }
+type readingWriter struct {
+	client   RecordCalls
+	metadata []string // properties of the customer
+}
 
 func (w readingWriter) Create(ctx context.Context, objectType, key string, in []hubspot.NewObject) ([]hubspot.Outcome, error) {
 	out := make([]hubspot.Outcome, len(in))
@@ -76,7 +82,7 @@ func (w readingWriter) Create(ctx context.Context, objectType, key string, in []
 	for i, n := range in {
 		keys[i] = n.Properties[key]
 	}
-	found, err := w.client.ReadByKey(ctx, objectType, key, keys, PropertyNames(), false)
+	found, err := w.client.ReadByKey(ctx, objectType, key, keys, PropertyNames(w.metadata), false)
 	if err != nil {
 		return nil, err
 	}

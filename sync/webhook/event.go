@@ -58,7 +58,7 @@ func Reread(s Source, e store.Event, body []byte) store.Event {
 // unknown marks the event as not understood, and drops what was read from it.
 func unknown(e *store.Event, reason string) {
 	e.Effect, e.Reason = store.EffectUnknown, reason
-	e.Status, e.ParcelStatus, e.ParcelAt, e.ThankYouNote = "", "", time.Time{}, ""
+	e.Status, e.ParcelStatus, e.ParcelAt, e.ThankYouNote, e.Properties = "", "", time.Time{}, "", nil
 }
 
 // keyOf returns the event's key, which is equal for two deliveries of one

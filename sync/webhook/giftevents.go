@@ -87,7 +87,8 @@ func giftEvent(s *Source, e *store.Event) {
 		unknown(e, "the gift's id is too long or has characters that no id has")
 		return
 	}
-	e.Aliases = aliases(data.object("metadata"), s.MetadataKeys)
+	metadata := data.object("metadata")
+	e.Aliases, e.Properties = aliases(metadata, s.MetadataKeys), details(metadata, s.MetadataProperties)
 	if reason := readTime(s, e, hook); reason != "" {
 		unknown(e, reason)
 		return
@@ -207,8 +208,23 @@ func readNothing(_ *Source, e *store.Event, _ object) string {
 	return ""
 }
 
+// details returns the entries of metadata under these keys by the property that each
+// goes into. Other metadata is the customer's and not kept.
+func details(metadata object, properties map[string]string) map[string]string {
+	var found map[string]string
+	for key, name := range properties {
+		if value := metadata.plain(key); value != "" {
+			if found == nil {
+				found = make(map[string]string)
+			}
+			found[name] = value
+		}
+	}
+	return found
+}
+
 // aliases returns the entries of metadata under these keys that can be a gift's
-// id, in the order of the keys. Other metadata is the customer's and not kept.
+// id, in the order of the keys.
 func aliases(metadata object, keys []string) []string {
 	var ids []string
 	for _, key := range keys {

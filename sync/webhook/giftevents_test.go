@@ -247,6 +247,20 @@ func TestMetadataStaysOut(t *testing.T) {
 	}
 }
 
+// TestMetadataProperties: named entries of metadata go into their properties, as
+// text; no others are kept.
+func TestMetadataProperties(t *testing.T) {
+	t.Parallel()
+	source := webhook.Source{MetadataProperties: map[string]string{"a": "pa", "b": "pb", "c": "pc", "d": "pd", "e": "pe", "f": "pf"}}
+	body := payload("gift-status-changed", `"giftId":"g-1","status":"opened","metadata":{"a":" ref\u00a0","b":9007199254740993,"c":true,"d":{"x":1},"e":"  ","z":"private"}`)
+	if d := cmp.Diff(map[string]string{"pa": "ref", "pb": "9007199254740993", "pc": "true"}, understand(t, source, body).Properties); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if e := understand(t, source, payload("gift-status-changed", `"giftId":"g-1","status":"odd","metadata":{"a":"ref"}`)); e.Properties != nil {
+		t.Errorf("of an event that is not understood: %v", e.Properties)
+	}
+}
+
 // TestKey checks what makes two deliveries the same event: what happened, to
 // which gift and when, and nothing else.
 func TestKey(t *testing.T) {

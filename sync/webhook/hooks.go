@@ -66,6 +66,9 @@ type Source struct {
 	// MetadataKeys are the keys of an event's metadata whose values are further
 	// ids of the gift, in order of preference.
 	MetadataKeys []string
+	// MetadataProperties maps keys of an event's metadata to the properties that
+	// their values go into.
+	MetadataProperties map[string]string
 	// Zone returns the time zone of times that name none; nil while it is not
 	// known. Such events are answered 503 until it is. A nil Zone knows none.
 	Zone  func() *time.Location

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -72,6 +73,20 @@ func (o object) text(name string) string {
 
 // word returns the string of that name without the blanks around it.
 func (o object) word(name string) string { return trimmed(o.text(name)) }
+
+// plain returns the text, number or truth value of that name as text, "" for
+// anything else. A number keeps the form in which it was sent.
+func (o object) plain(name string) string {
+	switch v := o[name].(type) {
+	case string:
+		return trimmed(v)
+	case json.Number:
+		return v.String()
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	return ""
+}
 
 // id returns the id of that name in its canonical form, "" when there is none.
 // Senders also write ids as numbers.
