@@ -117,6 +117,7 @@ var settings = []setting{
 	{key: "portals[].webhooks.gift-events.token_files", text: "Files with the token: two while one is being replaced."},
 	{key: "portals[].webhooks.gift-events.company_id", text: "The company that every event must name. Empty: any."},
 	{key: "portals[].webhooks.gift-events.metadata_keys", text: "Keys of an event's metadata that hold a transaction id."},
+	{key: "portals[].webhooks.gift-events.metadata_properties", text: "Keys of an event's metadata, each with the property of the custom object that its value is copied into."},
 	{key: "portals[].webhooks.thyngs", text: "Events of Thyngs."},
 	{key: "portals[].webhooks.thyngs.token_files", required: true, text: "Files with the token in the Authorization header: two while one is being replaced."},
 	{key: "portals[].webhooks.zoho-thrive", text: "Events of Zoho Thrive."},
