@@ -35,7 +35,8 @@ func (a *app) demoCommand() *cobra.Command {
 account, both inside this process and reached over loopback HTTP: creates the
 custom object, backfills, shows links and statistics, then runs the daemon while
 gifts go on arriving and changing, until Ctrl-C. Thnks reports each change by a
-signed webhook, some of them doubled, delayed, out of order or lost.`,
+signed webhook, some of them doubled, delayed, out of order or lost. The page
+with the statistics follows; on a desktop it is opened in the browser.`,
 		Example: `  thnks-hubspot-sync demo
   thnks-hubspot-sync demo --once --transactions 10000`,
 		Args: noArguments,
@@ -105,7 +106,6 @@ Thnks holds %s to %s. HubSpot knows %s of them, with companies and deals.
 	if once {
 		return nil
 	}
-	fmt.Fprint(a.stdout, "\nGifts go on arriving and changing, and Thnks sends webhooks about it; until Ctrl-C.\n")
 	return s.demoLive(ctx, a.stdout, b)
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"thnks-hubspot-sync/sync/admin"
 	"thnks-hubspot-sync/sync/daemon"
 	"thnks-hubspot-sync/sync/webhook"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
@@ -39,6 +40,15 @@ func (s *session) demoLive(ctx context.Context, w io.Writer, b *sandbox) (err er
 	url, err := b.receive(ctx, &parts, d, s)
 	if err != nil {
 		return err
+	}
+	page, err := s.showPage(ctx, &parts, d)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nThe statistics as a page, which follows: %s\n", page)
+	fmt.Fprint(w, "Gifts go on arriving and changing, and Thnks sends webhooks about it; until Ctrl-C.\n")
+	if onDesktop(w) {
+		openPage(page)
 	}
 	parts.Go(func() { d.Keep(ctx, s.log) })
 	sender := b.thnks.Subscribe(ctx, thnksapitest.Webhook{
@@ -97,6 +107,22 @@ func (b *sandbox) receive(ctx context.Context, parts *sync.WaitGroup, d *daemon.
 		}
 	})
 	return "http://" + l.Addr().String() + webhook.Prefix + sandboxPortal + "/" + webhook.GiftEvents, nil
+}
+
+// showPage serves the daemon's private side on a loopback port and returns its
+// address. The recipients are shown, as the sandbox invents them.
+func (s *session) showPage(ctx context.Context, parts *sync.WaitGroup, d *daemon.Daemon) (address string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	pages := admin.Pages(d, admin.PagesOptions{Unmasked: true, Metrics: s.metrics.Handler(d, s.turns.Load, s.log), Logger: s.log})
+	parts.Go(func() {
+		if err := admin.ServePages(ctx, l, pages, s.log); err != nil {
+			s.log.Error("the page is not served any more", logError, err)
+		}
+	})
+	return "http://" + l.Addr().String() + "/", nil
 }
 
 // statuses returns the status that HubSpot shows for each transaction; one

@@ -18,11 +18,12 @@ import (
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/page"
 	"thnks-hubspot-sync/sync/stats"
 )
 
 // statsFormats are the formats of statistics.
-var statsFormats = []string{"table", "json", "csv"}
+var statsFormats = []string{"table", "json", "csv", "html"}
 
 func (a *app) statsCommand() *cobra.Command {
 	var (
@@ -39,20 +40,24 @@ deals, recent activity. The filters narrow them; --explain says what each means.
 		Example: `  thnks-hubspot-sync stats
   thnks-hubspot-sync stats --from 2026-01-01 --to 2026-03-31 --currency USD
   thnks-hubspot-sync stats --portal acme --format json --output stats.json
-  thnks-hubspot-sync stats --format csv --output tables`,
+  thnks-hubspot-sync stats --format csv --output tables
+  thnks-hubspot-sync stats --format html --output stats.html`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, onTerminal := terminal(a.stdout)
 			switch {
 			case !slices.Contains(statsFormats, format):
-				return usagef("--format %s: use table, json or csv", format)
+				return usagef("--format %s: use table, json, csv or html", format)
 			case asJSON && cmd.Flags().Changed("format") && format != "json":
 				return usagef("--json and --format %s contradict each other", format)
 			case asJSON:
 				format = "json"
-			case explain && format == "csv":
-				return usagef("--explain prints text or JSON: leave --format csv out")
+			case explain && (format == "csv" || format == "html"):
+				return usagef("--explain prints text or JSON: leave --format %s out", format)
 			case format == "csv" && (output == "-" || output == ""):
 				return usagef("--format csv writes a file for each table: name a folder with --output")
+			case format == "html" && output == "-" && onTerminal:
+				return usagef("--format html is for a browser: name a file with --output")
 			}
 			if explain {
 				return a.explainStats(format, output)
@@ -75,7 +80,7 @@ deals, recent activity. The filters narrow them; --explain says what each means.
 	}
 	f := cmd.Flags()
 	f.StringVar(&portal, "portal", "", "only the portal `NAME`")
-	f.StringVar(&format, "format", "table", "`FORMAT`: table, json or csv")
+	f.StringVar(&format, "format", "table", "`FORMAT`: table, json, csv or html")
 	f.StringVarP(&output, "output", "o", "-", "write to `PATH`: a file is replaced at once, a device or FIFO written through; - is standard output; for csv a folder")
 	f.BoolVar(&asJSON, "json", false, "the same as --format json")
 	f.BoolVar(&explain, "explain", false, "print what each number means")
@@ -141,6 +146,10 @@ func (a *app) writeStats(reports []stats.Report, format, output string) error {
 	switch format {
 	case "csv":
 		return a.writeSheets(stats.Sheets(reports), output)
+	case "html":
+		if err := page.Write(&out, page.Page{Reports: reports}); err != nil {
+			return err
+		}
 	case "json":
 		if err := writeJSON(&out, document[stats.Report]{Portals: reports}); err != nil {
 			return err

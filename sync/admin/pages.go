@@ -3,12 +3,10 @@ package admin
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,8 +28,11 @@ type PagesOptions struct {
 	// name.
 	Hosts []string
 	// Token unmasks the recipients in answers to requests that carry it as a
-	// bearer token; "" masks them always.
+	// bearer token, or with any name as the password of a browser; "" masks them
+	// always.
 	Token string
+	// Unmasked shows recipients to every client: they are invented.
+	Unmasked bool
 	// Metrics answers /metrics; nil where there is no such page.
 	Metrics http.Handler
 	// Logger gets panics. Nil discards them.
@@ -41,10 +42,14 @@ type PagesOptions struct {
 // Pages returns the private pages. They are read-only. Every client that can
 // connect sees them, but only with the token does it see recipients.
 //
+//	/            a page with the statistics, which shows them live
 //	/healthz     ok, as long as the process serves
 //	/readyz      every portal's status; 503 if one needs attention
-//	/stats.json  every portal's statistics, up to 10 seconds old
+//	/stats.json  the portals' statistics, up to 10 seconds old
 //	/metrics     how the daemon works, for Prometheus
+//
+// Page and statistics take the filters of [stats.Filter] as parameters, by their
+// names in its JSON, and the name of a portal.
 //
 // An address that sends more than 10 wrong tokens in a minute gets 429 for the
 // next wrong ones, never for the right one.
@@ -52,7 +57,7 @@ type PagesOptions struct {
 // A request must name one of our hosts: a web page can make the browser call a
 // loopback address under the page's own name (DNS rebinding).
 func Pages(service Service, o PagesOptions) http.Handler {
-	p := &pages{service: service, log: o.Logger, hosts: make(map[string]bool), metrics: o.Metrics}
+	p := &pages{service: service, log: o.Logger, hosts: make(map[string]bool), metrics: o.Metrics, unmasked: o.Unmasked}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
@@ -67,7 +72,7 @@ func Pages(service Service, o PagesOptions) http.Handler {
 		digest := sha256.Sum256([]byte(o.Token))
 		p.token = digest[:]
 	}
-	p.stats = newCached(func(ctx context.Context) (statsDocument, error) { return readStats(ctx, service, p.log) })
+	p.stats = newAnswers(func(ctx context.Context, q question) (answer, error) { return readStats(ctx, service, q, p.log) })
 	return p
 }
 
@@ -93,7 +98,8 @@ type pages struct {
 	anyAddress bool   // the Host may be any address
 	token      []byte // SHA-256 of the token; nil for none
 	guesses    guesses
-	stats      *cached[statsDocument]
+	stats      *answers
+	unmasked   bool         // for every client
 	metrics    http.Handler // nil for none
 }
 
@@ -112,6 +118,8 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		h.Set("Allow", "GET, HEAD")
 		http.Error(w, "the private side is read-only: use GET", http.StatusMethodNotAllowed)
+	case r.URL.Path == "/":
+		p.page(w, r)
 	case r.URL.Path == "/healthz":
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n"))
@@ -170,59 +178,4 @@ func (p *pages) readiness(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusServiceUnavailable
 	}
 	writeJSON(w, status, doc)
-}
-
-// statistics answers /stats.json. Computing them may take longer than an
-// answer may take to be written, so the time limit starts again after it. The
-// computation is cancelled when the client disconnects.
-func (p *pages) statistics(w http.ResponseWriter, r *http.Request) {
-	unmasked, ok := p.admit(r.Header.Values("Authorization"))
-	if !ok {
-		p.refuseToken(w, r)
-		return
-	}
-	doc, err := p.stats.get(r.Context())
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // fails where there is no limit
-	if err != nil {
-		http.Error(w, "the statistics cannot be read: "+err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	if !unmasked {
-		doc = doc.masked()
-	}
-	status := http.StatusOK
-	if len(doc.Portals) == 0 && len(doc.Problems) > 0 {
-		status = http.StatusServiceUnavailable
-	}
-	writeJSON(w, status, doc)
-}
-
-// refuseToken answers a request with a wrong token. An address that sends many
-// has to wait, unless the next one is right.
-func (p *pages) refuseToken(w http.ResponseWriter, r *http.Request) {
-	wait, first := p.guesses.wrong(r.RemoteAddr, time.Now())
-	w.Header().Set("Connection", "close")
-	if wait == 0 {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, "the token is not the one of admin_token_file; without a token, recipients are hidden", http.StatusUnauthorized)
-		return
-	}
-	if first {
-		p.log.Warn("many wrong admin tokens", keyCount, maxGuesses+1, keyClient, hostOf(r.RemoteAddr))
-	}
-	w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
-	http.Error(w, "many wrong tokens came from this address: wait, or send the one of admin_token_file", http.StatusTooManyRequests)
-}
-
-// admit reports whether a client sees recipients. ok is false if it sent a
-// wrong token. It compares digests of one length, so that the time taken
-// reveals nothing about the token.
-func (p *pages) admit(authorization []string) (unmasked, ok bool) {
-	if p.token == nil || len(authorization) == 0 {
-		return false, true
-	}
-	scheme, token, _ := strings.Cut(authorization[0], " ")
-	digest := sha256.Sum256([]byte(token))
-	ok = subtle.ConstantTimeCompare(digest[:], p.token) == 1 && len(authorization) == 1 && strings.EqualFold(scheme, "Bearer")
-	return ok, ok
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/page"
 	"thnks-hubspot-sync/sync/stats"
 )
 
@@ -98,7 +99,11 @@ func TestPages(t *testing.T) {
 		{"PUT", "/nowhere", 405, ""},
 		{"OPTIONS", "/stats.json", 405, ""},
 		{"TRACE", "/readyz", 405, ""},
-		{"GET", "/", 404, ""},
+		{"HEAD", "/", 200, ""},
+		{"GET", "/?part=numbers", 200, ""},
+		{"POST", "/", 405, ""},
+		{"GET", "/?portal=acme&protal=acme", 400, ""},
+		{"GET", "/index.html", 404, ""},
 		{"GET", "/metrics", 404, ""},
 		{"GET", "/healthz/", 404, ""},
 		{"GET", "//healthz", 404, ""},
@@ -112,9 +117,13 @@ func TestPages(t *testing.T) {
 		if allow := resp.Header.Get("Allow"); (allow == "GET, HEAD") != (tt.status == 405) {
 			t.Errorf("%s %s: Allow %q", tt.method, tt.path, allow)
 		}
+		policy := "default-src 'none'; frame-ancestors 'none'"
+		if path, _, _ := strings.Cut(tt.path, "?"); path == "/" && tt.status != 405 {
+			policy = page.Policy(true)
+		}
 		for name, want := range map[string]string{
 			"Cache-Control":               "no-store",
-			"Content-Security-Policy":     "default-src 'none'; frame-ancestors 'none'",
+			"Content-Security-Policy":     policy,
 			"X-Content-Type-Options":      "nosniff",
 			"X-Frame-Options":             "DENY",
 			"Access-Control-Allow-Origin": "",

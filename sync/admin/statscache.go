@@ -2,72 +2,71 @@ package admin
 
 import (
 	"context"
-	"log/slog"
-	"slices"
 	"sync"
 	"time"
-
-	giftsync "thnks-hubspot-sync/sync"
-	"thnks-hubspot-sync/sync/stats"
 )
 
-// fresh is how long statistics are served before they are computed again.
-const fresh = 10 * time.Second
+// How long statistics are served before they are computed again.
+const (
+	newest = time.Second // at least
+	fresh  = 10 * time.Second
+)
 
-// hidden replaces a recipient.
-const hidden = "(hidden)"
+// The bounds on what clients can make the daemon compute and keep.
+const (
+	maxQuestions = 32 // whose answers are kept
+	maxAtOnce    = 2  // that are computed
+)
 
-// A statsDocument is the document of /stats.json.
-type statsDocument struct {
-	Portals  []stats.Report `json:"portals"`
-	Problems []problem      `json:"problems,omitempty"`
+// answers keeps the answers to questions about statistics. Those that are asked
+// at the same time take turns: each may go through all gifts.
+type answers struct {
+	compute func(context.Context, question) (answer, error)
+	turns   chan struct{}
+
+	mu   sync.Mutex
+	kept map[question]*cached[answer]
 }
 
-// A problem is why a portal's statistics are missing.
-type problem struct {
-	Portal  string `json:"portal"`
-	Problem string `json:"problem"`
+func newAnswers(compute func(context.Context, question) (answer, error)) *answers {
+	return &answers{compute: compute, turns: make(chan struct{}, maxAtOnce), kept: make(map[question]*cached[answer])}
 }
 
-// readStats computes every portal's statistics, one after the other. The
-// failure of one portal is listed and does not hide the others.
-func readStats(ctx context.Context, service Service, log *slog.Logger) (statsDocument, error) {
-	doc := statsDocument{Portals: []stats.Report{}}
-	all, err := guarded(log, func() ([]giftsync.Status, error) { return service.Status(ctx) })
-	if err != nil {
-		return doc, err
-	}
-	for _, s := range all {
-		rep, err := guarded(log, func() (stats.Report, error) { return service.Stats(ctx, s.Portal, stats.Filter{}) })
-		switch {
-		case ctx.Err() != nil:
-			return doc, ctx.Err()
-		case err != nil:
-			doc.Problems = append(doc.Problems, problem{s.Portal, err.Error()})
-		default:
-			doc.Portals = append(doc.Portals, rep)
+// get returns an answer that is fresh, which the caller does not change.
+func (a *answers) get(ctx context.Context, q question) (answer, error) {
+	return a.of(q).get(ctx)
+}
+
+// of returns the place of a question's answer. When there are too many, all are
+// forgotten: a browser asks the same one again and again.
+func (a *answers) of(q question) *cached[answer] {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := a.kept[q]
+	if c == nil {
+		if len(a.kept) >= maxQuestions {
+			clear(a.kept)
 		}
+		c = newCached(func(ctx context.Context) (answer, error) { return a.inTurn(ctx, q) })
+		a.kept[q] = c
 	}
-	return doc, nil
+	return c
 }
 
-// masked returns the document without recipients' names, addresses and
-// numbers. Senders stay: they are the portal's own staff.
-func (d statsDocument) masked() statsDocument {
-	d.Portals = slices.Clone(d.Portals)
-	for i, rep := range d.Portals {
-		recent := slices.Clone(rep.RecentActivity)
-		for j := range recent {
-			recent[j].Recipient = hidden
-		}
-		d.Portals[i].RecentActivity = recent
+func (a *answers) inTurn(ctx context.Context, q question) (answer, error) {
+	select {
+	case a.turns <- struct{}{}:
+	case <-ctx.Done():
+		return answer{}, ctx.Err()
 	}
-	return d
+	defer func() { <-a.turns }()
+	return a.compute(ctx, q)
 }
 
 // cached holds a value that is expensive to compute. Concurrent callers share
-// one computation, and its result is served while it is fresh. A computation
-// is cancelled when its last caller leaves.
+// one computation, and its result is served while it is fresh: for ten times as
+// long as computing it took, within bounds. A computation is cancelled when its
+// last caller leaves.
 type cached[T any] struct {
 	compute func(context.Context) (T, error)
 
@@ -126,11 +125,12 @@ func (s *cached[T]) begin(ctx context.Context) *computation[T] {
 	s.current = c
 	go func() {
 		defer cancel()
+		began := time.Now()
 		c.value, c.err = s.compute(ctx)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if c.err == nil && s.current == c {
-			s.last, s.until = c.value, time.Now().Add(fresh)
+		if now := time.Now(); c.err == nil && s.current == c {
+			s.last, s.until = c.value, now.Add(min(max(10*now.Sub(began), newest), fresh))
 		}
 		s.drop(c)
 		close(c.done)
