@@ -27,6 +27,8 @@ func (c *Client) Associated(ctx context.Context, fromType, toType string, ids []
 	unique, of := distinct(ids)
 	r := &relations{
 		c:     c,
+		kind:  "read associations " + fromType + " " + toType,
+		name:  namesOf(fromType, unique),
 		path:  associationPath(fromType, toType, "batch", "read"),
 		ids:   unique,
 		after: make([]string, len(unique)),
@@ -47,6 +49,8 @@ func (c *Client) Associated(ctx context.Context, fromType, toType string, ids []
 // relations is one call of Associated. Inputs are named by their index.
 type relations struct {
 	c     *Client
+	kind  string
+	name  func(i int) string
 	path  string
 	ids   []string
 	after []string                       // where the next page of an input begins
@@ -58,7 +62,7 @@ type relations struct {
 // run reads page after page of all inputs until none has a further one.
 func (r *relations) run(ctx context.Context) error {
 	for in := indexes(r.ids); len(in) > 0; in = r.out.undecided(in) {
-		if err := (batch{size: AssociationReadSize, out: r.out, send: r.send}).run(ctx, in); err != nil {
+		if err := (batch{size: AssociationReadSize, out: r.out, kind: r.kind, name: r.name, send: r.send}).run(ctx, in); err != nil {
 			return err
 		}
 	}

@@ -81,7 +81,7 @@ func (c *Client) Associate(ctx context.Context, fromType, toType string, in []Pa
 			}
 		}
 	}
-	err := batch{size: AssociationWriteSize, out: a.out, kind: "associate " + fromType + " " + toType, send: a.send}.run(ctx, indexes(keys))
+	err := batch{size: AssociationWriteSize, out: a.out, kind: "associate " + fromType + " " + toType, name: namesOf(fromType, keys), send: a.send}.run(ctx, indexes(keys))
 	return a.out.perInput(of, err), err
 }
 

@@ -32,9 +32,10 @@ type batch struct {
 	size int // inputs per request
 	out  outcomes
 
-	// kind names the operation and the object type, "" if it is not looked for
-	// inputs that make HubSpot fail: see [WithCulprits].
+	// kind names the operation and the object type, and name an input, for
+	// [WithCulprits]. Without them no culprits are looked for.
 	kind string
+	name func(i int) string
 
 	// send makes one request for the inputs and decides those that the answer
 	// mentions. It returns a refusal if HubSpot refused without naming an
@@ -108,6 +109,11 @@ func indexes[T any](s []T) []int {
 		in[i] = i
 	}
 	return in
+}
+
+// namesOf names the inputs of a batch by the type and id of each.
+func namesOf(objectType string, ids []string) func(i int) string {
+	return func(i int) string { return objectType + " " + ids[i] }
 }
 
 // distinct returns the distinct keys in order of first appearance, and for

@@ -68,7 +68,7 @@ func (c *Client) ContactsByEmail(ctx context.Context, addresses, properties []st
 		}
 		return nil, nil
 	}
-	err := batch{size: BatchSize, out: out, kind: "contacts by email", send: send}.run(ctx, indexes(unique))
+	err := batch{size: BatchSize, out: out, kind: r.kind(), name: namesOf(r.objectType, unique), send: send}.run(ctx, indexes(unique))
 
 	return join(addresses, found.by(addressesOf), out.perInput(of, err)), err
 }

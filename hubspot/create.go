@@ -101,6 +101,7 @@ func (cr *creation) batch(send func(context.Context, []int) (*refusal, error)) b
 		size:   BatchSize,
 		out:    cr.out,
 		kind:   "create " + cr.objectType,
+		name:   namesOf(cr.objectType, cr.keys),
 		send:   send,
 		refuse: func(i int, no *refusal) { cr.refusals[i] = no },
 		open:   cr.open,

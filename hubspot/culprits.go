@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"sync"
 	"syscall"
 )
@@ -25,14 +26,15 @@ type Culprits struct {
 	suspects bool
 
 	mu     sync.Mutex
-	left   int
+	most   int
+	found  map[string]bool // names of inputs; one that fails in several calls counts once
 	worked map[string]bool // kinds of batch that HubSpot has taken
 }
 
 // NewCulprits lets at most most inputs be [Unprocessable]. When there are more,
 // HubSpot is out of order, and the error of their call stands.
 func NewCulprits(most int) *Culprits {
-	return &Culprits{left: most, worked: make(map[string]bool)}
+	return &Culprits{most: most, found: make(map[string]bool), worked: make(map[string]bool)}
 }
 
 // NewSuspects is NewCulprits for inputs that were found culprits before: they need
@@ -45,12 +47,12 @@ func NewSuspects(most int) *Culprits {
 
 type culpritsKey struct{}
 
-// WithCulprits returns a context with which [Client.Create], [Client.Update],
-// [Client.Associate], [Client.ContactsByEmail] and
-// [Client.ContactsByAdditionalEmail] look for the inputs at which HubSpot fails: a
-// batch that fails through all tries is halved until it is known which inputs it was, if HubSpot
-// takes other batches of the same kind, or one of the halves. The others get
-// their outcomes; these get an [*Error] of kind [Unprocessable].
+// WithCulprits returns a context with which all calls that take many inputs look
+// for those at which HubSpot fails: a batch that fails through all tries is halved
+// until it is known which inputs it was, if HubSpot takes other batches of the same
+// kind, or one of the halves. The others get their outcomes; these get an [*Error]
+// of kind [Unprocessable], and so does [Client.Get] where HubSpot lets others be
+// read.
 func WithCulprits(ctx context.Context, c *Culprits) context.Context {
 	return context.WithValue(ctx, culpritsKey{}, c)
 }
@@ -61,12 +63,31 @@ func culpritsOf(ctx context.Context) *Culprits {
 	return c
 }
 
-// take reports whether one more input may be a culprit.
-func (c *Culprits) take() bool {
+// Renew returns culprits for a further run that count together with these. That
+// HubSpot takes other batches has to show anew.
+func (c *Culprits) Renew() *Culprits {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.left--
-	return c.left >= 0
+	return &Culprits{suspects: c.suspects, most: c.most, found: maps.Clone(c.found), worked: make(map[string]bool)}
+}
+
+// Found returns how many inputs were found to make HubSpot fail.
+func (c *Culprits) Found() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.found)
+}
+
+// take reports whether an input may be a culprit: it is known as one, or there may
+// be one more.
+func (c *Culprits) take(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.found[name] && len(c.found) >= c.most {
+		return false
+	}
+	c.found[name] = true
+	return true
 }
 
 func (c *Culprits) setWorked(kind string) {
@@ -86,7 +107,7 @@ func (c *Culprits) hasWorked(kind string) bool {
 // doing.
 func failure(err error) *Error {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Kind != Transient || timedOut(e.Err) {
+	if !ok || e.Kind != Transient || e.sifted || timedOut(e.Err) {
 		return nil
 	}
 	broken := []error{errBlocked, errGarbled, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE}
@@ -114,9 +135,30 @@ func (b batch) try(ctx context.Context, in []int) (*refusal, error) {
 		return no, nil
 	}
 	if e := failure(err); e != nil {
-		return nil, b.bisect(ctx, c, in, e, maxDoubts)
+		err = b.bisect(ctx, c, in, e, maxDoubts)
+		if stands := failure(err); stands != nil {
+			own := *stands
+			own.sifted = true
+			err = &own
+		}
 	}
 	return nil, err
+}
+
+// single is [batch.try] for a call with one input, which ended with err. It may be
+// called on nil.
+func (c *Culprits) single(kind, name string, err error) error {
+	if c == nil {
+		return err
+	}
+	if err == nil {
+		c.setWorked(kind)
+		return nil
+	}
+	if e := failure(err); e != nil && c.hasWorked(kind) && c.take(name) {
+		return e.unprocessable()
+	}
+	return err
 }
 
 // maxDoubts is how often a batch is halved before a part of it must have gone
@@ -132,10 +174,10 @@ func (b batch) bisect(ctx context.Context, c *Culprits, in []int, e *Error, doub
 	case len(in) == 0:
 		return nil
 	case len(in) == 1:
-		if !c.hasWorked(b.kind) || !c.take() {
+		if !c.hasWorked(b.kind) || !c.take(b.name(in[0])) {
 			return e
 		}
-		b.unprocessable(in[0], e)
+		b.out[in[0]] = Outcome{Err: e.unprocessable()}
 		return nil
 	}
 	half := len(in) / 2
@@ -181,9 +223,9 @@ func (b batch) probe(ctx context.Context, c *Culprits, in []int) (failed *Error,
 	return nil, nil
 }
 
-// unprocessable decides an input that HubSpot fails at.
-func (b batch) unprocessable(i int, e *Error) {
+// unprocessable returns the failure as that of one input.
+func (e *Error) unprocessable() *Error {
 	own := *e
 	own.Kind, own.Lost = Unprocessable, false
-	b.out[i] = Outcome{Err: &own}
+	return &own
 }

@@ -130,6 +130,95 @@ func TestCulpritsOfARun(t *testing.T) {
 	})
 }
 
+// TestCulpritsOfReads: what HubSpot fails to read is told from what does not exist,
+// by id, by key and singly.
+func TestCulpritsOfReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, ids := filled(230)
+		p.crashRead = func(name string) bool { return name == ids[7] || name == ids[229] || name == "T-42" }
+		ctx := WithCulprits(t.Context(), NewCulprits(3))
+		c := p.client(t)
+		out, err := c.Read(ctx, "2-1", append(slices.Clone(ids), "1"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, o := range out[:230] {
+			if bad := i == 7 || i == 229; IsUnprocessable(o.Err) != bad || (o.Object == nil) != bad {
+				t.Errorf("by id, %d: %+v", i, o)
+			}
+		}
+		checkKind(t, out[230].Err, NotFound)
+		var keys []string
+		for _, g := range gifts(50) {
+			keys = append(keys, g.Properties[keyProperty])
+		}
+		out, err = c.ReadByKey(ctx, "2-1", keyProperty, keys, nil, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, o := range out {
+			if bad := i == 42; IsUnprocessable(o.Err) != bad || (o.Object == nil) != bad {
+				t.Errorf("by key, %d: %+v", i, o)
+			}
+		}
+		_, err = c.Get(ctx, "2-1", ids[7], nil, false)
+		checkKind(t, err, Unprocessable)
+		_, err = c.Get(WithCulprits(t.Context(), NewCulprits(3)), "2-1", ids[7], nil, false)
+		checkKind(t, err, Transient) // nothing shows that HubSpot reads others
+	})
+}
+
+// TestCulpritsOfLookUps: of a record that cannot be looked up it is not known
+// whether it exists, so it is not created; it counts as one culprit, however many
+// calls fail at it.
+func TestCulpritsOfLookUps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFakePortal()
+		p.crash = hasKey("T-42")
+		p.crashRead = func(name string) bool { return name == "T-42" }
+		cs := NewCulprits(1)
+		out, err := createWith(t, p, cs, 100)
+		if err != nil || cs.Found() != 1 {
+			t.Fatalf("error %v, %d culprits", err, cs.Found())
+		}
+		for i, o := range out {
+			if bad := i == 42; IsUnprocessable(o.Err) != bad || (o.Object == nil) != bad {
+				t.Errorf("input %d: %+v", i, o)
+			}
+		}
+		// The answer was lost, and the record made.
+		p.crash = nil
+		p.crashRead = func(name string) bool { return name == "T-103" }
+		p.fault = func(op string, n int) fault {
+			if op == "POST batch/create" {
+				return lostAfter
+			}
+			return fine
+		}
+		before := len(p.records)
+		out, err = clientOver(t, handlerTransport{p}, func(cfg *Config) { cfg.BaseURL = "https://portal.example" }).
+			Create(WithCulprits(t.Context(), NewCulprits(1)), "2-1", keyProperty, gifts(110)[100:])
+		if err != nil || !IsUnprocessable(out[3].Err) || len(p.records) != before+10 {
+			t.Errorf("error %v, outcome %+v, %d records more", err, out[3], len(p.records)-before)
+		}
+	})
+}
+
+// TestCulpritsOfAnOutage: a portal at which everything fails is not called for long.
+func TestCulpritsOfAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFakePortal()
+		p.crash = func(map[string]any) bool { return true }
+		p.crashRead = func(string) bool { return true }
+		out, err := createWith(t, p, NewCulprits(5), 200)
+		checkKind(t, err, Transient)
+		checkOutcomes(t, out, 200, func(int, *Object) bool { return true })
+		if len(p.calls) > 100 {
+			t.Errorf("%d calls", len(p.calls))
+		}
+	})
+}
+
 // TestNoCulpritsUnasked: without [WithCulprits] the batch's error stands.
 func TestNoCulpritsUnasked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

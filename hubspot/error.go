@@ -98,6 +98,8 @@ type Error struct {
 	// Lost says that the request must not simply be repeated: it may have
 	// taken effect, but its answer is missing or unreadable.
 	Lost bool
+
+	sifted bool // no single input is to blame, as [Culprits] have shown
 }
 
 // AsError returns the [*Error] in err's chain.

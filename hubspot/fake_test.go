@@ -42,6 +42,7 @@ type fakePortal struct {
 	silent    func(properties map[string]any) bool // writes to make but leave out of the answer
 	ignored   func(properties map[string]any) bool // writes neither to make nor to mention
 	crash     func(properties map[string]any) bool // writes that make the portal fail with 502
+	crashRead func(name string) bool               // ids and values in reads that do
 	large     int                                  // inputs from which on an answer is too large, 0 for none
 	vague     bool                                 // item errors name no input
 	fault     func(op string, n int) fault         // of the n-th request of an operation
@@ -189,6 +190,10 @@ func (p *fakePortal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p.crash != nil && slices.ContainsFunc(body.Inputs, func(i fakeInput) bool { return p.crash(i.Properties) }) {
+		reply(w, 502, map[string]any{})
+		return
+	}
+	if p.crashRead != nil && (op == "GET" && p.crashRead(id) || rest == "batch/read" && slices.ContainsFunc(body.Inputs, func(i fakeInput) bool { return p.crashRead(i.ID) })) {
 		reply(w, 502, map[string]any{})
 		return
 	}

@@ -34,7 +34,7 @@ func path(root string, segments ...string) string {
 // D/api-reference/latest/crm/using-object-apis
 func (c *Client) Get(ctx context.Context, objectType, id string, properties []string, archived bool) (*Object, error) {
 	o, _, err := c.get(ctx, objectType, id, properties, archived)
-	return o, err
+	return o, culpritsOf(ctx).single(objectRead{objectType: objectType}.kind(), namesOf(objectType, []string{id})(0), err)
 }
 
 func (c *Client) get(ctx context.Context, objectType, id string, properties []string, archived bool) (*Object, *Call, error) {

@@ -73,9 +73,12 @@ func (c *Client) read(ctx context.Context, r objectRead, values []string) ([]Out
 		}
 		return nil, nil
 	}
-	err := batch{size: BatchSize, out: out, send: send}.run(ctx, indexes(values))
+	err := batch{size: BatchSize, out: out, kind: r.kind(), name: namesOf(r.objectType, values), send: send}.run(ctx, indexes(values))
 	return out.perInput(of, err), err
 }
+
+// kind is that of the batch, for [Culprits].
+func (r objectRead) kind() string { return "read " + r.objectType + " by " + r.key }
 
 // name returns what the record is called in a request.
 func (r objectRead) name(o *Object) string {

@@ -43,7 +43,11 @@ func (cr *creation) explain(ctx context.Context, in []int, why func(i int) *refu
 	}
 	for k, i := range in {
 		o := found[k].Object
-		if o == nil {
+		switch {
+		case IsUnprocessable(found[k].Err):
+			cr.out[i] = found[k]
+			continue
+		case o == nil:
 			missing = append(missing, i)
 			continue
 		}
@@ -61,7 +65,11 @@ func (cr *creation) lookUp(ctx context.Context, in []int) (missing []int, err er
 		return nil, err
 	}
 	for k, i := range in {
-		if found[k].Object == nil {
+		switch {
+		case IsUnprocessable(found[k].Err):
+			cr.out[i] = found[k] // whether it exists is not known, so it cannot be created
+			continue
+		case found[k].Object == nil:
 			missing = append(missing, i)
 			continue
 		}

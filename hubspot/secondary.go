@@ -49,7 +49,7 @@ func (c *Client) ContactsByAdditionalEmail(ctx context.Context, addresses, prope
 		}
 		return nil, nil
 	}
-	err := batch{size: SearchSize, out: out, kind: "search", send: send}.run(ctx, indexes(unique))
+	err := batch{size: SearchSize, out: out, kind: "search", name: namesOf("contacts", unique), send: send}.run(ctx, indexes(unique))
 	return join(addresses, found.by(additionalOf), out.perInput(of, err)), err
 }
 

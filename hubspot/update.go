@@ -41,7 +41,7 @@ func (c *Client) Update(ctx context.Context, objectType string, in []Patch) ([]O
 		maps.Copy(u.properties[k], in[i].Properties)
 		u.keys[k] = Patch{Key: in[i].Key, Value: in[i].Value}
 	}
-	err := batch{size: BatchSize, out: u.out, kind: "update " + objectType, send: u.send}.run(ctx, indexes(ids))
+	err := batch{size: BatchSize, out: u.out, kind: "update " + objectType, name: namesOf(objectType, ids), send: u.send}.run(ctx, indexes(ids))
 	return u.out.perInput(of, err), err
 }
 

@@ -26,14 +26,17 @@ type deletions struct {
 }
 
 // A tombstone is a record that was found deleted.
-type tombstone struct{ giftID, objectID string }
+type tombstone struct {
+	giftID, objectID string
+	at               time.Time // the start of the run
+}
 
 // tombstones are the records that the batch found deleted.
 func (res *results) tombstones() []tombstone {
 	var dead []tombstone
 	for _, e := range res.effects {
 		if res.isTombstone(e) {
-			dead = append(dead, tombstone{e.stored.Gift.ID, e.stored.ObjectID})
+			dead = append(dead, tombstone{e.stored.Gift.ID, e.stored.ObjectID, res.run.started})
 		}
 	}
 	return dead
@@ -45,7 +48,7 @@ func (res *results) isTombstone(e *effect) bool { return e.stored.Deleted.Equal(
 // than a run believes without a second look, and that does not confirm it; err is
 // how the batch ended. Their outcomes are dropped then, and where err is not nil.
 func (b *batch) checkDeletions(ctx context.Context, err error) error {
-	d := &b.run.counts.deletions
+	d := b.run.counts.deletions
 	all := slices.Concat(d.found, b.res.tombstones())
 	if len(all) == len(d.found) {
 		return err
@@ -104,8 +107,9 @@ func (d *deletions) report(r *run) {
 // could be: the gifts are written in full at their next change.
 func (d *deletions) revive(ctx context.Context, r *run) error {
 	ids := make([]string, len(d.found))
+	at := make(map[string]time.Time, len(d.found))
 	for i, t := range d.found {
-		ids[i] = t.giftID
+		ids[i], at[t.giftID] = t.giftID, t.at
 	}
 	return r.withLocked(ctx, ids, func() error {
 		have, err := r.journal.Gifts(ids)
@@ -114,7 +118,7 @@ func (d *deletions) revive(ctx context.Context, r *run) error {
 		}
 		var gifts []plan.Stored
 		for _, s := range have {
-			if s.Deleted.Equal(r.started) {
+			if !s.Deleted.IsZero() && s.Deleted.Equal(at[s.Gift.ID]) {
 				s.Deleted, s.Orphan, s.Mapping = time.Time{}, plan.NoContact, 0
 				gifts = append(gifts, s)
 			}

@@ -43,7 +43,7 @@
 //	retry.go             the quarantine again; records deleted in HubSpot again
 //	reassociate.go       gifts of the journal: orphans, or every link
 //	listing.go           pages → windows of gifts; normalize.go: row → gift or reason
-//	work.go              the steps; load.go, write.go, results.go, commit.go: each of them
+//	work.go              the steps; load.go, aside.go, write.go, results.go, commit.go: each of them
 //	relink.go            links made or removed by users, merges, deletions
 //	secondary.go         the search of secondary addresses beside the next window
 //	events.go            webhook events: events_merge.go into gifts, events_fetch.go from Thnks

@@ -134,10 +134,10 @@ type Engine struct {
 	cfg      Config
 	conn     *portal.Connection
 	locks    *giftLocks
-	mu       sync.Mutex // held for a run
-	applying sync.Mutex // held for an ApplyEvents
-	fetching sync.Mutex // held for a FetchEvents
-	expired  time.Time  // when old events were last removed; of a FetchEvents
+	mu       sync.Mutex  // held for a run
+	applying eventWorker // of ApplyEvents
+	fetching eventWorker // of FetchEvents
+	expired  time.Time   // when old events were last removed; of a FetchEvents
 }
 
 // New returns the engine of one portal.

@@ -2,8 +2,10 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"thnks-hubspot-sync/hubspot"
@@ -48,17 +50,56 @@ type EventResult struct {
 func (e *Engine) ApplyEvents(ctx context.Context) (EventResult, error) {
 	e.applying.Lock()
 	defer e.applying.Unlock()
-	return e.processEvents(ctx, (*eventRun).applyDue)
+	return e.processEvents(ctx, &e.applying, (*eventRun).applyDue)
+}
+
+// An eventWorker is what one of the two ways to process events keeps from call to
+// call: what would be too much in a run is too much in a day.
+type eventWorker struct {
+	sync.Mutex // held while it works
+
+	since     time.Time // of what follows
+	culprits  *hubspot.Culprits
+	deletions deletions
+}
+
+// begin prepares the worker for a call.
+func (w *eventWorker) begin(r *run) {
+	if r.olderThan(w.since, daily) {
+		w.since, w.culprits, w.deletions = r.started, hubspot.NewCulprits(maxCulprits), deletions{}
+	}
+	w.culprits = w.culprits.Renew()
+	r.counts.deletions = &w.deletions
+}
+
+// end concludes a call that ended with err, and returns how it ends now. Deletions
+// that HubSpot has confirmed, or denied, are settled.
+func (w *eventWorker) end(ctx context.Context, r *run, err error) error {
+	d := &w.deletions
+	switch {
+	case errors.Is(err, errNotDeleted):
+		err = withCommitError(err, d.revive(ctx, r))
+	case d.live == nil:
+		return err
+	default:
+		d.report(r)
+	}
+	*d = deletions{}
+	return err
 }
 
 // processEvents calls work until it finds nothing more to do.
-func (e *Engine) processEvents(ctx context.Context, work func(*eventRun, context.Context, []store.Event) error) (EventResult, error) {
+func (e *Engine) processEvents(ctx context.Context, w *eventWorker, work func(*eventRun, context.Context, []store.Event) error) (EventResult, error) {
 	if e.cfg.Inbox == nil {
 		return EventResult{}, nil
 	}
 	r := &eventRun{run: e.newRun(Request{Mode: byEvents}), alone: make(map[string]bool)}
-	err := r.each(hubspot.Urgent(ctx), work)
+	w.begin(r.run)
+	err := w.end(ctx, r.run, r.each(hubspot.WithCulprits(hubspot.Urgent(ctx), w.culprits), work))
 	logChosen(r.run)
+	if n := r.run.counts.refusedLinks(); n > 0 {
+		logRefusedLinks(r.run, n)
+	}
 	if r.processed > 0 {
 		r.run.log.Debug("webhook events processed", "done", r.result.Done, "put_off", r.processed-r.result.Done, "held", r.result.Held)
 	}
@@ -174,7 +215,8 @@ func mayChange(e *store.Event) bool {
 }
 
 // applyDue applies the signed events about gifts that are known, and ends those
-// about which nothing can be done.
+// about which nothing can be done. Those at whose records HubSpot has failed come
+// last, by themselves.
 func (r *eventRun) applyDue(ctx context.Context, due []store.Event) error {
 	if err := r.endIdle(due); err != nil {
 		return err
@@ -183,6 +225,22 @@ func (r *eventRun) applyDue(ctx context.Context, due []store.Event) error {
 	if err != nil {
 		return err
 	}
+	var suspects, others []*eventGroup
+	for _, g := range all {
+		if g.events[0].Reason == reasonBreaks {
+			suspects = append(suspects, g)
+		} else {
+			others = append(others, g)
+		}
+	}
+	if err := r.applyGroups(ctx, others); err != nil {
+		return err
+	}
+	return r.applyGroups(hubspot.WithCulprits(ctx, hubspot.NewSuspects(len(suspects))), suspects)
+}
+
+// applyGroups applies groups of events in full batches.
+func (r *eventRun) applyGroups(ctx context.Context, all []*eventGroup) error {
 	for len(all) > 0 && ctx.Err() == nil {
 		in := r.input()
 		some, events := 0, 0

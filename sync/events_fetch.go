@@ -35,7 +35,7 @@ const (
 func (e *Engine) FetchEvents(ctx context.Context) (EventResult, error) {
 	e.fetching.Lock()
 	defer e.fetching.Unlock()
-	result, err := e.processEvents(ctx, (*eventRun).fetchDue)
+	result, err := e.processEvents(ctx, &e.fetching, (*eventRun).fetchDue)
 	if err != nil || e.cfg.Inbox == nil {
 		return result, err
 	}

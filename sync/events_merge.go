@@ -157,7 +157,7 @@ func (res *results) retriedAlone(giftID string) bool {
 }
 
 // endUnapplied finishes events that had no effect: their record was deleted, or
-// HubSpot refused it.
+// HubSpot refused it. Those at whose record it fails are tried again.
 func (res *results) endUnapplied() []store.Event {
 	recorded := res.recorded()
 	var events []store.Event
@@ -168,6 +168,8 @@ func (res *results) endUnapplied() []store.Event {
 		q, rejected := res.rejected[id]
 		for _, e := range all {
 			switch {
+			case rejected && q.Class == classBreaks:
+				events = append(events, retryLater(e.event, reasonBreaks, true))
 			case rejected:
 				events = append(events, finishEvent(e.event, id, store.EventRefused, q.Reason))
 			case !res.loaded.have[id].Deleted.IsZero():
@@ -207,6 +209,7 @@ const (
 	reasonNoDetail    = "the Thnks API has no call for a single transaction: the event waits for it to be listed"
 	reasonUnreadable  = "what Thnks shows of the transaction cannot be read"
 	reasonUnusable    = "Thnks returned an unusable answer; see the log"
+	reasonBreaks      = "HubSpot fails at the gift's record each time while it takes others"
 	reasonUnreachable = "Thnks could not be asked for the transaction"
 )
 

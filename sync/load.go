@@ -185,26 +185,6 @@ func (l *loaded) split() (recorded, newGifts []plan.Gift) {
 	return recorded, newGifts
 }
 
-// setAside records what is decided before planning: rows that are no gifts go
-// into quarantine, and gifts that are there stay. It fails where too many rows
-// are no gifts.
-func (b *batch) setAside() error {
-	if b.in.policy.countFailures {
-		for _, class := range b.in.classes {
-			if err := b.run.counts.failures.unreadable.add(class); err != nil {
-				return err
-			}
-		}
-	}
-	for _, row := range b.in.bad {
-		b.res.quarantineRow(row)
-	}
-	for _, id := range b.loaded.left {
-		b.run.counts.tally.add(id, countedQuarantined)
-	}
-	return nil
-}
-
 // make plans what must happen to some of the gifts.
 func (b *batch) make(gifts []plan.Gift) []plan.Change {
 	return plan.Make(gifts, b.loaded.have, b.who, b.run.rules())
@@ -231,25 +211,6 @@ func (b *batch) lookUp(ctx context.Context, need []string, ahead []plan.Gift) er
 	}
 	s.Do(ctx, b.run.counts.progress.search(s.Len()))
 	return b.addFound(ctx, s)
-}
-
-// setUnreadableAside puts gifts into quarantine at whose recipient's address HubSpot
-// fails: who does not answer for an address does not say that nobody has it. Gifts
-// of the journal stay as they are.
-func (b *batch) setUnreadableAside() {
-	if b.in.policy.fromJournal {
-		return
-	}
-	b.loaded.gifts = slices.DeleteFunc(slices.Clone(b.loaded.gifts), func(g plan.Gift) bool {
-		a, _ := plan.CanonicalEmail(g.Recipient.Email)
-		err := b.run.portal.Directory.Broken(a)
-		have, known := b.loaded.have[g.ID]
-		if err == nil || known && have.Orphan == "" {
-			return false
-		}
-		b.res.quarantine(plan.Change{Gift: g}, err)
-		return true
-	})
 }
 
 // A giftPlanner plans gifts as a source or events show them.

@@ -46,9 +46,12 @@ func (b *batch) preferLinkedContacts(ctx context.Context, changes []plan.Change,
 	if len(records) == 0 {
 		return nil
 	}
-	contacts, err := b.run.portal.Directory.Contacts(ctx, ids)
+	contacts, failed, err := b.run.portal.Directory.Contacts(ctx, ids)
 	if err != nil {
 		return err
+	}
+	for _, r := range records {
+		setAsideWith(b, changes[r.at], r.contacts, failed)
 	}
 	return b.planFromContacts(ctx, changes, records, contacts)
 }
@@ -65,11 +68,14 @@ func (b *batch) readLinks(ctx context.Context, changes []plan.Change, kind plan.
 		return err
 	}
 	for i, to := range found {
-		for _, id := range to {
+		if to.Err != nil {
+			b.setChangeAside(changes[records[i].at], to.Err)
+		}
+		for _, id := range to.IDs {
 			records[i].seen = append(records[i].seen, plan.Link{Kind: kind, ID: id})
 		}
 		if kind == plan.Contact {
-			records[i].contacts = append(records[i].contacts, to...)
+			records[i].contacts = append(records[i].contacts, to.IDs...)
 		}
 	}
 	return nil
@@ -101,12 +107,13 @@ func (b *batch) planFromContacts(ctx context.Context, changes []plan.Change, rec
 		}
 	}
 	slices.Sort(need)
-	deals, err := b.run.portal.Directory.OpenDeals(ctx, slices.Compact(need))
+	deals, failed, err := b.run.portal.Directory.OpenDeals(ctx, slices.Compact(need))
 	if err != nil {
 		return fmt.Errorf("looking deals up: %w", err)
 	}
 	for i, r := range records {
 		p := chosen[i]
+		setAsideWith(b, changes[r.at], []string{p.ID}, failed)
 		contact := plan.Match{ID: p.ID, Company: p.Company, Deals: deals[p.ID]}
 		changes[r.at] = changes[r.at].Relink(r.seen, contact, b.who, rules)
 	}
@@ -159,7 +166,7 @@ func (p *reviewPlanner) first(ctx context.Context, b *batch) ([]plan.Change, []s
 	}
 	for i, c := range changes {
 		changes[i].Retry = retry[i]
-		if c.Action != plan.Skip {
+		if c.Action != plan.Skip && !b.aside[c.Gift.ID] {
 			p.records = append(p.records, linkedRecord{at: i})
 		}
 	}
@@ -221,6 +228,10 @@ func (b *batch) followRecords(ctx context.Context, changes []plan.Change) error 
 		if c.Action == plan.Skip {
 			now, found = restored[c.Gift.ID]
 		}
+		if now.Err != nil {
+			b.setChangeAside(c, now.Err)
+			continue
+		}
 		if found && now.TakenBy(c.ObjectID, c.Gift.ID) {
 			found = false
 		}
@@ -276,9 +287,13 @@ func (p *reviewPlanner) followContacts(ctx context.Context, b *batch, changes []
 	for _, r := range p.records {
 		ids = append(append(ids, r.contacts...), plan.LinkIDs(changes[r.at].Have.Links, plan.Contact)...)
 	}
+	var failed map[string]error
 	var err error
-	if p.contacts, err = b.run.portal.Directory.Contacts(ctx, ids); err != nil {
+	if p.contacts, failed, err = b.run.portal.Directory.Contacts(ctx, ids); err != nil {
 		return err
+	}
+	for _, r := range p.records {
+		setAsideWith(b, changes[r.at], slices.Concat(r.contacts, plan.LinkIDs(changes[r.at].Have.Links, plan.Contact)), failed)
 	}
 	now := func(id string) string { return p.contacts[id].ID }
 	for k, r := range p.records {
@@ -305,11 +320,12 @@ func (p *reviewPlanner) followCompanies(ctx context.Context, b *batch, changes [
 			}
 		}
 	}
-	companies, err := b.run.portal.Directory.Companies(ctx, ids)
+	companies, failed, err := b.run.portal.Directory.Companies(ctx, ids)
 	if err != nil {
 		return err
 	}
 	for _, r := range p.records {
+		setAsideWith(b, changes[r.at], plan.LinkIDs(changes[r.at].Have.Links, plan.Company), failed)
 		rekey(&changes[r.at], plan.Company, func(id string) string {
 			if plan.HasMadeLink(r.seen, plan.Company, id) && companies[id] == "" {
 				return id

@@ -75,6 +75,7 @@ func (e *Engine) newRun(req Request) *run {
 	}
 	r.log = e.cfg.Logger.With(logPortal, e.cfg.Portal, logRun, r.id)
 	r.counts.begin(&e.cfg)
+	r.counts.deletions, r.counts.links = new(deletions), make(map[plan.Kind]linkCount)
 	r.counts.progress = progressReport{
 		show: e.cfg.Progress, began: r.started, quiet: req.Mode == byEvents,
 		now: Progress{Portal: e.cfg.Portal, Mode: req.Mode, Phase: PhaseListing},
@@ -194,6 +195,12 @@ func adoptPass(ctx context.Context, r *run) error {
 	return r.portal.Object.Adopt(ctx, r.req.Keys[0])
 }
 
+// logRefusedLinks says how many links HubSpot refused; at level debug each has a
+// line of its own.
+func logRefusedLinks(r *run, n int) {
+	r.log.Warn("HubSpot refused links, as records may have a limited number of associations; they are left out until `sync --reassociate=all`", logCount, n)
+}
+
 // logChosen says of how many gifts a rule chose the links; at level debug each has
 // a line of its own.
 func logChosen(r *run) {
@@ -239,8 +246,9 @@ func (r *run) finish(runErr error) (Report, error) {
 		return rep, err
 	}
 	logChosen(r)
-	if r.counts.refusedLinks > 0 {
-		r.log.Warn("HubSpot refused links, as records may have a limited number of associations; they are left out until `sync --reassociate=all`", logCount, r.counts.refusedLinks)
+	if n := r.counts.refusedLinks(); n > 0 {
+		rep.Warnings = append(rep.Warnings, fmt.Sprintf("HubSpot refused %d of the links, as records may have a limited number of associations; they are left out until `sync --reassociate=all`", n))
+		logRefusedLinks(r, n)
 	}
 	if runErr != nil {
 		rep.Error = runErr.Error()

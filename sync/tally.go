@@ -8,19 +8,20 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/portal"
 )
 
 // counts are what a run reports in numbers.
 type counts struct {
 	tally         tally
 	linked        int // associations created
-	refusedLinks  int // associations that HubSpot refused
+	links         map[plan.Kind]linkCount
 	fields        fieldCounts
 	headers       int // headers that an export file repeats
 	older         int // rows of files that say less than is known
 	shownBefore   int // transactions that earlier runs saw of a resumed listing
 	progress      progressReport
-	deletions     deletions
+	deletions     *deletions
 	hubspotBefore map[hubspot.Class]int
 	thnksBefore   int
 	failures      failures
@@ -53,6 +54,43 @@ func (c *counts) calls(cfg *Config) (map[hubspot.Class]int, int) {
 func (c *counts) shown() int {
 	n := c.tally.counts
 	return c.shownBefore + n[countedCreated] + n[countedUpdated] + n[countedUnchanged] + n[countedDeleted]
+}
+
+// A linkCount counts the links of one kind.
+type linkCount struct{ made, refused, atLimit int }
+
+// addLinks counts the outcomes of links of one kind. It fails where HubSpot has
+// refused more of them than can be the records' fault, and made none.
+func (c *counts) addLinks(kind plan.Kind, outcomes []portal.Linked) error {
+	n := c.links[kind]
+	var refusal error
+	for _, o := range outcomes {
+		switch {
+		case o.End == portal.LinkMade:
+			n.made++
+		case o.End == portal.LinkRefused && portal.IsLimit(o.Err):
+			n.atLimit++
+		case o.End == portal.LinkRefused:
+			n.refused, refusal = n.refused+1, o.Err
+		}
+	}
+	c.links[kind] = n
+	if refusal == nil || n.made > 0 || n.refused <= maxCulprits {
+		return nil
+	}
+	return &Fatal{
+		What:   fmt.Sprintf("schema problem: HubSpot refuses every link from a gift to its %s", kind),
+		Remedy: "look in HubSpot whether the association between the two objects is still defined and allowed, then run again; for up to five links that were left out before, run `sync --reassociate=all`",
+		Err:    refusal,
+	}
+}
+
+// refusedLinks is how many links HubSpot refused.
+func (c *counts) refusedLinks() (n int) {
+	for _, k := range c.links {
+		n += k.refused + k.atLimit
+	}
+	return n
 }
 
 // An outcome is the category in which a report counts a transaction.

@@ -74,7 +74,8 @@ type batch struct {
 	in      input
 	planner planner
 	loaded  *loaded
-	who     plan.Directory // recipients by address
+	who     plan.Directory  // recipients by address
+	aside   map[string]bool // gifts at which HubSpot fails, by transaction id: nothing is concluded about them
 	res     *results
 }
 
@@ -119,7 +120,7 @@ func (r *run) work(ctx context.Context, in input, ahead []plan.Gift, checkpoint 
 		if changes, err = b.planner.second(ctx, b, changes); err != nil { // plan
 			return err
 		}
-		if err = b.write(ctx, changes); err == nil { // write
+		if err = b.write(ctx, attainable(changes, b.aside)); err == nil { // write
 			err = b.associate(ctx) // associate
 		}
 		return b.finish(checkpoint, b.checkDeletions(ctx, err)) // commit

@@ -37,7 +37,7 @@ func (b *batch) write(ctx context.Context, changes []plan.Change) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range existing {
+	for _, c := range attainable(existing, b.aside) {
 		if c.Action == plan.Update {
 			updates = append(updates, c)
 			continue
@@ -225,6 +225,11 @@ func (b *batch) link(ctx context.Context) error {
 			}
 		}
 		outcomes, err := b.run.portal.Records.Associate(ctx, kind, in)
+		if err == nil {
+			if err := b.run.counts.addLinks(kind, outcomes); err != nil {
+				return err // the links stay to be made
+			}
+		}
 		for i, o := range outcomes {
 			b.addLinked(effects[i], in[i].Link, o)
 		}
@@ -253,7 +258,6 @@ func (b *batch) addLinked(e *effect, l plan.Link, o portal.Linked) {
 			e.pending = nil
 		}
 	case portal.LinkRefused:
-		b.run.counts.refusedLinks++
 		e.refuse(l)
 		b.run.log.Debug("link refused by HubSpot", logTransaction, id, logKind, string(l.Kind), logTo, l.ID, logError, o.Err)
 	case portal.LinkUnclear:
@@ -283,6 +287,9 @@ func (b *batch) resolveMissing(ctx context.Context) (merged bool, err error) {
 		switch {
 		case err != nil:
 			return false, fmt.Errorf("resolving a link: %w", err)
+		case now.Err != nil:
+			e.pending = append(e.pending, missing...)
+			b.setChangeAside(plan.Change{Gift: e.stored.Gift}, now.Err)
 		case !found || now.TakenBy(was, id):
 			b.res.markDeleted(e)
 		case now.ID != was:

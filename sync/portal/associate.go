@@ -3,6 +3,8 @@ package portal
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/sync/plan"
@@ -71,10 +73,23 @@ func (r *Records) Associate(ctx context.Context, kind plan.Kind, in []Pending) (
 	return out, err
 }
 
-// Associations returns, for each record, the ids of the records of a kind that
-// it is associated with.
-func (r *Records) Associations(ctx context.Context, kind plan.Kind, objectIDs []string) ([][]string, error) {
-	found := make([][]string, len(objectIDs))
+// Related are the ids of the records of one kind that a record is associated with.
+type Related struct {
+	IDs []string
+	Err error // HubSpot fails at the record, so that they are not known: see [hubspot.IsUnprocessable]
+}
+
+// IsLimit reports whether HubSpot refused a link because a record has as many as it
+// may have, which says nothing of other links.
+func IsLimit(err error) bool {
+	he, ok := hubspot.AsError(err)
+	return ok && (strings.Contains(he.SubCategory, "LIMIT") || strings.Contains(he.Category, "LIMIT") ||
+		slices.ContainsFunc(he.Details, func(d hubspot.Detail) bool { return strings.Contains(d.Code+d.SubCategory, "LIMIT") }))
+}
+
+// Associations returns what each record is associated with, of a kind.
+func (r *Records) Associations(ctx context.Context, kind plan.Kind, objectIDs []string) ([]Related, error) {
+	found := make([]Related, len(objectIDs))
 	if len(objectIDs) == 0 {
 		return found, nil
 	}
@@ -90,11 +105,14 @@ func (r *Records) Associations(ctx context.Context, kind plan.Kind, objectIDs []
 		return nil, fmt.Errorf("reading the records' associations: %w", err)
 	}
 	for i, outcome := range related {
-		if outcome.Err != nil {
+		switch {
+		case hubspot.IsUnprocessable(outcome.Err):
+			found[i].Err = outcome.Err
+		case outcome.Err != nil:
 			return nil, fmt.Errorf("reading the records' associations: %w", outcome.Err)
 		}
 		for _, to := range outcome.Found {
-			found[i] = append(found[i], to.ToID)
+			found[i].IDs = append(found[i].IDs, to.ToID)
 		}
 	}
 	return found, nil

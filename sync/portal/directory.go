@@ -3,7 +3,6 @@ package portal
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -135,11 +134,14 @@ func (d *Directory) choose(ctx context.Context, addresses []string, found []hubs
 			contacts = append(contacts, matches[i].ID)
 		}
 	}
-	deals, err := d.OpenDeals(ctx, contacts)
+	deals, failed, err := d.OpenDeals(ctx, contacts)
 	if err != nil {
 		return fmt.Errorf("looking deals up: %w", err)
 	}
 	for i, a := range addresses {
+		if err := failed[matches[i].ID]; err != nil {
+			d.setBroken(a, err)
+		}
 		if d.broken[a] != nil {
 			continue
 		}
@@ -151,8 +153,8 @@ func (d *Directory) choose(ctx context.Context, addresses []string, found []hubs
 }
 
 // Broken returns how HubSpot failed when it was asked for the contact of an address,
-// and nil if it did not: it is unknown then who that is. Such an address is not in
-// the directory.
+// or for the contact's deals, and nil if it did not: it is unknown then who that is.
+// Such an address is not in the directory.
 func (d *Directory) Broken(address string) error { return d.broken[address] }
 
 func (d *Directory) setBroken(address string, err error) {
@@ -185,146 +187,41 @@ func created(o hubspot.Object) time.Time {
 }
 
 // Contacts reads contacts by their ids. A contact that was merged into another
-// is returned under its old id. One that is gone is absent.
-func (d *Directory) Contacts(ctx context.Context, ids []string) (map[string]plan.Candidate, error) {
-	found, err := d.current(ctx, plan.Contact, ids, contactProperties)
+// is returned under its old id. One that is gone is absent. failed are those at
+// which HubSpot fails, and how.
+func (d *Directory) Contacts(ctx context.Context, ids []string) (contacts map[string]plan.Candidate, failed map[string]error, err error) {
+	found, failed, err := d.current(ctx, plan.Contact, ids, contactProperties)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	contacts := make(map[string]plan.Candidate, len(found))
+	contacts = make(map[string]plan.Candidate, len(found))
 	for id, o := range found {
 		contacts[id] = candidate(*o)
 	}
-	return contacts, nil
+	return contacts, failed, nil
 }
 
 // Companies returns, by the ids that companies had, those that they have now.
-// One that is gone is absent.
-func (d *Directory) Companies(ctx context.Context, ids []string) (map[string]string, error) {
-	found, err := d.current(ctx, plan.Company, ids, nil)
+// One that is gone is absent. failed are those at which HubSpot fails, and how.
+func (d *Directory) Companies(ctx context.Context, ids []string) (now map[string]string, failed map[string]error, err error) {
+	found, failed, err := d.current(ctx, plan.Company, ids, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	now := make(map[string]string, len(found))
+	now = make(map[string]string, len(found))
 	for id, o := range found {
 		now[id] = o.ID
 	}
-	return now, nil
+	return now, failed, nil
 }
 
-func (d *Directory) current(ctx context.Context, kind plan.Kind, ids, properties []string) (map[string]*hubspot.Object, error) {
+func (d *Directory) current(ctx context.Context, kind plan.Kind, ids, properties []string) (found map[string]*hubspot.Object, failed map[string]error, err error) {
 	if len(ids) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	client, err := d.contacts.enter(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return current(ctx, client, ObjectTypes[kind], ids, properties)
-}
-
-// OpenDeals returns the deals of each contact that are open now.
-func (d *Directory) OpenDeals(ctx context.Context, contacts []string) (map[string][]plan.OpenDeal, error) {
-	if len(contacts) == 0 || d.conn.cfg.Links.MaxDeals == 0 {
-		return nil, nil
-	}
-	client, err := d.contacts.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.LearnDealLabel(ctx); err != nil {
-		return nil, err
-	}
-	related, err := client.Associated(ctx, "contacts", "deals", contacts)
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	seen := make(map[string]bool)
-	for i, outcome := range related {
-		if outcome.Err != nil {
-			d.session.Log.Warn("deals of a contact not readable", "contact", contacts[i], "error", outcome.Err)
-		}
-		for _, deal := range outcome.Found {
-			if d.labelled(deal) && !seen[deal.ToID] {
-				seen[deal.ToID] = true
-				ids = append(ids, deal.ToID)
-			}
-		}
-	}
-	outcomes, err := client.Read(ctx, "deals", ids, dealProperties)
-	if err != nil {
-		return nil, err
-	}
-	open := make(map[string]plan.OpenDeal)
-	for _, o := range outcomes {
-		if o.Object == nil || o.Object.Properties["hs_is_closed"] == "true" {
-			continue // closed, or deleted since
-		}
-		open[o.Object.ID] = plan.OpenDeal{
-			ID:      o.Object.ID,
-			Stage:   o.Object.Properties["dealstage"],
-			Amount:  o.Object.Properties["amount"],
-			Created: created(*o.Object),
-		}
-	}
-	deals := make(map[string][]plan.OpenDeal)
-	for i, outcome := range related {
-		for _, related := range outcome.Found {
-			if deal, ok := open[related.ToID]; ok && d.labelled(related) {
-				deals[contacts[i]] = append(deals[contacts[i]], deal)
-			}
-		}
-	}
-	return deals, nil
-}
-
-// labelled reports whether a contact is tied to a deal in the way that the
-// portal's rules ask for.
-func (d *Directory) labelled(deal hubspot.Related) bool {
-	if d.labels == nil {
-		return true
-	}
-	for _, t := range deal.Types {
-		if d.labels[t] {
-			return true
-		}
-	}
-	return false
-}
-
-// LearnDealLabel finds the association types of the configured deal label,
-// once a run: labels are text that users may rename, types are not. The error
-// is fatal where HubSpot has no such label.
-func (d *Directory) LearnDealLabel(ctx context.Context) error {
-	label := d.conn.cfg.Links.DealLabel
-	if label == "" || d.labels != nil {
-		return nil
-	}
-	client, err := d.contacts.enter(ctx)
-	if err != nil {
-		return err
-	}
-	types, err := client.AssociationTypes(ctx, "contacts", "deals")
-	if err != nil {
-		return err
-	}
-	labels := make(map[hubspot.AssociationType]bool)
-	var known []string
-	for _, t := range types {
-		if strings.EqualFold(t.Label, label) {
-			labels[t.AssociationType] = true
-		}
-		if t.Label != "" {
-			known = append(known, strconv.Quote(t.Label))
-		}
-	}
-	if len(labels) == 0 {
-		return &Fatal{
-			What:   fmt.Sprintf("HubSpot has no association label %q between contacts and deals (it has: %s)", label, strings.Join(known, ", ")),
-			Remedy: "create the label in HubSpot, or correct associations.deals.label in the configuration",
-		}
-	}
-	d.labels = labels
-	return nil
 }

@@ -14,6 +14,7 @@ type Record struct {
 	ID     string // its present id: after a merge, that of the surviving record
 	GiftID string // its transaction id
 	Owner  string // its owner's id, "" for none
+	Err    error  // HubSpot fails at the record, so that nothing is known of it: see [hubspot.IsUnprocessable]
 }
 
 // TakenBy reports whether the record of gift giftID, once known as objectID, was
@@ -25,8 +26,8 @@ func record(o *hubspot.Object) Record {
 	return Record{ID: o.ID, GiftID: o.Properties[KeyProperty], Owner: o.Properties[OwnerProperty]}
 }
 
-// Current returns, by the ids that records had, where they are now. One that is
-// gone is absent.
+// Current returns, by the ids that records had, where they are now, or that HubSpot
+// fails at them. One that is gone is absent.
 func (r *Records) Current(ctx context.Context, objectIDs []string) (map[string]Record, error) {
 	if len(objectIDs) == 0 {
 		return make(map[string]Record), nil
@@ -35,18 +36,22 @@ func (r *Records) Current(ctx context.Context, objectIDs []string) (map[string]R
 	if err != nil {
 		return nil, err
 	}
-	found, err := current(ctx, client, r.object.TypeID(), objectIDs, []string{OwnerProperty, KeyProperty})
+	found, failed, err := current(ctx, client, r.object.TypeID(), objectIDs, []string{OwnerProperty, KeyProperty})
 	if err != nil {
 		return nil, err
 	}
-	records := make(map[string]Record, len(found))
+	records := make(map[string]Record, len(objectIDs))
 	for id, o := range found {
 		records[id] = record(o)
+	}
+	for id, err := range failed {
+		records[id] = Record{Err: err}
 	}
 	return records, nil
 }
 
-// Get returns where one record is now; found is false when it is gone.
+// Get returns where one record is now, or that HubSpot fails at it; found is false
+// when it is gone.
 func (r *Records) Get(ctx context.Context, objectID string) (now Record, found bool, err error) {
 	client, err := r.ready(ctx)
 	if err != nil {
@@ -56,6 +61,8 @@ func (r *Records) Get(ctx context.Context, objectID string) (now Record, found b
 	switch {
 	case IsGone(err):
 		return Record{}, false, nil
+	case hubspot.IsUnprocessable(err):
+		return Record{Err: err}, true, nil
 	case err != nil:
 		return Record{}, false, fmt.Errorf("looking for record %s: %w", objectID, err)
 	}
@@ -102,14 +109,15 @@ type reader interface {
 
 // current reads records by ids that may be old. A record that was merged into
 // another is missing from batches without a word, and only a single read tells
-// which one it is now; one that is gone is absent.
-func current(ctx context.Context, client reader, objectType string, ids, properties []string) (map[string]*hubspot.Object, error) {
+// which one it is now; one that is gone is absent. failed are those at which HubSpot
+// fails, and how.
+func current(ctx context.Context, client reader, objectType string, ids, properties []string) (found map[string]*hubspot.Object, failed map[string]error, err error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	outcomes, err := client.Read(ctx, objectType, ids, properties)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", objectType, err)
+		return nil, nil, fmt.Errorf("reading %s: %w", objectType, err)
 	}
-	found := make(map[string]*hubspot.Object, len(ids))
+	found, failed = make(map[string]*hubspot.Object, len(ids)), make(map[string]error)
 	for i, o := range outcomes {
 		if IsGone(o.Err) {
 			o.Object, o.Err = client.Get(ctx, objectType, ids[i], properties, false)
@@ -117,12 +125,16 @@ func current(ctx context.Context, client reader, objectType string, ids, propert
 				continue
 			}
 		}
-		if o.Err != nil {
-			return nil, fmt.Errorf("reading %s: %w", objectType, o.Err)
+		switch {
+		case hubspot.IsUnprocessable(o.Err):
+			failed[ids[i]] = o.Err
+		case o.Err != nil:
+			return nil, nil, fmt.Errorf("reading %s: %w", objectType, o.Err)
+		default:
+			found[ids[i]] = o.Object
 		}
-		found[ids[i]] = o.Object
 	}
-	return found, nil
+	return found, failed, nil
 }
 
 // Any reports whether HubSpot holds records, live or archived.
@@ -220,7 +232,12 @@ func (r *Records) readLinks(ctx context.Context, gifts []plan.Stored) error {
 			return err
 		}
 		for i, to := range found {
-			for _, id := range to {
+			if to.Err != nil {
+				// Whatever links it has, they are made again when they are due, which is
+				// harmless.
+				r.session.Log.Warn("links of a record not readable; those that are due are made again", "object", ids[i], "kind", string(kind), "error", to.Err)
+			}
+			for _, id := range to.IDs {
 				gifts[i].Links = append(gifts[i].Links, plan.Link{Kind: kind, ID: id, At: r.session.Started})
 				if kind == plan.Contact {
 					gifts[i].Orphan = ""

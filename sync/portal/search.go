@@ -108,7 +108,7 @@ func (d *Directory) Found(ctx context.Context, s *Search) (found plan.Directory,
 		switch {
 		case who[a].ID != "":
 			s.found[a] = who[a]
-		case s.outcomes[i].Err == nil:
+		case s.outcomes[i].Err == nil && d.broken[a] == nil:
 			missed = append(missed, a)
 		}
 	}

@@ -48,6 +48,8 @@ func (w liveWriter) Create(ctx context.Context, objectType, key string, in []hub
 		switch {
 		case err != nil:
 			out[at[k]] = hubspot.Outcome{Err: err}
+		case hubspot.IsUnprocessable(o.Err):
+			out[at[k]] = o
 		case o.Object != nil:
 			out[at[k]].Object = o.Object
 		}
@@ -87,7 +89,10 @@ func (w readingWriter) Create(ctx context.Context, objectType, key string, in []
 		return nil, err
 	}
 	for i, o := range found {
-		if o.Object != nil {
+		switch {
+		case hubspot.IsUnprocessable(o.Err):
+			out[i] = o
+		case o.Object != nil:
 			out[i] = hubspot.Outcome{Object: o.Object, Existed: true}
 		}
 	}
