@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -79,17 +81,21 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkAll measures reading every gift.
+// BenchmarkAll measures reading every gift, whole and brief.
 func BenchmarkAll(b *testing.B) {
 	const n = 20_000
 	s := openAt(b, statePath(b))
 	fill(b, s, n)
-	for b.Loop() {
-		for _, err := range s.All(b.Context()) {
-			if err != nil {
-				b.Fatal(err)
+	for name, read := range map[string]func(context.Context) iter.Seq2[plan.Stored, error]{"whole": s.All, "brief": s.Brief} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				for _, err := range read(b.Context()) {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
 			}
-		}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/gift")
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/gift")
 }

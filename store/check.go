@@ -107,6 +107,8 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 		{b.send, &have.Sends, ledger.send},
 		{b.sendOpen, &open, checksumOnly},
 		{b.sendWhen, &timed, checksumOnly},
+		{b.kept, &other, checksumOnly},
+		{b.before, &have.Before, checkBefore},
 		{b.checkpoint, &other, checkCheckpoint},
 		{b.meta, &other, checksumOnly},
 	} {
@@ -150,6 +152,14 @@ func checkQuarantined(key, value []byte) error {
 
 func checkMissed(_, value []byte) error {
 	_, err := decodeMoment(value)
+	return err
+}
+
+func checkBefore(key, value []byte) error {
+	if len(key) <= epochLen {
+		return damaged("a gift's earlier state has a short key")
+	}
+	_, err := decodeGift(string(key[epochLen:]), value)
 	return err
 }
 

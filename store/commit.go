@@ -59,6 +59,9 @@ func (w *writer) removeGift(id string) error {
 		return err
 	}
 	w.counts.Gifts--
+	if err := w.note(id, &was); err != nil {
+		return err
+	}
 	if err := w.gift.Delete([]byte(id)); err != nil {
 		return err
 	}
@@ -67,11 +70,19 @@ func (w *writer) removeGift(id string) error {
 
 // write makes what f does to the file durable.
 func (s *Store) write(f func(*writer) error) error {
-	return s.update(func(tx *bbolt.Tx) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.writeLocked(f)
+}
+
+// writeLocked is write for who holds s.writing.
+func (s *Store) writeLocked(f func(*writer) error) error {
+	return s.updateLocked(func(tx *bbolt.Tx) error {
 		w, err := newWriter(tx, s.secret)
 		if err != nil {
 			return err
 		}
+		w.limits = s.summaries
 		if err := f(w); err != nil {
 			return err
 		}
@@ -85,8 +96,10 @@ func (s *Store) write(f func(*writer) error) error {
 // A writer applies one commit.
 type writer struct {
 	*buckets
-	secret []byte
-	counts counts
+	secret  []byte
+	counts  counts
+	summary summaryState
+	limits  summaryLimits
 }
 
 func newWriter(tx *bbolt.Tx, secret []byte) (*writer, error) {
@@ -99,6 +112,9 @@ func newWriter(tx *bbolt.Tx, secret []byte) (*writer, error) {
 	b.inbox.FillPercent = 0.9  // appended to; each event grows a little later
 	b.body.FillPercent = 1
 	w := &writer{buckets: b, secret: secret}
+	if w.summary, err = readSummaryState(b.meta); err != nil {
+		return nil, err
+	}
 	w.counts, err = readCounts(b.meta)
 	if w.counts.Orphans == nil {
 		w.counts.Orphans = make(map[plan.Orphan]int)
@@ -134,12 +150,17 @@ func (w *writer) putGift(g plan.Stored, value []byte) error {
 	var old entries
 	if have == nil {
 		w.counts.Gifts++
+		err = w.note(id, nil)
 	} else {
-		was, err := decodeGift(id, have)
-		if err != nil {
+		var was plan.Stored
+		if was, err = decodeGift(id, have); err != nil {
 			return err
 		}
 		old = entriesOf(was)
+		err = w.note(id, &was)
+	}
+	if err != nil {
+		return err
 	}
 	if err := put(w.gift, []byte(id), value); err != nil {
 		return err

@@ -209,6 +209,7 @@ func open(path string, o Options) (*Store, error) {
 		file:       file,
 		queueLimit: queueSize{o.InboxEvents, o.InboxBytes},
 		idleLimit:  queueSize{o.IdleEvents, o.IdleBytes},
+		summaries:  defaultSummaryLimits,
 	}
 	if err := s.upgrade(o.Logger); err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -61,11 +61,13 @@ type counts struct {
 	Idle        queueSize           `json:"i,omitzero"`  // bodies of events of which nothing is to be processed
 	Dropped     int                 `json:"d,omitempty"` // events that have lost their body
 	Sends       int                 `json:"l,omitempty"`
+	Before      int                 `json:"f,omitempty"` // gifts noted as they were before they changed
 }
 
 func (c counts) equal(d counts) bool {
 	return c.Gifts == d.Gifts && c.Quarantined == d.Quarantined && c.Audit == d.Audit && c.Ambiguous == d.Ambiguous && maps.Equal(c.Orphans, d.Orphans) &&
-		c.Seen == d.Seen && c.Queued == d.Queued && c.Idle == d.Idle && c.Dropped == d.Dropped && maps.Equal(c.Events, d.Events) && c.Sends == d.Sends
+		c.Seen == d.Seen && c.Queued == d.Queued && c.Idle == d.Idle && c.Dropped == d.Dropped && maps.Equal(c.Events, d.Events) &&
+		c.Sends == d.Sends && c.Before == d.Before
 }
 
 // count adds to one of several counts. A count of 0 has no entry.

@@ -213,10 +213,17 @@ func encodeClaim(c plan.Claim) encoder {
 
 // decodeGift is the inverse of encodeGift.
 func decodeGift(id string, record []byte) (plan.Stored, error) {
+	return decodeFields(id, decoder{data: record}, nil)
+}
+
+// decodeFields decodes a gift record without some of its fields.
+func decodeFields(id string, d decoder, without []bool) (plan.Stored, error) {
 	st := plan.Stored{Gift: plan.Gift{ID: id}}
 	g := &st.Gift
-	d := decoder{data: record}
 	for d.next() {
+		if d.field < len(without) && without[d.field] {
+			continue
+		}
 		switch d.field {
 		case giftObject:
 			st.ObjectID = d.text()
@@ -302,7 +309,7 @@ func decodeGift(id string, record []byte) (plan.Stored, error) {
 			name, detail := decodeDetail(&d)
 			g.Metadata[name] = detail
 		case giftBehind:
-			behind, err := decodeGift("", d.value)
+			behind, err := decodeFields("", d.inner(), without)
 			d.failIf(err)
 			g.Behind = &behind.Gift
 		}
@@ -343,7 +350,7 @@ func decodeAmount(d *decoder) decimal.Decimal {
 }
 
 func decodeLink(outer *decoder) (l plan.Link) {
-	d := decoder{data: outer.value}
+	d := outer.inner()
 	for d.next() {
 		switch d.field {
 		case linkKind:
@@ -365,7 +372,7 @@ func decodeLink(outer *decoder) (l plan.Link) {
 }
 
 func decodeClaim(outer *decoder) (c plan.Claim) {
-	d := decoder{data: outer.value}
+	d := outer.inner()
 	for d.next() {
 		switch d.field {
 		case claimStatus:
@@ -379,7 +386,7 @@ func decodeClaim(outer *decoder) (c plan.Claim) {
 }
 
 func decodeOrigin(outer *decoder) (o plan.Origin) {
-	d := decoder{data: outer.value}
+	d := outer.inner()
 	for d.next() {
 		switch d.field {
 		case originVersion:
@@ -395,7 +402,7 @@ func decodeOrigin(outer *decoder) (o plan.Origin) {
 }
 
 func decodeTold(outer *decoder) (r plan.Reading) {
-	d := decoder{data: outer.value}
+	d := outer.inner()
 	for d.next() {
 		switch d.field {
 		case claimStatus:

@@ -335,3 +335,28 @@ func TestUnsealRejectsChanges(t *testing.T) {
 		}
 	}
 }
+
+// TestBriefGifts: a brief gift is the whole one without some fields, and has the
+// same status and times.
+func TestBriefGifts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		st := anyStored(rapid.Just("T-1")).Draw(t, "gift")
+		got, err := newBriefDecoder().gift([]byte("T-1"), encodeGift(st))
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, err := decodeGift("T-1", encodeGift(st))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(briefly(whole), got, equal); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+		if g := got.Gift; g.Recipient != (plan.Person{}) || g.TrackingURL != "" || g.MessageDigest != "" || got.ObjectID != "" {
+			t.Fatalf("it is not brief: %+v", g)
+		}
+		if diff := cmp.Diff(whole.Gift.ShownTimes(), got.Gift.ShownTimes()); diff != "" || whole.Gift.Shown() != got.Gift.Shown() {
+			t.Fatalf("shown as %s instead of %s\n%s", got.Gift.Shown(), whole.Gift.Shown(), diff)
+		}
+	})
+}

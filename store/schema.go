@@ -29,12 +29,15 @@ import (
 //	send/<send id>                               a send of the ledger; see [SendID]
 //	sendopen/<send id>                           the sends to which something is still to happen
 //	sendwhen/<second><send id>                   all sends, by the time that they count at
+//	summary/<n>                                  what was last computed from all gifts, in pieces, in the encoding of who computed it
+//	before/<epoch><transaction id>             → the gift as it was before it changed, without the recipient; empty if it was new
 //	checkpoint/<name>                            how far a kind of run has progressed
 //	meta/format                                  format version
 //	meta/key                                     32 random bytes, made with the file; the key of its HMACs
 //	meta/counts                                  how many gifts, orphans by reason, ambiguous links, quarantined records, audit entries
 //	                                             and events by state there are, and the size of the bodies still to be processed
 //	meta/sends                                   the generation of the sends (generation.go), and whether sending is off
+//	meta/summary                                 of which epoch the summary is, and by which rules
 //	meta/run/<name>                              what runs store, in their own encoding
 //
 // Gifts and events are binary records (wire.go), other values are JSON objects
@@ -52,7 +55,7 @@ import (
 // Format 1 had no missed/ and did not count ambiguous links. Format 2 had no
 // events. Format 3 had no idle/, did not know when and from which key a gift was
 // read, and kept every repeat of an event as one of its own. Format 4 had no
-// sends.
+// sends, no summary/ and no before/.
 const format = 5
 
 // The buckets.
@@ -73,16 +76,19 @@ const (
 	bucketSend       = "send"
 	bucketSendOpen   = "sendopen"
 	bucketSendWhen   = "sendwhen"
+	bucketSummary    = "summary"
+	bucketBefore     = "before"
 	bucketCheckpoint = "checkpoint"
 	bucketMeta       = "meta"
 )
 
 // The store's own keys in the meta bucket.
 const (
-	keyFormat = "format"
-	keySecret = "key"
-	keyCounts = "counts"
-	prefixRun = "run/"
+	keyFormat  = "format"
+	keySecret  = "key"
+	keyCounts  = "counts"
+	keySummary = "summary"
+	prefixRun  = "run/"
 )
 
 const (
@@ -98,6 +104,7 @@ type buckets struct {
 	inbox, body, seen, due, waiting, idle *bbolt.Bucket // of events
 
 	send, sendOpen, sendWhen *bbolt.Bucket
+	kept, before             *bbolt.Bucket // of summaries
 }
 
 // slots pairs the buckets with their names.
@@ -119,6 +126,8 @@ func (b *buckets) slots() map[string]**bbolt.Bucket {
 		bucketSend:       &b.send,
 		bucketSendOpen:   &b.sendOpen,
 		bucketSendWhen:   &b.sendWhen,
+		bucketSummary:    &b.kept,
+		bucketBefore:     &b.before,
 		bucketCheckpoint: &b.checkpoint,
 		bucketMeta:       &b.meta,
 	}

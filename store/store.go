@@ -26,6 +26,7 @@ type Store struct {
 	queueLimit queueSize // of events to be processed
 	idleLimit  queueSize // of events of which nothing is to be processed
 	intake     intake    // of events
+	summaries  summaryLimits
 
 	generation sendLock
 
@@ -103,6 +104,11 @@ func (s *Store) view(f func(*bbolt.Tx) error) error {
 func (s *Store) update(f func(*bbolt.Tx) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	return s.updateLocked(f)
+}
+
+// updateLocked is update for who holds s.writing.
+func (s *Store) updateLocked(f func(*bbolt.Tx) error) error {
 	return s.guarded(func() error {
 		if err := s.InPlace(); err != nil {
 			return err

@@ -177,6 +177,32 @@ func TestUpgradeFrom3(t *testing.T) {
 	}
 }
 
+// TestUpgradeOfReleasedFile opens a file that the release of format 4 made.
+func TestUpgradeOfReleasedFile(t *testing.T) {
+	path := fixture(t, "format4")
+	at := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	want := []plan.Stored{
+		{ObjectID: "1", Mapping: 1, Links: []plan.Link{{Kind: plan.Contact, ID: "9", At: at}}, Gift: plan.Gift{
+			ID: "T-1", Name: "Tea", Amount: plan.Money{Value: decimal.RequireFromString("7.50"), Currency: "USD"}, Status: plan.Opened,
+			Times: map[plan.Status]time.Time{plan.Sent: at, plan.Opened: at.Add(time.Hour)}, UpdatedAt: at.Add(time.Hour),
+			Derived: true, ReadAt: at, Source: 1, Recipient: plan.Person{Name: "Ada", Email: "ada@one.example"},
+		}},
+		{ObjectID: "2", Mapping: 1, Orphan: plan.NoEmail, Gift: plan.Gift{ID: "T-2", Name: "Cake", Status: plan.Sent, UpdatedAt: at}},
+	}
+	upgraded(t, path, func(s *Store) {
+		if diff := cmp.Diff(want, collect(t, s.All(t.Context())), equal); diff != "" {
+			t.Errorf("gifts (-want +got):\n%s", diff)
+		}
+		var got names
+		if err := s.Summary(t.Context(), "a", folder(t, &got)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(names{"T-1": "Tea", "T-2": "Cake"}, got); diff != "" {
+			t.Errorf("summary (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // upgraded opens a file twice, the second time without an upgrade, and uses what
 // older formats did not have.
 func upgraded(t *testing.T, path string, holds func(*Store)) {

@@ -109,7 +109,12 @@ type decoder struct {
 	form   form
 	number uint64 // value of a number or a word
 	value  []byte // value of a text or hex, within data
+
+	texts map[string]string // shared with other records; nil for none
 }
+
+// inner returns the decoder of the record within the record that next has read.
+func (d *decoder) inner() decoder { return decoder{data: d.value, texts: d.texts} }
 
 // next reads a field and reports whether there was one.
 func (d *decoder) next() bool {
@@ -158,7 +163,7 @@ func (d *decoder) failIf(err error) {
 func (d *decoder) text() string {
 	switch {
 	case d.form == formText:
-		return string(d.value)
+		return d.shared()
 	case d.form == formHex:
 		return hex.EncodeToString(d.value)
 	case d.form == formNumber:
@@ -168,6 +173,18 @@ func (d *decoder) text() string {
 	}
 	d.fail()
 	return ""
+}
+
+// shared returns the field as a text, the same one as other records have.
+func (d *decoder) shared() string {
+	if text, ok := d.texts[string(d.value)]; ok {
+		return text
+	}
+	text := string(d.value)
+	if d.texts != nil && len(d.texts) < maxTexts {
+		d.texts[text] = text
+	}
+	return text
 }
 
 // time returns the field as a time in UTC.
