@@ -133,7 +133,8 @@ func (s *Store) beginSummary(label string) (tx *bbolt.Tx, state summaryState, er
 		full := new(FullError)
 		switch {
 		case err == nil:
-			next.begun, state = true, next
+			state = next
+			state.begun = true
 		case errors.As(err, &full):
 			state.begun = false
 		default:

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.etcd.io/bbolt"
 	"pgregory.net/rapid"
 
 	"thnks-hubspot-sync/sync/plan"
@@ -147,4 +149,65 @@ func TestSummaryIsOfAllGifts(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSummaryIsKept counts the gifts that are read: all for the first summary,
+// and for the next ones those that have changed, before and after the file is
+// opened again. With many changes it is kept anew, and with too many forgotten.
+func TestSummaryIsKept(t *testing.T) {
+	t.Parallel()
+	path := statePath(t)
+	s := openAt(t, path)
+	put := func(from, to int) {
+		var c Commit
+		for n := from; n < to; n++ {
+			c.Gifts = append(c.Gifts, plan.Stored{ObjectID: fmt.Sprint(n), Gift: plan.Gift{
+				ID: fmt.Sprint(n), Name: fmt.Sprint(n, from), Recipient: plan.Person{Name: "Ada", Email: "ada@one.example"},
+			}})
+		}
+		commit(t, s, c)
+	}
+	reads := func(want int) {
+		t.Helper()
+		n := 0
+		err := s.Summary(t.Context(), "a", func(kept []byte, changes iter.Seq2[GiftChange, error]) ([]byte, error) {
+			for _, err := range changes {
+				if err != nil {
+					return nil, err
+				}
+				n++
+			}
+			return bytes.Repeat([]byte("x"), 3*summaryPiece/2), nil
+		})
+		if err != nil || n != want {
+			t.Errorf("%d gifts were read (%v), want %d", n, err, want)
+		}
+	}
+	put(0, 10)
+	reads(10)
+	reads(0)
+	put(5, 12)
+	reads(7)
+	s.Close()
+	s = openAt(t, path)
+	s.summaries = summaryLimits{keep: 8, forget: 12}
+	reads(7)
+	put(20, 21)
+	reads(8) // and keeps them
+	reads(0)
+	put(30, 50)
+	reads(33)
+	put(51, 52)
+	reads(1)
+	err := s.view(func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte(bucketBefore)).ForEach(func(_, value []byte) error {
+			if bytes.Contains(value, []byte("Ada")) || bytes.Contains(value, []byte("one.example")) {
+				t.Error("a recipient is noted")
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -188,11 +189,15 @@ func (a *app) writeSheets(sheets []stats.Sheet, dir string) error {
 	return nil
 }
 
-// statistics computes a portal's statistics from its journal.
+// statistics computes a portal's statistics from its journal: from what is kept
+// of all gifts, or by reading those that a filter is about.
 func statistics(ctx context.Context, p configs.Portal, j *store.Store, f stats.Filter) (stats.Report, error) {
 	o := statsOptions(p.Name, p.TimeZone, j)
-	o.Filter = f
-	return stats.Compute(j.All(ctx), o)
+	o.Filter, o.Look = f, j.Gifts
+	if f == (stats.Filter{}) {
+		return tallied(ctx, j, o)
+	}
+	return stats.Compute(j.Brief(ctx), o)
 }
 
 // statsOptions says how statistics of a portal are to be cut: in its
@@ -200,7 +205,7 @@ func statistics(ctx context.Context, p configs.Portal, j *store.Store, f stats.F
 func statsOptions(portal string, zone *time.Location, j giftsync.History) stats.Options {
 	return stats.Options{
 		Portal:   portal,
-		Location: zoneOf(zone, j)(),
+		Location: cmp.Or(zoneOf(zone, j)(), time.UTC),
 		Stages:   giftsync.Stages(j),
 		Records:  giftsync.Records(j),
 		LastSync: giftsync.LastSync(j),

@@ -169,7 +169,7 @@ func TestComputeExample(t *testing.T) {
 }
 
 func TestComputeNothing(t *testing.T) {
-	rep, err := Compute(records(nil), Options{Portal: "acme"})
+	rep, err := Compute(records(nil), Options{Portal: "acme", Now: day(3, 13)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +284,7 @@ func TestComputeProperties(t *testing.T) {
 				continue
 			}
 			live++
-			if !read(r.Gift).sent || r.Gift.Amount.Currency == "" && r.Gift.Amount.Value.IsZero() {
+			if !NewTally(o.Location).read(r.Gift).sent || r.Gift.Amount.Currency == "" && r.Gift.Amount.Value.IsZero() {
 				continue
 			}
 			currency := r.Gift.Amount.Currency

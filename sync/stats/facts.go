@@ -3,7 +3,6 @@ package stats
 import (
 	"cmp"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,18 +23,24 @@ type facts struct {
 	stampedAt         time.Time // of sending, zero if it is not known exactly
 	cancelled         bool      // taken back before it was sent
 	pending           bool      // may be redeemed as far as its status says
-	deadline          time.Time // when it expires; zero if that is not known
-	period            time.Time // what it is filtered by: of sending, or else the nearest to it
+
+	worth worth
+
+	// Days in the zone of the report, [unknownDay] where the time is not known.
+	sentDay, redeemedDay int
+	periodDay            int // what it is filtered by: of sending, or else the nearest to it
+	deadline             int // the last on which it can come further
+	month                int // of sentDay
 }
 
 // How long a gift can be opened after it was sent, and redeemed after it was
 // opened.
 const (
-	openWithin   = 30 * 24 * time.Hour
-	redeemWithin = 365 * 24 * time.Hour
+	openWithin   = 30  // days
+	redeemWithin = 365 // days
 )
 
-func read(g plan.Gift) facts {
+func (t *Tally) read(g plan.Gift) facts {
 	times := g.ShownTimes()
 	f := facts{status: g.Shown(), kind: cmp.Or(strings.TrimSpace(g.Type), strings.TrimSpace(g.Name), nameless)}
 	f.sent = f.status.Rank() >= plan.Sent.Rank()
@@ -57,8 +62,17 @@ func read(g plan.Gift) facts {
 	if f.sent && f.sentAt.IsZero() {
 		f.sentAt = cmp.Or(times[plan.Scheduled], g.CreatedAt) // nearest to it
 	}
-	f.period = cmp.Or(f.sentAt, times[plan.Scheduled], g.CreatedAt)
+	f.worth = worthOf(g.Amount)
 	f.readCourse(times)
+	f.sentDay, f.redeemedDay = dayOf(f.sentAt, t.zone), dayOf(f.redeemedAt, t.zone)
+	f.periodDay = dayOf(cmp.Or(f.sentAt, times[plan.Scheduled], g.CreatedAt), t.zone)
+	f.month, f.deadline = monthOf(f.sentDay), unknownDay
+	if from := dayOf(cmp.Or(f.openedAt, f.sentAt), t.zone); from != unknownDay {
+		f.deadline = from + openWithin
+		if f.opened {
+			f.deadline = from + redeemWithin
+		}
+	}
 	return f
 }
 
@@ -71,29 +85,24 @@ func (f *facts) readCourse(times map[plan.Status]time.Time) {
 	f.cancelled = f.status == plan.Refunded && !f.delivered && !times[plan.Scheduled].IsZero() &&
 		f.stampedAt.IsZero() && times[plan.Expired].IsZero() && times[plan.Undelivered].IsZero() && times[plan.Donated].IsZero()
 	f.pending = f.sent && !f.redeemed && f.eligible && f.status.Rank() < plan.Expired.Rank()
-	switch from := cmp.Or(f.openedAt, f.sentAt); {
-	case from.IsZero() || !f.pending:
-	case f.opened:
-		f.deadline = from.Add(redeemWithin)
-	default:
-		f.deadline = from.Add(openWithin)
-	}
 }
 
-func giftName(g plan.Gift) string { return cmp.Or(g.Name, g.Type) }
-
-func personName(p plan.Person) string { return cmp.Or(p.Name, p.Email, p.Phone) }
-
-// compareActivities puts the newest first.
-func compareActivities(a, b Activity) int {
-	return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.TransactionID, b.TransactionID), cmp.Compare(a.Kind, b.Kind))
+// class returns what became of a sent gift that is not pending.
+func (f facts) class() int {
+	switch {
+	case f.redeemed:
+		return redeemed
+	case !f.eligible:
+		return undelivered
+	case f.cancelled:
+		return cancelled
+	}
+	return unredeemed
 }
 
 // rate returns the rate of redemption, rounded to a hundredth of a per cent, or
 // nil if no gift is eligible.
-func rate(t tally) *float64 {
-	return share(t.redeemed, t.eligible)
-}
+func (n tried) rate() *float64 { return share(n.Redeemed, n.Eligible) }
 
 // share returns n of a whole, rounded to a hundredth of a per cent, or nil if
 // the whole is nothing.
@@ -103,48 +112,4 @@ func share(n, of int) *float64 {
 	}
 	r := math.Round(float64(n)/float64(of)*1e4) / 1e4
 	return &r
-}
-
-func topTypes(types map[string]tally) []Count {
-	top := make([]Count, 0, len(types))
-	for name, t := range types {
-		top = append(top, Count{name, t.sent})
-	}
-	slices.SortFunc(top, func(a, b Count) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
-	})
-	return top[:min(len(top), topN)]
-}
-
-func topSenders(senders []sender) []Sender {
-	top := make([]Sender, len(senders))
-	for i, s := range senders {
-		top[i] = s.Sender
-	}
-	slices.SortFunc(top, func(a, b Sender) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Email, b.Email))
-	})
-	return top[:min(len(top), topN)]
-}
-
-func typeRates(types map[string]tally) []TypeRate {
-	rates := make([]TypeRate, 0, len(types))
-	for name, t := range types {
-		rates = append(rates, TypeRate{Name: name, Redeemed: t.redeemed, Eligible: t.eligible, Rate: rate(t)})
-	}
-	slices.SortFunc(rates, func(a, b TypeRate) int {
-		return cmp.Or(cmp.Compare(b.Eligible, a.Eligible), cmp.Compare(a.Name, b.Name))
-	})
-	return rates
-}
-
-func stages(counts map[string]int, labels map[string]string) []Stage {
-	list := make([]Stage, 0, len(counts))
-	for id, n := range counts {
-		list = append(list, Stage{ID: id, Name: cmp.Or(labels[id], id, nameless), Count: n})
-	}
-	slices.SortFunc(list, func(a, b Stage) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
-	})
-	return list
 }

@@ -32,7 +32,7 @@ func TestRead(t *testing.T) {
 		{"redeemed, no time", plan.Gift{Status: plan.Redeemed}, true, true, true},
 		{"donated", plan.Gift{Status: plan.Donated}, true, true, false},
 	} {
-		f := read(tt.gift)
+		f := NewTally(time.UTC).read(tt.gift)
 		if f.sent != tt.sent || f.eligible != tt.eligible || f.redeemed != tt.redeemed {
 			t.Errorf("%s: sent %v, eligible %v, redeemed %v", tt.name, f.sent, f.eligible, f.redeemed)
 		}

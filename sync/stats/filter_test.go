@@ -27,20 +27,35 @@ func TestFilterCheck(t *testing.T) {
 	}
 }
 
-// TestDaysOfAZone tries days that begin at another time than 0:00.
+// TestDaysOfAZone tries the ends of days, also of those that a change of clocks
+// makes longer or shorter.
 func TestDaysOfAZone(t *testing.T) {
-	for _, tt := range []struct{ zone, day, first string }{
-		{"America/Sao_Paulo", "2018-11-04", "2018-11-04T01:00:00-02:00"}, // 0:00 is left out
-		{"America/Havana", "2026-11-01", "2026-11-01T00:00:00-04:00"},    // 0:00 comes twice
-		{"Europe/Berlin", "2026-03-29", "2026-03-29T00:00:00+01:00"},
+	for _, tt := range []struct{ zone, at, day string }{
+		{"America/Sao_Paulo", "2018-11-04T02:59:59Z", "2018-11-03"}, // 0:00 is left out
+		{"America/Sao_Paulo", "2018-11-04T03:00:00Z", "2018-11-04"},
+		{"America/Havana", "2026-11-01T03:59:59Z", "2026-10-31"}, // 0:00 comes twice
+		{"America/Havana", "2026-11-01T04:00:00Z", "2026-11-01"},
+		{"America/Havana", "2026-11-01T05:00:00Z", "2026-11-01"},
+		{"Asia/Kathmandu", "2026-01-31T18:14:59Z", "2026-01-31"},
+		{"Asia/Kathmandu", "2026-01-31T18:15:00Z", "2026-02-01"},
+		{"UTC", "1969-12-31T23:59:59Z", "1969-12-31"},
+		{"UTC", "1970-01-01T00:00:00Z", "1970-01-01"},
+		{"UTC", "1969-12-31T00:00:00Z", "1969-12-31"},
 	} {
 		zone, err := time.LoadLocation(tt.zone)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := startOf(tt.day, zone)
-		if err != nil || got.Format(time.RFC3339) != tt.first {
-			t.Errorf("%s %s begins at %v (%v), want %s", tt.zone, tt.day, got, err, tt.first)
+		at, err := time.Parse(time.RFC3339, tt.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := dayOf(at, zone)
+		if got := dayText(n); got != tt.day || monthText(monthOf(n)) != tt.day[:7] {
+			t.Errorf("%s in %s is of %s, %s; want %s", tt.at, tt.zone, got, monthText(monthOf(n)), tt.day)
+		}
+		if back, err := parseDay(tt.day); back != n || err != nil {
+			t.Errorf("%s is day %d (%v), want %d", tt.day, back, err, n)
 		}
 	}
 }

@@ -45,6 +45,8 @@ func (n naive) unclaimed() bool {
 // undated stands for the days that are left when no time is known.
 const undated = 1e9
 
+// daysLeft are those between today and the last day on which the gift can be
+// opened or redeemed, by the calendar.
 func (n naive) daysLeft() float64 {
 	from, days := n.sentAt(), 30
 	if n.opened() {
@@ -56,7 +58,11 @@ func (n naive) daysLeft() float64 {
 	if from.IsZero() {
 		return undated
 	}
-	return from.Add(time.Duration(days)*24*time.Hour).Sub(n.o.Now).Hours() / 24
+	calendar := func(at time.Time) time.Time {
+		t, _ := time.Parse(time.DateOnly, at.In(n.o.Location).Format(time.DateOnly))
+		return t
+	}
+	return calendar(from).AddDate(0, 0, days).Sub(calendar(n.o.Now)).Hours() / 24
 }
 
 func (n naive) passes() bool {

@@ -4,7 +4,8 @@
 //
 // [Compute] goes through the records once and keeps counts, sums and the
 // newest events, never the records. The [Report] it returns marshals to the
-// JSON document of the command "stats"; [Table] prints it for people.
+// JSON document of the command "stats"; [Table] prints it for people. What is
+// kept is a [Tally], which can be stored and brought up to date.
 //
 // # What counts
 //
@@ -16,11 +17,12 @@
 //
 // # Where to look
 //
-// stats.go and numbers.go have the report, compute.go and insights.go the
-// counting, trend.go the comparison of periods, filter.go which gifts count,
-// facts.go what one gift contributes, money.go sums of amounts, explain.go what
-// each number means, table.go and lists.go the printed sections, grid.go and
-// text.go how they are laid out, sheets.go the tables of CSV files.
+// stats.go and numbers.go define the report, facts.go says what one gift
+// contributes, tally.go counts, report.go and top.go make the report of it,
+// trend.go compares periods, filter.go decides which gifts count, days.go and
+// money.go have the arithmetic, explain.go says what each number means, table.go
+// and lists.go print the sections, grid.go and text.go lay them out, sheets.go
+// has the tables of CSV files.
 package stats
 
 import (
@@ -42,6 +44,10 @@ type Options struct {
 	Now      time.Time         // what has expired by then is no longer immature
 	Version  string            // of the program, for the report
 	Filter   Filter
+
+	// Look finds the gifts of the newest events, by transaction id, where they
+	// were counted from less than the whole gift. Nil where they were not.
+	Look func(ids []string) (map[string]plan.Stored, error)
 }
 
 // Amounts are sums of money by ISO 4217 currency, as exact decimal text with
@@ -115,7 +121,7 @@ type Activity struct {
 // A Sender is the number of gifts that a person has sent. Persons are
 // distinguished by address, or by name if they have none.
 type Sender struct {
-	Name  string `json:"name"` // as on the newest gift
+	Name  string `json:"name"` // as on most of the gifts
 	Email string `json:"email"`
 	Count int    `json:"count"`
 }

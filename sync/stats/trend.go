@@ -1,100 +1,60 @@
 package stats
 
 import (
-	"math"
-	"time"
-
 	"github.com/shopspring/decimal"
-
-	"thnks-hubspot-sync/sync/plan"
 )
 
 // trendDays is how long the compared periods are where the filter sets none.
 const trendDays = 30
 
-// A trend counts two periods: before is from start to middle, the other one from
-// there to end.
-type trend struct {
-	start, middle, end time.Time
-	now, before        side
-}
-
-// A side is what happened in one period.
-type side struct {
-	sent, redeemed int
-	value          sums
-}
-
-// newTrend returns nil if there is nothing to compare with: the period has no
-// beginning. Without a period, the last 30 whole days are compared.
-func newTrend(o Options) *trend {
-	today := addDays(o.Now.In(o.Location), 0)
-	t := &trend{middle: addDays(today, -trendDays), end: today, now: side{value: make(sums)}, before: side{value: make(sums)}}
-	s, err := newSieve(o.Filter, o.Location)
-	if err != nil || s.from.IsZero() && !s.to.IsZero() {
-		return nil
+// trend compares a period with as many days before it. Without a period, the
+// last 30 whole days are compared. It returns nil where there is nothing to
+// compare with: the period has no beginning, or begins in the future.
+func (t *Tally) trend(o Options, today int) (*Trend, error) {
+	s, err := newSieve(o.Filter)
+	if err != nil {
+		return nil, err
 	}
-	if !s.from.IsZero() {
-		t.middle, t.end = s.from, s.to
-		if t.end.IsZero() {
-			t.end = addDays(today, 1)
-		}
-	}
-	if !t.middle.Before(t.end) {
-		return nil // it begins in the future
-	}
-	t.start = addDays(t.middle, -daysBetween(t.middle, t.end))
-	return t
-}
-
-// daysBetween returns how many days there are from one midnight to another.
-func daysBetween(from, to time.Time) int {
-	return int(math.Round(to.Sub(from).Hours() / 24))
-}
-
-// add counts one record in the periods in which it was sent and redeemed.
-func (t *trend) add(m plan.Money, f facts) {
-	if t == nil || !f.sent {
-		return
-	}
-	if s := t.side(f.sentAt); s != nil {
-		s.sent++
-		s.value.add(m.Currency, m.Value)
-	}
-	if s := t.side(f.redeemedAt); s != nil {
-		s.redeemed++
-	}
-}
-
-// side returns the period of an instant, nil for none of them.
-func (t *trend) side(at time.Time) *side {
+	from, to := s.from, s.to
 	switch {
-	case at.IsZero() || at.Before(t.start) || !at.Before(t.end):
-		return nil
-	case at.Before(t.middle):
-		return &t.before
+	case from == unknownDay && to == unknownDay:
+		from, to = today-trendDays, today-1
+	case to == unknownDay:
+		to = today
 	}
-	return &t.now
-}
-
-func (t *trend) report() *Trend {
-	if t == nil {
-		return nil
+	if from == unknownDay || from > to {
+		return nil, nil
+	}
+	length := to - from + 1
+	var now, before daily
+	for n, d := range t.kept.Days {
+		switch {
+		case n >= from && n <= to:
+			now.join(d)
+		case n >= from-length && n < from:
+			before.join(d)
+		}
 	}
 	rep := &Trend{
-		Period:   Period{From: t.middle.Format(time.DateOnly), To: addDays(t.end, -1).Format(time.DateOnly)},
-		Before:   Period{From: t.start.Format(time.DateOnly), To: addDays(t.middle, -1).Format(time.DateOnly)},
-		Sent:     change(t.now.sent, t.before.sent),
-		Redeemed: change(t.now.redeemed, t.before.redeemed),
+		Period:   Period{From: dayText(from), To: dayText(to)},
+		Before:   Period{From: dayText(from - length), To: dayText(from - 1)},
+		Sent:     change(now.Sent, before.Sent),
+		Redeemed: change(now.Redeemed, before.Redeemed),
 		Value:    make(map[string]AmountChange),
 	}
-	for _, s := range []sums{t.now.value, t.before.value} {
-		for currency := range s {
-			now, before, places := t.now.value[currency].total, t.before.value[currency].total, decimalsOf(currency)
-			rep.Value[currency] = AmountChange{exact(now, places), exact(before, places), ratio(now.Sub(before), before)}
+	for _, s := range []sums{now.Value, before.Value} {
+		for _, v := range s {
+			now, before, places := now.Value.of(v.Currency), before.Value.of(v.Currency), decimalsOf(v.Currency)
+			rep.Value[v.Currency] = AmountChange{exact(now, places), exact(before, places), ratio(now.Sub(before), before)}
 		}
 	}
-	return rep
+	return rep, nil
+}
+
+func (d *daily) join(o *daily) {
+	d.Sent += o.Sent
+	d.Redeemed += o.Redeemed
+	d.Value.join(o.Value)
 }
 
 func change(now, before int) Change {
