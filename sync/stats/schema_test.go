@@ -99,7 +99,8 @@ func TestSchemaBites(t *testing.T) {
 	}
 }
 
-// TestSchemaSaysWhatExplainSays compares the descriptions of both.
+// TestSchemaSaysWhatExplainSays compares the descriptions of both. With -update the
+// schema gets those of --explain.
 func TestSchemaSaysWhatExplainSays(t *testing.T) {
 	data, err := os.ReadFile(schemaFile)
 	if err != nil {
@@ -116,8 +117,29 @@ func TestSchemaSaysWhatExplainSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, d := range Definitions() {
-		if got := doc.Defs.Report.Properties[d.Field].Description; got != d.Text {
-			t.Errorf("%s: the schema says %q, and --explain %q", d.Field, got, d.Text)
+		got := doc.Defs.Report.Properties[d.Field].Description
+		switch {
+		case got == d.Text:
+		case *update && got != "":
+			data = bytes.Replace(data, quoted(t, got), quoted(t, d.Text), 1)
+		default:
+			t.Errorf("%s: the schema says %q, and --explain %q: run go test ./sync/stats -update", d.Field, got, d.Text)
 		}
 	}
+	if *update {
+		if err := os.WriteFile(schemaFile, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func quoted(t *testing.T, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(text); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.TrimSpace(b.Bytes())
 }
