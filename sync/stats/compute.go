@@ -39,7 +39,7 @@ func Compute(records iter.Seq2[plan.Stored, error], o Options) (Report, error) {
 			continue
 		}
 		t.addDays(f, 1)
-		if keep.day(f.periodDay) {
+		if keep.day(f.days.period) {
 			t.add(r, f, 1)
 		}
 	}

@@ -25,12 +25,16 @@ type facts struct {
 	pending           bool      // may be redeemed as far as its status says
 
 	worth worth
+	days  days
+}
 
-	// Days in the zone of the report, [unknownDay] where the time is not known.
-	sentDay, redeemedDay int
-	periodDay            int // what it is filtered by: of sending, or else the nearest to it
-	deadline             int // the last on which it can come further
-	month                int // of sentDay
+// days are those of a gift in the zone of the report, [unknownDay] where the time
+// is not known.
+type days struct {
+	sent, redeemed int
+	period         int // what it is filtered by: of sending, or else the nearest to it
+	deadline       int // the last on which it can come further
+	month          int // of sent
 }
 
 // How long a gift can be opened after it was sent, and redeemed after it was
@@ -64,13 +68,13 @@ func (t *Tally) read(g plan.Gift) facts {
 	}
 	f.worth = worthOf(g.Amount)
 	f.readCourse(times)
-	f.sentDay, f.redeemedDay = dayOf(f.sentAt, t.zone), dayOf(f.redeemedAt, t.zone)
-	f.periodDay = dayOf(cmp.Or(f.sentAt, times[plan.Scheduled], g.CreatedAt), t.zone)
-	f.month, f.deadline = monthOf(f.sentDay), unknownDay
+	f.days.sent, f.days.redeemed = dayOf(f.sentAt, t.zone), dayOf(f.redeemedAt, t.zone)
+	f.days.period = dayOf(cmp.Or(f.sentAt, times[plan.Scheduled], g.CreatedAt), t.zone)
+	f.days.month, f.days.deadline = monthOf(f.days.sent), unknownDay
 	if from := dayOf(cmp.Or(f.openedAt, f.sentAt), t.zone); from != unknownDay {
-		f.deadline = from + openWithin
+		f.days.deadline = from + openWithin
 		if f.opened {
-			f.deadline = from + redeemWithin
+			f.days.deadline = from + redeemWithin
 		}
 	}
 	return f

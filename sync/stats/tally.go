@@ -170,8 +170,8 @@ func (t *Tally) addDays(f facts, by int) {
 			delete(t.kept.Days, n)
 		}
 	}
-	change(f.sentDay, func(d *daily) { d.Sent += by; d.Value.add(f.worth, by) })
-	change(f.redeemedDay, func(d *daily) { d.Redeemed += by })
+	change(f.days.sent, func(d *daily) { d.Sent += by; d.Value.add(f.worth, by) })
+	change(f.days.redeemed, func(d *daily) { d.Redeemed += by })
 }
 
 // add counts everything else.
@@ -218,9 +218,9 @@ func (t *Tally) add(r plan.Stored, f facts, by int) {
 		k.ToRedeem.add(f.redeemed, f.stampedAt, f.redeemedAt, by)
 	}
 	if f.pending {
-		pile(k.Pending, pending{f.month, f.deadline, f.opened}, f, by)
+		pile(k.Pending, pending{f.days.month, f.days.deadline, f.opened}, f, by)
 	} else {
-		pile(k.Settled, settled{f.month, f.class()}, f, by)
+		pile(k.Settled, settled{f.days.month, f.class()}, f, by)
 	}
 	k.Recent.change(r, f, by)
 	t.addLinks(r, f, by)
