@@ -109,6 +109,10 @@ var ErrSendDiffers = errors.New("this request id was used for another send: a re
 // be changed.
 var ErrSendMoved = errors.New("the send has changed meanwhile: look at it again")
 
+// ErrSendNotCounted says that a send was begun, and that the file beside the state
+// file that counts sends could not be written.
+var ErrSendNotCounted = errors.New("the file that counts sends could not be written")
+
 // AddSends puts the sends of one request into the ledger, with audit entries, all
 // or none, and returns them as the ledger has them then. A send that is in the
 // ledger already stays as it is there, unless it ended without a gift: then the new
@@ -205,8 +209,8 @@ func validSendID(id string) error {
 // same commit and then beside the file, before ChangeSend returns; the ledger must
 // be open for sending.
 //
-// Errors: [ErrSendMoved], [ErrSendingOff]; those of [Store.Commit]. After an error its
-// request must not be made.
+// Errors: [ErrSendMoved], [ErrSendingOff], [ErrSendNotCounted]; those of
+// [Store.Commit]. After an error its request must not be made.
 func (s *Store) ChangeSend(from SendState, now Send, audit []AuditEntry) error {
 	begins := now.State == SendSending
 	if begins {
@@ -245,7 +249,10 @@ func (s *Store) ChangeSend(from SendState, now Send, audit []AuditEntry) error {
 	if err != nil || !begins {
 		return err
 	}
-	return s.writeGeneration(g)
+	if err := s.writeGeneration(g); err != nil {
+		return fmt.Errorf("%w: %w", ErrSendNotCounted, err)
+	}
+	return nil
 }
 
 // Send returns a send of the ledger by its id.

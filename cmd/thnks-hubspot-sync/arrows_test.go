@@ -43,6 +43,7 @@ var rooms = map[string]string{
 	"sync/listen":            "",
 	"sync/webhook":           "sync/plan sync/listen store",
 	"sync/portal":            "sync/plan store hubspot",
+	"sync/send":              "sync/plan store thnksapi",
 	"sync":                   "sync/plan sync/portal store hubspot thnksapi",
 	"sync/doctor":            "sync sync/plan sync/portal store hubspot thnksapi",
 	"sync/daemon":            "sync sync/plan sync/webhook sync/stats sync/doctor store",
@@ -64,6 +65,7 @@ var testArrows = map[string]string{
 	"thnksapi":            "thnksapi/thnksapitest",
 	"thnksapi/export":     "thnksapi/thnksapitest",
 	"sync":                worldRoom + " sync/doctor sync/turns hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
+	"sync/send":           "thnksapi/thnksapitest",
 	"sync/doctor":         worldRoom + " hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
 	"sync/daemon":         worldRoom + " sync/plan sync/portal hubspot hubspot/hubspottest " + contractRoom + " thnksapi thnksapi/thnksapitest",
 }

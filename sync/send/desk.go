@@ -1,0 +1,279 @@
+package send
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/thnksapi"
+)
+
+// A Ledger keeps what was sent. [*store.Store] is one.
+type Ledger interface {
+	OpenSending(now time.Time) (store.Sending, error)
+	Sending() (store.Sending, error)
+	ResumeSending(now time.Time, audit []store.AuditEntry) error
+	AddSends(sends []store.Send, audit []store.AuditEntry) ([]store.Send, error)
+	ChangeSend(from store.SendState, now store.Send, audit []store.AuditEntry) error
+	Send(id string) (store.Send, bool, error)
+	OpenSends() ([]store.Send, error)
+	SendsSince(time.Time) ([]store.Send, error)
+}
+
+// A Journal knows the gifts that were sent, in whatever way. [*store.Store] is
+// one.
+type Journal interface {
+	ByEmail(canonical string) ([]string, error)
+	Gifts(ids []string) (map[string]plan.Stored, error)
+}
+
+// An API sends gifts in the name of one sender. [*thnksapi.Sender] is one.
+type API interface {
+	Send(ctx context.Context, r thnksapi.GiftRequest) thnksapi.Receipt
+}
+
+// Config is everything that a [Desk] works with.
+type Config struct {
+	Portal  string
+	Rules   func() Rules // of today: the zone is learnt by the first run
+	Ledger  Ledger
+	Journal Journal
+	// Senders are the APIs by the canonical address of the sender; "" is the only
+	// key of a portal that names no senders.
+	Senders map[string]API
+	// OptedOut returns the name of the HubSpot property by which the contact of an
+	// address has opted out, "" if none. Its error stops the send.
+	OptedOut func(ctx context.Context, canonical string) (string, error)
+	// Erased reports whether an address was erased at its owner's wish. Nil where
+	// none is.
+	Erased func(canonical string) (bool, error)
+	// Stopped says why all sending is stopped at this moment, "" if it is not. Nil
+	// where only the configuration stops it.
+	Stopped func() string
+	Logger  *slog.Logger
+	Changed func() // called when the ledger has changed; may be nil
+}
+
+// A Desk sends the gifts of one portal, each once. Its methods may be called by
+// many goroutines.
+//
+// Every send goes through its ledger: admitted with its verdict, begun with its
+// intent on disk, and then given its outcome. A crash between the last two leaves
+// an unknown outcome, which nobody but a person or the appearing transaction
+// resolves.
+type Desk struct {
+	cfg Config
+	mu  sync.Mutex // held while guards judge and the ledger takes their verdict
+}
+
+// New opens the ledger for sending and returns the desk.
+func New(cfg Config) (*Desk, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Changed == nil {
+		cfg.Changed = func() {}
+	}
+	cfg.Logger = cfg.Logger.With(logPortal, cfg.Portal)
+	sending, err := cfg.Ledger.OpenSending(time.Now().UTC())
+	if err != nil {
+		return nil, fmt.Errorf("opening the ledger of sends: %w", err)
+	}
+	if sending.Off != "" {
+		cfg.Logger.Warn("sending is off until a person has looked: run send list", logReason, sending.Off)
+	}
+	return &Desk{cfg: cfg}, nil
+}
+
+// Keys of log lines.
+const (
+	logPortal = "portal"
+	logSend   = "send"
+	logState  = "state"
+	logGuard  = "guard"
+	logReason = "reason"
+	logCount  = "count"
+	logError  = "error"
+)
+
+// ErrOrder marks an order that cannot be taken as it is.
+var ErrOrder = errors.New("the order cannot be taken")
+
+// Ask takes an order into the ledger, sends what is due at once, and returns its
+// sends as they are then, in the order of the recipients. An order with a request
+// id that the ledger knows sends nothing twice: those of its sends that are under
+// way or done are returned as they are.
+//
+// Errors: [ErrOrder], [store.ErrSendDiffers]; those of the ledger. What the guards
+// refuse is no error.
+func (d *Desk) Ask(ctx context.Context, o Order) ([]store.Send, error) {
+	sends, err := o.sends(time.Now().UTC())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOrder, err)
+	}
+	if _, ok := d.cfg.Senders[sends[0].Sender]; !ok {
+		return nil, fmt.Errorf("%w: %s", ErrOrder, d.unknownSender(sends[0].Sender))
+	}
+	if sends, err = d.admit(ctx, sends); err != nil {
+		return nil, err
+	}
+	for i, s := range sends {
+		if sends[i], err = d.dispatch(ctx, s); err != nil {
+			return sends, err
+		}
+	}
+	d.cfg.Changed()
+	return sends, nil
+}
+
+// unknownSender says that there is no key for a sender.
+func (d *Desk) unknownSender(sender string) string {
+	if sender == "" {
+		return "the portal has several senders: say which one sends"
+	}
+	return "the portal has no API key of that sender"
+}
+
+// admit judges the sends of an order one after another, each with what those
+// before it spend, and puts them into the ledger.
+func (d *Desk) admit(ctx context.Context, sends []store.Send) ([]store.Send, error) {
+	optedOut := make([]string, len(sends)) // asked for before the lock, as HubSpot may be slow
+	for i, s := range sends {
+		var err error
+		if optedOut[i], err = d.optedOut(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	rules := d.cfg.Rules()
+	var audit []store.AuditEntry
+	for i := range sends {
+		s := &sends[i]
+		if item, ok := rules.Catalogue[s.Gift]; ok {
+			s.GiftName, s.Price = item.Name, plan.Money{Value: item.Price, Currency: rules.Currency}
+		}
+		facts, err := d.facts(rules, *s, s.When(), optedOut[i], sends[:i])
+		if err != nil {
+			return nil, err
+		}
+		if v := rules.Judge(*s, facts); v.Guard != "" {
+			d.stop(s, v)
+			audit = append(audit, entry(*s, "send "+string(s.State)))
+		}
+	}
+	return d.cfg.Ledger.AddSends(sends, audit)
+}
+
+// optedOut asks HubSpot whether the recipient of a send has opted out.
+func (d *Desk) optedOut(ctx context.Context, s store.Send) (string, error) {
+	canonical, ok := plan.CanonicalEmail(s.Recipient)
+	if !ok || d.cfg.OptedOut == nil {
+		return "", nil
+	}
+	property, err := d.cfg.OptedOut(ctx, canonical)
+	if err != nil {
+		return "", fmt.Errorf("whether the recipient has opted out in HubSpot could not be read, and nothing was sent: %w", err)
+	}
+	return property, nil
+}
+
+// facts gathers what the guards judge a send by. others are sends that are not in
+// the ledger yet. It is called with mu held.
+func (d *Desk) facts(rules Rules, s store.Send, when time.Time, optedOut string, others []store.Send) (Facts, error) {
+	f := Facts{When: when, OptedOut: optedOut}
+	if d.cfg.Stopped != nil {
+		f.Stopped = d.cfg.Stopped()
+	}
+	sending, err := d.cfg.Ledger.Sending()
+	if err != nil {
+		return f, err
+	}
+	f.LedgerOff = sending.Off
+	canonical, _ := plan.CanonicalEmail(s.Recipient)
+	if d.cfg.Erased != nil && canonical != "" {
+		if f.Erased, err = d.cfg.Erased(canonical); err != nil {
+			return f, err
+		}
+	}
+	from, _ := rules.month(when)
+	if earliest := when.Add(-rules.Within); earliest.Before(from) {
+		from = earliest
+	}
+	ledger, err := d.cfg.Ledger.SendsSince(from)
+	if err != nil {
+		return f, err
+	}
+	var gifts []store.Send
+	f.SpentBy, f.SpentByAll, gifts = rules.tally(s, when, append(ledger, others...))
+	f.Gifts = len(gifts)
+	elsewhere, err := d.sentElsewhere(rules, canonical, when, gifts)
+	f.Gifts += elsewhere
+	return f, err
+}
+
+// sentElsewhere counts the recipient's gifts of the journal within the span that
+// are none of the ledger's: sent in Thnks itself, or before a restore.
+func (d *Desk) sentElsewhere(rules Rules, canonical string, when time.Time, ours []store.Send) (int, error) {
+	if canonical == "" || d.cfg.Journal == nil {
+		return 0, nil
+	}
+	ids, err := d.cfg.Journal.ByEmail(canonical)
+	if err != nil {
+		return 0, err
+	}
+	have, err := d.cfg.Journal.Gifts(ids)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for id, g := range have {
+		known := slices.ContainsFunc(ours, func(s store.Send) bool { return s.TransactionID == id || plan.SendGiftID(s.ID) == id })
+		if !known && rules.near(sentAt(g.Gift), when) {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// sentAt is when a gift was sent, or is to be.
+func sentAt(g plan.Gift) time.Time {
+	return cmp.Or(g.Times[plan.Sent], g.Times[plan.Scheduled], g.CreatedAt, g.UpdatedAt)
+}
+
+// stop gives a send the verdict of a guard.
+func (d *Desk) stop(s *store.Send, v Verdict) {
+	s.Guard, s.Reason = v.Guard, v.Reason
+	if v.Hold {
+		s.State = store.SendHeld
+		return
+	}
+	s.State, s.Ended = store.SendRefused, time.Now().UTC()
+	forget(s)
+}
+
+// forget removes what is not needed any more of a send that is over.
+func forget(s *store.Send) { s.Message, s.FirstName, s.LastName = "", "", "" }
+
+// spent is a sum of money as a list shows it.
+func spent(d decimal.Decimal, currency string) string { return d.StringFixed(2) + " " + currency }
+
+// entry is the audit entry of what happened to a send.
+func entry(s store.Send, action string) store.AuditEntry {
+	e := store.AuditEntry{At: time.Now().UTC(), Run: s.Cause, Action: action, Status: s.Status, TransactionIDs: []string{plan.SendGiftID(s.ID)}}
+	for _, why := range []string{s.Guard, s.Reason} {
+		if why != "" {
+			e.Reasons = append(e.Reasons, why)
+		}
+	}
+	return e
+}

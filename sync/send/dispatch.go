@@ -1,0 +1,178 @@
+package send
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/thnksapi"
+)
+
+// Due sends what is due, and returns when the next send will be: zero if none is
+// waiting for a time. Its error is the first one; the other sends were tried.
+func (d *Desk) Due(ctx context.Context) (next time.Time, err error) {
+	open, err := d.cfg.Ledger.OpenSends()
+	if err != nil {
+		return next, err
+	}
+	for _, s := range open {
+		if ctx.Err() != nil {
+			break
+		}
+		if s.State != store.SendScheduled {
+			continue
+		}
+		if s.At.After(time.Now()) {
+			if next.IsZero() || s.At.Before(next) {
+				next = s.At
+			}
+			continue
+		}
+		was := s.State
+		s, e := d.dispatch(ctx, s)
+		if e != nil {
+			err = errors.Join(err, fmt.Errorf("send %s: %w", s.ID, e))
+		} else if s.State != was {
+			d.cfg.Changed()
+		}
+	}
+	return next, err
+}
+
+// dispatch sends a scheduled send if it is due and the guards let it pass. Whoever
+// else has taken it up meanwhile keeps it. It returns the send as it is then.
+func (d *Desk) dispatch(ctx context.Context, s store.Send) (store.Send, error) {
+	if s.State != store.SendScheduled || s.At.After(time.Now()) {
+		return s, nil
+	}
+	optedOut, err := d.optedOut(ctx, s)
+	if err != nil {
+		return s, err
+	}
+	s, begun, err := d.begin(s, optedOut)
+	if err != nil || !begun {
+		return s, err
+	}
+	api := d.cfg.Senders[s.Sender]
+	// A request that is under way is not broken off: that would make its outcome
+	// unknown.
+	receipt := api.Send(context.WithoutCancel(ctx), thnksapi.GiftRequest{
+		GiftID:    s.Gift,
+		Recipient: thnksapi.Recipient{Email: s.Recipient, FirstName: s.FirstName, LastName: s.LastName},
+		Message:   s.Message,
+	})
+	return d.conclude(s, receipt)
+}
+
+// begin judges a send at the time of its sending and puts the intent to send it on
+// disk. It reports false, and how the send is then, if a guard has stopped it or
+// someone else has taken it up.
+func (d *Desk) begin(s store.Send, optedOut string) (store.Send, bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now().UTC()
+	rules := d.cfg.Rules()
+	if item, ok := rules.Catalogue[s.Gift]; ok {
+		s.GiftName, s.Price.Value, s.Price.Currency = item.Name, item.Price, rules.Currency
+	}
+	facts, err := d.facts(rules, s, now, optedOut, nil)
+	if err != nil {
+		return s, false, err
+	}
+	v := rules.Judge(s, facts)
+	if _, ok := d.cfg.Senders[s.Sender]; !ok && v.Guard == "" {
+		v = Verdict{Guard: GuardSender, Reason: d.unknownSender(s.Sender)}
+	}
+	if v.Guard != "" {
+		d.stop(&s, v)
+		err := d.change(store.SendScheduled, s, "send "+string(s.State))
+		s, err = d.reread(s, err)
+		return s, false, err
+	}
+	scheduled := s
+	s.State, s.Begun, s.Guard, s.Reason = store.SendSending, now, "", ""
+	err = d.cfg.Ledger.ChangeSend(store.SendScheduled, s, nil)
+	switch {
+	case err == nil:
+		return s, true, nil
+	case errors.Is(err, store.ErrSendNotCounted):
+		// The intent is on disk and its request will not be made. Where it cannot
+		// be taken back, the next opening finds an unknown outcome.
+		return scheduled, false, errors.Join(err, d.cfg.Ledger.ChangeSend(store.SendSending, scheduled, nil))
+	}
+	s, err = d.reread(s, err)
+	return s, false, err
+}
+
+// reread returns a send as the ledger has it, if someone else has changed it.
+func (d *Desk) reread(s store.Send, err error) (store.Send, error) {
+	if !errors.Is(err, store.ErrSendMoved) {
+		return s, err
+	}
+	have, ok, err := d.cfg.Ledger.Send(s.ID)
+	if err == nil && ok {
+		s = have
+	}
+	return s, err
+}
+
+// conclude puts the outcome of a request on disk.
+func (d *Desk) conclude(s store.Send, r thnksapi.Receipt) (store.Send, error) {
+	s.Status, s.Reason = r.Status, r.Problem
+	s.ThnksRequest, s.TransactionID = r.RequestID, r.TransactionID
+	s.Ended = time.Now().UTC()
+	switch r.Outcome {
+	case thnksapi.SendDone:
+		s.State = store.SendSent
+	case thnksapi.SendNot:
+		s.State = store.SendNotSent
+		forget(&s)
+	default:
+		s.State = store.SendUnknown
+	}
+	if err := d.change(store.SendSending, s, "send "+string(s.State)); err != nil {
+		return s, fmt.Errorf("the gift's outcome (%s) could not be recorded; the next start finds it unknown: %w", s.State, err)
+	}
+	return s, nil
+}
+
+// change puts a send into another state, with its audit entry and a log line.
+func (d *Desk) change(from store.SendState, s store.Send, action string) error {
+	e := entry(s, action)
+	if !s.Begun.IsZero() && from == store.SendSending {
+		e.Method, e.Path = "POST", "/api/v1/gift_requests"
+	}
+	if err := d.cfg.Ledger.ChangeSend(from, s, []store.AuditEntry{e}); err != nil {
+		return err
+	}
+	d.cfg.Logger.Info("send", logSend, s.ID, logState, string(s.State), logGuard, s.Guard, "status", s.Status)
+	return nil
+}
+
+// Keep sends what becomes due until ctx ends. wake is signalled when something may
+// have become due earlier than was known.
+func (d *Desk) Keep(ctx context.Context, wake <-chan struct{}) {
+	for ctx.Err() == nil {
+		next, err := d.Due(ctx)
+		if err != nil {
+			d.cfg.Logger.Warn("sends that are due could not be sent; they are tried again in a minute", logError, err)
+		}
+		wait := look
+		if !next.IsZero() {
+			wait = min(wait, max(0, time.Until(next)))
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// look is how often the ledger is looked at, whatever the next time is: a clock
+// may be set, and a machine may sleep.
+const look = time.Minute
