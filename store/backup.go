@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -71,6 +73,15 @@ func (s *Store) backUp(have int) (string, error) {
 		return "", fmt.Errorf("copying state file %s before its conversion: %w", s.path, err)
 	}
 	return to, syncDir(filepath.Dir(to))
+}
+
+// isCopy reports whether a name is that of a copy which backUp has made of a file.
+func isCopy(file, name string) bool {
+	rest, ok := strings.CutPrefix(name, file+".v")
+	format, date, dated := strings.Cut(rest, "-")
+	_, err := strconv.Atoi(format)
+	_, notADate := time.Parse(time.DateOnly, date)
+	return ok && dated && err == nil && notADate == nil
 }
 
 // backupTemp is the name of a copy until it is complete and checked. Only the

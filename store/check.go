@@ -24,18 +24,28 @@ func (s *Store) Check(ctx context.Context) error {
 		if err := s.InPlace(); err != nil {
 			return err
 		}
-		if info, err := s.file.Stat(); err == nil {
-			if _, torn, err := readMetas(s.file, info.Size()); torn && err == nil {
-				if err := s.mend(); err != nil {
-					return err
-				}
+		if s.torn() {
+			if err := s.mend(); err != nil {
+				return err
 			}
 		}
 		if err := s.checkStructure(); err != nil {
 			return err
 		}
-		return s.db.View(func(tx *bbolt.Tx) error { return s.checkContents(ctx, tx) })
+		return s.read(func(tx *bbolt.Tx) error { return s.checkContents(ctx, tx) })
 	})
+}
+
+// torn reports whether one of the two meta pages is to be repaired.
+func (s *Store) torn() bool {
+	s.opened.RLock()
+	defer s.opened.RUnlock()
+	info, err := s.file.Stat()
+	if err != nil {
+		return false
+	}
+	_, torn, err := readMetas(s.file, info.Size())
+	return torn && err == nil
 }
 
 // checkStructure checks the pages. It keeps commits away, which would change the

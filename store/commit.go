@@ -235,6 +235,16 @@ func (w *writer) putRest(c Commit) error {
 			return err
 		}
 	}
+	for _, seq := range c.Bared {
+		if err := w.bareEvent(seq); err != nil {
+			return err
+		}
+	}
+	for _, address := range c.Unmissed {
+		if err := w.missed.Delete(mac(w.secret, address)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -89,11 +89,13 @@ func initialise(tx *bbolt.Tx) error {
 }
 
 // tidy removes what a kill has left behind beside the file, which is open: an
-// incomplete copy, and names of unfinished files, one of which may be a second
+// incomplete copy or compacted file, and names of unfinished files, one of which may be a second
 // name of the file.
 func (s *Store) tidy() error {
-	if err := os.Remove(backupTemp(s.path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	for _, left := range []string{backupTemp(s.path), compactTemp(s.path)} {
+		if err := os.Remove(left); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return removeUnfinished(s.path)
 }

@@ -200,6 +200,19 @@ func (w *writer) dropBodies(limit queueSize) error {
 	return nil
 }
 
+// bareEvent removes the body of an event, and what its body said in texts.
+func (w *writer) bareEvent(seq uint64) error {
+	e, err := w.event(seq)
+	if e == nil || err != nil {
+		return err
+	}
+	if err := w.body.Delete(seqKey(seq)); err != nil {
+		return err
+	}
+	bare := e.withoutBody()
+	return w.putEvent(e, &bare)
+}
+
 // dropEntries takes an event out of the counts and the indexes of its state.
 func (w *writer) dropEntries(e *Event) error {
 	w.countEvent(e, -1)

@@ -20,7 +20,7 @@ func entriesOf(g plan.Stored) entries {
 	if email, ok := plan.CanonicalEmail(g.Gift.Recipient.Email); ok {
 		e.person = email
 	}
-	if g.Deleted.IsZero() { // a deleted record has no links and needs none
+	if g.Deleted.IsZero() && g.Erased.IsZero() { // a deleted or erased record needs no links
 		e.orphan = g.Orphan
 		e.ambiguous = g.Ambiguous && g.Orphan == ""
 	}

@@ -52,6 +52,7 @@ const (
 	giftLesser     // a claim record, repeated
 	giftBehind     // a gift record with fields of snapshots only
 	giftDetail     // a detail record, repeated
+	giftErased
 )
 
 // The fields of a detail record.
@@ -105,6 +106,7 @@ func encodeGift(st plan.Stored) []byte {
 	}
 	e.time(giftDeleted, st.Deleted)
 	e.time(giftGone, st.Gone)
+	e.time(giftErased, st.Erased)
 	e.snapshot(g)
 	for _, c := range g.Claims {
 		e.record(giftClaim, encodeClaim(c))
@@ -239,6 +241,8 @@ func decodeFields(id string, d decoder, without []bool) (plan.Stored, error) {
 			st.Deleted = d.time()
 		case giftGone:
 			st.Gone = d.time()
+		case giftErased:
+			st.Erased = d.time()
 		case giftRequest:
 			g.RequestID = d.text()
 		case giftName:

@@ -7,7 +7,9 @@ func (s *Store) Space() (size, free int64, err error) {
 	if err := s.usable(); err != nil {
 		return 0, 0, err
 	}
+	s.opened.RLock()
 	info, err := s.file.Stat()
+	s.opened.RUnlock()
 	if err != nil {
 		return 0, 0, err
 	}

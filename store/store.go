@@ -18,7 +18,8 @@ import (
 // The caller may change what they return.
 type Store struct {
 	path   string
-	limit  int64 // bytes
+	limit  int64        // bytes
+	opened sync.RWMutex // held by who reads, and by what puts another file in the place of db and file
 	db     *bbolt.DB
 	file   *os.File // bbolt's
 	secret []byte   // key of the HMACs
@@ -97,7 +98,15 @@ func (s *Store) guarded(f func() error) error {
 // view runs f in a read transaction. Until it ends, the file cannot reuse pages,
 // so it must be short, and f must not wait for anything.
 func (s *Store) view(f func(*bbolt.Tx) error) error {
-	return s.guarded(func() error { return s.db.View(f) })
+	return s.guarded(func() error { return s.read(f) })
+}
+
+// read is view within a guarded function. It must not be nested: what compacts the
+// file would wait between the two.
+func (s *Store) read(f func(*bbolt.Tx) error) error {
+	s.opened.RLock()
+	defer s.opened.RUnlock()
+	return s.db.View(f)
 }
 
 // update runs f in a write transaction and makes it durable.
@@ -136,6 +145,8 @@ func (s *Store) InPlace() error {
 	if err := s.usable(); err != nil {
 		return err
 	}
+	s.opened.RLock()
+	defer s.opened.RUnlock()
 	open, err := s.file.Stat()
 	if errors.Is(err, fs.ErrClosed) { // meanwhile
 		return ErrClosed

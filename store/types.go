@@ -65,4 +65,6 @@ type Commit struct {
 	Checkpoints map[string]Checkpoint // by name
 	Meta        map[string][]byte     // by name; nil value removes
 	Events      []Event               // by Seq: their new State, TransactionID, Reason, Attempts, NextTry and DoneAt
+	Bared       []uint64              // numbers of events that lose their bodies and all texts; they need not exist
+	Unmissed    []string              // canonical addresses whose searches are forgotten
 }

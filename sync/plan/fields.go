@@ -26,6 +26,7 @@ type Field struct {
 	Options    []Option // for enumerations; more may be added as values are seen
 	Grows      bool     // whether unseen values become options
 	Extra      bool     // the gift is worth having without it
+	Personal   Party    // whose personal value it is; 0 for no one's
 
 	// value returns the property's value for a gift, "" for none. It is nil for
 	// a property that another part fills. parse is its inverse.
@@ -70,11 +71,11 @@ var fields = slices.Concat(
 			value: func(g Gift) string { return g.Amount.Currency },
 			parse: func(g *Gift, v string) error { g.Amount.Currency = v; return nil },
 		},
-		text("sender_name", "Sender Name", func(g *Gift) *string { return &g.Sender.Name }),
-		searchable(email("sender_email", "Sender Email", func(g *Gift) *string { return &g.Sender.Email })),
-		searchable(text("recipient_name", "Recipient Name", func(g *Gift) *string { return &g.Recipient.Name })),
-		searchable(email("recipient_email", "Recipient Email", func(g *Gift) *string { return &g.Recipient.Email })),
-		extra(phone("recipient_phone", "Recipient Phone", func(g *Gift) *string { return &g.Recipient.Phone })),
+		personal(Sender, text("sender_name", "Sender Name", func(g *Gift) *string { return &g.Sender.Name })),
+		personal(Sender, searchable(email("sender_email", "Sender Email", func(g *Gift) *string { return &g.Sender.Email }))),
+		personal(Recipient, searchable(text("recipient_name", "Recipient Name", func(g *Gift) *string { return &g.Recipient.Name }))),
+		personal(Recipient, searchable(email("recipient_email", "Recipient Email", func(g *Gift) *string { return &g.Recipient.Email }))),
+		personal(Recipient, extra(phone("recipient_phone", "Recipient Phone", func(g *Gift) *string { return &g.Recipient.Phone }))),
 		{
 			Name: statusProperty, Label: "Status", Type: "enumeration", FieldType: "select",
 			Options: statusOptions(),
@@ -88,14 +89,15 @@ var fields = slices.Concat(
 		},
 		{
 			Name: "message", Label: "Message", Type: "string", FieldType: "textarea",
-			value:  func(g Gift) string { return paragraphs(g.Message) },
-			parse:  func(g *Gift, v string) error { g.Message = v; return nil },
-			digest: Gift.messageDigest,
+			Personal: Sender | Recipient,
+			value:    func(g Gift) string { return paragraphs(g.Message) },
+			parse:    func(g *Gift, v string) error { g.Message = v; return nil },
+			digest:   Gift.messageDigest,
 		},
 	},
 	statusDates(),
 	[]Field{
-		extra(text("tracking_url", "Tracking URL", func(g *Gift) *string { return &g.TrackingURL })),
+		personal(Recipient, extra(text("tracking_url", "Tracking URL", func(g *Gift) *string { return &g.TrackingURL }))),
 		extra(text("parcel_status", "Parcel Status", func(g *Gift) *string { return &g.Parcel.Status })),
 		{
 			Name: "parcel_status_date", Label: "Parcel Status Date", Type: "datetime", FieldType: "date",
@@ -105,7 +107,7 @@ var fields = slices.Concat(
 		},
 		{
 			Name: "thank_you_note", Label: "Thank-you Note", Type: "string", FieldType: "textarea",
-			Extra:  true,
+			Extra: true, Personal: Recipient,
 			value:  func(g Gift) string { return paragraphs(g.ThankYou.Text) },
 			parse:  func(g *Gift, v string) error { g.ThankYou.Text = v; return nil },
 			digest: func(g Gift) string { return g.ThankYou.digest() },
@@ -173,6 +175,11 @@ func phone(name, label string, part func(*Gift) *string) Field {
 
 func extra(f Field) Field {
 	f.Extra = true
+	return f
+}
+
+func personal(p Party, f Field) Field {
+	f.Personal = p
 	return f
 }
 

@@ -33,8 +33,8 @@ func Make(want []Gift, have map[string]Stored, who Directory, r Rules) Plan {
 func change(g Gift, have Stored, exists bool, who Directory, r Rules) Change {
 	g = Merge(have.Gift, g)
 	c := Change{Gift: g, Have: have, ObjectID: have.ObjectID}
-	if !have.Deleted.IsZero() {
-		c.Action, c.Skipped = Skip, SkippedDeleted
+	if c.Skipped = skipped(have); c.Skipped != "" {
+		c.Action = Skip
 		c.Orphan, c.Ambiguous = have.Orphan, have.Ambiguous
 		return c
 	}
@@ -46,6 +46,17 @@ func change(g Gift, have Stored, exists bool, who Directory, r Rules) Change {
 	c.Same = SameKnowledge(have.Gift, g)
 	c.Properties, c.Reasons = Diff(g, have)
 	return c.decided()
+}
+
+// skipped returns why a gift's record must not be written, "" where it may be.
+func skipped(have Stored) string {
+	switch {
+	case !have.Erased.IsZero():
+		return SkippedErased
+	case !have.Deleted.IsZero():
+		return SkippedDeleted
+	}
+	return ""
 }
 
 // decided returns the change of an existing record with its action set and the

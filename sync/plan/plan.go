@@ -55,6 +55,7 @@ type Stored struct {
 	Ambiguous bool      // several contacts matched when it was linked
 	Deleted   time.Time // when we found that users had deleted the record; zero while it exists
 	Gone      time.Time // when we found that the source no longer lists the transaction; zero while it does
+	Erased    time.Time // when the recipient was erased; zero if that was not asked for. See [Erase]
 }
 
 // A Candidate is a HubSpot contact that was found for an address.
@@ -110,6 +111,7 @@ const (
 // Reasons for skipping, as the contract spells them.
 const (
 	SkippedDeleted = "deleted_in_hubspot"
+	SkippedErased  = "erased"
 )
 
 // A Change is what must happen to one gift's record, and why.

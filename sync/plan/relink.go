@@ -10,8 +10,8 @@ import (
 // when a pass examines links only.
 func Unchanged(have Stored) Change {
 	c := Change{Action: Keep, Gift: have.Gift, Have: have, ObjectID: have.ObjectID, Orphan: have.Orphan, Ambiguous: have.Ambiguous}
-	if !have.Deleted.IsZero() {
-		c.Action, c.Skipped = Skip, SkippedDeleted
+	if c.Skipped = skipped(have); c.Skipped != "" {
+		c.Action = Skip
 	}
 	return c
 }
