@@ -18,6 +18,10 @@ func (b *batch) setAside() error {
 		}
 	}
 	for _, row := range b.in.bad {
+		if namesErased(b.run.cfg().Suppressed, row.raw) || b.run.cfg().Suppressed.Received(row.id) {
+			b.run.counts.tally.add(row.countedAs(), countedErased)
+			continue
+		}
 		b.res.quarantineRow(row)
 	}
 	for _, id := range b.loaded.left {

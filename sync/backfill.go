@@ -203,6 +203,9 @@ func rebuild(ctx context.Context, r *run) error {
 		if err := respellRecords(r.journal, gifts); err != nil {
 			return err
 		}
+		for i, s := range gifts {
+			gifts[i] = stillErased(r, s)
+		}
 		last, err := commitAllBut(gifts, r.commitGifts)
 		if err != nil {
 			return err

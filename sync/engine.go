@@ -14,6 +14,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/store/suppressed"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/thnksapi"
@@ -106,6 +107,8 @@ type Config struct {
 	Journal    Journal
 	Quarantine Quarantine                              // of the same file
 	Inbox      Inbox                                   // of the same file; nil where no webhooks come
+	Archive    Archive                                 // of the same file; nil where no one can be erased
+	Suppressed Suppressed                              // who was erased; nil for no one
 	AccountID  string                                  // the HubSpot account it must be; "" to learn it once and hold on to it
 	Own        func(account string, dryRun bool) error // see [portal.Config]; may be nil
 	Object     portal.ObjectNames
@@ -137,6 +140,7 @@ type Engine struct {
 	mu       sync.Mutex  // held for a run
 	applying eventWorker // of ApplyEvents
 	fetching eventWorker // of FetchEvents
+	erasing  sync.Mutex  // held for an erasure
 	expired  time.Time   // when old events were last removed; of a FetchEvents
 }
 
@@ -147,6 +151,9 @@ func New(cfg Config) *Engine {
 	}
 	if cfg.Turns == nil {
 		cfg.Turns = func(context.Context) (Turn, error) { return noTurn{}, nil }
+	}
+	if cfg.Suppressed == nil {
+		cfg.Suppressed = noSuppressed{}
 	}
 	if cfg.Idle == nil {
 		cfg.Idle = func() {}
@@ -279,4 +286,6 @@ var (
 	_ Journal    = (*store.Store)(nil)
 	_ Quarantine = (*store.Store)(nil)
 	_ Inbox      = (*store.Store)(nil)
+	_ Archive    = (*store.Store)(nil)
+	_ Suppressed = (*suppressed.List)(nil)
 )

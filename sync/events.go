@@ -316,6 +316,9 @@ func (r *eventRun) work(ctx context.Context, in input) error {
 // rebuilt. The object's definition is maintained by runs and only read here.
 func (r *eventRun) ready() (bool, error) {
 	journal := r.run.journal
+	if _, err := readSuppressed(r.run.cfg().Suppressed, journal, false); err != nil {
+		return false, err
+	}
 	rebuilding, begun, err := journal.Checkpoint(rebuildCheckpoint)
 	if err != nil || begun && rebuilding.Finished.IsZero() {
 		return false, err

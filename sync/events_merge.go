@@ -172,6 +172,8 @@ func (res *results) endUnapplied() []store.Event {
 				events = append(events, retryLater(e.event, reasonBreaks, true))
 			case rejected:
 				events = append(events, finishEvent(e.event, id, store.EventRefused, q.Reason))
+			case !res.loaded.have[id].Erased.IsZero():
+				events = append(events, finishEvent(e.event, id, store.EventListed, reasonErased))
 			case !res.loaded.have[id].Deleted.IsZero():
 				events = append(events, finishEvent(e.event, id, store.EventListed, reasonDeleted))
 			}
@@ -187,7 +189,7 @@ func (res *results) remaining() []store.Event {
 	var events []store.Event
 	for id, all := range res.loaded.events {
 		_, has := recorded[id]
-		if _, rejected := res.rejected[id]; rejected || has || !res.loaded.have[id].Deleted.IsZero() {
+		if _, rejected := res.rejected[id]; rejected || has || !res.loaded.have[id].Deleted.IsZero() || !res.loaded.have[id].Erased.IsZero() {
 			continue
 		}
 		for _, e := range all {
@@ -201,6 +203,7 @@ func (res *results) remaining() []store.Event {
 // Reasons that the list of events shows.
 const (
 	reasonDeleted     = "the gift's record was deleted in HubSpot and stays deleted; restore it with `sync --restore`, then replay the event"
+	reasonErased      = "its recipient was erased"
 	reasonNoGift      = "the event names no gift"
 	reasonQuarantined = "the gift is in quarantine: see `quarantine list`"
 	reasonNotReady    = "the portal's first backfill has not begun"

@@ -38,6 +38,7 @@ func (r *run) load(ctx context.Context, in *input) (*loaded, error) {
 	l.thaw()
 	l.forgetMetadata()
 	if in.policy.fromJournal {
+		l.suppress(in.gifts)
 		// An event may have changed a gift since it was read.
 		for _, id := range ids {
 			if s, ok := l.have[id]; ok {
@@ -55,7 +56,7 @@ func (r *run) load(ctx context.Context, in *input) (*loaded, error) {
 		}
 	}
 	l.keepStale()
-	gifts := in.filled(l.have)
+	gifts := l.suppress(in.filled(l.have))
 	if in.file {
 		for _, g := range gifts {
 			if plan.Lowers(l.have[g.ID].Gift, g) {
@@ -127,7 +128,8 @@ func (in *input) filled(have map[string]plan.Stored) []plan.Gift {
 // that ended well quarantined it.
 func (l *loaded) staysInQuarantine(g plan.Gift) bool {
 	q, ok := l.quarantine[g.ID]
-	return ok && !l.fromFailedRun(q) && q.RowDigest == digest(l.in.rows[g.ID]) && l.have[g.ID].Deleted.IsZero()
+	have := l.have[g.ID]
+	return ok && !l.fromFailedRun(q) && q.RowDigest == digest(l.in.rows[g.ID]) && have.Deleted.IsZero() && have.Erased.IsZero()
 }
 
 // fromFailedRun reports whether a failed run quarantined the gift. Such entries
@@ -137,14 +139,17 @@ func (l *loaded) fromFailedRun(q store.Quarantined) bool {
 	return q.Class == ClassSchemaProblem || q.Last.After(l.run.counts.failures.lastSync) && q.Last.Before(l.run.started)
 }
 
-// forgetDeleted lets the gifts be created as if their records had never been.
+// forgetDeleted lets the gifts be created as if their records had never been, but
+// for those whose recipients were erased.
 func (l *loaded) forgetDeleted() {
 	l.gifts = slices.Clone(l.gifts)
 	for i, g := range l.gifts {
 		l.gifts[i] = plan.Merge(l.have[g.ID].Gift, g)
 	}
 	for _, g := range l.gifts {
-		delete(l.have, g.ID)
+		if l.have[g.ID].Erased.IsZero() {
+			delete(l.have, g.ID)
+		}
 	}
 }
 

@@ -207,6 +207,9 @@ func (b *batch) followRecords(ctx context.Context, changes []plan.Change) error 
 	}
 	var live, deleted []string
 	for _, c := range changes {
+		if c.Skipped == plan.SkippedErased {
+			continue
+		}
 		if c.Action == plan.Skip {
 			// A restored one may have been merged since, which its old id would not
 			// tell.
@@ -244,7 +247,7 @@ func (b *batch) followRecords(ctx context.Context, changes []plan.Change) error 
 // gone.
 func (b *batch) followRecord(c plan.Change, now portal.Record, found bool) plan.Change {
 	switch {
-	case !found && c.Action == plan.Skip:
+	case !found && c.Action == plan.Skip, c.Skipped == plan.SkippedErased:
 		return c
 	case !found:
 		c.Have.Links, c.Have.Deleted = nil, b.run.started

@@ -269,6 +269,9 @@ func (r *run) dated(q store.Quarantined) store.Quarantined {
 	q.First, q.Last = r.started, r.started
 	q.Attempts = 1
 	q.RowDigest = digest(q.Row)
+	if namesErased(r.cfg().Suppressed, q.Row) { // of a sender, for whose row the source is asked again
+		q.Row = nil
+	}
 	return q
 }
 

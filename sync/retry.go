@@ -198,7 +198,7 @@ func restorePass(ctx context.Context, r *run) error {
 		if err != nil {
 			return err
 		}
-		if s.Deleted.IsZero() || len(r.req.Keys) > 0 && !asked[s.Gift.ID] {
+		if s.Deleted.IsZero() || !s.Erased.IsZero() && len(r.req.Keys) == 0 || len(r.req.Keys) > 0 && !asked[s.Gift.ID] {
 			continue
 		}
 		delete(asked, s.Gift.ID)

@@ -122,6 +122,9 @@ func (r *run) do(ctx context.Context) error {
 	if err := readDebt(r); err != nil {
 		return err
 	}
+	if err := finishErasures(ctx, r); err != nil {
+		return err
+	}
 	if !r.req.DryRun {
 		if err := respellJournal(ctx, r); err != nil {
 			return err

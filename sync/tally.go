@@ -53,7 +53,7 @@ func (c *counts) calls(cfg *Config) (map[hubspot.Class]int, int) {
 // earlier runs saw of it included.
 func (c *counts) shown() int {
 	n := c.tally.counts
-	return c.shownBefore + n[countedCreated] + n[countedUpdated] + n[countedUnchanged] + n[countedDeleted]
+	return c.shownBefore + n[countedCreated] + n[countedUpdated] + n[countedUnchanged] + n[countedDeleted] + n[countedErased]
 }
 
 // A linkCount counts the links of one kind.
@@ -103,6 +103,7 @@ const (
 	countedUnchanged
 	countedQuarantined
 	countedDeleted // skipped: deleted in HubSpot
+	countedErased  // skipped: the recipient was erased
 )
 
 const outcomeBits = 3
@@ -115,7 +116,7 @@ const outcomeBits = 3
 type tally struct {
 	seed   maphash.Seed
 	shards [256]shard
-	counts [countedDeleted + 1]int
+	counts [countedErased + 1]int
 }
 
 type shard struct {
@@ -216,7 +217,10 @@ func (t *tally) report(rep *Report) {
 	if n := t.counts[countedDeleted]; n > 0 {
 		rep.Skipped[plan.SkippedDeleted] = n
 	}
-	rep.Fetched = rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + t.counts[countedDeleted]
+	if n := t.counts[countedErased]; n > 0 {
+		rep.Skipped[plan.SkippedErased] = n
+	}
+	rep.Fetched = rep.Created + rep.Updated + rep.Unchanged + rep.Quarantined + t.counts[countedDeleted] + t.counts[countedErased]
 }
 
 // failures are the rates at which a run's rows and records fail.

@@ -19,13 +19,13 @@ func TestTallyCountsEveryTransactionOnce(t *testing.T) {
 		model := make(map[string]outcome)
 		for range rapid.IntRange(0, 3000).Draw(t, "rows") {
 			id := fmt.Sprintf("T-%d", rapid.IntRange(0, 2000).Draw(t, "id"))
-			e := outcome(rapid.IntRange(int(countedCreated), int(countedDeleted)).Draw(t, "outcome"))
+			e := outcome(rapid.IntRange(int(countedCreated), int(countedErased)).Draw(t, "outcome"))
 			tl.add(id, e)
 			if was, ok := model[id]; !ok || outweighs(e, was) {
 				model[id] = e
 			}
 		}
-		counts := [countedDeleted + 1]int{}
+		counts := [countedErased + 1]int{}
 		for id, e := range model {
 			counts[e]++
 			if !tl.has(id) {

@@ -349,7 +349,7 @@ func addresses(r *run, gifts []plan.Gift) []string {
 // appendAddress appends the canonical address of a gift's recipient, who will be
 // looked up by it, if there is one.
 func appendAddress(r *run, list []string, g plan.Gift) []string {
-	if a, ok := plan.CanonicalEmail(g.Recipient.Email); ok {
+	if a, ok := plan.CanonicalEmail(g.Recipient.Email); ok && !r.cfg().Suppressed.Address(a) {
 		r.portal.Directory.Given(g.Recipient.Email, a)
 		list = append(list, a)
 	}

@@ -74,10 +74,15 @@ func (b *batch) keep(c plan.Change) {
 	}
 }
 
-// skip counts a gift whose record users deleted. It has nothing to wait for in
-// quarantine.
+// skip counts a gift whose record users deleted, or whose recipient was erased. It
+// has nothing to wait for in quarantine.
 func (b *batch) skip(c plan.Change) {
 	b.run.planned.add(c)
+	if c.Skipped == plan.SkippedErased {
+		b.run.counts.tally.add(c.Gift.ID, countedErased)
+		b.res.leaveQuarantine(c.Gift.ID)
+		return
+	}
 	b.run.counts.tally.add(c.Gift.ID, countedDeleted)
 	b.res.leaveQuarantine(c.Gift.ID)
 	if c.Noted {

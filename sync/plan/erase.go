@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -28,8 +29,9 @@ func Blank(of Party) map[string]string {
 }
 
 // Without returns the gift without the personal values of the parties: what
-// [Blank] names, the digests of their texts, and the phone number of a sender,
-// which HubSpot does not get.
+// [Blank] names, the digests of their texts, the phone number of a sender, which
+// HubSpot does not get, and with the recipient's what events say in the words of the
+// customer, which may be about anyone.
 func (g Gift) Without(of Party) Gift {
 	if of == 0 {
 		return g
@@ -40,6 +42,11 @@ func (g Gift) Without(of Party) Gift {
 	}
 	if of&Recipient != 0 {
 		g.Recipient, g.ThankYou, g.TrackingURL = Person{}, Note{}, ""
+		g.Metadata = maps.Clone(g.Metadata)
+		for name, d := range g.Metadata {
+			d.Value = ""
+			g.Metadata[name] = d // its name says which property is to be blanked
+		}
 	}
 	if g.Behind != nil {
 		behind := g.Behind.Without(of)
@@ -77,6 +84,13 @@ func HoldsPersonal(s Stored, of Party) bool {
 		of&Recipient != 0 && (g.Recipient != (Person{}) || g.ThankYou != (Note{}) || g.TrackingURL != ""),
 		of != 0 && (g.Message != "" || g.MessageDigest != ""):
 		return true
+	}
+	if of&Recipient != 0 {
+		for _, d := range g.Metadata {
+			if d.Value != "" {
+				return true
+			}
+		}
 	}
 	return g.Behind != nil && HoldsPersonal(Stored{Gift: *g.Behind}, of)
 }

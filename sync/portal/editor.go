@@ -75,4 +75,5 @@ const (
 	ActionAssociate = "associate"
 	ActionSchema    = "schema"
 	ActionRecovered = "recovered" // a run that crashed had written it
+	ActionErase     = "erase"     // personal values were removed, as a person asked for
 )

@@ -168,8 +168,8 @@ func (s *Steps) CheckFile() {
 	}
 }
 
-// mortal is [Steps.Commit] for what the process commits itself, in two steps.
-func (s *Steps) mortal(do func() error) error {
+// Mortal is [Steps.Commit] for what the process commits itself, in two steps.
+func (s *Steps) Mortal(do func() error) error {
 	return s.Commit(func() error {
 		if s.take(BeforeCommit) {
 			return ErrDead
@@ -191,7 +191,7 @@ type mortalJournal struct {
 }
 
 func (j mortalJournal) Commit(c store.Commit) error {
-	return j.steps.mortal(func() error { return j.Journal.Commit(c) })
+	return j.steps.Mortal(func() error { return j.Journal.Commit(c) })
 }
 
 // Inbox makes two steps of clearing the inbox, which commits as well.
@@ -203,7 +203,7 @@ type mortalInbox struct {
 }
 
 func (i mortalInbox) Expire(ctx context.Context, now time.Time) (n int, err error) {
-	err = i.steps.mortal(func() error {
+	err = i.steps.Mortal(func() error {
 		n, err = i.Inbox.Expire(ctx, now)
 		return err
 	})

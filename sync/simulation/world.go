@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/store/suppressed"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/thnksapi"
@@ -28,6 +30,7 @@ type World struct {
 	Thnks  *thnksapitest.Server
 	Path   string // of the state file, which the next run makes if it is not there
 
+	Erased    *suppressed.List // beside the state file
 	Rules     portal.LinkRules
 	Bounds    giftsync.Bounds
 	Keys      []string // of Thnks; nil for one
@@ -48,11 +51,13 @@ func New(t testing.TB, hs hubspottest.Options, ts thnksapitest.Options) *World {
 		// what lies ahead of it is not believed.
 		time.Sleep(time.Until(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)))
 	}
+	path := filepath.Join(t.TempDir(), "state", "acme.db")
 	return &World{
 		T:       t,
 		Portal:  contract.New(t, hs),
 		Thnks:   thnksapitest.New(ts),
-		Path:    filepath.Join(t.TempDir(), "state", "acme.db"),
+		Path:    path,
+		Erased:  suppressed.At(strings.TrimSuffix(path, ".db") + ".suppressed"),
 		Rules:   portal.LinkRules{Companies: true, MaxDeals: 10, Lookback: 90 * 24 * time.Hour},
 		Dialect: thnksapi.DefaultDialect(),
 	}
@@ -181,7 +186,7 @@ func (w *World) EngineWith(st *store.Store, client *hubspot.Client) *giftsync.En
 		j = w.WrapJournal(st)
 	}
 	cfg := giftsync.Config{
-		Portal: "acme", Sources: sources, HubSpot: portal.Of(client), Calls: client.Calls, Journal: j, Quarantine: st, Inbox: st,
+		Portal: "acme", Sources: sources, HubSpot: portal.Of(client), Calls: client.Calls, Journal: j, Quarantine: st, Inbox: st, Archive: st, Suppressed: w.Erased,
 		Object: portal.ObjectNames{Name: "thnks", Singular: "Thnks", Plural: "Thnks"},
 		Links:  w.Rules, Logger: log, Bounds: w.Bounds,
 	}

@@ -1,0 +1,383 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/portal"
+)
+
+// Archive is what an erasure needs of the state file beside the journal.
+// [*store.Store] is one.
+type Archive interface {
+	Events(context.Context, store.EventFilter) iter.Seq2[store.Event, error]
+	EventBody(seq uint64) (body []byte, ok bool, err error)
+	Compact() (store.Compaction, error)
+	Copies() ([]string, error)
+}
+
+// A Person is who is to be erased, or whose data is to be shown: by an e-mail
+// address, or by a contact of HubSpot, which need not exist any more. The contact
+// stands for the recipients of all gifts that the journal links to it.
+type Person struct {
+	Email     string `json:"email,omitempty"`
+	ContactID string `json:"contact_id,omitempty"`
+}
+
+// An Erasure says what was done to erase a person. It names no one.
+type Erasure struct {
+	Portal      string           `json:"portal"`
+	Person      string           `json:"person,omitempty"` // by which the log points to the person; "" if only a contact was named
+	Addresses   int              `json:"addresses"`        // that are suppressed from now on
+	Received    int              `json:"gifts_received"`   // gifts whose recipient was removed from the state file
+	Sent        int              `json:"gifts_sent"`       // gifts whose sender was removed from it
+	Blanked     int              `json:"records_blanked"`  // records in HubSpot
+	Deleted     int              `json:"records_deleted"`  // records that people deleted in HubSpot, where they can be restored for 90 days
+	Refused     int              `json:"records_refused"`  // records that HubSpot does not let be blanked: the next run tries again
+	Quarantined int              `json:"quarantined"`      // rows taken out of the quarantine
+	Events      int              `json:"events"`           // webhook events that lost what they say
+	File        store.Compaction `json:"file"`             // the state file, which was compacted; zero if it was not
+	Copies      []string         `json:"copies,omitempty"` // older copies of it beside it, which hold what they held
+	At          time.Time        `json:"at"`
+}
+
+// erasing is the mode of a run that erases. No request asks for one.
+const erasing Mode = "erase"
+
+// Erase removes a person from the state file and from the records in HubSpot, and
+// keeps him from coming back:
+//
+//  1. Put the addresses on the list of erased people, and on disk. From here on no
+//     gift of theirs is written, whatever brings it.
+//  2. Wait until all work that began before that has ended.
+//  3. Remove the personal values from the journal, the quarantine and the inbox.
+//  4. Compact the state file, so that its raw bytes do not hold them either.
+//  5. Blank the records in HubSpot.
+//
+// It works beside a run, on gifts that it locks like events do. Repeated, or
+// interrupted anywhere and followed by any run, it does the rest. The report is
+// valid with an error too.
+//
+// Errors: a [*RequestError] if the person is not named well; a [*Fatal] error; what
+// the journal, the list or HubSpot fail with.
+func (e *Engine) Erase(ctx context.Context, who Person) (Erasure, error) {
+	e.erasing.Lock()
+	defer e.erasing.Unlock()
+	r := e.newRun(Request{Mode: erasing})
+	rep := Erasure{Portal: e.cfg.Portal, At: r.started}
+	if e.cfg.Archive == nil {
+		return rep, errors.New("there is no state file to erase anyone from")
+	}
+	err := newEraser(r, &rep).erase(hubspot.Urgent(ctx), who)
+	if err != nil {
+		err = fmt.Errorf("portal %s: erasing a person: %w", e.cfg.Portal, Classify(err))
+	}
+	r.log.Info("person erased", "person", rep.Person, "received", rep.Received, "sent", rep.Sent, "blanked", rep.Blanked,
+		"refused", rep.Refused, "quarantined", rep.Quarantined, "events", rep.Events, "complete", err == nil && rep.Refused == 0)
+	return rep, err
+}
+
+// An eraser does the work of an erasure and fills its report in.
+type eraser struct {
+	run  *run
+	list Suppressed
+	rep  *Erasure
+}
+
+func newEraser(r *run, rep *Erasure) *eraser { return &eraser{r, r.cfg().Suppressed, rep} }
+
+func (e *eraser) erase(ctx context.Context, who Person) error {
+	r, list := e.run, e.list
+	addresses, received, err := identify(ctx, r.journal, who)
+	if err != nil {
+		return err
+	}
+	switch err := list.Refresh(); {
+	case errors.Is(err, fs.ErrNotExist): // a lost one begins anew: see [lostSuppressed]
+		if err := list.Create(); err != nil {
+			return err
+		}
+	case err != nil:
+		return &Fatal{What: err.Error(), Remedy: "put back the newest copy of the file; if there is none, move the file aside and run `erase` again, for this person and for each who was erased before", Err: err}
+	}
+	if err := list.Add(addresses, received, nil); err != nil {
+		return err
+	}
+	e.rep.Addresses = len(addresses)
+	if who.Email != "" {
+		e.rep.Person = list.Short(addresses[0])
+	}
+	// What was locked before has not seen the list.
+	if err := r.withAllLocked(ctx, func() error { return nil }); err != nil {
+		return err
+	}
+	return e.apply(ctx, addresses)
+}
+
+// identify returns the canonical addresses of a person, that of the request first,
+// and the transactions that a contact received.
+func identify(ctx context.Context, j History, who Person) (addresses, received []string, err error) {
+	if who.Email == "" && who.ContactID == "" {
+		return nil, nil, &RequestError{"no one is named: give an e-mail address"}
+	}
+	if who.Email != "" {
+		a, ok := plan.CanonicalEmail(who.Email)
+		if !ok {
+			return nil, nil, &RequestError{"what was given is no e-mail address: give it as name@example.com"}
+		}
+		addresses = append(addresses, a)
+	}
+	if who.ContactID == "" {
+		return addresses, nil, nil
+	}
+	for s, err := range j.After(ctx, "") {
+		if err != nil {
+			return nil, nil, err
+		}
+		if !plan.HasMadeLink(s.Links, plan.Contact, who.ContactID) {
+			continue
+		}
+		received = append(received, s.Gift.ID)
+		if a, ok := plan.CanonicalEmail(s.Gift.Recipient.Email); ok && !slices.Contains(addresses, a) {
+			addresses = append(addresses, a)
+		}
+	}
+	return addresses, received, nil
+}
+
+// finishErasures does what the list of erased people asks for and was not done. An
+// erasure under way does it by itself.
+func finishErasures(ctx context.Context, r *run) error {
+	due, err := readSuppressed(r.cfg().Suppressed, r.journal, r.req.DryRun)
+	if err != nil || !due || r.req.DryRun || r.cfg().Archive == nil || !r.engine.erasing.TryLock() {
+		return err
+	}
+	defer r.engine.erasing.Unlock()
+	// A journal that is still to be rebuilt gets the gifts without the people, and
+	// the next run blanks what HubSpot has.
+	if n, err := r.journal.Count(); err != nil || n == 0 {
+		return err
+	}
+	rep := Erasure{Portal: r.cfg().Portal, At: r.started}
+	if err := newEraser(r, &rep).apply(ctx, nil); err != nil {
+		return fmt.Errorf("finishing an erasure: %w", err)
+	}
+	r.log.Info("erasure finished that was interrupted, or that the state file did not know", "received", rep.Received, "sent", rep.Sent, "blanked", rep.Blanked, "refused", rep.Refused)
+	return nil
+}
+
+// apply removes everyone on the list from the state file and from
+// HubSpot. addresses are those that were just put on it.
+func (e *eraser) apply(ctx context.Context, addresses []string) error {
+	r, rep, archive := e.run, e.rep, e.run.cfg().Archive
+	ids, err := e.gifts(ctx)
+	if err == nil {
+		err = e.rows(ctx)
+	}
+	if err == nil {
+		err = e.events(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	mark := e.list.Mark()
+	if err := r.recorder.Commit(store.Commit{Unmissed: addresses, Audit: []store.AuditEntry{rep.entry(r)}}); err != nil {
+		return err
+	}
+	if rep.File, err = archive.Compact(); err != nil {
+		return err
+	}
+	if rep.Copies, err = archive.Copies(); err != nil {
+		return err
+	}
+	for some := range slices.Chunk(ids, hubspot.BatchSize) {
+		if err := r.withLocked(ctx, some, func() error { return e.blank(ctx, some) }); err != nil {
+			return fmt.Errorf("the state file holds nothing of the person any more, but the records in HubSpot do; the next run goes on with them: %w", err)
+		}
+	}
+	if rep.Refused > 0 {
+		return nil // and the next run tries these again
+	}
+	if n, err := r.journal.Count(); err != nil || n == 0 {
+		return err // what HubSpot has is not known before the journal is rebuilt
+	}
+	return r.memory().Remember(erasedEntry, mark)
+}
+
+// entry is the audit's entry of an erasure, which does not say whose it is.
+func (rep *Erasure) entry(r *run) store.AuditEntry {
+	return store.AuditEntry{
+		At: time.Now().UTC(), Run: r.id, Action: portal.ActionErase,
+		Reasons: []string{
+			fmt.Sprintf("gifts received: %d", rep.Received), fmt.Sprintf("gifts sent: %d", rep.Sent),
+			fmt.Sprintf("quarantined: %d", rep.Quarantined), fmt.Sprintf("events: %d", rep.Events),
+		},
+	}
+}
+
+// gifts removes erased people from the journal, and returns the transactions
+// whose records in HubSpot are to be blanked.
+func (e *eraser) gifts(ctx context.Context) ([]string, error) {
+	r, list, rep := e.run, e.list, e.rep
+	found := make(map[string]plan.Party)
+	var unlisted []string // erased under a list that was lost
+	for s, err := range r.journal.After(ctx, "") {
+		if err != nil {
+			return nil, err
+		}
+		of := partiesOf(list, s.Gift)
+		if !s.Erased.IsZero() {
+			of |= plan.Recipient
+			if !list.Received(s.Gift.ID) {
+				unlisted = append(unlisted, s.Gift.ID)
+			}
+		}
+		if of != 0 && (s.Mapping == 0 || plan.HoldsPersonal(s, of) || of&plan.Recipient != 0 && s.Erased.IsZero()) {
+			found[s.Gift.ID] = of
+		}
+	}
+	var received, sent []string
+	ids := slices.Sorted(maps.Keys(found))
+	for _, id := range ids {
+		if found[id]&plan.Recipient != 0 {
+			received = append(received, id)
+		}
+		if found[id]&plan.Sender != 0 {
+			sent = append(sent, id)
+		}
+	}
+	// Once the address has gone, the id alone tells whose gift it was.
+	if err := list.Add(nil, append(received, unlisted...), sent); err != nil {
+		return nil, err
+	}
+	for some := range slices.Chunk(ids, commitGifts) {
+		err := r.withLocked(ctx, some, func() error {
+			have, err := r.journal.Gifts(some)
+			if err != nil {
+				return err
+			}
+			var erased []plan.Stored
+			for _, id := range some {
+				s, of := have[id], found[id]
+				if !plan.HoldsPersonal(s, of) && (of&plan.Recipient == 0 || !s.Erased.IsZero()) {
+					continue
+				}
+				if of&plan.Recipient != 0 {
+					rep.Received++
+				}
+				if of&plan.Sender != 0 {
+					rep.Sent++
+				}
+				erased = append(erased, plan.Erase(s, of, r.started))
+			}
+			return r.commitGifts(erased)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+// blank clears the personal values of erased people in the records of some gifts,
+// which are locked.
+func (e *eraser) blank(ctx context.Context, ids []string) error {
+	r, list, rep := e.run, e.list, e.rep
+	have, err := r.journal.Gifts(ids)
+	if err != nil {
+		return err
+	}
+	var changes []plan.Change
+	var done store.Commit
+	for _, id := range ids {
+		s, ok := have[id]
+		var of plan.Party
+		if !s.Erased.IsZero() {
+			of |= plan.Recipient
+		}
+		if list.Sent(id) {
+			of |= plan.Sender
+		}
+		switch {
+		case !ok || of == 0 || s.Mapping != 0:
+		case !s.Deleted.IsZero():
+			rep.Deleted++
+			s.Mapping = plan.Mapping // there is nothing to write to
+			done.Gifts = append(done.Gifts, s)
+		default:
+			changes = append(changes, plan.Change{Action: plan.Update, Gift: s.Gift, Have: s, ObjectID: s.ObjectID, Properties: e.blanks(s, of), Reasons: []string{"erased"}})
+		}
+	}
+	outcomes, updateErr := r.portal.Records.Update(ctx, changes)
+	audit := auditLog{run: r.id}
+	for _, o := range outcomes {
+		s := o.Change.Have
+		switch o.End {
+		case portal.Updated:
+			rep.Blanked++
+			s.ObjectID = o.ObjectID
+			audit.add(portal.ActionErase, o.Call, s.Gift.ID, o.Change.Reasons)
+		case portal.Deleted:
+			rep.Deleted++
+			s.Deleted, s.Links = r.started, nil
+		case portal.Refused:
+			rep.Refused++
+			r.log.Warn("HubSpot does not let a record be blanked whose recipient was erased", logTransaction, s.Gift.ID, logObject, s.ObjectID)
+			continue
+		default:
+			continue
+		}
+		if !s.Erased.IsZero() { // it is not written again; an erased sender's is, in full
+			s.Mapping = plan.Mapping
+		}
+		done.Gifts = append(done.Gifts, s)
+	}
+	for _, entry := range audit.entries {
+		done.Audit = append(done.Audit, *entry)
+	}
+	if isEmpty(done) {
+		return updateErr
+	}
+	if err := r.recorder.Commit(done); err != nil {
+		return fmt.Errorf("recording what was blanked: %w", err)
+	}
+	return updateErr
+}
+
+// blanks are the properties that clear what the record of a gift holds of parties.
+func (e *eraser) blanks(s plan.Stored, of plan.Party) map[string]string {
+	props := plan.Blank(of)
+	if of&plan.Recipient == 0 {
+		return props
+	}
+	for _, name := range e.run.cfg().Metadata {
+		props[name] = ""
+	}
+	for name := range s.Gift.Metadata {
+		props[name] = ""
+	}
+	return props
+}
+
+// stillErased is a gift as a rebuilt journal holds it: if one of its parties was
+// erased, without what HubSpot may still have of him, which the next run blanks.
+func stillErased(r *run, s plan.Stored) plan.Stored {
+	of := partiesOf(r.cfg().Suppressed, s.Gift)
+	if of == 0 {
+		return s
+	}
+	mapping, holds := s.Mapping, plan.HoldsPersonal(s, of)
+	if s = plan.Erase(s, of, r.started); !holds {
+		s.Mapping = mapping
+	}
+	return s
+}

@@ -1,0 +1,495 @@
+package sync_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+const bird = "canary@bird.example"
+
+// canaries are what may be found of the erased person nowhere.
+var canaries = []string{"canary@bird.example", "Canary", "15550199", "canary-track"}
+
+// person is the erased one, as Thnks has her.
+var person = thnksapitest.Person{FirstName: "Canary", LastName: "Bird", Email: "Canary@Bird.example", Phone: "+15550199"}
+
+// gifts of the erased person, in a world of eight: two that she received and one
+// that she sent.
+var (
+	receivedIDs = []string{simulation.ID(1), simulation.ID(2)}
+	sentID      = simulation.ID(3)
+)
+
+// newErasureWorld is a world that knows a person from gifts, a row in quarantine
+// and webhook events.
+func newErasureWorld(t *testing.T) *simulation.World {
+	w := simulation.Quiet(t, 8)
+	w.Portal.AddContact(bird, nil)
+	for _, id := range receivedIDs {
+		w.Thnks.Update(id, func(tx *thnksapitest.Transaction) {
+			tx.Recipient, tx.Message, tx.TrackingURL = person, "For you, Canary", "https://thnks.test/canary-track"
+		})
+	}
+	w.Thnks.Update(sentID, func(tx *thnksapitest.Transaction) {
+		tx.Sender, tx.Message = person, "Yours, Canary"
+	})
+	bad := simulation.Unreadable("T-bad", time.Now().Add(-simulation.Day))
+	bad.Recipient = person
+	w.Thnks.Add(bad)
+	w.Must(giftsync.Backfill)
+	st := w.Open()
+	defer st.Close()
+	about := simulation.Event("unknown", plan.Opened)
+	about.Email, about.Body = bird, []byte(`{"recipient":{"email":"Canary\u0040bird.example","name":"Canary"}}`)
+	note := simulation.Event(receivedIDs[0], plan.Redeemed)
+	note.ThankYouNote, note.Body = "Thanks! Canary", []byte(`{"note":"Thanks! Canary"}`)
+	named := simulation.Event(simulation.ID(5), plan.Opened)
+	named.Effect, named.Body = store.EffectListed, []byte(`sender=canary%40bird.example`)
+	other := simulation.Event(simulation.ID(6), plan.Opened)
+	w.Receive(st, about, note, named, other)
+	return w
+}
+
+// rawState returns the bytes of all files beside and of the state file.
+func rawState(t *testing.T, w *simulation.World) []byte {
+	t.Helper()
+	var all []byte
+	files, err := os.ReadDir(filepath.Dir(w.Path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(filepath.Join(filepath.Dir(w.Path), f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b...)
+	}
+	return all
+}
+
+// checkErased checks that nothing of the person is left, and that everyone else's
+// gifts are as they were.
+func checkErased(t *testing.T, w *simulation.World) {
+	t.Helper()
+	state := rawState(t, w)
+	for _, c := range canaries {
+		if bytes.Contains(state, []byte(c)) {
+			t.Errorf("the state file holds %q", c)
+		}
+	}
+	for r := range w.Portal.Records("thnks") {
+		for name, v := range r.Properties {
+			for _, c := range canaries {
+				if strings.Contains(strings.ToLower(v), strings.ToLower(c)) {
+					t.Errorf("record %s of HubSpot holds %q in %s", r.ID, v, name)
+				}
+			}
+		}
+	}
+	for _, id := range receivedIDs {
+		if len(w.Portal.Find("thnks", "thnks_transaction_id", id)) == 0 {
+			continue // deleted there
+		}
+		if w.Property(id, "gift_name") == "" || w.Property(id, "status") == "" {
+			t.Errorf("gift %s has lost what is no one's", id)
+		}
+	}
+	if w.Property(simulation.ID(4), "recipient_email") == "" {
+		t.Error("another recipient has lost his address")
+	}
+}
+
+// erase erases the person, in a process of its own.
+func erase(t *testing.T, w *simulation.World) giftsync.Erasure {
+	t.Helper()
+	st := w.Open()
+	defer st.Close()
+	rep, err := w.Engine(st).Erase(t.Context(), giftsync.Person{Email: " CANARY@bird.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep
+}
+
+// TestErase: a person is erased everywhere and never comes back, whatever brings
+// her: later backfills, a new gift, a change at Thnks, an event.
+func TestErase(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		if !bytes.Contains(rawState(t, w), []byte("Canary")) {
+			t.Fatal("the state file holds nothing of the person: the test shows nothing")
+		}
+		rep := erase(t, w)
+		if rep.Addresses != 1 || rep.Received != 2 || rep.Sent != 1 || rep.Blanked != 3 || rep.Quarantined != 1 || rep.Events != 3 || rep.Refused+rep.Deleted != 0 || rep.File.After == 0 {
+			t.Errorf("the report says %+v", rep)
+		}
+		if rep.Person == "" || strings.Contains(rep.Person, "canary") {
+			t.Errorf("the person is called %q in the log", rep.Person)
+		}
+		checkErased(t, w)
+		st := w.Open()
+		w.WantEventStates(st, store.EventListed, store.EventListed, store.EventListed, store.EventPending)
+		st.Close()
+		before := make(map[string]hubspottest.Record)
+		for _, id := range receivedIDs {
+			before[id] = w.Portal.Find("thnks", "thnks_transaction_id", id)[0]
+		}
+
+		time.Sleep(time.Hour)
+		again := w.Thnks.Transactions()[0]
+		again.ID, again.Recipient, again.UpdatedAt = "T-new", person, time.Now()
+		w.Thnks.Add(again)
+		w.Thnks.Reach(receivedIDs[0], "redeemed")
+		for range 3 {
+			time.Sleep(time.Hour)
+			rep := w.Must(giftsync.Backfill)
+			if rep.Skipped[plan.SkippedErased] != 4 { // and the row that cannot be read
+				t.Errorf("a backfill skipped %v", rep.Skipped)
+			}
+			if rep.Quarantined != 0 {
+				t.Errorf("a backfill has quarantined %d rows", rep.Quarantined)
+			}
+		}
+		w.Must(giftsync.ReassociateAll)
+		st = w.Open()
+		e := w.Engine(st)
+		w.Receive(st, simulation.Event(receivedIDs[1], plan.Redeemed))
+		w.ApplyEvents(e)
+		st.Close()
+		checkErased(t, w)
+		if n := len(w.Portal.Find("thnks", "thnks_transaction_id", "T-new")); n != 0 {
+			t.Errorf("a new gift of the erased person has %d records", n)
+		}
+		for id, r := range before {
+			if now := w.Portal.Find("thnks", "thnks_transaction_id", id)[0]; !now.UpdatedAt.Equal(r.UpdatedAt) {
+				t.Errorf("the record of %s was written again", id)
+			}
+		}
+		w.Thnks.Update(sentID, func(tx *thnksapitest.Transaction) { tx.Gift.Name, tx.UpdatedAt = "Tea", time.Now() })
+		w.Must(giftsync.Incremental)
+		if got := w.Property(sentID, "gift_name"); got != "Tea" {
+			t.Errorf("the gift that the erased person sent is not kept up to date: %q", got)
+		}
+		checkErased(t, w)
+	})
+}
+
+// TestErasedStayErased: the list survives the loss of the state file, its rebuilding,
+// and the restoration of an old one.
+func TestErasedStayErased(t *testing.T) {
+	t.Parallel()
+	for name, harm := range map[string]func(t *testing.T, w *simulation.World, old []byte){
+		"lost": func(t *testing.T, w *simulation.World, _ []byte) {
+			if err := os.Remove(w.Path); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"restored": func(t *testing.T, w *simulation.World, old []byte) {
+			if err := os.WriteFile(w.Path, old, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newErasureWorld(t)
+				old, err := os.ReadFile(w.Path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				erase(t, w)
+				harm(t, w, old)
+				time.Sleep(time.Hour)
+				for range 3 {
+					w.Must(giftsync.Backfill)
+					time.Sleep(time.Hour)
+				}
+				checkErased(t, w)
+			})
+		})
+	}
+}
+
+// TestEraseWhileLost: what HubSpot still has is blanked once the state file is
+// rebuilt from it.
+func TestEraseWhileLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		if err := os.Remove(w.Path); err != nil {
+			t.Fatal(err)
+		}
+		erase(t, w)
+		w.Must(giftsync.Backfill)
+		w.Must(giftsync.Incremental)
+		checkErased(t, w)
+	})
+}
+
+// TestListOfErasedLost: without the list the portal stops before it reads anything,
+// and works again once the file is back, or begun anew.
+func TestListOfErasedLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		erase(t, w)
+		list, err := os.ReadFile(w.Erased.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		older := w.Thnks.Requests()
+		for name, text := range map[string][]byte{"missing": nil, "damaged": list[:len(list)/2]} {
+			if err := os.Remove(w.Erased.Path()); err != nil {
+				t.Fatal(err)
+			}
+			if text != nil {
+				if err := os.WriteFile(w.Erased.Path(), text, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Backfill})
+			if !giftsync.IsFatal(err) || !strings.Contains(err.Error(), "erase") {
+				t.Errorf("%s: the run ended with %v", name, err)
+			}
+			if err := os.WriteFile(w.Erased.Path(), list, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := w.Thnks.Requests() - older; n != 0 {
+			t.Errorf("Thnks was asked %d times", n)
+		}
+		w.Must(giftsync.Backfill)
+		if err := os.Remove(w.Erased.Path()); err != nil {
+			t.Fatal(err)
+		}
+		erase(t, w)
+		w.Must(giftsync.Backfill)
+		checkErased(t, w)
+	})
+}
+
+// TestEraseByContact: a contact that HubSpot has deleted for privacy stands for the
+// recipients of its gifts.
+func TestEraseByContact(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		contact := w.Contacts()[bird].ID
+		w.Portal.Archive("contacts", contact)
+		st := w.Open()
+		rep, err := w.Engine(st).Erase(t.Context(), giftsync.Person{ContactID: contact})
+		st.Close()
+		if err != nil || rep.Received != 2 || rep.Addresses != 1 {
+			t.Errorf("%v: %+v", err, rep)
+		}
+		w.Must(giftsync.Backfill)
+		checkErased(t, w)
+	})
+}
+
+// TestEraseDeletedRecord: a record that people deleted in HubSpot cannot be written
+// to, which the report says.
+func TestEraseDeletedRecord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		w.Portal.Archive("thnks", w.Record(receivedIDs[0]))
+		if rep := erase(t, w); rep.Deleted != 1 || rep.Blanked != 2 {
+			t.Errorf("the report says %+v", rep)
+		}
+		time.Sleep(time.Hour)
+		w.Must(giftsync.Backfill)
+		checkErased(t, w)
+	})
+}
+
+// TestEraseRefused: a record that HubSpot does not let be blanked is tried again by
+// every run, until it does.
+func TestEraseRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		w.Portal.AddConditionalRule("thnks", "status", "sent", "recipient_name")
+		if rep := erase(t, w); rep.Refused != 2 || rep.Blanked != 1 {
+			t.Errorf("the report says %+v", rep)
+		}
+		if bytes.Contains(rawState(t, w), []byte("Canary")) {
+			t.Error("the state file holds the person because HubSpot does")
+		}
+		w.Portal.ClearRules()
+		time.Sleep(time.Hour)
+		w.Must(giftsync.Incremental)
+		checkErased(t, w)
+	})
+}
+
+// TestHeld: what is held of a person is found wherever it is, and nothing is once
+// she is erased.
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		held := func() giftsync.Holding {
+			st := w.Open()
+			defer st.Close()
+			h, err := w.Engine(st).Held(t.Context(), "CANARY@bird.example")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return h
+		}
+		if h := held(); len(h.Gifts) != 3 || len(h.Quarantine) != 1 || len(h.Events) != 3 || h.Erased {
+			t.Errorf("held: %d gifts, %d rows, %d events, erased %v", len(h.Gifts), len(h.Quarantine), len(h.Events), h.Erased)
+		}
+		erase(t, w)
+		if h := held(); len(h.Gifts)+len(h.Quarantine)+len(h.Events) != 0 || !h.Erased {
+			t.Errorf("held after the erasure: %+v", h)
+		}
+	})
+}
+
+// TestEraseNobody: what is no address is said to be none, without being quoted.
+func TestEraseNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.Quiet(t, 1)
+		st := w.Open()
+		defer st.Close()
+		for _, who := range []giftsync.Person{{}, {Email: "no address"}} {
+			_, err := w.Engine(st).Erase(t.Context(), who)
+			var bad *giftsync.RequestError
+			if !errors.As(err, &bad) || strings.Contains(err.Error(), "no address:") && who.Email == "" {
+				t.Errorf("%+v: %v", who, err)
+			}
+		}
+	})
+}
+
+// A mortalArchive makes two steps of compacting.
+type mortalArchive struct {
+	giftsync.Archive
+	steps *simulation.Steps
+}
+
+func (a mortalArchive) Compact() (c store.Compaction, err error) {
+	err = a.steps.Mortal(func() error {
+		c, err = a.Archive.Compact()
+		return err
+	})
+	return c, err
+}
+
+// A mortalList makes two steps of putting someone on the list.
+type mortalList struct {
+	giftsync.Suppressed
+	steps *simulation.Steps
+}
+
+func (l mortalList) Add(addresses, received, sent []string) error {
+	return l.steps.Mortal(func() error { return l.Suppressed.Add(addresses, received, sent) })
+}
+
+// TestCrashAtEveryStepOfAnErasure: whatever step a process dies at, the next run
+// finishes the erasure.
+func TestCrashAtEveryStepOfAnErasure(t *testing.T) {
+	t.Parallel()
+	simulation.EveryStep(t, 1, func(t *testing.T, step int) bool {
+		w := newErasureWorld(t)
+		alive := w.Process(step, func(ctx context.Context, _ *giftsync.Engine, st *store.Store, steps *simulation.Steps) error {
+			w.Configure = withConfigure(w.Configure, func(c *giftsync.Config) {
+				c.Archive, c.Suppressed = mortalArchive{c.Archive, steps}, mortalList{c.Suppressed, steps}
+			})
+			_, err := w.Engine(st).Erase(ctx, giftsync.Person{Email: bird})
+			return err
+		})
+		time.Sleep(time.Hour)
+		if step == 1 { // before the list was written: nothing is known of it
+			erase(t, w)
+		}
+		w.Must(giftsync.Incremental)
+		checkErased(t, w)
+		return alive
+	})
+}
+
+func withConfigure(before, then func(*giftsync.Config)) func(*giftsync.Config) {
+	return func(c *giftsync.Config) {
+		if before != nil {
+			before(c)
+		}
+		then(c)
+	}
+}
+
+// TestEraseBesideRun: a person is erased while a run works on her gifts, and the run
+// does not bring her back.
+func TestEraseBesideRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		for _, id := range append(receivedIDs, sentID) {
+			w.Thnks.Update(id, func(tx *thnksapitest.Transaction) { tx.Gift.Name, tx.UpdatedAt = "Tea", time.Now() })
+		}
+		for n := range 20 {
+			w.AddGift(simulation.ID(100+n), bird, time.Hour)
+		}
+		w.Bounds.SliceGifts, w.Bounds.WindowRows = 2, 4
+		st := w.Open()
+		e := w.Engine(st)
+		ran := make(chan error)
+		go func() {
+			_, err := e.Run(context.Background(), giftsync.Request{Mode: giftsync.Backfill})
+			ran <- err
+		}()
+		synctest.Wait()
+		if _, err := e.Erase(t.Context(), giftsync.Person{Email: bird}); err != nil {
+			t.Error(err)
+		}
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+		st.Close()
+		checkErased(t, w)
+	})
+}
+
+// TestScrubbed: an event about an erased person, or one that names her, comes into
+// the inbox without what it says; others come as they are.
+func TestScrubbed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		erase(t, w)
+		about := simulation.Event("T-later", plan.Opened)
+		about.Email, about.Body, about.ThankYouNote = bird, []byte("Canary"), "Canary"
+		gift := simulation.Event(receivedIDs[0], plan.Opened)
+		gift.Body = []byte("Canary")
+		named := simulation.Event(simulation.ID(4), plan.Opened)
+		named.Body = []byte(`<e>canary&#64;bird.example</e>`)
+		other := simulation.Event(simulation.ID(4), plan.Opened)
+		other.Body = []byte("ann@acme.example")
+		for i, e := range []store.Event{about, gift, named, other} {
+			got := giftsync.ScrubEvent(w.Erased, e)
+			if listed, kept := i < 2, i == 3; (got.Effect == store.EffectListed) != listed || (len(got.Body) > 0) != kept || got.ThankYouNote != "" || got.Key != e.Key {
+				t.Errorf("event %d becomes %+v", i, got)
+			}
+		}
+	})
+}
