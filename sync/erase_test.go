@@ -485,11 +485,22 @@ func TestScrubbed(t *testing.T) {
 		named.Body = []byte(`<e>canary&#64;bird.example</e>`)
 		other := simulation.Event(simulation.ID(4), plan.Opened)
 		other.Body = []byte("ann@acme.example")
+		st := w.Open()
+		defer st.Close()
 		for i, e := range []store.Event{about, gift, named, other} {
-			got := giftsync.ScrubEvent(w.Erased, e)
+			got, err := giftsync.ScrubEvent(w.Erased, st, e)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if listed, kept := i < 2, i == 3; (got.Effect == store.EffectListed) != listed || (len(got.Body) > 0) != kept || got.ThankYouNote != "" || got.Key != e.Key {
 				t.Errorf("event %d becomes %+v", i, got)
 			}
+		}
+		if err := os.Remove(w.Erased.Path()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := giftsync.ScrubEvent(w.Erased, st, about); !giftsync.IsFatal(err) {
+			t.Errorf("without the list an event is kept: %v", err)
 		}
 	})
 }

@@ -146,10 +146,22 @@ func textsNameErased(list Suppressed, e *store.Event) bool {
 	return false
 }
 
-// ScrubEvent returns an event as the inbox may keep it: one about an erased person,
-// or a gift that one received, without what it says, as only listed; one that names
-// an erased person in another way without its texts. Others stay as they are.
-func ScrubEvent(list Suppressed, e store.Event) store.Event {
+// ScrubEvent returns an event as the inbox of a portal may keep it: one about an
+// erased person, or a gift that one received, without what it says, as only listed;
+// one that names an erased person in another way without its texts. Others stay as
+// they are. It fails where the list of erased people is lost: who sends the event
+// then has to send it again.
+func ScrubEvent(list Suppressed, j History, e store.Event) (store.Event, error) {
+	if list == nil {
+		return e, nil
+	}
+	if _, err := readSuppressed(list, j, true); err != nil {
+		return e, err
+	}
+	return scrubbed(list, e), nil
+}
+
+func scrubbed(list Suppressed, e store.Event) store.Event {
 	about := isAboutErased(list, &e)
 	if !about && !namesErased(list, e.Body) && !textsNameErased(list, &e) {
 		return e

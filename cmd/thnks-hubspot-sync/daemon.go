@@ -39,8 +39,9 @@ func (s *session) newDaemon() (*daemon.Daemon, error) {
 				}
 				return &daemon.Connection{Engine: open.engine, HubSpot: open.hubspot, Close: open.closeIdle}, nil
 			},
-			Facts:  func(j *store.Store) func(json.RawMessage) giftsync.RowFacts { return s.facts(p, j) },
-			Reread: func(j *store.Store) func(store.Event, []byte) store.Event { return s.reread(p, j) },
+			Suppressed: s.erased.of(p.Name),
+			Facts:      func(j *store.Store) func(json.RawMessage) giftsync.RowFacts { return s.facts(p, j) },
+			Reread:     func(j *store.Store) func(store.Event, []byte) store.Event { return s.reread(p, j) },
 			Stats: func(ctx context.Context, j *store.Store, f stats.Filter) (stats.Report, error) {
 				return statistics(ctx, p, j, f)
 			},

@@ -28,10 +28,11 @@ import (
 type state struct {
 	journal    giftsync.Journal
 	quarantine giftsync.Quarantine
-	inbox      giftsync.Inbox // nil where there is no state file yet
+	inbox      giftsync.Inbox   // nil where there is no state file yet
+	archive    giftsync.Archive // so
 }
 
-func stateOf(j *store.Store) state { return state{j, j, j} }
+func stateOf(j *store.Store) state { return state{j, j, j, j} }
 
 // A portal is everything one portal's runs work with.
 type portal struct {
@@ -132,6 +133,8 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 		Journal:    st.journal,
 		Quarantine: st.quarantine,
 		Inbox:      st.inbox,
+		Archive:    st.archive,
+		Suppressed: s.erased.of(p.Name),
 		AccountID:  pinned,
 		Own:        func(id string, dryRun bool) error { return s.accounts.own(p, id, dryRun) },
 		Object:     giftportal.ObjectNames(p.HubSpot.Object),

@@ -33,6 +33,7 @@ type session struct {
 	answers  *semaphore.Weighted // the memory of all answers of both vendors
 	paces    paces
 	accounts owners
+	erased   erasedLists
 	metrics  *metrics.Metrics // shown by the daemon alone
 
 	inProcess bool // no daemon can hold these portals: they live in this process
@@ -85,7 +86,7 @@ func newSession(cfg *configs.Config, portals []configs.Portal, stderr io.Writer,
 		cfg: cfg, portals: portals, turns: turns.New(runsAtOnce(cfg)), answers: semaphore.NewWeighted(hubspot.AnswerMemory),
 		metrics: metrics.New(readBuild(debug.ReadBuildInfo()).Version),
 	}
-	s.accounts.cfg = cfg
+	s.accounts.cfg, s.erased.cfg = cfg, cfg
 	tty, isTTY := terminal(stderr)
 	if watch && isTTY && moves() {
 		s.live = newLive(stderr, func() int { return columns(tty) })

@@ -137,13 +137,12 @@ func checkMode(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// Create makes the file, with a new key and no one in it. One that exists is left
-// alone, and the error is [fs.ErrExist].
+// Create makes the file, with a new key and no one in it. One that exists is read.
 func (l *List) Create() error {
 	l.adding.Lock()
 	defer l.adding.Unlock()
 	if _, err := os.Lstat(l.path); err == nil {
-		return fmt.Errorf("list of erased people %s: %w", l.path, fs.ErrExist)
+		return l.Refresh()
 	}
 	key := make([]byte, keyLen)
 	rand.Read(key) // never fails, by its documentation

@@ -68,8 +68,9 @@ func TestList(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if err := l.Create(); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("a list is made over another one: %v", err)
+	was := l.Mark()
+	if err := l.Create(); err != nil || l.Mark() != was {
+		t.Errorf("a list is made over another one: %v, %+v", err, l.Mark())
 	}
 }
 

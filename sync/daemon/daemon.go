@@ -84,6 +84,10 @@ func (i inbox) Receive(ctx context.Context, e store.Event) (duplicate bool, err 
 		i.portal.loop.unopened(byReceipt, err)
 		return false, err
 	}
+	if e, err = giftsync.ScrubEvent(i.portal.cfg.Suppressed, j, e); err != nil {
+		i.portal.loop.received(err)
+		return false, err
+	}
 	receipts, err := j.Receive(ctx, e)
 	i.portal.lose(j, err)
 	i.portal.loop.received(err)
@@ -228,6 +232,38 @@ func (d *Daemon) Replay(ctx context.Context, name string, seqs []uint64) (int, e
 	}
 	p.loop.Events()
 	return n, err
+}
+
+// Erase erases a person from a portal, beside its runs; see [giftsync.Engine.Erase].
+// It ends with ctx, and the next run does the rest then.
+func (d *Daemon) Erase(ctx context.Context, name string, who giftsync.Person) (giftsync.Erasure, error) {
+	p, err := d.portal(name)
+	if err != nil {
+		return giftsync.Erasure{}, err
+	}
+	e, release, err := p.loop.lease.get()
+	if err != nil {
+		return giftsync.Erasure{}, err
+	}
+	defer release()
+	rep, err := e.Erase(ctx, who)
+	p.lose(e.Journal(), err)
+	return rep, err
+}
+
+// Held returns what a portal's state file holds of the person with an e-mail
+// address.
+func (d *Daemon) Held(ctx context.Context, name, email string) (giftsync.Holding, error) {
+	p, err := d.portal(name)
+	if err != nil {
+		return giftsync.Holding{}, err
+	}
+	e, release, err := p.loop.lease.get()
+	if err != nil {
+		return giftsync.Holding{}, err
+	}
+	defer release()
+	return e.Held(ctx, email)
 }
 
 // Check examines a portal.

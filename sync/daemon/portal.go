@@ -22,6 +22,8 @@ type PortalConfig struct {
 
 	OpenState func() (*store.Store, error)
 	Connect   func(*store.Store, func(giftsync.Progress)) (*Connection, error)
+	// Suppressed is the portal's list of erased people, of whom no event is kept.
+	Suppressed giftsync.Suppressed
 	// Facts returns a function that reads rows of the quarantine, nil where they
 	// cannot be read.
 	Facts func(*store.Store) func(json.RawMessage) giftsync.RowFacts

@@ -3,6 +3,8 @@ package doctor_test
 import (
 	"context"
 	"net/http"
+	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,4 +120,33 @@ func TestCheckDuringARun(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCheckErasedPeople: a list of erased people that was lost is a failing line, and
+// says what to do; one that is there is a good one, and so is that of a portal from
+// which no one was erased.
+func TestCheckErasedPeople(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.Quiet(t, 2)
+		w.Must(giftsync.Backfill)
+		if f := finding(t, examine(w), checkErased); f.Level != doctor.OK {
+			t.Errorf("%+v", f)
+		}
+		st := w.Open()
+		tx, _ := w.Thnks.Transaction(simulation.ID(1))
+		if _, err := w.Engine(st).Erase(t.Context(), giftsync.Person{Email: tx.Recipient.Email}); err != nil {
+			t.Fatal(err)
+		}
+		st.Close()
+		if f := finding(t, examine(w), checkErased); f.Level != doctor.OK || !strings.Contains(f.What, "1 address") {
+			t.Errorf("%+v", f)
+		}
+		if err := os.Remove(w.Erased.Path()); err != nil {
+			t.Fatal(err)
+		}
+		if f := finding(t, examine(w), checkErased); f.Level != doctor.Fail || !strings.Contains(f.What, "is missing") || !strings.Contains(f.Remedy, "erase") {
+			t.Errorf("%+v", f)
+		}
+	})
 }

@@ -35,6 +35,7 @@ const (
 	checkQuarantine   = "quarantine"
 	checkEvents       = "events"
 	checkState        = "state file"
+	checkErased       = "erased people"
 	checkDisk         = "disk"
 	checkSenders      = "senders"
 	checkJournal      = "journal"
@@ -88,7 +89,7 @@ func finding(t testing.TB, findings []doctor.Finding, check string) doctor.Findi
 var healthy = map[string]doctor.Level{
 	checkToken: doctor.OK, checkHubSpotTLS: doctor.OK, checkScopes: doctor.OK, checkTier: doctor.OK, checkObject: doctor.OK, checkUnique: doctor.OK,
 	checkProperties: doctor.OK, checkAssociations: doctor.OK, checkThnksKey: doctor.OK, checkFields: doctor.OK, checkThnksTLS: doctor.OK, checkClock: doctor.OK,
-	checkQuarantine: doctor.OK, checkState: doctor.OK, checkDisk: doctor.OK, checkSenders: doctor.OK, checkJournal: doctor.OK,
+	checkQuarantine: doctor.OK, checkState: doctor.OK, checkErased: doctor.OK, checkDisk: doctor.OK, checkSenders: doctor.OK, checkJournal: doctor.OK,
 }
 
 // syncedWorld is a portal after its first backfill, whose only sender is an

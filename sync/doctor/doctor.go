@@ -34,6 +34,7 @@ const (
 	checkReading      = "last reading"  // where most of its rows had a field that could not be used
 	checkFields       = "thnks fields"  // whether the fields of its rows can be used
 	checkState        = "state file"    // whether it is sound
+	checkErased       = "erased people" // the list of them, which must not get lost
 	checkDisk         = "disk"          // room for it to grow
 	checkSenders      = "senders"       // those whom no owner in HubSpot stands for
 	checkJournal      = "journal"       // against a sample of the records

@@ -52,6 +52,7 @@ func (x *examination) examineState(ctx context.Context) {
 	x.examineQuarantine(ctx)
 	x.examineEvents(ctx)
 	x.examineFile(ctx)
+	x.examineErased(ctx)
 	if x.barred != "" {
 		x.skipped(x.barred, checkSenders, checkJournal)
 		return
@@ -218,6 +219,19 @@ func (x *examination) examineEvents(ctx context.Context) {
 		x.report(checkEvents, Warn, what, "`events list --state waiting` and `--state refused` say why; `events replay` has them worked on again")
 	default:
 		x.ok(checkEvents, "%s", what)
+	}
+}
+
+// examineErased examines the list of the people who were erased.
+func (x *examination) examineErased(ctx context.Context) {
+	people, err := giftsync.SuppressedFault(x.view)
+	switch {
+	case err != nil:
+		x.reportError(ctx, checkErased, err)
+	case people == 0:
+		x.ok(checkErased, "none")
+	default:
+		x.ok(checkErased, "%s on the list, and stay away", count(people, "address is", "addresses are"))
 	}
 }
 
