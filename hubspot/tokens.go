@@ -280,6 +280,13 @@ func (t *Tokens) Calls() int {
 	return t.calls
 }
 
+// Alone calls f while nothing else works with the grant, for who stores another
+// one or ends it.
+func (t *Tokens) Alone(f func() error) error {
+	defer t.lock()()
+	return f()
+}
+
 // Grant returns the portal's grant, nil where there is none.
 func (t *Tokens) Grant() (*Grant, error) {
 	defer t.lock()()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/thnksapi"
 )
@@ -42,9 +43,11 @@ func Classify(err error) error {
 	if errors.As(err, &he) {
 		switch he.Kind {
 		case hubspot.Unauthorised:
-			return &Fatal{What: "HubSpot does not accept the token", Remedy: "put a valid token into the portal's token_file (HubSpot: Development → Keys, or the app's Auth page)", Err: err}
+			return &Fatal{What: "HubSpot does not accept the token", Remedy: "put a valid token into the portal's token_file (HubSpot: Development → Keys, or the app's Auth page); with OAuth, run `thnks-hubspot-sync connect` again", Err: err}
 		case hubspot.Forbidden:
 			return forbidden(he)
+		case hubspot.Revoked, hubspot.Misconfigured, hubspot.OtherAccount, hubspot.Unkept:
+			return ungranted(he)
 		}
 	}
 	var te *thnksapi.Error
@@ -52,6 +55,24 @@ func Classify(err error) error {
 		return &Fatal{What: "Thnks does not accept the API key", Remedy: "put a valid key into the portal's api_key_file", Err: err}
 	}
 	return err
+}
+
+// ungranted explains why there is no access token.
+func ungranted(he *hubspot.Error) error {
+	var full *store.FullError
+	switch {
+	case errors.As(he, &full):
+		return he // no room for the tokens: not a matter of HubSpot's
+	case he.Kind == hubspot.Revoked && he.Category == hubspot.CodeNotConnected:
+		return &Fatal{What: "the portal is not connected to HubSpot", Remedy: "run `thnks-hubspot-sync connect` with --portal and its name, and open the link that it prints", Err: he}
+	case he.Kind == hubspot.Revoked:
+		return &Fatal{What: "the access to HubSpot is over: someone uninstalled the app or revoked its access", Remedy: "where it shall have access again, run `thnks-hubspot-sync connect` with --portal and its name; events are kept until then, and nothing is asked of HubSpot", Err: he}
+	case he.Kind == hubspot.Misconfigured:
+		return &Fatal{What: "HubSpot does not accept the OAuth app, and tokens cannot be renewed", Remedy: "compare client_id and the content of client_secret_file with the app's Auth page in HubSpot; no grant is lost", Err: he}
+	case he.Kind == hubspot.OtherAccount:
+		return &Fatal{What: "the grant is for another HubSpot account than the portal's account_id", Remedy: "run `thnks-hubspot-sync connect` with --portal and its name, and choose that account; nothing was written", Err: he}
+	}
+	return &Fatal{What: "the portal's HubSpot tokens cannot be kept", Remedy: "put right what is named; without the master key that they were sealed with, run `thnks-hubspot-sync connect` again", Err: he}
 }
 
 // forbidden explains a 403: missing scopes where HubSpot names them, and

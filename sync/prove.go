@@ -107,6 +107,9 @@ func (e *Engine) proveRoom() error {
 	return e.cfg.Journal.Commit(store.Commit{Meta: map[string][]byte{roomEntry: nil}})
 }
 
+// tokenKinds are the failures that are over when a token is accepted.
+var tokenKinds = []hubspot.Kind{hubspot.Unauthorised, hubspot.Revoked, hubspot.Misconfigured, hubspot.OtherAccount, hubspot.Unkept}
+
 // proveHubSpot asks HubSpot about what failed, without writing.
 func (e *Engine) proveHubSpot(ctx context.Context, failed error, wrote bool) error {
 	p := e.View().Portal
@@ -115,7 +118,7 @@ func (e *Engine) proveHubSpot(ctx context.Context, failed error, wrote bool) err
 	}
 	he, ok := hubspot.AsError(failed)
 	switch {
-	case ok && he.Kind == hubspot.Unauthorised:
+	case ok && slices.Contains(tokenKinds, he.Kind):
 		return nil
 	case ok && he.Kind == hubspot.Forbidden:
 		return e.proveAllowed(ctx, he, failed, wrote)

@@ -46,6 +46,7 @@ var rooms = map[string]string{
 	"sync/portal":            "sync/plan store hubspot",
 	"sync/send":              "sync/plan store thnksapi",
 	"sync":                   "sync/plan sync/portal store store/suppressed hubspot thnksapi",
+	"sync/app":               "sync/portal store hubspot",
 	"sync/doctor":            "sync sync/plan sync/portal store hubspot thnksapi",
 	"sync/daemon":            "sync sync/plan sync/webhook sync/stats sync/doctor store",
 	"sync/metrics":           "sync sync/plan sync/daemon sync/turns store hubspot",
@@ -67,6 +68,7 @@ var testArrows = map[string]string{
 	"thnksapi/export":     "thnksapi/thnksapitest",
 	"sync":                worldRoom + " sync/doctor sync/turns hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
 	"sync/send":           "thnksapi/thnksapitest",
+	"sync/app":            "hubspot/hubspottest",
 	"sync/doctor":         worldRoom + " hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
 	"sync/daemon":         worldRoom + " sync/plan sync/portal hubspot hubspot/hubspottest " + contractRoom + " thnksapi thnksapi/thnksapitest",
 }

@@ -10,12 +10,14 @@ import (
 
 // A Hub is several accounts behind one address, as HubSpot's are: a request
 // belongs to the account whose token or code it carries, and an install link to
-// the account that the administrator has chosen.
+// the account that it names or that the administrator has chosen.
 type Hub struct {
-	// Choose picks the account of an install link that names none; the first when
-	// nil.
-	Choose   func() *Portal
-	accounts []*Portal
+	// Choose picks the account of an install link; the first when nil.
+	Choose func() *Portal
+	// AnyAccount lets the administrator choose another account than the one that
+	// the link names, as who is a user of several can.
+	AnyAccount bool
+	accounts   []*Portal
 }
 
 // NewHub puts accounts behind one address. All know the same app.
@@ -23,7 +25,11 @@ func NewHub(accounts ...*Portal) *Hub { return &Hub{accounts: accounts} }
 
 // ServeHTTP passes the request to its account.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.account(r).ServeHTTP(w, r)
+	account := h.account(r)
+	if h.AnyAccount && authorizePath.MatchString(r.URL.Path) {
+		r.URL.Path = "/oauth/authorize"
+	}
+	account.ServeHTTP(w, r)
 }
 
 // account finds the account of a request; the first one where none is named.

@@ -17,34 +17,110 @@ const CustomRecordsScope = "crm.objects.custom.read"
 // CustomSchemasScope is for reading the custom objects' definitions.
 const CustomSchemasScope = "crm.schemas.custom.read"
 
-// A Scope is one that the sync cannot do without.
+// A Feature is something that the program does in HubSpot, with the scopes that
+// it takes.
+type Feature struct {
+	Name     string
+	Without  string // what there is not without its scopes
+	Optional bool   // a portal is synced without it
+	Scopes   []Scope
+}
+
+// A Scope is a permission of HubSpot's.
 type Scope struct {
 	Name string
+	For  string // one of the requests that need it
 	// Probe is the object type whose listing shows whether the scope is granted,
 	// for accounts that do not list a token's scopes; "" where only a write
 	// would show it.
 	Probe string
+	// OAuthOnly marks a scope that static tokens do without.
+	OAuthOnly bool
 }
 
-// NeededScopes are the scopes that a portal with these rules needs, those of
-// the README's table. Links that are switched off need none.
-func NeededScopes(rules LinkRules) []Scope {
-	scopes := []Scope{
-		{"crm.objects.contacts.read", "contacts"},
-		{"crm.objects.contacts.write", ""},
+// Features is the one table of what is asked of HubSpot: install links, the
+// doctor and the documentation follow it. Links that are switched off need
+// nothing.
+//
+// D/apps/developer-platform/build-apps/authentication/scopes
+func Features(rules LinkRules) []Feature {
+	features := []Feature{
+		{
+			Name: "the connection", Without: "no access at all",
+			Scopes: []Scope{{Name: "oauth", For: "GET /account-info/{version}/details", OAuthOnly: true}},
+		},
+		{
+			Name: "recipients", Without: "gifts without contacts",
+			Scopes: []Scope{
+				{Name: "crm.objects.contacts.read", For: "POST /crm/objects/{version}/contacts/batch/read", Probe: "contacts"},
+				// HubSpot does not say whether reading is enough for the far side of a link.
+				{Name: "crm.objects.contacts.write", For: "POST /crm/associations/{version}/{thnks}/contacts/batch/create"},
+			},
+		},
 	}
 	if rules.Companies {
-		scopes = append(scopes, Scope{"crm.objects.companies.read", "companies"})
+		features = append(features, Feature{
+			Name: "companies", Without: "gifts without links to companies; associations.companies: none does without, too",
+			Scopes: []Scope{{Name: "crm.objects.companies.read", For: "POST /crm/associations/{version}/{thnks}/companies/batch/create", Probe: "companies"}},
+		})
 	}
 	if rules.MaxDeals > 0 {
-		scopes = append(scopes, Scope{"crm.objects.deals.read", "deals"})
+		features = append(features, Feature{
+			Name: "deals", Without: "gifts without links to deals",
+			Scopes: []Scope{{Name: "crm.objects.deals.read", For: "POST /crm/objects/{version}/deals/batch/read", Probe: "deals"}},
+		})
 	}
-	return append(scopes,
-		Scope{CustomRecordsScope, ""},
-		Scope{"crm.objects.custom.write", ""},
-		Scope{CustomSchemasScope, ""},
-		Scope{"crm.schemas.custom.write", ""},
+	return append(features,
+		Feature{
+			Name: "gift records", Without: "no gift in HubSpot; accounts without an Enterprise subscription cannot grant these",
+			Scopes: []Scope{
+				{Name: CustomRecordsScope, For: "GET /crm/objects/{version}/{thnks}"},
+				{Name: "crm.objects.custom.write", For: "POST /crm/objects/{version}/{thnks}/batch/create"},
+				{Name: CustomSchemasScope, For: "GET /crm-object-schemas/{version}/schemas"},
+				{Name: "crm.schemas.custom.write", For: "POST /crm-object-schemas/{version}/schemas"},
+			},
+		},
+		Feature{
+			Name: "owners", Without: "gifts that belong to no user", Optional: true,
+			Scopes: []Scope{{Name: OwnersScope, For: "GET /crm/owners/{version}"}},
+		},
 	)
+}
+
+// NeededScopes are the scopes that a portal with these rules cannot be synced
+// without, whatever the kind of its token.
+func NeededScopes(rules LinkRules) []Scope {
+	var scopes []Scope
+	for _, f := range Features(rules) {
+		for _, s := range f.Scopes {
+			if !f.Optional && !s.OAuthOnly {
+				scopes = append(scopes, s)
+			}
+		}
+	}
+	return scopes
+}
+
+// RequestedScopes are the scopes of an install link: those that HubSpot has to
+// grant, and those that it may leave out.
+func RequestedScopes(rules LinkRules) (required, optional []string) {
+	for _, f := range Features(rules) {
+		for _, s := range f.Scopes {
+			if f.Optional {
+				optional = append(optional, s.Name)
+			} else {
+				required = append(required, s.Name)
+			}
+		}
+	}
+	return required, optional
+}
+
+// Lost returns the features that a grant of these scopes does not allow.
+func Lost(rules LinkRules, granted []string) []Feature {
+	return slices.DeleteFunc(Features(rules), func(f Feature) bool {
+		return !slices.ContainsFunc(f.Scopes, func(s Scope) bool { return !slices.Contains(granted, s.Name) })
+	})
 }
 
 // ScopesUnlisted reports whether err says that HubSpot does not list the
