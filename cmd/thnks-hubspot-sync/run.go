@@ -74,6 +74,10 @@ func (s *session) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	manager, err := s.newNotifier(d)
+	if err != nil {
+		return err
+	}
 	var listener net.Listener
 	if public != nil {
 		if listener, err = listenAt("listen", s.cfg.Listen); err != nil {
@@ -107,6 +111,7 @@ func (s *session) serve(ctx context.Context) error {
 		part("listen", func() error { return webhook.Serve(ctx, listener, public, s.cfg.TrustedProxies, s.log) })
 	}
 	part("schedule", func() error { d.Keep(ctx, s.log); return nil })
+	part("systemd", func() error { manager.run(ctx); return nil })
 	s.log.Info("daemon ready", attrs...)
 
 	<-ctx.Done()

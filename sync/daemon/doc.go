@@ -11,6 +11,7 @@
 //   - health.go, prove.go: how the portal stands, logged once at each change, and
 //     the calls that show whether a fault is over
 //   - heartbeat.go: one log line a day
+//   - activity.go: whether its goroutines still come round
 //   - workers.go: the processing of webhook events
 //   - portal.go, daemon.go: the state files, and the service that commands use
 package daemon

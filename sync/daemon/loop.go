@@ -76,7 +76,9 @@ type Loop struct {
 	lease     *lease
 	workers   []*worker
 	pulse     heartbeat
-	loaded    bool // what the journal remembers has been read; only the lease's open uses it
+	activity  activity // of the goroutine that does the runs
+	watched   activity // of the clock that asks whether a run is due
+	loaded    bool     // what the journal remembers has been read; only the lease's open uses it
 }
 
 // errStopRequested is the cancel cause when a user stops a run. It wraps
@@ -160,6 +162,7 @@ func (l *Loop) checkSchedule() {
 	if l.timetable.due() {
 		l.queue.addAutomatic(false)
 	}
+	l.ask()
 	l.beat()
 	if l.cfg.State != nil { // it may have been replaced while nothing used it
 		if _, err := l.cfg.State(); err != nil {
@@ -195,6 +198,7 @@ func (l *Loop) Run(ctx context.Context) {
 		if l.runNext(ctx) {
 			continue
 		}
+		l.activity.note(idle)
 		select {
 		case <-l.queue.wake:
 		case <-ctx.Done():
@@ -210,6 +214,7 @@ func (l *Loop) runNext(ctx context.Context) bool {
 	if q == nil {
 		return false
 	}
+	l.activity.note(working) // which opens the portal first
 	l.health.doing(q.req.Mode)
 	defer context.AfterFunc(q.ctx, func() { stop(errStopRequested) })()
 	q.report, q.err = l.attempt(run, q, automatic)
@@ -268,7 +273,9 @@ func (l *Loop) attempt(ctx context.Context, q *queuedRun, automatic bool) (rep g
 	if automatic && !slot && !q.hinted {
 		return giftsync.Report{}, nil // the journal knew better: none was missed
 	}
+	l.activity.note(running)
 	rep, err = e.Run(ctx, q.req)
+	l.activity.note(working)
 	if err != nil && ctx.Err() != nil && !errors.Is(context.Cause(ctx), errStopRequested) {
 		err = fmt.Errorf("%w: %w", giftsync.ErrStopping, err)
 		rep.Error = err.Error()

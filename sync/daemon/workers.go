@@ -22,13 +22,20 @@ const (
 type worker struct {
 	process func(*giftsync.Engine, context.Context) (giftsync.EventResult, error)
 	wake    chan struct{} // holds one token when there may be something to do
+
+	asked    chan struct{} // holds one token when it is to show that it is not stuck
+	activity activity
 }
 
 func newWorkers() []*worker {
 	return []*worker{
-		{(*giftsync.Engine).ApplyEvents, make(chan struct{}, 1)},
-		{(*giftsync.Engine).FetchEvents, make(chan struct{}, 1)},
+		newWorker((*giftsync.Engine).ApplyEvents),
+		newWorker((*giftsync.Engine).FetchEvents),
 	}
+}
+
+func newWorker(process func(*giftsync.Engine, context.Context) (giftsync.EventResult, error)) *worker {
+	return &worker{process: process, wake: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
 }
 
 // Events signals the workers that events may be due. It does not block. They
@@ -54,13 +61,17 @@ func (l *Loop) runWorker(ctx context.Context, w *worker) {
 		asked bool             // for a run that adds what the custom object lacks
 	)
 	for {
+		w.activity.note(idle)
 		select {
 		case <-ctx.Done():
 			return
+		case <-w.asked:
+			continue
 		case <-w.wake:
 		case <-freed:
 		case <-due:
 		}
+		w.activity.note(working)
 		if err := pause(ctx, max(gathering, rest)); err != nil {
 			return
 		}

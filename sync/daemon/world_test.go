@@ -82,13 +82,16 @@ func (d *installation) begin() {
 		Portal: "acme", Schedule: d.schedule, Offset: d.offset,
 		Open: func(progress func(giftsync.Progress)) (*giftsync.Engine, error) {
 			d.mu.Lock()
-			defer d.mu.Unlock()
 			d.opens++
-			if d.opening != nil {
-				if err := d.opening(); err != nil {
+			opening := d.opening
+			d.mu.Unlock()
+			if opening != nil { // it may take its time
+				if err := opening(); err != nil {
 					return nil, err
 				}
 			}
+			d.mu.Lock()
+			defer d.mu.Unlock()
 			d.Configure = func(c *giftsync.Config) {
 				c.Progress = progress
 				if d.broken != nil {

@@ -14,6 +14,7 @@ type Turn struct {
 	// These are guarded by turns.mu.
 	busy   int           // hands that work or want to
 	placed bool          // has a place
+	moved  time.Time     // when it had it, or a hand last began or ended a wait
 	served chan struct{} // of a turn in the queue: closed when it has a place; else nil
 	ended  bool
 }
@@ -181,6 +182,7 @@ func (h *hand) change(f func()) {
 	f()
 	after := h.works || h.coming > 0
 	t := h.turn
+	t.moved = time.Now()
 	switch {
 	case after && !before:
 		t.busy++

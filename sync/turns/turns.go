@@ -29,7 +29,8 @@ type Turns struct {
 	runs      int // turns that have begun and not ended, with a place or without
 
 	places int
-	waited time.Duration // see [Load.Waited]
+	waited time.Duration  // see [Load.Waited]
+	placed map[*Turn]bool // the turns that have a place
 }
 
 // Default is how many places there are to be if the configuration does not say:
@@ -39,7 +40,7 @@ func Default() int { return 2 * runtime.GOMAXPROCS(0) }
 // New returns so many places, at least one.
 func New(places int) *Turns {
 	places = max(1, places)
-	return &Turns{free: places, places: places}
+	return &Turns{free: places, places: places, placed: make(map[*Turn]bool)}
 }
 
 // A Load is how the places were taken at one moment.
@@ -48,18 +49,26 @@ type Load struct {
 	Taken  int           // of them
 	Queued int           // turns that wait for a place
 	Waited time.Duration // for a place, by all turns so far: each wait counts when it has ended
+	// Longest is how long the turn that has worked longest has done so without
+	// beginning or ending a wait, or a round: a run that goes on for minutes so is
+	// stuck.
+	Longest time.Duration
 }
 
 // Load returns how the places are taken now.
 func (t *Turns) Load() Load {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return Load{
+	l := Load{
 		Places: t.places,
 		Taken:  t.places - t.free,
 		Queued: len(t.midst) + len(t.beginning),
 		Waited: t.waited,
 	}
+	for turn := range t.placed {
+		l.Longest = max(l.Longest, time.Since(turn.moved))
+	}
+	return l
 }
 
 // Begin waits for a place and returns the turn of one run, to be ended by
@@ -85,7 +94,7 @@ func (t *Turns) seat(turn *Turn, midst bool) {
 	}
 	if t.free > 0 {
 		t.free--
-		turn.placed = true
+		t.place(turn)
 		return
 	}
 	turn.served = make(chan struct{})
@@ -108,6 +117,7 @@ func (t *Turns) unseat(turn *Turn) {
 		return
 	}
 	turn.placed = false
+	delete(t.placed, turn)
 	var next *Turn
 	switch {
 	case len(t.midst) > 0:
@@ -118,9 +128,15 @@ func (t *Turns) unseat(turn *Turn) {
 		t.free++
 		return
 	}
-	next.placed = true
+	t.place(next)
 	close(next.served)
 	next.served = nil
+}
+
+// place gives a place to a turn. It is called with mu held.
+func (t *Turns) place(turn *Turn) {
+	turn.placed, turn.moved = true, time.Now()
+	t.placed[turn] = true
 }
 
 // without returns a queue without a turn that may be in it.

@@ -341,17 +341,23 @@ func TestLoad(t *testing.T) {
 		q.all.Go(func() { _, _ = q.turns.Begin(short) })
 		check(turns.Load{Places: 2, Taken: 2, Queued: 2})
 		time.Sleep(5 * time.Second)
-		check(turns.Load{Places: 2, Taken: 2, Queued: 1, Waited: time.Second})
+		check(turns.Load{Places: 2, Taken: 2, Queued: 1, Waited: time.Second, Longest: 5 * time.Second})
 		ctx := a.Context(t.Context())
 		resume := turns.Waiting(ctx) // for a vendor, which is no wait for a place
-		check(turns.Load{Places: 2, Taken: 1, Waited: 6 * time.Second})
+		check(turns.Load{Places: 2, Taken: 1, Waited: 6 * time.Second, Longest: 5 * time.Second})
 		time.Sleep(time.Minute)
 		if err := resume(ctx); err != nil {
 			t.Error(err)
 		}
-		check(turns.Load{Places: 2, Taken: 2, Waited: 6 * time.Second})
-		a.End()
+		check(turns.Load{Places: 2, Taken: 2, Waited: 6 * time.Second, Longest: 65 * time.Second})
 		b.End()
+		time.Sleep(time.Minute)
+		check(turns.Load{Places: 2, Taken: 1, Waited: 6 * time.Second, Longest: time.Minute})
+		if err := a.Round(ctx); err != nil { // it keeps its place, and has come round
+			t.Error(err)
+		}
+		check(turns.Load{Places: 2, Taken: 1, Waited: 6 * time.Second})
+		a.End()
 		q.all.Wait()
 		check(turns.Load{Places: 2, Waited: 6 * time.Second})
 	})

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
+
+	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/daemon"
+)
+
+// notifyEvery is how often the service manager is told how the daemon stands.
+// Its watchdog is told twice as often as it asks for, if that is more often.
+const notifyEvery = 10 * time.Second
+
+// stuckAfter is how long a run may work without a pause: it pauses for each
+// answer of a vendor and after each window, so one that does not is stuck.
+const stuckAfter = 10 * time.Minute
+
+// A notifier tells systemd that the daemon is ready, then how it stands and that
+// it comes round; see sd_notify(3).
+type notifier struct {
+	tell     func(state string) error
+	every    time.Duration
+	standing func() string
+	stalled  func() string // what is stuck, "" for nothing
+	log      *slog.Logger
+}
+
+// newNotifier returns the notifier of a daemon. Without systemd, which names its
+// socket in the environment, it tells no one.
+func (s *session) newNotifier(d *daemon.Daemon) (*notifier, error) {
+	n := &notifier{
+		tell:     func(state string) error { _, err := sd.SdNotify(false, state); return err },
+		every:    notifyEvery,
+		standing: func() string { return standing(d.Figures()) },
+		stalled: func() string {
+			if longest := s.turns.Load().Longest; longest > stuckAfter {
+				return fmt.Sprintf("a run for %v", longest.Round(time.Second))
+			}
+			return d.Stalled()
+		},
+		log: s.log,
+	}
+	watchdog, err := sd.SdWatchdogEnabled(false)
+	if err != nil {
+		return nil, fmt.Errorf("systemd's watchdog: %w", err)
+	}
+	if watchdog > 0 {
+		n.every = min(n.every, watchdog/2)
+	}
+	return n, nil
+}
+
+// run tells until ctx ends. While something is stalled the watchdog is told
+// nothing, so that systemd restarts the daemon.
+func (n *notifier) run(ctx context.Context) {
+	say := func(first string) {
+		if err := n.tell(first + "\nSTATUS=" + n.standing()); err != nil {
+			n.log.Warn("systemd could not be told how the daemon stands", "error", err)
+		}
+	}
+	tick := time.NewTicker(n.every)
+	defer tick.Stop()
+	say(sd.SdNotifyReady)
+	for stuck := false; ; {
+		select {
+		case <-ctx.Done():
+			say(sd.SdNotifyStopping)
+			return
+		case <-tick.C:
+		}
+		stalled := n.stalled()
+		switch {
+		case stalled == "":
+			say(sd.SdNotifyWatchdog)
+		case !stuck:
+			n.log.Error("the daemon is stuck: systemd restarts it where WatchdogSec is set", "what", stalled)
+		}
+		stuck = stalled != ""
+	}
+}
+
+// standing says in one line how the portals stand: what needs an admin first,
+// then what is under way, the passes and the events that wait.
+func standing(portals []daemon.Figures) string {
+	var (
+		parts      []string
+		last, next time.Time
+		waiting    int
+	)
+	for _, f := range portals {
+		switch at := f.Status; {
+		case !at.Ready:
+			parts = append(parts, at.Portal+" needs attention: thnks-hubspot-sync check")
+		case at.Trouble != "":
+			parts = append(parts, at.Portal+": the last run ended early, it is tried again")
+		}
+		if f.Status.Doing == giftsync.Backfill || f.Status.Doing == giftsync.Rebuild {
+			parts = append(parts, fmt.Sprintf("%s: %s, %d gifts so far", f.Status.Portal, f.Status.Doing, f.Progress.Done))
+		}
+		if f.Status.LastSync.After(last) {
+			last = f.Status.LastSync
+		}
+		if at := f.Status.NextRun; !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+		if f.Holdings != nil {
+			waiting += f.Holdings.Events[store.EventPending] + f.Holdings.Events[store.EventWaiting]
+		}
+	}
+	if !last.IsZero() {
+		parts = append(parts, "last pass "+last.UTC().Format("15:04"))
+	}
+	if !next.IsZero() {
+		parts = append(parts, "next pass "+next.UTC().Format("15:04")+" UTC")
+	}
+	return strings.Join(append(parts, fmt.Sprintf("%d events wait", waiting)), "; ")
+}
