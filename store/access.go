@@ -66,11 +66,28 @@ func CheckDir(dir string) error {
 // MakeDir makes a state directory where there is none. Where this user cannot, the
 // error is an [*AccessError] that says what to do.
 func MakeDir(dir string) error {
+	var parents []string // of directories that do not exist yet
+	for at := dir; at != filepath.Dir(at); at = filepath.Dir(at) {
+		if _, err := os.Stat(at); err == nil {
+			break
+		}
+		parents = append(parents, filepath.Dir(at))
+	}
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return cannotMake(dir, err)
 	}
+	for _, parent := range parents {
+		// One that this user may write to, but not read, cannot be synced.
+		if err := syncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("making the state directory %s durable: %w", dir, err)
+		}
+	}
 	return nil
 }
+
+// syncDir makes the new names in a directory durable, without which a power cut may
+// take a file away whose contents are on disk. Tests watch it.
+var syncDir = fsyncDir
 
 // CanMakeDir returns the error that [MakeDir] would, and makes nothing. Whether a
 // disk is full it does not see.

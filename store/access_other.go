@@ -22,8 +22,8 @@ func makeCommand(dir string) string { return `mkdir "` + dir + `"` }
 // mayMakeIn does not know who may make files in a directory.
 func mayMakeIn(string) error { return nil }
 
-// syncDir does nothing: a directory cannot be synced here.
-func syncDir(string) error { return nil }
+// fsyncDir does nothing: a directory cannot be synced here.
+func fsyncDir(string) error { return nil }
 
 // lockDir does nothing: a directory cannot be locked here.
 func lockDir(string, time.Duration) (unlock func(), err error) { return func() {}, nil }

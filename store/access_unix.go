@@ -73,8 +73,8 @@ func mayMakeIn(dir string) error {
 	return syscall.Access(dir, write|search)
 }
 
-// syncDir makes a new name in a directory durable.
-func syncDir(dir string) error {
+// fsyncDir is [syncDir].
+func fsyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

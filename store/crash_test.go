@@ -31,6 +31,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	syncDir = func(dir string) error {
+		synced.Store(dir, true)
+		return fsyncDir(dir)
+	}
 	os.Exit(m.Run())
 }
 

@@ -270,7 +270,7 @@ func TestRefusedLinksAreReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := associating(t, 5)
-		w.WrapHubSpot = simulation.Failing("/contacts/batch/create", 0, 400, `{"status":"error","category":"VALIDATION_ERROR","message":"no"}`)
+		w.WrapHubSpot = simulation.Failing("/contacts/batch/create", 0, 400, `{"status":"error","category":"VALIDATION_ERROR","message":"ann@acme.example"}`)
 		rep := w.Must(giftsync.Incremental)
 		if len(rep.Warnings) != 1 || !strings.Contains(rep.Warnings[0], "refused 5 of the links") || !strings.Contains(rep.Warnings[0], "--reassociate=all") {
 			t.Errorf("warnings %q", rep.Warnings)
@@ -286,7 +286,7 @@ func TestEveryLinkRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := associating(t, 30)
 		w.Bounds.WindowRows, w.Bounds.SliceGifts = 3, 3
-		w.WrapHubSpot = simulation.Failing("/contacts/batch/create", 0, 400, `{"status":"error","category":"VALIDATION_ERROR","message":"no"}`)
+		w.WrapHubSpot = simulation.Failing("/contacts/batch/create", 0, 400, `{"status":"error","category":"VALIDATION_ERROR","message":"ann@acme.example"}`)
 		_, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental})
 		if !giftsync.IsFatal(err) || !strings.Contains(err.Error(), "every link from a gift to its contact") || !strings.Contains(err.Error(), "--reassociate=all") {
 			t.Fatalf("error %v", err)

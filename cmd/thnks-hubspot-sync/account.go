@@ -135,7 +135,7 @@ func (o *owners) note() error {
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.MkdirAll(o.cfg.StateDir, 0o700); err != nil {
+	if err := store.MakeDir(o.cfg.StateDir); err != nil {
 		return err
 	}
 	made, err := os.MkdirTemp(o.cfg.StateDir, "."+ownersDir+"-*")
@@ -157,7 +157,7 @@ func (o *owners) note() error {
 	if err := os.Rename(made, dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return nil
+	return syncDir(o.cfg.StateDir)
 }
 
 // boundTo returns the account that a portal's state file is bound to, "" if it is
@@ -194,9 +194,12 @@ func linkFile(path, text string) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// syncDir makes the names in a directory durable. Where a system has no such call,
-// they are so by themselves.
-func syncDir(path string) error {
+// syncDir makes the names in a directory durable. Tests watch it.
+var syncDir = fsyncDir
+
+// fsyncDir is [syncDir]. Where a system has no such call, names are durable by
+// themselves.
+func fsyncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {
 		return err

@@ -163,6 +163,26 @@ func TestOwners(t *testing.T) {
 	}
 }
 
+// namesSynced are the directories whose names were made durable, in all tests.
+var namesSynced sync.Map
+
+// TestOwnersAreDurable: a portal does not lose its account to a power cut.
+func TestOwnersAreDurable(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	state := filepath.Join(dir, "state")
+	cfg := &configs.Config{StateDir: state, Portals: []configs.Portal{{Name: "acme"}}}
+	o := &owners{cfg: cfg}
+	if err := o.own(cfg.Portals[0], "7", false); err != nil {
+		t.Fatal(err)
+	}
+	for _, made := range []string{state, filepath.Join(state, ownersDir)} {
+		if _, ok := namesSynced.Load(made); !ok {
+			t.Errorf("%s was not synced", made)
+		}
+	}
+}
+
 // TestSharedPaces: portals of one account share its pace, however it is known.
 func TestSharedPaces(t *testing.T) {
 	t.Parallel()

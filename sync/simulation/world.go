@@ -68,7 +68,12 @@ func (w *World) Run(ctx context.Context, req giftsync.Request) (giftsync.Report,
 	w.T.Helper()
 	st := w.Open()
 	defer st.Close()
-	return w.Engine(st).Run(ctx, req)
+	rep, err := w.Engine(st).Run(ctx, req)
+	if err != nil {
+		w.CheckText("the error of a run", err.Error())
+	}
+	w.CheckText("a report", strings.Join(append(rep.Warnings, rep.Error), "\n"))
+	return rep, err
 }
 
 // Must does a run of a mode and fails the test unless the run ends well and its
@@ -125,9 +130,9 @@ func (w *World) Open() *store.Store {
 
 func (w *World) logger() *slog.Logger {
 	if w.Logger != nil {
-		return w.Logger
+		return w.watched(w.Logger.Handler())
 	}
-	return slog.New(slog.DiscardHandler)
+	return w.watched(slog.DiscardHandler)
 }
 
 // Client makes a HubSpot client as the program does.
