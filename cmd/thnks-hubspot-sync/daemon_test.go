@@ -260,7 +260,7 @@ func TestDaemonEndsBeforeQuestion(t *testing.T) {
 		if err := socket.Close(); err != nil {
 			t.Error(err)
 		}
-		_, err := c.Stats(t.Context(), "acme", stats.Filter{})
+		_, err := c.Stats(t.Context(), "acme", stats.Query{})
 		return "", err
 	})
 	if got != "done here" || err != nil {

@@ -128,7 +128,7 @@ func (s *session) printOutcome(ctx context.Context, w io.Writer) error {
 		printGroups(w, q)
 		printRecords(w, q, shownQuarantine)
 	}
-	rep, err := ask(s, func(d service) (stats.Report, error) { return d.Stats(ctx, p.Name, stats.Filter{}) })
+	rep, err := ask(s, func(d service) (stats.Report, error) { return d.Stats(ctx, p.Name, stats.Query{}) })
 	if err != nil {
 		return err
 	}

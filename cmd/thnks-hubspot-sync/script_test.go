@@ -119,6 +119,7 @@ func TestScripts(t *testing.T) {
 			"field":   field,
 			"records": records,
 			"advance": advance,
+			"retouch": retouch,
 			"rule":    rule,
 			"empty":   empty,
 			"answers": answers,
@@ -216,6 +217,30 @@ func advance(ts *testscript.TestScript, _ bool, args []string) {
 	if !worldOf(ts).thnks.Update(args[0], func(t *thnksapitest.Transaction) { t.Status = args[1] }) {
 		ts.Fatalf("no transaction %s", args[0])
 	}
+}
+
+// retouch ID|new [PROPERTY=VALUE]... lets people change the record of a transaction
+// in HubSpot, delete it where no property is given, or make a record.
+func retouch(ts *testscript.TestScript, _ bool, args []string) {
+	properties := make(map[string]string)
+	for _, arg := range args[1:] {
+		name, value, _ := strings.Cut(arg, "=")
+		properties[name] = value
+	}
+	p := worldOf(ts).portal
+	if args[0] == "new" {
+		p.AddRecord(sandboxObject, properties)
+		return
+	}
+	found := p.Find(sandboxObject, "thnks_transaction_id", args[0])
+	if len(found) != 1 {
+		ts.Fatalf("%d records of %s", len(found), args[0])
+	}
+	if len(properties) == 0 {
+		p.Archive(sandboxObject, found[0].ID)
+		return
+	}
+	p.UpdateProperties(sandboxObject, found[0].ID, properties)
 }
 
 // rule on|off makes HubSpot demand a property that no gift has, of the gifts

@@ -21,7 +21,7 @@ import (
 // files, and otherwise this process itself.
 type service interface {
 	Run(ctx context.Context, portal string, req giftsync.Request, watch giftsync.Watcher) (giftsync.Report, error)
-	Stats(ctx context.Context, portal string, f stats.Filter) (stats.Report, error)
+	Stats(ctx context.Context, portal string, q stats.Query) (stats.Report, error)
 	Quarantine(ctx context.Context, portal string) (giftsync.QuarantineList, error)
 	ShowQuarantined(ctx context.Context, portal, key string) (giftsync.QuarantinedRow, error)
 	DropQuarantined(ctx context.Context, portal string, keys []string) (int, error)
@@ -128,13 +128,13 @@ func onKnown(req giftsync.Request) bool {
 	return false
 }
 
-func (l localService) Stats(ctx context.Context, name string, f stats.Filter) (stats.Report, error) {
+func (l localService) Stats(ctx context.Context, name string, q stats.Query) (stats.Report, error) {
 	j, err := l.s.readState(name)
 	if err != nil {
 		return stats.Report{}, err
 	}
 	defer j.Close()
-	return statistics(ctx, l.portal(name), j, f)
+	return l.s.statistics(ctx, l.portal(name), j, q)
 }
 
 func (l localService) Quarantine(ctx context.Context, name string) (giftsync.QuarantineList, error) {

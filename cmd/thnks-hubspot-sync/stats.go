@@ -29,7 +29,7 @@ var statsFormats = []string{"table", "json", "csv", "html"}
 func (a *app) statsCommand() *cobra.Command {
 	var (
 		portal, format, output string
-		asJSON, explain        bool
+		asJSON, explain, live  bool
 		filter                 stats.Filter
 	)
 	cmd := &cobra.Command{
@@ -37,7 +37,9 @@ func (a *app) statsCommand() *cobra.Command {
 		Short: "Print each portal's statistics",
 		Long: `Prints the statistics of the gifts in HubSpot as the last sync left them:
 totals, redemption by month of sending, money at risk, top types and senders,
-deals, recent activity. The filters narrow them; --explain says what each means.`,
+deals, recent activity. The filters narrow them; --explain says what each means.
+--live lists the records in HubSpot, 100 a call, and names what is missing, extra
+or different there.`,
 		Example: `  thnks-hubspot-sync stats
   thnks-hubspot-sync stats --from 2026-01-01 --to 2026-03-31 --currency USD
   thnks-hubspot-sync stats --portal acme --format json --output stats.json
@@ -66,12 +68,15 @@ deals, recent activity. The filters narrow them; --explain says what each means.
 			if err := checkFilter(cmd, filter); err != nil {
 				return err
 			}
+			if live && filter != (stats.Filter{}) {
+				return usagef("--live compares every gift with HubSpot: leave the filters out")
+			}
 			s, err := a.session(portal, false)
 			if err != nil {
 				return err
 			}
 			reports, worst := askEach(a, s, func(d service, portal string) (stats.Report, error) {
-				return d.Stats(cmd.Context(), portal, filter)
+				return d.Stats(cmd.Context(), portal, stats.Query{Filter: filter, Live: live})
 			})
 			if err := a.writeStats(reports, format, output); err != nil {
 				return err
@@ -84,6 +89,7 @@ deals, recent activity. The filters narrow them; --explain says what each means.
 	f.StringVar(&format, "format", "table", "`FORMAT`: table, json, csv or html")
 	f.StringVarP(&output, "output", "o", "-", "write to `PATH`: a file is replaced at once, a device or FIFO written through; - is standard output; for csv a folder")
 	f.BoolVar(&asJSON, "json", false, "the same as --format json")
+	f.BoolVar(&live, "live", false, "compare with HubSpot: count, status and value of every record")
 	f.BoolVar(&explain, "explain", false, "print what each number means")
 	f.StringVar(&filter.From, "from", "", "only gifts sent since this `DAY`, as 2026-01-31, in the portal's time zone")
 	f.StringVar(&filter.To, "to", "", "only gifts sent until the end of this `DAY`")

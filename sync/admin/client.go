@@ -96,8 +96,8 @@ func (c *Client) Stop(ctx context.Context, portal string) (bool, error) {
 }
 
 // Stats implements [Service].
-func (c *Client) Stats(ctx context.Context, portal string, f stats.Filter) (stats.Report, error) {
-	return fetch[stats.Report](ctx, c, http.MethodPost, statsRoute+"?"+encodePortal(portal), f)
+func (c *Client) Stats(ctx context.Context, portal string, q stats.Query) (stats.Report, error) {
+	return fetch[stats.Report](ctx, c, http.MethodPost, statsRoute+"?"+encodePortal(portal), q)
 }
 
 // Check implements [Service].

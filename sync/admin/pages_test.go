@@ -65,7 +65,7 @@ func request(t *testing.T, method, url string, adjust func(*http.Request)) (*htt
 func ready(portals ...giftsync.Status) fake {
 	return fake{
 		status: func(context.Context) ([]giftsync.Status, error) { return portals, nil },
-		stats: func(_ context.Context, portal string, _ stats.Filter) (stats.Report, error) {
+		stats: func(_ context.Context, portal string, _ stats.Query) (stats.Report, error) {
 			return canaries(portal), nil
 		},
 	}

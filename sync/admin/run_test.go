@@ -217,7 +217,7 @@ func TestDaemonGone(t *testing.T) {
 				t.Errorf("%q, dry run %v: %v", answer, dry, err)
 			}
 		}
-		if _, err := c.Stats(t.Context(), "acme", stats.Filter{}); err == nil && !strings.Contains(answer, line) {
+		if _, err := c.Stats(t.Context(), "acme", stats.Query{}); err == nil && !strings.Contains(answer, line) {
 			t.Errorf("%q is taken for statistics", answer)
 		}
 		if _, err := c.Quarantine(t.Context(), "acme"); err == nil {

@@ -23,9 +23,9 @@ type Service interface {
 	// Stop ends the run under way at its next safe point. It returns false if
 	// there is none.
 	Stop(ctx context.Context, portal string) (bool, error)
-	// Stats computes the portal's statistics of the gifts that pass the filter,
-	// which may take seconds.
-	Stats(ctx context.Context, portal string, f stats.Filter) (stats.Report, error)
+	// Stats computes the portal's statistics, which may take seconds, and minutes
+	// where they are compared with HubSpot.
+	Stats(ctx context.Context, portal string, q stats.Query) (stats.Report, error)
 	// Quarantine lists the records that could not be synced.
 	Quarantine(ctx context.Context, portal string) (giftsync.QuarantineList, error)
 	// ShowQuarantined returns a record of the quarantine with its row, by its full

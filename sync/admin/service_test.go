@@ -53,7 +53,7 @@ type fake struct {
 	status     func(context.Context) ([]giftsync.Status, error)
 	run        func(context.Context, string, giftsync.Request, giftsync.Watcher) (giftsync.Report, error)
 	stop       func(context.Context, string) (bool, error)
-	stats      func(context.Context, string, stats.Filter) (stats.Report, error)
+	stats      func(context.Context, string, stats.Query) (stats.Report, error)
 	quarantine func(context.Context, string) (giftsync.QuarantineList, error)
 	show       func(context.Context, string, string) (giftsync.QuarantinedRow, error)
 	drop       func(context.Context, string, []string) (int, error)
@@ -78,8 +78,8 @@ func (d fake) Run(ctx context.Context, portal string, req giftsync.Request, w gi
 
 func (d fake) Stop(ctx context.Context, portal string) (bool, error) { return d.stop(ctx, portal) }
 
-func (d fake) Stats(ctx context.Context, portal string, f stats.Filter) (stats.Report, error) {
-	return d.stats(ctx, portal, f)
+func (d fake) Stats(ctx context.Context, portal string, q stats.Query) (stats.Report, error) {
+	return d.stats(ctx, portal, q)
 }
 
 func (d fake) Quarantine(ctx context.Context, portal string) (giftsync.QuarantineList, error) {

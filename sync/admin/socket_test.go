@@ -24,7 +24,7 @@ func TestServiceOverSocket(t *testing.T) {
 	t.Parallel()
 	const portal = "acme-1"
 	statuses := filled[[]giftsync.Status](1)
-	filter, statistics := filled[stats.Filter](7), filled[stats.Report](2)
+	asked, statistics := filled[stats.Query](7), filled[stats.Report](2)
 	findings := filled[[]doctor.Finding](3)
 	list := filled[giftsync.QuarantineList](4)
 	for i := range chunk + 7 {
@@ -45,9 +45,9 @@ func TestServiceOverSocket(t *testing.T) {
 		},
 		status: func(context.Context) ([]giftsync.Status, error) { return statuses, nil },
 		stop:   func(_ context.Context, p string) (bool, error) { return p == portal, nil },
-		stats: func(_ context.Context, p string, f stats.Filter) (stats.Report, error) {
-			if f != filter {
-				return stats.Report{}, fmt.Errorf("asked for %+v, want %+v", f, filter)
+		stats: func(_ context.Context, p string, q stats.Query) (stats.Report, error) {
+			if q != asked {
+				return stats.Report{}, fmt.Errorf("asked for %+v, want %+v", q, asked)
 			}
 			return statistics, want(p, portal)
 		},
@@ -67,7 +67,7 @@ func TestServiceOverSocket(t *testing.T) {
 
 	gotStatus, err := c.Status(ctx)
 	same(t, "Status", gotStatus, statuses, err)
-	gotStats, err := c.Stats(ctx, portal, filter)
+	gotStats, err := c.Stats(ctx, portal, asked)
 	same(t, "Stats", gotStats, statistics, err)
 	gotFindings, err := c.Check(ctx, portal)
 	same(t, "Check", gotFindings, findings, err)
@@ -131,7 +131,7 @@ func TestErrorsOverSocket(t *testing.T) {
 		run: func(_ context.Context, portal string, _ giftsync.Request, _ giftsync.Watcher) (giftsync.Report, error) {
 			return giftsync.Report{Portal: portal, Fetched: 3}, reply
 		},
-		stats: func(context.Context, string, stats.Filter) (stats.Report, error) { return stats.Report{}, reply },
+		stats: func(context.Context, string, stats.Query) (stats.Report, error) { return stats.Report{}, reply },
 		quarantine: func(context.Context, string) (giftsync.QuarantineList, error) {
 			return giftsync.QuarantineList{}, reply
 		},
@@ -151,7 +151,7 @@ func TestErrorsOverSocket(t *testing.T) {
 		if rep.Fetched != 3 {
 			t.Errorf("%v: the report is lost: %+v", tt.reply, rep)
 		}
-		_, statsErr := c.Stats(ctx, "acme", stats.Filter{})
+		_, statsErr := c.Stats(ctx, "acme", stats.Query{})
 		_, listErr := c.Quarantine(ctx, "acme")
 		for _, err := range []error{runErr, statsErr, listErr} {
 			var remote *RemoteError
@@ -170,7 +170,7 @@ func TestPanics(t *testing.T) {
 		run: func(context.Context, string, giftsync.Request, giftsync.Watcher) (giftsync.Report, error) {
 			panic("NameCanary")
 		},
-		stats: func(context.Context, string, stats.Filter) (stats.Report, error) {
+		stats: func(context.Context, string, stats.Query) (stats.Report, error) {
 			var none []int
 			return stats.Report{TotalSent: none[3]}, nil
 		},
@@ -179,7 +179,7 @@ func TestPanics(t *testing.T) {
 	c, ctx := mustDial(t, d.path), t.Context()
 	_, runErr := c.Run(ctx, "acme", giftsync.Request{}, giftsync.Watcher{})
 	first := <-d.log
-	_, statsErr := c.Stats(ctx, "acme", stats.Filter{})
+	_, statsErr := c.Stats(ctx, "acme", stats.Query{})
 	second := <-d.log
 	for _, err := range []error{runErr, statsErr} {
 		if err == nil || err.Error() != errBug.Error() {

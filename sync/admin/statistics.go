@@ -83,7 +83,7 @@ func readStats(ctx context.Context, service Service, q question, log *slog.Logge
 		asked = []string{q.portal}
 	}
 	for _, portal := range asked {
-		rep, err := guarded(log, func() (stats.Report, error) { return service.Stats(ctx, portal, q.filter) })
+		rep, err := guarded(log, func() (stats.Report, error) { return service.Stats(ctx, portal, stats.Query{Filter: q.filter}) })
 		switch {
 		case ctx.Err() != nil:
 			return a, ctx.Err()

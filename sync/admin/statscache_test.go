@@ -23,14 +23,14 @@ func TestSomeStatistics(t *testing.T) {
 	t.Parallel()
 	d := ready(giftsync.Status{Portal: "acme"}, giftsync.Status{Portal: "new"}, giftsync.Status{Portal: "odd"})
 	whole := d.stats
-	d.stats = func(ctx context.Context, portal string, _ stats.Filter) (stats.Report, error) {
+	d.stats = func(ctx context.Context, portal string, _ stats.Query) (stats.Report, error) {
 		switch portal {
 		case "new":
 			return stats.Report{}, errors.New("no state file yet")
 		case "odd":
 			panic("NameCanary")
 		}
-		return whole(ctx, portal, stats.Filter{})
+		return whole(ctx, portal, stats.Query{})
 	}
 	resp, body := request(t, "GET", servePages(t, d, PagesOptions{})+"/stats.json", nil)
 	if want := `"problems":[{"portal":"new","problem":"no state file yet"},{"portal":"odd","problem":"` + errBug.Error() + `"}]}`; resp.StatusCode != 200 || !strings.Contains(body, want) || !strings.Contains(body, `"portal":"acme"`) {
@@ -53,7 +53,7 @@ func TestSlowStatistics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := ready(giftsync.Status{Portal: "acme"})
-		d.stats = func(ctx context.Context, portal string, _ stats.Filter) (stats.Report, error) {
+		d.stats = func(ctx context.Context, portal string, _ stats.Query) (stats.Report, error) {
 			select {
 			case <-time.After(3 * time.Minute):
 				return canaries(portal), nil

@@ -170,13 +170,13 @@ func (d *Daemon) Stop(_ context.Context, name string) (bool, error) {
 	return p.loop.Stop(), nil
 }
 
-// Stats computes a portal's statistics of the gifts that pass the filter.
-func (d *Daemon) Stats(ctx context.Context, name string, f stats.Filter) (stats.Report, error) {
+// Stats computes a portal's statistics.
+func (d *Daemon) Stats(ctx context.Context, name string, q stats.Query) (stats.Report, error) {
 	p, j, err := d.state(name)
 	if err != nil {
 		return stats.Report{}, err
 	}
-	return p.cfg.Stats(ctx, j, f)
+	return p.cfg.Stats(ctx, j, q)
 }
 
 // Quarantine lists the records that could not be synced.

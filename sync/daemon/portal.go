@@ -29,7 +29,7 @@ type PortalConfig struct {
 	Facts func(*store.Store) func(json.RawMessage) giftsync.RowFacts
 	// Reread returns a function that reads the kept body of an event again.
 	Reread func(*store.Store) func(e store.Event, body []byte) store.Event
-	Stats  func(context.Context, *store.Store, stats.Filter) (stats.Report, error)
+	Stats  func(context.Context, *store.Store, stats.Query) (stats.Report, error)
 	// CheckSecrets looks at the portal's secret files. A failing one keeps the rest
 	// from being examined.
 	CheckSecrets func() []doctor.Finding

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 
 	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/sync/plan"
 )
 
 // Live are the records that HubSpot listed as live at one time. Of each it keeps 16
@@ -28,28 +29,74 @@ func (l *Live) Shows(objectID, giftID string) bool {
 
 // Live lists the live records, 100 a call.
 func (r *Records) Live(ctx context.Context) (*Live, error) {
-	client, err := r.ready(ctx)
-	if err != nil {
-		return nil, err
-	}
 	l := &Live{seed: maphash.MakeSeed(), records: make(map[uint64]struct{}), gifts: make(map[uint64]struct{})}
-	var trail hubspot.Trail
-	for cursor := ""; ; {
-		page, err := client.List(ctx, r.object.TypeID(), cursor, hubspot.BatchSize, false, []string{KeyProperty})
-		if err == nil {
-			err = trail.Follow(page)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("listing the live records: %w", err)
-		}
-		for _, o := range page.Objects {
+	_, err := r.listLive(ctx, []string{KeyProperty}, func(page []hubspot.Object) error {
+		for _, o := range page {
 			l.records[maphash.String(l.seed, o.ID)] = struct{}{}
 			if id := o.Properties[KeyProperty]; id != "" {
 				l.gifts[maphash.String(l.seed, id)] = struct{}{}
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// A Shown is what a live record shows of its gift.
+type Shown struct {
+	ObjectID string
+	GiftID   string // its transaction id, "" where it is not ours
+	Status   string // the property's value
+	Amount   plan.Money
+}
+
+// Shown lists what the live records show of their gifts, 100 a call, and returns
+// how many calls that took. each gets a page and may end the listing by an error.
+func (r *Records) Shown(ctx context.Context, each func([]Shown) error) (calls int, err error) {
+	properties := []string{KeyProperty, statusProperty, amountProperty, currencyProperty}
+	return r.listLive(ctx, properties, func(page []hubspot.Object) error {
+		shown := make([]Shown, len(page))
+		for i, o := range page {
+			// A number that cannot be read as one shows no amount, which differs from
+			// what was written.
+			g, _ := plan.FromProperties(o.Properties)
+			shown[i] = Shown{o.ID, o.Properties[KeyProperty], o.Properties[statusProperty], g.Amount}
+		}
+		return each(shown)
+	})
+}
+
+// The properties that [Records.Shown] reads.
+const (
+	statusProperty   = "status"
+	amountProperty   = "gift_amount"
+	currencyProperty = "gift_currency"
+)
+
+// listLive lists the live records with some properties, 100 a call.
+func (r *Records) listLive(ctx context.Context, properties []string, each func([]hubspot.Object) error) (calls int, err error) {
+	client, err := r.ready(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var trail hubspot.Trail
+	for cursor := ""; ; {
+		page, err := client.List(ctx, r.object.TypeID(), cursor, hubspot.BatchSize, false, properties)
+		calls++
+		if err == nil {
+			err = trail.Follow(page)
+		}
+		if err != nil {
+			return calls, fmt.Errorf("listing the live records: %w", err)
+		}
+		if err := each(page.Objects); err != nil {
+			return calls, err
+		}
 		if cursor = page.After; cursor == "" {
-			return l, nil
+			return calls, nil
 		}
 	}
 }

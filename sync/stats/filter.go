@@ -19,6 +19,12 @@ type Filter struct {
 	Currency string      `json:"currency,omitempty"` // of the amount; [NoCurrency] for none
 }
 
+// A Query is what is asked of a portal's statistics.
+type Query struct {
+	Filter Filter `json:"filter"`
+	Live   bool   `json:"live"` // compare with HubSpot, too
+}
+
 // A Period is a span of whole days in the report's time zone.
 type Period struct {
 	From string `json:"from"` // first day, "" for the beginning

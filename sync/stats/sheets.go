@@ -47,6 +47,8 @@ func Sheets(reports []Report) []Sheet {
 		{Name: "by_deal_size", Header: []string{"portal", "size", "sent"}},
 		{Name: "value_by_deal_size", Header: []string{"portal", "size", "currency", "value", "average"}},
 		{Name: "orphans", Header: []string{"portal", "reason", "gifts"}},
+		{Name: "live", Header: []string{"portal", "at", "number", "of", "hubspot", "journal"}},
+		{Name: "live_findings", Header: []string{"portal", "kind", "transaction_id", "object_id", "field", "hubspot", "journal"}},
 		{Name: "recent_activity", Header: []string{"portal", "time", "kind", "transaction_id", "gift", "recipient", "status", "url"}},
 	}
 	for _, r := range reports {
@@ -55,6 +57,7 @@ func Sheets(reports []Report) []Sheet {
 		f.amounts(r)
 		f.courses(r)
 		f.lists(r)
+		f.live(r.Live)
 	}
 	return list
 }
@@ -168,6 +171,24 @@ func (f filler) courses(r Report) {
 	}
 	for _, s := range r.Funnel {
 		f.add("funnel", string(s.Status), itoa(s.Count), decimals4(s.Share))
+	}
+}
+
+func (f filler) live(l *Reconciliation) {
+	if l == nil {
+		return
+	}
+	at := l.At.UTC().Format(time.RFC3339)
+	f.add("live", at, "gifts", "", itoa(l.Gifts.HubSpot), itoa(l.Gifts.Journal))
+	f.add("live", at, "foreign", "", itoa(l.Foreign), "")
+	for _, s := range l.ByStatus {
+		f.add("live", at, "status", string(s.Status), itoa(s.HubSpot), itoa(s.Journal))
+	}
+	for _, v := range l.Value {
+		f.add("live", at, "value", v.Currency, v.HubSpot, v.Journal)
+	}
+	for _, x := range l.Findings {
+		f.add("live_findings", x.Kind, x.TransactionID, x.ObjectID, x.Field, x.HubSpot, x.Journal)
 	}
 }
 

@@ -99,6 +99,8 @@ type Report struct {
 	Companies    int        `json:"companies"`     // how many got a gift
 	TopCompanies []Company  `json:"top_companies"` // the 10 that got most
 	Trend        *Trend     `json:"trend"`         // null if the period has no beginning
+
+	Live *Reconciliation `json:"live,omitempty"` // where it was asked for
 }
 
 // A Count is the number of gifts with a name.
