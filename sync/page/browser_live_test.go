@@ -39,10 +39,10 @@ func (s *portals) Status(context.Context) ([]giftsync.Status, error) {
 	return list, nil
 }
 
-func (s *portals) Stats(_ context.Context, portal string, f stats.Filter) (stats.Report, error) {
+func (s *portals) Stats(_ context.Context, portal string, q stats.Query) (stats.Report, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rep := report(s.t, s.gifts, f)
+	rep := report(s.t, s.gifts, q.Filter)
 	rep.Portal = portal
 	return rep, nil
 }
