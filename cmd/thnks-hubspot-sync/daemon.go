@@ -43,7 +43,7 @@ func (s *session) newDaemon() (*daemon.Daemon, error) {
 			Facts:      func(j *store.Store) func(json.RawMessage) giftsync.RowFacts { return s.facts(p, j) },
 			Reread:     func(j *store.Store) func(store.Event, []byte) store.Event { return s.reread(p, j) },
 			Stats: func(ctx context.Context, j *store.Store, q stats.Query) (stats.Report, error) {
-				return s.statistics(ctx, p, j, q)
+				return query(ctx, s, p, j, q)
 			},
 			CheckSecrets: func() []doctor.Finding { return s.checkSecrets(p) },
 			OpenFailed:   func(err error) doctor.Finding { return openFailed(p.Name, err) },

@@ -12,9 +12,9 @@ import (
 	"thnks-hubspot-sync/sync/stats"
 )
 
-// statistics computes a portal's statistics from its journal and, where that is
+// query computes a portal's statistics from its journal and, where that is
 // asked for, compares the journal with what HubSpot lists.
-func (s *session) statistics(ctx context.Context, p configs.Portal, j *store.Store, q stats.Query) (stats.Report, error) {
+func query(ctx context.Context, s *session, p configs.Portal, j *store.Store, q stats.Query) (stats.Report, error) {
 	rep, err := statistics(ctx, p, j, q.Filter)
 	if err != nil || !q.Live {
 		return rep, err

@@ -134,7 +134,7 @@ func (l localService) Stats(ctx context.Context, name string, q stats.Query) (st
 		return stats.Report{}, err
 	}
 	defer j.Close()
-	return l.s.statistics(ctx, l.portal(name), j, q)
+	return query(ctx, l.s, l.portal(name), j, q)
 }
 
 func (l localService) Quarantine(ctx context.Context, name string) (giftsync.QuarantineList, error) {
