@@ -12,7 +12,7 @@ import (
 // sections returns the tables of a report, the important first.
 func sections(r stats.Report) []section {
 	return []section{
-		moneySection(r), riskSection(r), cohortSection(r), funnelSection(r), trendSection(r), activitySection(r),
+		cohortSection(r), moneySection(r), riskSection(r), funnelSection(r), trendSection(r), activitySection(r),
 		statusSection(r), monthSection(r), typeSection(r), senderSection(r), companySection(r),
 		stageSection(r), sizeSection(r), orphanSection(r),
 	}
@@ -97,6 +97,7 @@ func cohortSection(r stats.Report) section {
 		gifts.add(month, whole(c.Redeemed), whole(c.Unredeemed), whole(c.Immature), whole(c.Undelivered), whole(c.Cancelled))
 		rates.add(month, percent(c.Rate), percent(c.AtLeast))
 	}
+	slices.Reverse(s.Rows) // the newest month first
 	s.Charts = []chart{gifts, rates}
 	return s
 }
@@ -174,6 +175,7 @@ func monthSection(r stats.Report) section {
 	for _, month := range slices.Sorted(maps.Keys(r.ByMonth)) {
 		s.add(text(month), count(r.ByMonth[month]), part(r.ByMonth[month], top))
 	}
+	slices.Reverse(s.Rows)
 	return s
 }
 
