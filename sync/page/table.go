@@ -18,8 +18,9 @@ const shownRows = 100
 // names is a set of words to choose from.
 type names map[string]bool
 
+// add adds a name that is short enough to choose.
 func (n names) add(name string) {
-	if name != "" {
+	if name != "" && len(name) <= longestText {
 		n[name] = true
 	}
 }
