@@ -94,6 +94,16 @@ func (c *Config) ReadSecret(ref string) (Secret, error) {
 	return Secret{&text}, nil
 }
 
+// SecretPath returns the path of the file that a *_file setting names, where the
+// program may write it: beside the configuration file, even if a credential of
+// that name is read instead.
+func (c *Config) SecretPath(ref string) string {
+	if filepath.IsAbs(ref) {
+		return ref
+	}
+	return filepath.Join(c.dir, ref)
+}
+
 // minAdminToken is the least length of the admin token, in characters.
 const minAdminToken = 32
 

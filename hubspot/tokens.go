@@ -15,9 +15,9 @@ const (
 	// it is renewed: 6 of 30 minutes, so that an outage of some minutes at the token
 	// endpoint harms nothing.
 	renewAt = 20
-	// minRefused is the least age of an access token that is renewed because HubSpot
-	// refuses it. A younger one would be refused again.
-	minRefused = time.Minute
+	// refusedPause is the least time between two renewals for the sake of a refused
+	// token: HubSpot would refuse the next one, too.
+	refusedPause = time.Minute
 
 	minRenewWait = 5 * time.Second // after a failed renewal; doubled with each
 	maxRenewWait = time.Minute
@@ -60,11 +60,12 @@ type Tokens struct {
 
 	turn chan struct{} // of size 1: full while somebody works with what follows
 
-	kept     *Grant // the last one renewed here; its times have a monotonic clock
-	unsaved  *Grant // one that the vault did not take yet
-	refused  Secret // the access token that HubSpot answered 401 to
-	failed   error  // how the last renewal failed; nil after a success
-	failures int    // in a row
+	kept     *Grant    // the last one renewed here; its times have a monotonic clock
+	unsaved  *Grant    // one that the vault did not take yet
+	refused  Secret    // the access token that HubSpot answered 401 to
+	forced   time.Time // when a token was last renewed because of that
+	failed   error     // how the last renewal failed; nil after a success
+	failures int       // in a row
 	again    time.Time
 	calls    int
 }
@@ -96,11 +97,14 @@ func (t *Tokens) Token() (*oauth2.Token, error) {
 	now := time.Now()
 	refused := g.Access.Equal(t.refused)
 	switch {
-	case refused && now.Sub(g.Issued) < minRefused, !refused && fresh(g, now):
+	case refused && now.Sub(t.forced) < refusedPause, !refused && fresh(g, now):
 		return bearer(g), nil
 	case now.Before(t.again):
 		err = t.failed
 	default:
+		if refused {
+			t.forced = now
+		}
 		var renewed *Grant
 		if renewed, err = t.renew(g); err == nil {
 			return bearer(renewed), nil

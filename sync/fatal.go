@@ -64,7 +64,7 @@ func ungranted(he *hubspot.Error) error {
 	case errors.As(he, &full):
 		return he // no room for the tokens: not a matter of HubSpot's
 	case he.Kind == hubspot.Revoked && he.Category == hubspot.CodeNotConnected:
-		return &Fatal{What: "the portal is not connected to HubSpot", Remedy: "run `thnks-hubspot-sync connect` with --portal and its name, and open the link that it prints", Err: he}
+		return &Fatal{What: "the portal is not connected to HubSpot", Remedy: "run `thnks-hubspot-sync connect` with --portal and its name, and open the link that it prints"}
 	case he.Kind == hubspot.Revoked:
 		return &Fatal{What: "the access to HubSpot is over: someone uninstalled the app or revoked its access", Remedy: "where it shall have access again, run `thnks-hubspot-sync connect` with --portal and its name; events are kept until then, and nothing is asked of HubSpot", Err: he}
 	case he.Kind == hubspot.Misconfigured:

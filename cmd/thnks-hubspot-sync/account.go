@@ -28,10 +28,10 @@ type paces struct {
 	of map[string]*hubspot.Pace
 }
 
-// shared returns the pace of the account that a portal's token belongs to. id is
-// the account's, "" while it is not known.
-func (p *paces) shared(h configs.HubSpot, id, token string) *hubspot.Pace {
-	keys := []string{fmt.Sprintf("token %x", sha256.Sum256([]byte(token)))}
+// shared returns the pace of the account that a portal's credential belongs to. id
+// is the account's, "" while it is not known.
+func (p *paces) shared(h configs.HubSpot, id, credential string) *hubspot.Pace {
+	keys := []string{fmt.Sprintf("token %x", sha256.Sum256([]byte(credential)))}
 	if id != "" {
 		keys = []string{"account " + server(h) + " " + id, keys[0]}
 	}

@@ -10,12 +10,12 @@ type hubspotApp struct {
 
 // app reads the secret of an app, anew each time, so that a replaced one is seen
 // without a restart.
-func (s *session) app(name string) (hubspotApp, error) {
-	app, ok := s.cfg.App(name)
+func (g *grants) app(name string) (hubspotApp, error) {
+	app, ok := g.cfg.App(name)
 	if !ok { // the configuration was checked
 		return hubspotApp{}, usagef("hubspot_apps: there is no app %q", name)
 	}
-	secret, err := s.cfg.ReadSecret(app.ClientSecretFile)
+	secret, err := g.cfg.ReadSecret(app.ClientSecretFile)
 	if err != nil {
 		return hubspotApp{}, usagef("hubspot_apps: %s: client_secret_file: %w", name, err)
 	}

@@ -51,7 +51,7 @@ var rooms = map[string]string{
 	"sync/daemon":            "sync sync/plan sync/webhook sync/stats sync/doctor store",
 	"sync/metrics":           "sync sync/plan sync/daemon sync/turns store hubspot",
 	"sync/page":              "sync/stats sync/plan",
-	"sync/admin":             "sync sync/listen sync/plan sync/stats sync/page sync/doctor hubspot",
+	"sync/admin":             "sync sync/app sync/listen sync/plan sync/stats sync/page sync/doctor hubspot",
 	worldRoom:                "sync sync/plan sync/portal store store/suppressed hubspot hubspot/hubspottest " + contractRoom + " thnksapi thnksapi/export thnksapi/thnksapitest",
 	"thnksapi/export":        "thnksapi",
 	"cmd/thnks-hubspot-sync": "*",

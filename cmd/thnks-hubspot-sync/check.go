@@ -185,7 +185,7 @@ func (s *session) checkHouseSecrets() []doctor.Finding {
 	_, err := s.adminToken()
 	add(err)
 	for _, app := range s.cfg.HubSpotApps {
-		_, err := s.app(app.Name)
+		_, err := s.grants.app(app.Name)
 		add(err)
 	}
 	if slices.ContainsFunc(s.cfg.Portals, func(p configs.Portal) bool { return p.HubSpot.App != "" }) {

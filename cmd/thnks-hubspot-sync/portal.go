@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
@@ -68,12 +66,9 @@ func (s *session) open(p configs.Portal, dryRun bool, progress func(giftsync.Pro
 // connect joins the rooms that a portal's runs need to its journal: secrets,
 // both clients, the engine.
 func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Progress)) (_ *portal, err error) {
-	if p.HubSpot.App != "" {
-		return nil, usagef("hubspot.app: this version connects with a static token only: use hubspot.token_file")
-	}
-	token, err := s.cfg.ReadSecret(p.HubSpot.TokenFile)
+	token, err := s.grants.credential(p, st.journal)
 	if err != nil {
-		return nil, usagef("hubspot.token_file: %w", err)
+		return nil, err
 	}
 	keys, err := s.keys(p)
 	if err != nil {
@@ -95,11 +90,7 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 	if err != nil {
 		return nil, usage{err}
 	}
-	var pinned string
-	if p.HubSpot.AccountID != 0 {
-		pinned = strconv.FormatInt(p.HubSpot.AccountID, 10)
-	}
-	account := cmp.Or(giftsync.PortalAccount(st.journal), pinned)
+	account := accountOf(p, st.journal)
 	if account != "" {
 		if err := s.accounts.own(p, account, true); err != nil {
 			return nil, err
@@ -109,9 +100,9 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 	o.hubspot, err = hubspot.New(hubspot.Config{
 		BaseURL:        p.HubSpot.BaseURL,
 		Version:        p.HubSpot.APIVersion,
-		Token:          oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token.Reveal()}),
+		Token:          token.source,
 		RequestsPer10s: p.HubSpot.RequestsPer10s,
-		Pace:           s.paces.shared(p.HubSpot, account, token.Reveal()),
+		Pace:           s.paces.shared(p.HubSpot, account, token.key),
 		Memory:         s.answers,
 		Waiting:        meter.Waiting(metrics.HubSpot, turns.Waiting),
 		Answered:       meter.HubSpotAnswered,
@@ -129,22 +120,17 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 		Portal:     p.Name,
 		Sources:    sources,
 		HubSpot:    giftportal.Of(o.hubspot),
-		Calls:      o.hubspot.Calls,
+		Calls:      token.with(o.hubspot.Calls),
 		Journal:    st.journal,
 		Quarantine: st.quarantine,
 		Inbox:      st.inbox,
 		Archive:    st.archive,
 		Suppressed: s.erased.of(p.Name),
-		AccountID:  pinned,
+		AccountID:  pinned(p),
 		Own:        func(id string, dryRun bool) error { return s.accounts.own(p, id, dryRun) },
 		Object:     giftportal.ObjectNames(p.HubSpot.Object),
-		Links: giftportal.LinkRules{
-			Companies: p.Associations.Companies == configs.CompaniesPrimary,
-			DealLabel: p.Associations.Deals.Label,
-			MaxDeals:  p.Associations.Deals.Max,
-			Lookback:  time.Duration(p.Associations.Deals.Lookback),
-		},
-		Metadata: metadataOf(p.Webhooks),
+		Links:      linkRules(p.Associations),
+		Metadata:   metadataOf(p.Webhooks),
 		Exports: giftsync.Exports{
 			Open:   func(path string) (giftsync.ExportFile, error) { return exports.Open(path) },
 			Is:     export.Decodes,
@@ -156,6 +142,29 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 		Idle:     o.closeIdle,
 	})
 	return o, nil
+}
+
+// pinned is the account that the configuration names for a portal, "" for none.
+func pinned(p configs.Portal) string {
+	if p.HubSpot.AccountID == 0 {
+		return ""
+	}
+	return strconv.FormatInt(p.HubSpot.AccountID, 10)
+}
+
+// accountOf is the account that a portal is bound to, "" before its first run.
+func accountOf(p configs.Portal, j giftsync.History) string {
+	return cmp.Or(giftsync.PortalAccount(j), pinned(p))
+}
+
+// linkRules says what gifts are linked to.
+func linkRules(a configs.Associations) giftportal.LinkRules {
+	return giftportal.LinkRules{
+		Companies: a.Companies == configs.CompaniesPrimary,
+		DealLabel: a.Deals.Label,
+		MaxDeals:  a.Deals.Max,
+		Lookback:  time.Duration(a.Deals.Lookback),
+	}
 }
 
 // zoneOf tells a portal's time zone: the configured one, or else its HubSpot

@@ -78,6 +78,15 @@ func (s *session) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	by, err := newAccess(s, d.StateFile, d.Hint)
+	if err != nil {
+		return err
+	}
+	options := admin.Options{Usage: isUsage, Logger: s.log}
+	if by != nil {
+		options.Access = by
+		public = withInstalls(by.installer, public)
+	}
 	var listener net.Listener
 	if public != nil {
 		if listener, err = listenAt("listen", s.cfg.Listen); err != nil {
@@ -97,7 +106,7 @@ func (s *session) serve(ctx context.Context) error {
 		})
 	}
 	part("admin socket", func() error {
-		return admin.Serve(ctx, socket, d, admin.Options{Usage: isUsage, Logger: s.log})
+		return admin.Serve(ctx, socket, d, options)
 	})
 	part("admin_listen", func() error {
 		return admin.ServePages(ctx, private, admin.Pages(d, admin.PagesOptions{

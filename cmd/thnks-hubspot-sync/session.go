@@ -33,6 +33,7 @@ type session struct {
 	answers  *semaphore.Weighted // the memory of all answers of both vendors
 	paces    paces
 	accounts owners
+	grants   grants
 	erased   erasedLists
 	metrics  *metrics.Metrics // shown by the daemon alone
 
@@ -98,6 +99,7 @@ func newSession(cfg *configs.Config, portals []configs.Portal, stderr io.Writer,
 		newLog = newJournalLogger
 	}
 	s.log = newLog(stderr, styleOf(cfg.Log.Format, isTTY, journal), cfg.Log.Level)
+	s.grants.cfg, s.grants.log = cfg, s.log
 	log.SetFlags(0)
 	log.SetOutput(hubspot.StandardLog(s.log)) // net/http quotes there what others send
 	return s

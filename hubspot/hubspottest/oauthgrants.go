@@ -194,3 +194,11 @@ func (p *Portal) UsedScopes() []string {
 	defer p.mu.Unlock()
 	return sortedKeys(p.grants.used)
 }
+
+// Tokens lists every token that was issued and is known still, for tests that look
+// for them where they must not be.
+func (p *Portal) Tokens() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append(sortedKeys(p.grants.access), sortedKeys(p.grants.refresh)...)
+}

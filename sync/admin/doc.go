@@ -31,6 +31,10 @@
 //	GET  /v1/check?portal=acme      {"findings": […]}
 //	POST /v1/events?portal=acme     a query → a list of webhook events
 //	POST /v1/replay?portal=acme     {"seqs": […]} → {"replayed": 2}
+//	POST /v1/connect?portal=acme    a link for an admin of the HubSpot account
+//	POST /v1/connect/wait?portal=acme  {"ticket": …} → what came of the link, once it is known
+//	POST /v1/disconnect?portal=acme what was ended
+//	POST /v1/reseal?portal=acme     {"resealed": true}
 //
 // A list that may be long is sent in lines of a few hundred elements, so that
 // neither end holds it twice. An answer without its end was cut off.

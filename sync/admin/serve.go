@@ -36,6 +36,8 @@ const stopGrace = 5 * time.Second
 
 // Options say how [Serve] serves.
 type Options struct {
+	// Access gives portals access to HubSpot by OAuth. Nil means that none can get it.
+	Access Access
 	// Usage reports whether an error is one of usage or configuration. Nil
 	// means that none is.
 	Usage func(error) bool
@@ -58,6 +60,7 @@ func Serve(ctx context.Context, l net.Listener, service Service, o Options) erro
 type server struct {
 	life    context.Context // ends when the daemon stops, and with it every run
 	service Service
+	access  Access
 	owner   int           // the only user id that gets answers
 	grace   time.Duration // stopGrace
 	usage   func(error) bool
@@ -65,7 +68,7 @@ type server struct {
 }
 
 func newServer(ctx context.Context, service Service, o Options) *server {
-	s := &server{life: ctx, service: service, owner: os.Geteuid(), grace: stopGrace, usage: o.Usage, log: o.Logger}
+	s := &server{life: ctx, service: service, access: o.Access, owner: os.Geteuid(), grace: stopGrace, usage: o.Usage, log: o.Logger}
 	if s.usage == nil {
 		s.usage = func(error) bool { return false }
 	}
@@ -130,6 +133,7 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("GET "+checkRoute, s.check)
 	mux.HandleFunc("POST "+eventsRoute, s.events)
 	mux.HandleFunc("POST "+replayRoute, s.replay)
+	s.handleAccess(mux, s.access)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, http.StatusNotFound, fault{misunderstood, r.Method + " " + r.URL.Path + " is not known to the daemon"})
 	})

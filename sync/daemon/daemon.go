@@ -109,6 +109,13 @@ func (d *Daemon) portal(name string) (*managedPortal, error) {
 	return p, nil
 }
 
+// StateFile opens the state file of a portal, unless that is done. It stays the
+// daemon's.
+func (d *Daemon) StateFile(name string) (*store.Store, error) {
+	_, j, err := d.state(name)
+	return j, err
+}
+
 // state finds a portal that a command asks for, with its state file.
 func (d *Daemon) state(name string) (*managedPortal, *store.Store, error) {
 	p, err := d.portal(name)

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"thnks-hubspot-sync/sync/admin"
+)
+
+func keyCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "key",
+		Short: "The master key that seals OAuth tokens at rest",
+		Args:  cobra.NoArgs,
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "rotate",
+		Short: "Replace the master key",
+		Long: `Seals the tokens of every portal with a new master key and then puts the new key
+in the place of the old one. The new key is made in a file beside the old one,
+whose name has .next at its end; one that is there already is used. Until every
+portal is done both keys are read, so that it can be interrupted anywhere and run
+again.
+
+Keys that systemd passes as credentials cannot be replaced by a program: give both
+as credentials, run this, and then make the new one master_key_file.`,
+		Example: `  thnks-hubspot-sync key rotate`,
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.session("", false)
+			if err != nil {
+				return err
+			}
+			return rotate(cmd.Context(), a, s)
+		},
+	})
+	return cmd
+}
+
+// rotate replaces the master key. One that the program cannot write, because
+// systemd passes it, is left to the admin.
+func rotate(ctx context.Context, a *app, s *session) error {
+	current, next := s.cfg.SecretPath(s.cfg.MasterKeyFile), s.cfg.SecretPath(s.cfg.NextMasterKeyFile())
+	_, err := os.Stat(current)
+	ours := err == nil
+	if ours {
+		keys, err := s.cfg.ReadMasterKeys()
+		if err != nil {
+			return usagef("master_key_file: %w", err)
+		}
+		if keys.Next.Reveal() == "" {
+			if err := makeKey(next); err != nil {
+				return fmt.Errorf("making the new key: %w: make it yourself (openssl rand -base64 32 >%[2]s; chmod 600 %[2]s), then run key rotate again", cause(err), next)
+			}
+		}
+	}
+	sealed, err := reseal(ctx, s)
+	if err != nil {
+		return err
+	}
+	if !ours {
+		fmt.Fprintf(a.stdout, "The tokens of %s were sealed anew with the credential %s. Make it the credential %s now, and restart the service; with neither in %s, the keys are systemd's.\n",
+			plural(sealed, "portal"), filepath.Base(next), filepath.Base(current), filepath.Dir(current))
+		return nil
+	}
+	if err := replaceKey(current, next); err != nil {
+		return fmt.Errorf("every token is sealed with the key in %s, but that is not in the place of %s yet: %w: replace it yourself, and remove the other name", next, current, cause(err))
+	}
+	fmt.Fprintf(a.stdout, "The tokens of %s are sealed with a new master key, which is in %s. Keep a copy of it elsewhere, and destroy copies of the old one.\n", plural(sealed, "portal"), current)
+	return nil
+}
+
+// reseal seals the tokens of every portal with the newest key, and returns of how
+// many.
+func reseal(ctx context.Context, s *session) (sealed int, err error) {
+	for _, p := range s.cfg.Portals {
+		if p.HubSpot.App == "" {
+			continue
+		}
+		if _, err := os.Stat(stateFile(s.cfg, p.Name)); errors.Is(err, fs.ErrNotExist) {
+			continue // never connected
+		}
+		changed, err := withAccess(s, p.Name, func(by admin.Access) (bool, error) { return by.Reseal(ctx, p.Name) })
+		if err != nil {
+			return sealed, fmt.Errorf("portal %s: %w: both keys stay; put that right, then run key rotate again", p.Name, err)
+		}
+		if changed {
+			sealed++
+		}
+	}
+	return sealed, nil
+}
+
+// makeKey makes a file with a new key that is complete when it gets its name.
+func makeKey(path string) error {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	return linkFile(path, base64.StdEncoding.EncodeToString(key)+"\n")
+}
+
+// replaceKey gives the new key the name of the old one. A crash leaves one of the
+// two states.
+func replaceKey(current, next string) error {
+	if err := os.Rename(next, current); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(current))
+}
