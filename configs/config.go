@@ -76,6 +76,7 @@ type Portal struct {
 	Associations Associations   `yaml:"associations"`
 	Thnks        Thnks          `yaml:"thnks"`
 	Webhooks     Webhooks       `yaml:"webhooks"`
+	Sending      *Sending       `yaml:"sending"` // nil: nothing is ever sent
 }
 
 // HubSpot says how to reach a portal's HubSpot account. Exactly one of App

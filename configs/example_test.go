@@ -108,6 +108,8 @@ func unsetKeys(v reflect.Value, key string) []string {
 		"webhooks.gift-events.prefix", "webhooks.gift-events.timestamp_header", "webhooks.gift-events.company_id",
 		"webhooks.gift-events.token_files": // in the line of the other scheme
 		return nil
+	case "sending.stop": // false by default
+		return nil
 	case ".log.level", // info is the zero level
 		".runs_at_once": // 0 stands for a number that depends on the machine
 		return nil
@@ -148,5 +150,17 @@ func TestExportsNeedNoKey(t *testing.T) {
 		if diff := cmp.Diff(CSV{Columns: want}, cfg.Portals[0].Thnks.CSV); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", group, diff)
 		}
+	}
+}
+
+// TestSendingIsCautious: a sending group sends nothing by its defaults.
+func TestSendingIsCautious(t *testing.T) {
+	cfg, problems := parse([]byte(good + "    sending: {currency: USD, catalogue: [{gift: 1, name: Tea, price: \"3\"}], budget: {sender: \"9\", portal: \"9\"}, approve_above: \"0\"}\n"))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	s := cfg.Portals[0].Sending
+	if !s.TestMode || len(s.Allow) > 0 || s.PerRecipient != (PerRecipient{Max: 1, Within: Duration(30 * day)}) || len(s.OptOutProperties) != 1 {
+		t.Errorf("the defaults are %+v", s)
 	}
 }

@@ -50,8 +50,40 @@ F:4: portals[0].hubspot.?: unknown key: remove it, or use a key of config.exampl
 	{"empty key", "\"\": a\n" + good, `F:1: ?: unknown key: remove it, or use a key of config.example.yaml`},
 	{"doubled key", good + "portals: []\n", `F:7: portals: doubled key, already on line 1: keep one of them`},
 	{"doubled key, nested", in("token_file", "      token_file: a\n      token_file: b"), `F:5: portals[0].hubspot.token_file: doubled key, already on line 4: keep one of them`},
-	{"not in this version", good + "    sending: {hold: 1h}\n    triggers: []\n", `F:7: portals[0].sending: not supported by this version: remove the key
-F:8: portals[0].triggers: not supported by this version: remove the key`},
+	{"not in this version", good + "    triggers: []\n", `F:7: portals[0].triggers: not supported by this version: remove the key`},
+	{"sending without a limit", good + "    sending: {}\n", `F:7: portals[0].sending.currency: missing or not the code of a currency: write it like USD; prices and budgets are in it
+F:7: portals[0].sending.catalogue: missing: list the gifts that may be sent, each with its price
+F:7: portals[0].sending.budget.sender: missing: give an amount in the portal's sending.currency, such as 100.00
+F:7: portals[0].sending.budget.portal: missing: give an amount in the portal's sending.currency, such as 100.00
+F:7: portals[0].sending.approve_above: missing: give an amount in the portal's sending.currency, such as 100.00`},
+	{"sending", good + `    sending:
+      allow: [bea, "@acme", "*", "@acme.example", bea@acme.example]
+      do_not_gift: ["*"]
+      opt_out_properties: [No Mail]
+      currency: usd
+      catalogue: [{gift: 5659, name: Coffee, price: "7,50"}, {gift: 5659, price: "0.00"}, {gift: -1, name: Tea, price: 3}]
+      budget: {sender: -1, portal: 1e3}
+      per_recipient: {max: 0, within: 5m}
+      approve_above: "20.00 USD"
+`, `F:8: portals[0].sending.allow[0]: neither an address nor a domain: write bea@acme.example, @acme.example for a domain, or * for everyone
+F:8: portals[0].sending.allow[1]: neither an address nor a domain: write bea@acme.example, @acme.example for a domain, or * for everyone
+F:9: portals[0].sending.do_not_gift[0]: neither an address nor a domain: write bea@acme.example, or @acme.example for a domain
+F:10: portals[0].sending.opt_out_properties[0]: not the name of a property: write its internal name, such as hs_email_optout
+F:11: portals[0].sending.currency: missing or not the code of a currency: write it like USD; prices and budgets are in it
+F:12: portals[0].sending.catalogue[0].price: not an amount: write digits with a point, such as 100.00
+F:12: portals[0].sending.catalogue[1].gift: the same gift as catalogue[0]: keep one of them
+F:12: portals[0].sending.catalogue[1].name: missing: give a value
+F:12: portals[0].sending.catalogue[1].price: a price of nothing: give what the gift costs: budgets count it
+F:12: portals[0].sending.catalogue[2].gift: missing or not positive: give the number at the end of the gift's address in Thnks
+F:13: portals[0].sending.budget.sender: not an amount: write digits with a point, such as 100.00
+F:13: portals[0].sending.budget.portal: not an amount: write digits with a point, such as 100.00
+F:14: portals[0].sending.per_recipient.max: less than 1: give the number of gifts that one recipient may get
+F:14: portals[0].sending.per_recipient.within: less than an hour: write it like 30d
+F:15: portals[0].sending.approve_above: not an amount: write digits with a point, such as 100.00`},
+	{
+		"sending without a key", in("api_key_file", "      csv: {}") + "    sending: {currency: USD, catalogue: [{gift: 1, name: a, price: 1}], budget: {sender: 1, portal: 1}, approve_above: 1}\n",
+		`F:7: portals[0].sending: the portal has no API key to send with: give thnks.api_key_file or thnks.keys, or remove sending`,
+	},
 	{"csv", in("api_key_file", "      api_key_file: a\n      csv: {transaction_id: ID, gift_nam: Gift, x: y, status: ' ', sender_name: Name, recipient_name: name, message: [a]}"), `F:7: portals[0].thnks.csv.message: not a text: write one value
 F:7: portals[0].thnks.csv.gift_nam: unknown key: did you mean gift_name?
 F:7: portals[0].thnks.csv.sender_name: the same column as recipient_name: name a column for each

@@ -123,6 +123,25 @@ var settings = []setting{
 	{key: "portals[].webhooks.zoho-thrive", text: "Events of Zoho Thrive."},
 	{key: "portals[].webhooks.zoho-thrive.header", required: true, text: "Header of the token."},
 	{key: "portals[].webhooks.zoho-thrive.token_files", required: true, text: "Files with the token: two while one is being replaced."},
+
+	{key: "portals[].sending", text: "Which gifts may be sent, to whom and for how much. Without it nothing is ever sent."},
+	{key: "portals[].sending.test_mode", text: "Everything is tried but the request, so that nothing leaves."},
+	{key: "portals[].sending.stop", text: "The kill switch: nothing is sent. The file sending-stop in state_dir does the same for all portals, at once."},
+	{key: "portals[].sending.allow", text: "Who may get gifts: addresses, @domains, or * for everyone. Default: nobody."},
+	{key: "portals[].sending.do_not_gift", text: "Who must not: addresses and @domains."},
+	{key: "portals[].sending.opt_out_properties", text: "Properties of HubSpot contacts; whoever has one that is true gets nothing."},
+	{key: "portals[].sending.currency", required: true, text: "ISO code of the currency of all amounts here."},
+	{key: "portals[].sending.catalogue", required: true, text: "The gifts that may be sent."},
+	{key: "portals[].sending.catalogue[].gift", required: true, text: "The number at the end of the gift's address in Thnks."},
+	{key: "portals[].sending.catalogue[].name", required: true, text: "What it is called here."},
+	{key: "portals[].sending.catalogue[].price", required: true, text: "What it costs, with fees: what budgets count."},
+	{key: "portals[].sending.budget", required: true, text: "What may be spent in a month of the portal's time zone."},
+	{key: "portals[].sending.budget.sender", required: true, text: "By each sender."},
+	{key: "portals[].sending.budget.portal", required: true, text: "By all together."},
+	{key: "portals[].sending.per_recipient", text: "How often one recipient may get a gift, sent in whatever way."},
+	{key: "portals[].sending.per_recipient.max", text: "The largest number of gifts within the span."},
+	{key: "portals[].sending.per_recipient.within", text: "The span."},
+	{key: "portals[].sending.approve_above", required: true, text: "A gift that costs more waits until a person approves it."},
 }
 
 // A setting is what users are told about one key.

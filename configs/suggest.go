@@ -7,7 +7,7 @@ import "strings"
 func (d *decoder) unknown(path, name string, fields []string) {
 	key := join(path, printable(name))
 	switch name {
-	case "sending", "triggers":
+	case "triggers":
 		d.add(key, "not supported by this version", "remove the key")
 		return
 	}

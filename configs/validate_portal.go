@@ -30,6 +30,9 @@ func (r *report) portals(c *Config) {
 		r.associations(at+".associations", p.Associations)
 		r.thnks(at+".thnks", p.Thnks)
 		r.webhooks(at+".webhooks", p.Webhooks)
+		if p.Sending != nil {
+			r.sending(at+".sending", *p.Sending, p.Thnks)
+		}
 	}
 	r.bindings(c)
 }

@@ -10,6 +10,7 @@ import (
 	"thnks-hubspot-sync/sync/admin"
 	"thnks-hubspot-sync/sync/daemon"
 	"thnks-hubspot-sync/sync/doctor"
+	"thnks-hubspot-sync/sync/send"
 	"thnks-hubspot-sync/sync/stats"
 )
 
@@ -45,6 +46,8 @@ func (s *session) newDaemon() (*daemon.Daemon, error) {
 			Stats: func(ctx context.Context, j *store.Store, q stats.Query) (stats.Report, error) {
 				return query(ctx, s, p, j, q)
 			},
+			Desk:         deskOf(s, p),
+			SendRules:    func(j *store.Store) send.Rules { return sendRules(p, j) },
 			CheckSecrets: func() []doctor.Finding { return s.checkSecrets(p) },
 			OpenFailed:   func(err error) doctor.Finding { return openFailed(p.Name, err) },
 		}
@@ -52,4 +55,7 @@ func (s *session) newDaemon() (*daemon.Daemon, error) {
 	return daemon.New(portals), nil
 }
 
-var _ admin.Service = (*daemon.Daemon)(nil)
+var (
+	_ admin.Service = (*daemon.Daemon)(nil)
+	_ admin.Sender  = (*daemon.Daemon)(nil)
+)

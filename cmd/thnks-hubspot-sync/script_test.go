@@ -105,12 +105,15 @@ func TestScripts(t *testing.T) {
 			env.Setenv("LISTEN", freeAddress())
 			env.Setenv("HUBSPOT", hubspot.URL)
 			env.Setenv("THNKS", thnks.URL)
+			env.Setenv("NEXT", time.Now().Add(72*time.Hour).UTC().Format(time.RFC3339))
 			return errors.Join(
 				writeConfig(env.WorkDir, hubspot.URL, thnks.URL, "admin_listen: "+env.Getenv("ADMIN")),
 				expand(filepath.Join(env.WorkDir, "two.yaml"), env),
 				expand(filepath.Join(env.WorkDir, "csv.yaml"), env),
 				expand(filepath.Join(env.WorkDir, "hooks.yaml"), env),
 				expand(filepath.Join(env.WorkDir, "nowhere.yaml"), env),
+				expand(filepath.Join(env.WorkDir, "test.yaml"), env),
+				expand(filepath.Join(env.WorkDir, "live.yaml"), env),
 				os.WriteFile(filepath.Join(env.WorkDir, "gift-events"), []byte(worldHookSecret), 0o600),
 			)
 		},
@@ -122,6 +125,10 @@ func TestScripts(t *testing.T) {
 			"retouch": retouch,
 			"rule":    rule,
 			"empty":   empty,
+			"gifts":   gifts,
+			"thnks":   thnks,
+			"optout":  optOut,
+			"soon":    soon,
 			"answers": answers,
 			"synced":  synced,
 			"event":   event,

@@ -33,10 +33,15 @@ type service interface {
 // ask asks the daemon, or this process where no daemon runs or the daemon does
 // not have the portal.
 func ask[T any](s *session, f func(service) (T, error)) (T, error) {
+	return askWith(s, func(d *admin.Client) (T, error) { return f(d) }, func() (T, error) { return f(localService{s}) })
+}
+
+// askWith is [ask] for whatever both can do.
+func askWith[T any](s *session, remote func(*admin.Client) (T, error), local func() (T, error)) (T, error) {
 	var none T
 	d, err := s.daemon()
 	if err == nil {
-		v, err := f(d)
+		v, err := remote(d)
 		// One that has ended since was not asked anything.
 		if !errors.Is(err, giftsync.ErrUnknownPortal) && !errors.Is(err, admin.ErrNotRunning) {
 			return v, err
@@ -44,12 +49,12 @@ func ask[T any](s *session, f func(service) (T, error)) (T, error) {
 	} else if !errors.Is(err, admin.ErrNotRunning) {
 		return none, err
 	}
-	v, err := f(localService{s})
+	v, err := local()
 	var locked *store.LockedError
 	if errors.As(err, &locked) {
 		// By a daemon that did not answer yet a moment ago?
 		if d, notYet := s.daemon(); notYet == nil {
-			return f(d)
+			return remote(d)
 		}
 	}
 	return v, err

@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/admin"
+	"thnks-hubspot-sync/sync/send"
 )
 
 // A status is the program's exit status.
@@ -43,6 +45,7 @@ func statusOf(err error) status {
 	case errors.As(err, &said):
 		return status(said)
 	case errors.As(err, &wrong), errors.As(err, &load),
+		errors.Is(err, send.ErrOrder), errors.Is(err, store.ErrSendDiffers), errors.Is(err, store.ErrSendsUnknown),
 		errors.As(err, &remote) && remote.Usage:
 		return misused
 	default:

@@ -20,6 +20,7 @@ func (p *Portal) addStandardTypes() {
 		}
 	}
 	text(contacts, "firstname", "lastname", "company", "phone", "jobtitle", "website", "hubspot_owner_id")
+	contacts.addProperty(definition{Name: "hs_email_optout", Label: "Unsubscribed from all email", Type: "bool", FieldType: "booleancheckbox"}, true)
 	email := contacts.addProperty(definition{Name: "email", Label: "Email", Type: "string", FieldType: "text"}, true)
 	email.email = true
 	email.makeUnique()

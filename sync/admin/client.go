@@ -17,6 +17,7 @@ import (
 
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/doctor"
+	"thnks-hubspot-sync/sync/send"
 	"thnks-hubspot-sync/sync/stats"
 )
 
@@ -25,7 +26,10 @@ import (
 // and [ErrVersion].
 type Client struct{ http *http.Client }
 
-var _ Service = (*Client)(nil)
+var (
+	_ Service = (*Client)(nil)
+	_ Sender  = (*Client)(nil)
+)
 
 // Dial finds the daemon behind the socket at path. Where none answers it
 // returns [ErrNotRunning]. A socket of another user is an error, and nothing
@@ -197,6 +201,28 @@ func (c *Client) Events(ctx context.Context, portal string, q giftsync.EventQuer
 func (c *Client) Replay(ctx context.Context, portal string, seqs []uint64) (int, error) {
 	a, err := fetch[replayAnswer](ctx, c, http.MethodPost, replayRoute+"?"+encodePortal(portal), replayRequest{seqs})
 	return a.Replayed, err
+}
+
+// Send implements [Sender]. If the daemon did not answer, the error is
+// [ErrUnanswered]: the order may have been taken.
+func (c *Client) Send(ctx context.Context, portal string, o send.Order) ([]send.Row, error) {
+	a, err := fetch[sendAnswer](ctx, c, http.MethodPost, sendRoute+"?"+encodePortal(portal), o)
+	var remote *RemoteError
+	if err != nil && !errors.As(err, &remote) && !errors.Is(err, ErrNotRunning) && !errors.Is(err, ErrVersion) {
+		err = ErrUnanswered
+	}
+	return a.Sends, err
+}
+
+// Sends implements [Sender].
+func (c *Client) Sends(ctx context.Context, portal string, q send.Query) (send.List, error) {
+	return fetch[send.List](ctx, c, http.MethodPost, sendsRoute+"?"+encodePortal(portal), q)
+}
+
+// ChangeSends implements [Sender].
+func (c *Client) ChangeSends(ctx context.Context, portal string, ch send.Change) ([]send.Row, error) {
+	a, err := fetch[sendAnswer](ctx, c, http.MethodPost, changeRoute+"?"+encodePortal(portal), ch)
+	return a.Sends, err
 }
 
 // fetch requests one document. in, if any, is the request's body.

@@ -41,6 +41,8 @@ type Options struct {
 	// Usage reports whether an error is one of usage or configuration. Nil
 	// means that none is.
 	Usage func(error) bool
+	// Sender sends gifts. Nil means that nothing does.
+	Sender Sender
 	// Logger gets panics and requests of other users. Nil discards them.
 	Logger *slog.Logger
 }
@@ -61,6 +63,7 @@ type server struct {
 	life    context.Context // ends when the daemon stops, and with it every run
 	service Service
 	access  Access
+	sender  Sender        // nil where nothing sends
 	owner   int           // the only user id that gets answers
 	grace   time.Duration // stopGrace
 	usage   func(error) bool
@@ -68,7 +71,7 @@ type server struct {
 }
 
 func newServer(ctx context.Context, service Service, o Options) *server {
-	s := &server{life: ctx, service: service, access: o.Access, owner: os.Geteuid(), grace: stopGrace, usage: o.Usage, log: o.Logger}
+	s := &server{life: ctx, service: service, access: o.Access, sender: o.Sender, owner: os.Geteuid(), grace: stopGrace, usage: o.Usage, log: o.Logger}
 	if s.usage == nil {
 		s.usage = func(error) bool { return false }
 	}
@@ -134,6 +137,11 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("POST "+eventsRoute, s.events)
 	mux.HandleFunc("POST "+replayRoute, s.replay)
 	s.handleAccess(mux, s.access)
+	if s.sender != nil {
+		mux.HandleFunc("POST "+sendRoute, s.send)
+		mux.HandleFunc("POST "+sendsRoute, s.sends)
+		mux.HandleFunc("POST "+changeRoute, s.changeSends)
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, http.StatusNotFound, fault{misunderstood, r.Method + " " + r.URL.Path + " is not known to the daemon"})
 	})
@@ -173,6 +181,21 @@ func (s *server) replay(w http.ResponseWriter, r *http.Request) {
 		return s.service.Replay(ctx, portal, q.Seqs)
 	})
 	s.answer(w, replayAnswer{n}, err)
+}
+
+func (s *server) send(w http.ResponseWriter, r *http.Request) {
+	sends, err := callWith(s, r, s.sender.Send)
+	s.answer(w, sendAnswer{sends}, err)
+}
+
+func (s *server) sends(w http.ResponseWriter, r *http.Request) {
+	list, err := callWith(s, r, s.sender.Sends)
+	s.answer(w, list, err)
+}
+
+func (s *server) changeSends(w http.ResponseWriter, r *http.Request) {
+	sends, err := callWith(s, r, s.sender.ChangeSends)
+	s.answer(w, sendAnswer{sends}, err)
 }
 
 func (s *server) show(w http.ResponseWriter, r *http.Request) {

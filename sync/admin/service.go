@@ -6,6 +6,7 @@ import (
 
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/doctor"
+	"thnks-hubspot-sync/sync/send"
 	"thnks-hubspot-sync/sync/stats"
 )
 
@@ -42,6 +43,22 @@ type Service interface {
 	// Check examines the portal. It may take as long as the vendors' answers.
 	Check(ctx context.Context, portal string) ([]doctor.Finding, error)
 }
+
+// A Sender sends gifts on request. The daemon implements it, and so does [Client].
+// The rules of [Service] hold for it, too.
+type Sender interface {
+	// Send takes an order into the portal's ledger and sends what is due at once. It
+	// returns what became of each recipient's gift.
+	Send(ctx context.Context, portal string, o send.Order) ([]send.Row, error)
+	// Sends lists the portal's ledger.
+	Sends(ctx context.Context, portal string, q send.Query) (send.List, error)
+	// ChangeSends does what a person has decided about sends, and returns them as
+	// they are then.
+	ChangeSends(ctx context.Context, portal string, c send.Change) ([]send.Row, error)
+}
+
+// ErrUnanswered says that the daemon did not tell what became of an order.
+var ErrUnanswered = errors.New("the daemon ended or was stopped before it told what became of the order")
 
 // ErrNotRunning says that no daemon answers on the socket.
 var ErrNotRunning = errors.New("no daemon runs with this state directory")

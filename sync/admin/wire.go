@@ -9,6 +9,7 @@ import (
 
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/doctor"
+	"thnks-hubspot-sync/sync/send"
 )
 
 // The routes. Their first element is the version of the protocol: it changes
@@ -26,6 +27,9 @@ const (
 	checkRoute      = "/v1/check"
 	eventsRoute     = "/v1/events"
 	replayRoute     = "/v1/replay"
+	sendRoute       = "/v1/send"
+	sendsRoute      = "/v1/sends"
+	changeRoute     = sendsRoute + "/change"
 )
 
 // chunk is how many elements of a long list go into one line.
@@ -85,6 +89,9 @@ type (
 	}
 	replayAnswer struct {
 		Replayed int `json:"replayed"`
+	}
+	sendAnswer struct {
+		Sends []send.Row `json:"sends"`
 	}
 )
 

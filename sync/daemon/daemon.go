@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"thnks-hubspot-sync/store"
@@ -39,10 +40,13 @@ func New(portals []PortalConfig) *Daemon {
 // under way have come to their safe points.
 func (d *Daemon) Keep(ctx context.Context, log *slog.Logger) {
 	loops := make([]*Loop, len(d.portals))
+	var sending sync.WaitGroup
 	for i, p := range d.portals {
 		loops[i] = p.loop
+		sending.Go(func() { p.keepSends(ctx, log) })
 	}
 	RunAll(ctx, loops, log)
+	sending.Wait()
 }
 
 // Close gives the state files back.

@@ -11,6 +11,7 @@ import (
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/doctor"
+	"thnks-hubspot-sync/sync/send"
 	"thnks-hubspot-sync/sync/stats"
 )
 
@@ -30,6 +31,11 @@ type PortalConfig struct {
 	// Reread returns a function that reads the kept body of an event again.
 	Reread func(*store.Store) func(e store.Event, body []byte) store.Event
 	Stats  func(context.Context, *store.Store, stats.Query) (stats.Report, error)
+	// Desk returns the desk that sends the portal's gifts. Nil where the
+	// configuration lets nothing be sent.
+	Desk func(*store.Store) (*send.Desk, error)
+	// SendRules are the rules for sending as a list shows them.
+	SendRules func(*store.Store) send.Rules
 	// CheckSecrets looks at the portal's secret files. A failing one keeps the rest
 	// from being examined.
 	CheckSecrets func() []doctor.Finding
@@ -46,8 +52,9 @@ type Connection struct {
 
 // A managedPortal is one that the daemon keeps up to date.
 type managedPortal struct {
-	cfg  PortalConfig
-	loop *Loop
+	cfg   PortalConfig
+	loop  *Loop
+	sends sends
 
 	problem string // why its webhooks are not served; "" when they are, or there are none
 
@@ -68,6 +75,7 @@ const reopenDelay = 5 * time.Second
 
 func newManagedPortal(cfg PortalConfig) *managedPortal {
 	p := &managedPortal{cfg: cfg}
+	p.sends.wake = make(chan struct{}, 1)
 	cfg.Loop.Open, cfg.Loop.NeedsAdmin = p.connect, needsAdmin
 	cfg.Loop.State, cfg.Loop.Lose = func() (State, error) { return p.state() }, p.lose
 	p.loop = NewLoop(cfg.Loop)

@@ -14,22 +14,25 @@ var clocks = []string{"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:
 
 // ParseAt reads when a gift is to be sent: 2026-12-24 09:00 in the portal's time
 // zone, or a time with its offset in RFC 3339. A local time that the clocks skip or
-// show twice on that day is refused, as is one in the past or more than a year
-// ahead. zone is nil where it is not known; then the offset is needed.
-func ParseAt(s string, zone *time.Location, now time.Time) (time.Time, error) {
+// show twice on that day is refused. zone is nil where it is not known; then the
+// offset is needed.
+func ParseAt(s string, zone *time.Location) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		if at, err = parseLocal(s, zone); err != nil {
-			return time.Time{}, err
-		}
+		at, err = parseLocal(s, zone)
 	}
+	return at.UTC(), err
+}
+
+// checkAt refuses a time in the past, or more than a year ahead.
+func checkAt(at, now time.Time) error {
 	switch {
 	case at.Before(now):
-		return time.Time{}, errors.New("that time is past")
+		return errors.New("the time to send at is past")
 	case at.Sub(now) > furthest:
-		return time.Time{}, errors.New("that is more than a year ahead")
+		return errors.New("the time to send at is more than a year ahead")
 	}
-	return at.UTC(), nil
+	return nil
 }
 
 func parseLocal(s string, zone *time.Location) (time.Time, error) {

@@ -116,9 +116,24 @@ var ErrOrder = errors.New("the order cannot be taken")
 // Errors: [ErrOrder], [store.ErrSendDiffers]; those of the ledger. What the guards
 // refuse is no error.
 func (d *Desk) Ask(ctx context.Context, o Order) ([]store.Send, error) {
-	sends, err := o.sends(time.Now().UTC())
+	if o.Sender == "" && len(d.cfg.Senders) == 1 {
+		for only := range d.cfg.Senders {
+			o.Sender = only
+		}
+	}
+	now := time.Now().UTC()
+	sends, err := o.sends(d.cfg.Rules().Zone, now)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOrder, err)
+	}
+	_, known, err := d.cfg.Ledger.Send(sends[0].ID)
+	if err != nil {
+		return nil, err
+	}
+	if at := sends[0].At; !known && !at.IsZero() { // a repeat may come later
+		if err := checkAt(at, now); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrOrder, err)
+		}
 	}
 	if _, ok := d.cfg.Senders[sends[0].Sender]; !ok {
 		return nil, fmt.Errorf("%w: %s", ErrOrder, d.unknownSender(sends[0].Sender))
@@ -264,8 +279,8 @@ func (d *Desk) stop(s *store.Send, v Verdict) {
 // forget removes what is not needed any more of a send that is over.
 func forget(s *store.Send) { s.Message, s.FirstName, s.LastName = "", "", "" }
 
-// spent is a sum of money as a list shows it.
-func spent(d decimal.Decimal, currency string) string { return d.StringFixed(2) + " " + currency }
+// money is a sum of money as a list shows it.
+func money(d decimal.Decimal, currency string) string { return d.StringFixed(2) + " " + currency }
 
 // entry is the audit entry of what happened to a send.
 func entry(s store.Send, action string) store.AuditEntry {

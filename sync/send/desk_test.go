@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -207,7 +208,7 @@ func TestNeverTwice(t *testing.T) {
 					o := order(fmt.Sprint("r", r), "bea@acme.example", "carl@acme.example")
 					if r == 2 {
 						o = order("r2", "dan@acme.example")
-						o.At = time.Date(2000, 1, 1, 0, 5, 0, 0, time.UTC)
+						o.At = "2000-01-01T00:05:00Z"
 					}
 					desk := w.desk
 					if desk == nil {
@@ -344,6 +345,8 @@ func TestAsk(t *testing.T) {
 		"no address":        func(o *send.Order) { o.To[0].Email = "carl" },
 		"unknown variable":  func(o *send.Order) { o.Message = "Hi {name}" },
 		"stray angle":       func(o *send.Order) { o.Message = "Hi <first_name>" },
+		"past":              func(o *send.Order) { o.At = "2020-01-01T00:00:00Z" },
+		"no time":           func(o *send.Order) { o.At = "soon" },
 		"no gift":           func(o *send.Order) { o.Gift = 0 },
 		"another sender":    func(o *send.Order) { o.Sender = "joe@seller.example" },
 		"too many at once":  func(o *send.Order) { o.To = make([]send.Recipient, 51) },
@@ -498,8 +501,8 @@ func TestSchedule(t *testing.T) {
 		at := time.Now().Add(36 * time.Hour)
 		for _, id := range []string{"goes", "cancelled", "down"} {
 			o := order(id, id+"@acme.example")
-			if o.At = at; id == "down" {
-				o.At = at.Add(48 * time.Hour)
+			if o.At = at.Format(time.RFC3339); id == "down" {
+				o.At = at.Add(48 * time.Hour).Format(time.RFC3339)
 			}
 			if s := ask(t, w, o)[0]; s.State != store.SendScheduled {
 				t.Fatalf("%+v", s)
@@ -510,7 +513,9 @@ func TestSchedule(t *testing.T) {
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		var keeping sync.WaitGroup
-		keeping.Go(func() { w.desk.Keep(ctx, nil) })
+		keeping.Go(func() {
+			send.Keep(ctx, func() (*send.Desk, error) { return w.desk, nil }, nil, slog.New(slog.DiscardHandler))
+		})
 		time.Sleep(36*time.Hour - time.Second)
 		synctest.Wait()
 		if n := len(w.thnks.Gifts()); n != 0 {
@@ -534,7 +539,7 @@ func TestSchedule(t *testing.T) {
 			t.Errorf("gifts after downtime: %+v", gifts)
 		}
 		later := order("later", "l@acme.example")
-		later.At = time.Now().Add(time.Hour)
+		later.At = time.Now().Add(time.Hour).Format(time.RFC3339)
 		ask(t, w, later)
 		w.rules.Stop = true
 		time.Sleep(2 * time.Hour)

@@ -150,29 +150,3 @@ func (d *Desk) change(from store.SendState, s store.Send, action string) error {
 	d.cfg.Logger.Info("send", logSend, s.ID, logState, string(s.State), logGuard, s.Guard, "status", s.Status)
 	return nil
 }
-
-// Keep sends what becomes due until ctx ends. wake is signalled when something may
-// have become due earlier than was known.
-func (d *Desk) Keep(ctx context.Context, wake <-chan struct{}) {
-	for ctx.Err() == nil {
-		next, err := d.Due(ctx)
-		if err != nil {
-			d.cfg.Logger.Warn("sends that are due could not be sent; they are tried again in a minute", logError, err)
-		}
-		wait := look
-		if !next.IsZero() {
-			wait = min(wait, max(0, time.Until(next)))
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-wake:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
-}
-
-// look is how often the ledger is looked at, whatever the next time is: a clock
-// may be set, and a machine may sleep.
-const look = time.Minute

@@ -11,13 +11,13 @@ import (
 
 // A List is the ledger as it is shown to a person.
 type List struct {
-	Portal    string    `json:"portal"`
-	Off       string    `json:"off,omitempty"`       // why sending is off, absent if it is on
-	OffSince  time.Time `json:"off_since,omitzero"`  // since when
-	TestMode  bool      `json:"test_mode"`           // nothing leaves
-	SpentHere string    `json:"spent_this_month"`    // of the portal's budget, what is planned in the month included
-	Budget    string    `json:"budget_of_the_month"` // of the portal
-	Sends     []Row     `json:"sends"`               // newest first
+	Portal   string    `json:"portal"`
+	Off      string    `json:"off,omitempty"`              // why sending is off, absent if it is on
+	OffSince time.Time `json:"off_since,omitzero"`         // since when
+	TestMode bool      `json:"test_mode"`                  // nothing leaves
+	Spent    string    `json:"spent_this_month,omitempty"` // with what is planned in the month; absent if nothing may be sent
+	Budget   string    `json:"monthly_budget,omitempty"`   // of the portal
+	Sends    []Row     `json:"sends"`                      // newest first
 }
 
 // A Row is one send in a [List]. It names the recipient, and not what the message
@@ -56,7 +56,7 @@ type Reader interface {
 
 // ListSends lists the sends of a ledger. It changes nothing.
 func ListSends(ctx context.Context, portal string, ledger Reader, rules Rules, q Query) (List, error) {
-	l := List{Portal: portal, TestMode: !rules.Live, Sends: []Row{}, Budget: spent(rules.PortalBudget, rules.Currency)}
+	l := List{Portal: portal, TestMode: !rules.Live, Sends: []Row{}}
 	sending, err := ledger.Sending()
 	if err != nil {
 		return l, err
@@ -71,7 +71,9 @@ func ListSends(ctx context.Context, portal string, ledger Reader, rules Rules, q
 		return l, err
 	}
 	_, all, _ := rules.tally(store.Send{}, now, recent)
-	l.SpentHere = spent(all, rules.Currency)
+	if rules.Currency != "" {
+		l.Spent, l.Budget = money(all, rules.Currency), money(rules.PortalBudget, rules.Currency)
+	}
 	for s, err := range ledger.Sends(ctx) {
 		if err != nil {
 			return l, err
@@ -85,6 +87,15 @@ func ListSends(ctx context.Context, portal string, ledger Reader, rules Rules, q
 		l.Sends = l.Sends[:q.Limit]
 	}
 	return l, nil
+}
+
+// Rows are sends as they are shown.
+func Rows(sends []store.Send) []Row {
+	rows := make([]Row, len(sends))
+	for i, s := range sends {
+		rows[i] = RowOf(s)
+	}
+	return rows
 }
 
 // RowOf is a send as it is shown.

@@ -28,7 +28,7 @@ type Order struct {
 	Sender  string      `json:"sender"`  // address of the key to send with; "" where the portal has one key
 	To      []Recipient `json:"to"`
 	Message string      `json:"message"` // a template; see [Fill]
-	At      time.Time   `json:"at"`      // when to send; zero for at once
+	At      string      `json:"at"`      // when to send; see [ParseAt]; "" for at once
 }
 
 // Command is the cause of an order from the command line.
@@ -70,7 +70,14 @@ var requestID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
 
 // sends makes the ledger's entries of an order, with filled messages and without
 // a verdict. Its error says what is wrong with the order.
-func (o Order) sends(now time.Time) ([]store.Send, error) {
+func (o Order) sends(zone *time.Location, now time.Time) ([]store.Send, error) {
+	var at time.Time
+	if o.At != "" {
+		var err error
+		if at, err = ParseAt(o.At, zone); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case !requestID.MatchString(o.Request):
 		return nil, errors.New("request id: use 1 to 100 letters, digits, dashes and underscores, a letter or digit first")
@@ -98,17 +105,18 @@ func (o Order) sends(now time.Time) ([]store.Send, error) {
 		}
 		sends[i] = store.Send{
 			ID: store.SendID(o.Request, i+1, len(o.To)), Request: o.Request, Cause: cmp.Or(o.Cause, Command),
-			Gift: o.Gift, Sender: canonicalSender(o.Sender), Recipient: to.Email, FirstName: to.FirstName, LastName: to.LastName, Message: message,
+			Gift: o.Gift, Sender: CanonicalSender(o.Sender), Recipient: to.Email, FirstName: to.FirstName, LastName: to.LastName, Message: message,
 			Contact: to.Contact, Deals: to.Deals,
-			State: store.SendScheduled, Created: now, At: o.At,
-			Digest: digest(strconv.FormatInt(o.Gift, 10), canonicalSender(o.Sender), canonical, message, o.At.UTC().Format(time.RFC3339)),
+			State: store.SendScheduled, Created: now, At: at,
+			Digest: digest(strconv.FormatInt(o.Gift, 10), CanonicalSender(o.Sender), canonical, message, at.Format(time.RFC3339)),
 		}
 	}
 	return sends, nil
 }
 
-// canonicalSender is the form in which senders are compared.
-func canonicalSender(address string) string {
+// CanonicalSender is the form in which senders are compared: the canonical address,
+// or the text as it is where it is none.
+func CanonicalSender(address string) string {
 	if canonical, ok := plan.CanonicalEmail(address); ok {
 		return canonical
 	}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/store/suppressed"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/send"
+	"thnks-hubspot-sync/thnksapi"
+)
+
+// stopFile is the name of a file in the state directory that stops all sending, as
+// long as it is there.
+const stopFile = "sending-stop"
+
+// deskOf returns the function that opens the desk of a portal, nil where its
+// configuration lets nothing be sent.
+func deskOf(s *session, p configs.Portal) func(*store.Store) (*send.Desk, error) {
+	if p.Sending == nil {
+		return nil
+	}
+	return func(j *store.Store) (*send.Desk, error) {
+		open, err := s.connect(p, stateOf(j), nil)
+		if err != nil {
+			return nil, err
+		}
+		senders, err := sendersOf(s, p)
+		if err != nil {
+			return nil, err
+		}
+		return send.New(send.Config{
+			Portal:   p.Name,
+			Rules:    func() send.Rules { return sendRules(p, j) },
+			Ledger:   j,
+			Journal:  j,
+			Senders:  senders,
+			Erased:   erasedFrom(open.engine, s.erased.of(p.Name)),
+			OptedOut: optOuts(open.hubspot, p.Sending.OptOutProperties),
+			Stopped:  func() string { return stopped(s.cfg.StateDir) },
+			Logger:   s.log,
+		})
+	}
+}
+
+// sendersOf makes the API of each of the portal's keys, by its sender. A single key
+// that names none has the sender "".
+func sendersOf(s *session, p configs.Portal) (map[string]send.API, error) {
+	keys, err := s.keys(p)
+	if err != nil {
+		return nil, err
+	}
+	senders := make(map[string]send.API, len(keys))
+	for _, k := range keys {
+		api, err := thnksapi.NewSender(thnksapi.SenderConfig{BaseURL: p.Thnks.BaseURL, Key: k.secret.Reveal(), Logger: s.log.With(logPortal, p.Name)})
+		if err != nil {
+			return nil, usage{err}
+		}
+		name := ""
+		if p.Thnks.APIKeyFile == "" {
+			name = send.CanonicalSender(k.name)
+		}
+		senders[name] = api
+	}
+	return senders, nil
+}
+
+// sendRules are a portal's rules for sending, of this moment: its zone may have been
+// learnt meanwhile.
+func sendRules(p configs.Portal, j giftsync.History) send.Rules {
+	r := send.Rules{Zone: zoneOf(p.TimeZone, j)()}
+	c := p.Sending
+	if c == nil {
+		return r
+	}
+	r.Live, r.Stop = !c.TestMode, c.Stop
+	r.Allow, r.DoNotGift = c.Allow, c.DoNotGift
+	r.Currency = c.Currency
+	r.Catalogue = make(map[int64]send.Item, len(c.Catalogue))
+	for _, g := range c.Catalogue {
+		r.Catalogue[g.Gift] = send.Item{Name: g.Name, Price: decimal.RequireFromString(g.Price)}
+	}
+	r.SenderBudget, r.PortalBudget = decimal.RequireFromString(c.Budget.Sender), decimal.RequireFromString(c.Budget.Portal)
+	r.ApproveAbove = decimal.RequireFromString(c.ApproveAbove)
+	r.MostGifts, r.Within = c.PerRecipient.Max, time.Duration(c.PerRecipient.Within)
+	return r
+}
+
+// erasedFrom reports whether an address is on the list of erased people. A list that
+// lacks what was on it is an error: nobody knows then who must get nothing.
+func erasedFrom(e *giftsync.Engine, list *suppressed.List) func(string) (bool, error) {
+	return func(canonical string) (bool, error) {
+		if _, err := giftsync.SuppressedFault(e.View()); err != nil {
+			return false, err
+		}
+		return list.Address(canonical), nil
+	}
+}
+
+// stopped says why all sending is stopped, "" if it is not. A file that cannot be
+// looked for stops it as well.
+func stopped(stateDir string) string {
+	path := filepath.Join(stateDir, stopFile)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	return "the file " + stopFile + " in state_dir stops all sending: remove it to send"
+}
+
+// optOuts asks HubSpot which property, if any, says that the contact of an address
+// has opted out. Of several contacts with the address each is asked about.
+func optOuts(c *hubspot.Client, properties []string) func(context.Context, string) (string, error) {
+	if len(properties) == 0 {
+		return nil
+	}
+	return func(ctx context.Context, canonical string) (string, error) {
+		outcomes, err := c.ContactsByEmail(ctx, plan.Spellings(canonical), properties)
+		if err != nil {
+			return "", err
+		}
+		for _, o := range outcomes {
+			if o.Err != nil {
+				return "", o.Err
+			}
+			for _, contact := range o.Found {
+				said := slices.IndexFunc(properties, func(p string) bool { return strings.EqualFold(contact.Properties[p], "true") })
+				if said >= 0 {
+					return properties[said], nil
+				}
+			}
+		}
+		return "", nil
+	}
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// gifts N waits until Thnks has sent so many gifts by requests, and fails where
+// there are more.
+func gifts(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	w := worldOf(ts)
+	ts.Check(until("there are "+args[0]+" gifts", func() bool { return len(w.thnks.Gifts()) >= want }))
+	if n := len(w.thnks.Gifts()); n != want {
+		ts.Fatalf("Thnks has sent %d gifts, want %d", n, want)
+	}
+}
+
+// thnks well|lost|refused says what Thnks does with gift requests.
+func thnks(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	w.thnks.ClearFaults()
+	switch args[0] {
+	case "lost":
+		w.thnks.Fault(thnksapitest.Fault{Path: "/gift_requests", Effect: thnksapitest.ResetAfter})
+	case "refused":
+		w.thnks.Fault(thnksapitest.Fault{Path: "/gift_requests", Status: 422, Body: `{"error": "invalid"}`})
+	}
+}
+
+// optOut ADDRESS makes a contact who wants no mail.
+func optOut(ts *testscript.TestScript, _ bool, args []string) {
+	worldOf(ts).portal.AddContact(args[0], map[string]string{"hs_email_optout": "true"})
+}
+
+// soon sets SOON to a time in a few seconds.
+func soon(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Setenv("SOON", time.Now().Add(3*time.Second).UTC().Format(time.RFC3339))
+}
