@@ -16,8 +16,9 @@
 //
 // # Where to look
 //
-// page.go has what a page is, sections.go and overview.go what of a report stands
-// where, table.go the cells and bars, chart.go the values of charts. In assets,
-// page.html is the template, style.css the looks, page.js what moves, and
-// echarts.js a library that .ci/echarts/build makes.
+// page.go has what a page is, overview.go the numbers that are shown large,
+// sections.go, lists.go and live.go the tables, table.go their cells and bars,
+// chart.go the values of charts. In assets, page.html is the template, style.css
+// the looks, page.js what moves, and echarts.js a library that .ci/echarts/build
+// makes.
 package page
