@@ -53,6 +53,9 @@ func (c *call) batchRead(t *objectType) answer {
 	if r := duplicates(ids); r != nil {
 		return c.refuse(r)
 	}
+	if r := c.badAddress(ids); r != nil && in.IDProperty == "email" {
+		return c.refuse(r)
+	}
 	archived := c.query.Get("archived") == "true"
 	find, r := c.finder(t, in.IDProperty, archived, "read")
 	if r != nil {

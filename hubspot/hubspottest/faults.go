@@ -74,6 +74,28 @@ func (p *Portal) Hide(objectType string, hidden bool) {
 	p.mustType(objectType).hidden = hidden
 }
 
+// RefuseAddress makes the portal refuse to look an address up, as it does with one
+// that it does not take for an e-mail address: the whole batch or search.
+func (p *Portal) RefuseAddress(address string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.unwanted == nil {
+		p.unwanted = make(map[string]bool)
+	}
+	p.unwanted[address] = true
+}
+
+// badAddress refuses a call that asks for an address which is refused. It quotes it,
+// as HubSpot does.
+func (c *call) badAddress(asked []string) *refusal {
+	for _, a := range asked {
+		if c.p.unwanted[a] {
+			return invalid("Email address %s is invalid", a)
+		}
+	}
+	return nil
+}
+
 // Struck is the number of calls that faults have hit since the last
 // ClearFaults.
 func (p *Portal) Struck() int {

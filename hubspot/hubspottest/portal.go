@@ -58,6 +58,7 @@ type Portal struct {
 	owners   []owner
 	shown    map[shownKey]shownValue // computed values that reads still show
 	rules    []rule
+	unwanted map[string]bool // see [Portal.RefuseAddress]
 
 	grants       grants
 	burst        window

@@ -144,6 +144,9 @@ func (c *call) checkSearch(t *objectType, in *searchBodyIn) (start int, r *refus
 			if f.property = t.visible(f.PropertyName, c.now); f.property == nil {
 				return 0, invalid("There was a problem with the request: property '%s' does not exist.", f.PropertyName)
 			}
+			if r := c.badAddress([]string{string(f.Value)}); r != nil {
+				return 0, r
+			}
 			if !f.wellFormed() {
 				return 0, invalid("There was a problem with the request: the operator %s lacks its value or does not exist.", f.Operator)
 			}
