@@ -1,6 +1,7 @@
 package hubspottest
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -87,7 +88,7 @@ func (c *call) wirePipeline(t *objectType, d pipelineDef, order int) any {
 			}
 		}
 		stages = append(stages, map[string]any{
-			"id": s.id, "label": s.label, "displayOrder": i, "metadata": meta, "archived": false,
+			"id": s.id, "label": cmp.Or(c.p.stages[s.id], s.label), "displayOrder": i, "metadata": meta, "archived": false,
 			"writePermissions": "CRM_PERMISSIONS_ENFORCEMENT", "createdAt": at, "updatedAt": at,
 		})
 	}

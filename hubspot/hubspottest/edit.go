@@ -209,6 +209,16 @@ func (p *Portal) SetSecondaryByEmail(on bool) {
 	p.opt.SecondaryByEmail = on
 }
 
+// RenameStage gives a stage of a deal pipeline another label.
+func (p *Portal) RenameStage(id, label string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stages == nil {
+		p.stages = make(map[string]string)
+	}
+	p.stages[id] = label
+}
+
 // ClearRules removes every rule.
 func (p *Portal) ClearRules() {
 	p.mu.Lock()

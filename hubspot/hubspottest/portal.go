@@ -58,7 +58,8 @@ type Portal struct {
 	owners   []owner
 	shown    map[shownKey]shownValue // computed values that reads still show
 	rules    []rule
-	unwanted map[string]bool // see [Portal.RefuseAddress]
+	unwanted map[string]bool   // see [Portal.RefuseAddress]
+	stages   map[string]string // labels, by id: see [Portal.RenameStage]
 
 	grants       grants
 	burst        window
