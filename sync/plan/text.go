@@ -60,7 +60,7 @@ func cut(s string) string {
 	}
 	room := maxText - len(ellipsis)
 	end, state := 0, -1
-	for rest := s; ; {
+	for rest := s; rest != ""; {
 		var cluster string
 		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
 		if end+len(cluster) > room {

@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // TestMergeLatestStays: of parcels and thank-you notes the latest stays, whichever
@@ -122,6 +124,18 @@ func TestLookable(t *testing.T) {
 	for o, want := range map[Orphan]bool{NoContact: true, ContactGone: true, NoEmail: false, BadEmail: false, "": false} {
 		if o.Lookable() != want {
 			t.Errorf("%q: %t", o, !want)
+		}
+	}
+}
+
+// TestCutWithinACluster: a single user-perceived character that is too long is cut
+// between two runes, and no longer than there is room for.
+func TestCutWithinACluster(t *testing.T) {
+	for _, letter := range []string{"e", "é", "ẽ", "𝐞"} { // of one byte to four
+		s := letter + strings.Repeat("\u20dd", maxText)
+		got := cut(s)
+		if len(got) > maxText || !utf8.ValidString(got) || !strings.HasSuffix(got, ellipsis) {
+			t.Errorf("%s: %d bytes of %d, valid: %t", letter, len(got), maxText, utf8.ValidString(got))
 		}
 	}
 }
