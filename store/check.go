@@ -108,6 +108,7 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 		{b.person, &addressed, checksumOnly},
 		{b.quarantine, &have.Quarantined, checkQuarantined},
 		{b.audit, &have.Audit, checkAudit},
+		{b.runs, &other, checkRun},
 		{b.inbox, &other, in.event},
 		{b.body, &bodies, checksumOnly},
 		{b.seen, &have.Seen, in.seen},
@@ -175,6 +176,11 @@ func checkBefore(key, value []byte) error {
 
 func checkAudit(key, value []byte) error {
 	_, err := decodeAudit(key, value)
+	return err
+}
+
+func checkRun(key, value []byte) error {
+	_, err := decodeRun(key, value)
 	return err
 }
 

@@ -168,25 +168,6 @@ func (w *writer) putGift(g plan.Stored, value []byte) error {
 	return w.reindex(id, old, entriesOf(g))
 }
 
-// putAudit appends entries to the audit.
-func (w *writer) putAudit(entries []AuditEntry) error {
-	for _, e := range entries {
-		seq, err := w.audit.NextSequence()
-		if err != nil {
-			return err
-		}
-		value, err := encodeAudit(e)
-		if err != nil {
-			return err
-		}
-		if err := put(w.audit, seqKey(seq), value); err != nil {
-			return err
-		}
-		w.counts.Audit++
-	}
-	return nil
-}
-
 // putRest applies everything but the gifts.
 func (w *writer) putRest(c Commit) error {
 	for _, q := range c.Quarantine {
@@ -237,6 +218,14 @@ func (w *writer) putRest(c Commit) error {
 	}
 	for _, seq := range c.Bared {
 		if err := w.bareEvent(seq); err != nil {
+			return err
+		}
+	}
+	for _, run := range c.Runs {
+		if err := w.putRun(run); err != nil {
+			return err
+		}
+		if err := w.cutAudit(run.Started.Add(-AuditKept), run.Finished); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,18 @@ const compactStep = 8 << 20
 //
 // Errors: [*FullError] where the disk has no room for a second file; the store
 // stays usable after it.
-func (s *Store) Compact() (c Compaction, err error) {
+func (s *Store) Compact() (Compaction, error) {
+	c, old, err := s.compact()
+	if old != nil {
+		// All of it is in the new file. Closing it waits for a summary that still reads
+		// it, and nothing waits for that.
+		_ = old.Close()
+	}
+	return c, err
+}
+
+// compact returns the handle that is not used any more, nil if it still is.
+func (s *Store) compact() (c Compaction, old *bbolt.DB, err error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	err = s.guarded(func() error {
@@ -54,12 +65,12 @@ func (s *Store) Compact() (c Compaction, err error) {
 			}
 			return fmt.Errorf("compacting state file %s: %w", s.path, err)
 		}
-		if c.After, err = s.replace(tmp, db, file); err != nil {
+		if c.After, old, err = s.replace(tmp, db, file); err != nil {
 			return errors.Join(fmt.Errorf("compacting state file %s: %w", s.path, err), db.Close())
 		}
 		return syncDir(filepath.Dir(s.path))
 	})
-	return c, err
+	return c, old, err
 }
 
 // compactTo writes what the file holds into a new one, and leaves that open.
@@ -89,26 +100,24 @@ func (s *Store) compactTo(path string) (*bbolt.DB, *os.File, error) {
 }
 
 // replace gives a file the name of the open one, and uses it from then on. It
-// returns its size.
-func (s *Store) replace(path string, db *bbolt.DB, file *os.File) (int64, error) {
+// returns its size, and the handle of the other.
+func (s *Store) replace(path string, db *bbolt.DB, file *os.File) (size int64, old *bbolt.DB, err error) {
 	info, err := file.Stat()
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	s.opened.Lock()
 	defer s.opened.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return 0, ErrClosed
+		return 0, nil, ErrClosed
 	}
 	if err := os.Rename(path, s.path); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	old := s.db
-	s.db, s.file = db, file
-	_ = old.Close() // all of it is in the new file
-	return info.Size(), nil
+	old, s.db, s.file = s.db, db, file
+	return info.Size(), old, nil
 }
 
 // compactTemp is the name of a compacted file until it is complete and checked.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -131,6 +132,22 @@ func TestCompactBesideWork(t *testing.T) {
 			}
 			if err := s.InPlace(); err != nil {
 				t.Error(err)
+			}
+		}
+	})
+	work.Go(func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			err := s.Summary(t.Context(), fmt.Sprint(n%2), func(_ []byte, changes iter.Seq2[GiftChange, error]) ([]byte, error) {
+				for _, err := range changes {
+					if err != nil {
+						return nil, err
+					}
+				}
+				return []byte("summary"), nil
+			})
+			if err != nil {
+				t.Error(err)
+				return
 			}
 		}
 	})

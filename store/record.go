@@ -226,7 +226,12 @@ func decodeAudit(key, b []byte) (AuditEntry, error) {
 	if len(key) != 8 || json.Unmarshal(b, &r) != nil {
 		return AuditEntry{}, damaged("an audit entry cannot be read")
 	}
+	hash := ""
+	if _, h, chained := splitHash(b); chained {
+		hash = h.String()
+	}
 	return AuditEntry{
+		Hash:           hash,
 		Seq:            binary.BigEndian.Uint64(key),
 		At:             r.At.Time,
 		Run:            r.Run,

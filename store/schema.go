@@ -19,7 +19,8 @@ import (
 //	orphan/<transaction id>                    → why the gift has no contact link
 //	missed/<HMAC(email)>                       → when the address was last searched among secondary addresses without success
 //	quarantine/<transaction id or sha256(row)>   a record that could not be synced, with its row
-//	audit/<seq>                                  one HubSpot call that wrote; big-endian, so that it sorts
+//	audit/<seq>                                  one HubSpot call that wrote, chained to the one before (chain.go); big-endian, so that it sorts
+//	runs/<start><id>                             what a run did
 //	inbox/<seq>                                  a webhook event: what its body says, and its state
 //	body/<seq>                                 → its raw body
 //	seen/<HMAC(dialect, key)>                  → the event that a repeat repeats
@@ -37,6 +38,7 @@ import (
 //	meta/counts                                  how many gifts, orphans by reason, ambiguous links, quarantined records, audit entries
 //	                                             and events by state there are, and the size of the bodies still to be processed
 //	meta/sends                                   the generation of the sends (generation.go), and whether sending is off
+//	meta/auditcut                                up to which number old audit entries were cut off, and the hash there
 //	meta/summary                                 of which epoch the summary is, and by which rules
 //	meta/run/<name>                              what runs store, in their own encoding
 //
@@ -55,7 +57,7 @@ import (
 // Format 1 had no missed/ and did not count ambiguous links. Format 2 had no
 // events. Format 3 had no idle/, did not know when and from which key a gift was
 // read, and kept every repeat of an event as one of its own. Format 4 had no
-// sends, no summary/ and no before/.
+// sends, no summary/, no before/ and no runs/, and its audit was no chain.
 const format = 5
 
 // The buckets.
@@ -67,6 +69,7 @@ const (
 	bucketMissed     = "missed"
 	bucketQuarantine = "quarantine"
 	bucketAudit      = "audit"
+	bucketRuns       = "runs"
 	bucketInbox      = "inbox"
 	bucketBody       = "body"
 	bucketSeen       = "seen"
@@ -84,11 +87,12 @@ const (
 
 // The store's own keys in the meta bucket.
 const (
-	keyFormat  = "format"
-	keySecret  = "key"
-	keyCounts  = "counts"
-	keySummary = "summary"
-	prefixRun  = "run/"
+	keyFormat   = "format"
+	keySecret   = "key"
+	keyCounts   = "counts"
+	keySummary  = "summary"
+	keyAuditCut = "auditcut"
+	prefixRun   = "run/"
 )
 
 const (
@@ -99,7 +103,7 @@ const (
 
 // buckets are all buckets of one transaction.
 type buckets struct {
-	gift, object, person, orphan, missed, quarantine, audit, checkpoint, meta *bbolt.Bucket
+	gift, object, person, orphan, missed, quarantine, audit, runs, checkpoint, meta *bbolt.Bucket
 
 	inbox, body, seen, due, waiting, idle *bbolt.Bucket // of events
 
@@ -117,6 +121,7 @@ func (b *buckets) slots() map[string]**bbolt.Bucket {
 		bucketMissed:     &b.missed,
 		bucketQuarantine: &b.quarantine,
 		bucketAudit:      &b.audit,
+		bucketRuns:       &b.runs,
 		bucketInbox:      &b.inbox,
 		bucketBody:       &b.body,
 		bucketSeen:       &b.seen,

@@ -141,7 +141,7 @@ func (s *Store) beginSummary(label string) (tx *bbolt.Tx, state summaryState, er
 			return nil, state, err
 		}
 	}
-	err = s.guarded(func() (err error) { tx, err = s.db.Begin(false); return err })
+	err = s.guarded(func() (err error) { tx, err = s.db.Begin(false); return err }) // under writing, as the handle must not be replaced meanwhile
 	return tx, state, err
 }
 

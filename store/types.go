@@ -40,7 +40,8 @@ type Quarantined struct {
 	Date          time.Time       // of the gift, as far as it could be read
 }
 
-// An AuditEntry records one HubSpot call that wrote.
+// An AuditEntry records one HubSpot call that wrote, or something else that was done
+// for good. It has no personal values.
 type AuditEntry struct {
 	Seq            uint64 // given by the store
 	At             time.Time
@@ -51,6 +52,7 @@ type AuditEntry struct {
 	CorrelationID  string
 	TransactionIDs []string
 	Reasons        []string
+	Hash           string // given by the store: that of the chain up to this entry, 64 hex digits; "" for one from before the chain
 }
 
 // A Commit is a set of effects that become durable together or not at all.
@@ -67,4 +69,5 @@ type Commit struct {
 	Events      []Event               // by Seq: their new State, TransactionID, Reason, Attempts, NextTry and DoneAt
 	Bared       []uint64              // numbers of events that lose their bodies and all texts; they need not exist
 	Unmissed    []string              // canonical addresses whose searches are forgotten
+	Runs        []RunRecord           // put into the list of runs, which forgets old ones; audit entries older than [AuditKept] are cut off
 }

@@ -30,7 +30,7 @@ var addedBuckets = map[int][]string{
 	2: {bucketMissed},
 	3: {bucketInbox, bucketBody, bucketSeen, bucketDue, bucketWaiting},
 	4: {bucketIdle},
-	5: {bucketSend, bucketSendOpen, bucketSendWhen, bucketSummary, bucketBefore},
+	5: {bucketSend, bucketSendOpen, bucketSendWhen, bucketSummary, bucketBefore, bucketRuns},
 }
 
 // addedIn is the format that added a bucket.
