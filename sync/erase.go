@@ -23,6 +23,9 @@ type Archive interface {
 	EventBody(seq uint64) (body []byte, ok bool, err error)
 	Compact() (store.Compaction, error)
 	Copies() ([]string, error)
+	ForgetSummary() error // of the statistics, which has senders' addresses
+	Sends(context.Context) iter.Seq2[store.Send, error]
+	ChangeSend(from store.SendState, now store.Send, audit []store.AuditEntry) error
 }
 
 // A Person is who is to be erased, or whose data is to be shown: by an e-mail
@@ -45,6 +48,7 @@ type Erasure struct {
 	Refused     int              `json:"records_refused"`  // records that HubSpot does not let be blanked: the next run tries again
 	Quarantined int              `json:"quarantined"`      // rows taken out of the quarantine
 	Events      int              `json:"events"`           // webhook events that lost what they say
+	Sends       int              `json:"sends"`            // sends of the ledger that lost their people; those that still waited are cancelled
 	File        store.Compaction `json:"file"`             // the state file, which was compacted; zero if it was not
 	Copies      []string         `json:"copies,omitempty"` // older copies of it beside it, which hold what they held
 	At          time.Time        `json:"at"`
@@ -81,8 +85,11 @@ func (e *Engine) Erase(ctx context.Context, who Person) (Erasure, error) {
 	if err != nil {
 		err = fmt.Errorf("portal %s: erasing a person: %w", e.cfg.Portal, Classify(err))
 	}
+	if listErr := r.recorder.Commit(listedErasure(r, rep, err)); listErr != nil && err == nil {
+		err = listErr
+	}
 	r.log.Info("person erased", "person", rep.Person, "received", rep.Received, "sent", rep.Sent, "blanked", rep.Blanked,
-		"refused", rep.Refused, "quarantined", rep.Quarantined, "events", rep.Events, "complete", err == nil && rep.Refused == 0)
+		"refused", rep.Refused, "quarantined", rep.Quarantined, "events", rep.Events, "sends", rep.Sends, "complete", err == nil && rep.Refused == 0)
 	return rep, err
 }
 
@@ -186,6 +193,13 @@ func (e *eraser) apply(ctx context.Context, addresses []string) error {
 	if err == nil {
 		err = e.events(ctx)
 	}
+	under := false
+	if err == nil {
+		under, err = e.sends(ctx)
+	}
+	if err == nil {
+		err = archive.ForgetSummary()
+	}
 	if err != nil {
 		return err
 	}
@@ -204,8 +218,8 @@ func (e *eraser) apply(ctx context.Context, addresses []string) error {
 			return fmt.Errorf("the state file holds nothing of the person any more, but the records in HubSpot do; the next run goes on with them: %w", err)
 		}
 	}
-	if rep.Refused > 0 {
-		return nil // and the next run tries these again
+	if rep.Refused > 0 || under {
+		return nil // and the next run goes on with these
 	}
 	if n, err := r.journal.Count(); err != nil || n == 0 {
 		return err // what HubSpot has is not known before the journal is rebuilt
@@ -219,7 +233,7 @@ func (rep *Erasure) entry(r *run) store.AuditEntry {
 		At: time.Now().UTC(), Run: r.id, Action: portal.ActionErase,
 		Reasons: []string{
 			fmt.Sprintf("gifts received: %d", rep.Received), fmt.Sprintf("gifts sent: %d", rep.Sent),
-			fmt.Sprintf("quarantined: %d", rep.Quarantined), fmt.Sprintf("events: %d", rep.Events),
+			fmt.Sprintf("quarantined: %d", rep.Quarantined), fmt.Sprintf("events: %d", rep.Events), fmt.Sprintf("sends: %d", rep.Sends),
 		},
 	}
 }

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -61,6 +64,33 @@ func newErasureWorld(t *testing.T) *simulation.World {
 	named.Effect, named.Body = store.EffectListed, []byte(`sender=canary%40bird.example`)
 	other := simulation.Event(simulation.ID(6), plan.Opened)
 	w.Receive(st, about, note, named, other)
+	var ledger []store.Send
+	for i, state := range []store.SendState{store.SendHeld, store.SendSent, store.SendScheduled} {
+		s := store.Send{
+			ID: fmt.Sprintf("send-%d", i), Request: fmt.Sprintf("send-%d", i), Cause: "command", Gift: 5659, Sender: "bob@acme.example",
+			Recipient: "Canary@bird.example", FirstName: "Canary", LastName: "Bird", Message: "Canary", Digest: "d", State: state, Created: time.Now(), At: time.Now().Add(time.Hour),
+		}
+		if state == store.SendScheduled {
+			s.Recipient, s.FirstName, s.LastName, s.Message = "ann@acme.example", "Ann", "", "Hello"
+		}
+		ledger = append(ledger, s)
+		if _, err := st.AddSends(ledger[i:], nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The statistics have computed something of the senders.
+	err := st.Summary(t.Context(), "test", func(_ []byte, changes iter.Seq2[store.GiftChange, error]) (sum []byte, _ error) {
+		for c, err := range changes {
+			if err != nil {
+				return nil, err
+			}
+			sum = append(sum, c.Now.Gift.Sender.Email...)
+		}
+		return sum, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return w
 }
 
@@ -136,7 +166,7 @@ func TestErase(t *testing.T) {
 			t.Fatal("the state file holds nothing of the person: the test shows nothing")
 		}
 		rep := erase(t, w)
-		if rep.Addresses != 1 || rep.Received != 2 || rep.Sent != 1 || rep.Blanked != 3 || rep.Quarantined != 1 || rep.Events != 3 || rep.Refused+rep.Deleted != 0 || rep.File.After == 0 {
+		if rep.Addresses != 1 || rep.Received != 2 || rep.Sent != 1 || rep.Blanked != 3 || rep.Quarantined != 1 || rep.Events != 3 || rep.Sends != 2 || rep.Refused+rep.Deleted != 0 || rep.File.After == 0 {
 			t.Errorf("the report says %+v", rep)
 		}
 		if rep.Person == "" || strings.Contains(rep.Person, "canary") {
@@ -146,6 +176,7 @@ func TestErase(t *testing.T) {
 		st := w.Open()
 		w.WantEventStates(st, store.EventListed, store.EventListed, store.EventListed, store.EventPending)
 		st.Close()
+		wantSends(t, w, store.SendCancelled, store.SendSent, store.SendScheduled)
 		before := make(map[string]hubspottest.Record)
 		for _, id := range receivedIDs {
 			before[id] = w.Portal.Find("thnks", "thnks_transaction_id", id)[0]
@@ -188,6 +219,23 @@ func TestErase(t *testing.T) {
 		}
 		checkErased(t, w)
 	})
+}
+
+// wantSends checks the states of the ledger's sends, in the order of their ids.
+func wantSends(t *testing.T, w *simulation.World, want ...store.SendState) {
+	t.Helper()
+	st := w.Open()
+	defer st.Close()
+	var got []store.SendState
+	for s, err := range st.Sends(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, s.State)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("sends are %v, want %v", got, want)
+	}
 }
 
 // TestErasedStayErased: the list survives the loss of the state file, its rebuilding,
@@ -386,6 +434,12 @@ func TestEraseNobody(t *testing.T) {
 type mortalArchive struct {
 	giftsync.Archive
 	steps *simulation.Steps
+}
+
+func (a mortalArchive) ForgetSummary() error { return a.steps.Mortal(a.Archive.ForgetSummary) }
+
+func (a mortalArchive) ChangeSend(from store.SendState, now store.Send, audit []store.AuditEntry) error {
+	return a.steps.Mortal(func() error { return a.Archive.ChangeSend(from, now, audit) })
 }
 
 func (a mortalArchive) Compact() (c store.Compaction, err error) {

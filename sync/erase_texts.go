@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"html"
 	"net/url"
 	"regexp"
@@ -124,6 +125,51 @@ func (e *eraser) events(ctx context.Context) error {
 		return nil
 	}
 	return commit()
+}
+
+// sends removes erased people from the ledger of sends, and cancels those to them
+// that still wait. It reports whether one is under way, which keeps its recipient
+// until its outcome is known.
+func (e *eraser) sends(ctx context.Context) (under bool, err error) {
+	archive := e.run.cfg().Archive
+	is := func(address string) bool {
+		a, ok := plan.CanonicalEmail(address)
+		return ok && e.list.Address(a)
+	}
+	for s, err := range archive.Sends(ctx) {
+		if err != nil {
+			return false, err
+		}
+		to, from := is(s.Recipient), is(s.Sender)
+		if !to && !from {
+			continue
+		}
+		if s.State == store.SendSending {
+			under = true
+			continue
+		}
+		was := s.State
+		s.Message, s.FirstName, s.LastName, s.Digest, s.Contact = "", "", "", "", ""
+		if to {
+			s.Recipient = ""
+		}
+		if from {
+			s.Sender = ""
+		}
+		if was == store.SendHeld || was == store.SendScheduled {
+			s.State, s.Reason, s.Ended = store.SendCancelled, "its recipient or sender was erased", time.Now().UTC()
+		}
+		err := archive.ChangeSend(was, s, nil)
+		switch {
+		case errors.Is(err, store.ErrSendMoved):
+			under = true
+		case err != nil:
+			return false, err
+		default:
+			e.rep.Sends++
+		}
+	}
+	return under, nil
 }
 
 // isAboutErased reports whether an event is about an erased person, or a gift that

@@ -255,14 +255,18 @@ func (r *run) finish(runErr error) (Report, error) {
 	}
 	if runErr != nil {
 		rep.Error = runErr.Error()
+		if err := r.recorder.Commit(listed(r, rep)); err != nil {
+			r.log.Debug("the run is not in the list of runs", logError, err)
+		}
 		return rep, nil
 	}
-	if r.req.From == "" && len(r.cfg().Sources) == 0 {
-		return rep, nil // nothing was synced
-	}
+	c := listed(r, rep)
+	synced := r.req.From != "" || len(r.cfg().Sources) > 0
 	switch r.mode {
 	case Incremental, Backfill, Resweep:
-		return rep, r.memory().Remember(lastSyncEntry, rep.FinishedAt)
+		if synced {
+			c.Meta = Meta(lastSyncEntry, rep.FinishedAt)
+		}
 	}
-	return rep, nil
+	return rep, r.recorder.Commit(c)
 }
