@@ -403,11 +403,11 @@ func TestHeld(t *testing.T) {
 			}
 			return h
 		}
-		if h := held(); len(h.Gifts) != 3 || len(h.Quarantine) != 1 || len(h.Events) != 3 || h.Erased {
+		if h := held(); len(h.Gifts) != 3 || len(h.Quarantine) != 1 || len(h.Events) != 3 || len(h.Sends) != 2 || h.Erased {
 			t.Errorf("held: %d gifts, %d rows, %d events, erased %v", len(h.Gifts), len(h.Quarantine), len(h.Events), h.Erased)
 		}
 		erase(t, w)
-		if h := held(); len(h.Gifts)+len(h.Quarantine)+len(h.Events) != 0 || !h.Erased {
+		if h := held(); len(h.Gifts)+len(h.Quarantine)+len(h.Events)+len(h.Sends) != 0 || !h.Erased {
 			t.Errorf("held after the erasure: %+v", h)
 		}
 	})

@@ -17,6 +17,7 @@ type Holding struct {
 	Gifts      []HeldGift       `json:"gifts"`
 	Quarantine []QuarantinedRow `json:"quarantine"`
 	Events     []HeldEvent      `json:"events"`
+	Sends      []HeldSend       `json:"sends"`
 }
 
 // A HeldGift is a gift that a person received or sent.
@@ -41,10 +42,19 @@ type HeldEvent struct {
 	Body       []byte    `json:"body"` // as received
 }
 
+// A HeldSend is a send of the ledger to or from a person.
+type HeldSend struct {
+	ID      string          `json:"id"`
+	State   store.SendState `json:"state"`
+	Created time.Time       `json:"created"`
+	Gift    string          `json:"gift"`
+	Message string          `json:"message,omitempty"`
+}
+
 // Held returns what the state file holds of the person with an e-mail address. It
 // reads all of the file and changes nothing.
 func (e *Engine) Held(ctx context.Context, email string) (Holding, error) {
-	h := Holding{Portal: e.cfg.Portal, Gifts: []HeldGift{}, Quarantine: []QuarantinedRow{}, Events: []HeldEvent{}}
+	h := Holding{Portal: e.cfg.Portal, Gifts: []HeldGift{}, Quarantine: []QuarantinedRow{}, Events: []HeldEvent{}, Sends: []HeldSend{}}
 	canonical, ok := plan.CanonicalEmail(email)
 	if !ok {
 		return h, &RequestError{"what was given is no e-mail address: give it as name@example.com"}
@@ -102,6 +112,14 @@ func (e *Engine) Held(ctx context.Context, email string) (Holding, error) {
 		}
 		if (about || is(ev.Email) || names(body)) && !ev.BodyDropped {
 			h.Events = append(h.Events, HeldEvent{ev.Seq, ev.ReceivedAt, ev.Kind, body})
+		}
+	}
+	for s, err := range e.cfg.Archive.Sends(ctx) {
+		if err != nil {
+			return h, fmt.Errorf("portal %s: %w", e.cfg.Portal, err)
+		}
+		if is(s.Recipient) || is(s.Sender) {
+			h.Sends = append(h.Sends, HeldSend{s.ID, s.State, s.Created, s.GiftName, s.Message})
 		}
 	}
 	return h, nil

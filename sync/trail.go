@@ -89,6 +89,26 @@ type AuditRecord struct {
 	Hash           string    `json:"hash,omitempty"` // of the chain up to this entry
 }
 
+// An AuditFinding is what a portal's audit was found to be.
+type AuditFinding struct {
+	Portal string           `json:"portal"`
+	Proof  store.AuditProof `json:"audit"`
+	Broken string           `json:"broken,omitempty"` // how it is not what was written; "" if it is
+}
+
+// VerifyAudit goes through a portal's audit; see [store.Store.VerifyAudit].
+func VerifyAudit(ctx context.Context, portal string, j interface {
+	VerifyAudit(ctx context.Context, head string) (store.AuditProof, error)
+}, head string,
+) (AuditFinding, error) {
+	proof, err := j.VerifyAudit(ctx, head)
+	f := AuditFinding{Portal: portal, Proof: proof}
+	if store.IsBroken(err) {
+		f.Broken, err = err.Error(), nil
+	}
+	return f, err
+}
+
 // ListAudit calls each with the entries that a query asks for, oldest first, in
 // groups of at most 500. It holds at most the limit of them at a time.
 func ListAudit(ctx context.Context, j interface {

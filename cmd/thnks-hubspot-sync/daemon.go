@@ -58,4 +58,5 @@ func (s *session) newDaemon() (*daemon.Daemon, error) {
 var (
 	_ admin.Service = (*daemon.Daemon)(nil)
 	_ admin.Sender  = (*daemon.Daemon)(nil)
+	_ admin.Trail   = (*daemon.Daemon)(nil)
 )

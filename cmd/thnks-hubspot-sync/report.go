@@ -83,8 +83,11 @@ func printHint(w io.Writer, r giftsync.Report) {
 
 // took writes how long a run lasted.
 func took(r giftsync.Report) string {
-	return r.FinishedAt.Sub(r.StartedAt).Round(100 * time.Millisecond).String()
+	return tenths(r.FinishedAt.Sub(r.StartedAt))
 }
+
+// tenths writes a duration to a tenth of a second.
+func tenths(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }
 
 func total[K comparable](counts map[K]int) int {
 	n := 0

@@ -136,6 +136,9 @@ func TestScripts(t *testing.T) {
 			"shows":   shows,
 			"stands":  stands,
 			"private": private,
+
+			"recipient": recipient,
+			"forgotten": forgotten,
 		},
 	})
 }

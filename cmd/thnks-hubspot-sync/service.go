@@ -31,9 +31,9 @@ type service interface {
 }
 
 // ask asks the daemon, or this process where no daemon runs or the daemon does
-// not have the portal.
-func ask[T any](s *session, f func(service) (T, error)) (T, error) {
-	return askWith(s, func(d *admin.Client) (T, error) { return f(d) }, func() (T, error) { return f(localService{s}) })
+// not have the portal. S is [service] or another interface that both have.
+func ask[S, T any](s *session, f func(S) (T, error)) (T, error) {
+	return askWith(s, func(d *admin.Client) (T, error) { return f(any(d).(S)) }, func() (T, error) { return f(any(localService{s}).(S)) })
 }
 
 // askWith is [ask] for whatever both can do.
@@ -63,11 +63,11 @@ func askWith[T any](s *session, remote func(*admin.Client) (T, error), local fun
 // askEach asks about every portal of the session in turn, and returns the
 // answers with the worst exit status. A portal that fails is named on standard
 // error and does not keep the others from being asked.
-func askEach[T any](a *app, s *session, f func(d service, portal string) (T, error)) ([]T, status) {
+func askEach[S, T any](a *app, s *session, f func(d S, portal string) (T, error)) ([]T, status) {
 	answers := []T{}
 	worst := done
 	for _, p := range s.portals {
-		v, err := ask(s, func(d service) (T, error) { return f(d, p.Name) })
+		v, err := ask(s, func(d S) (T, error) { return f(d, p.Name) })
 		if err != nil {
 			printError(a.stderr, "portal "+p.Name+": "+said(err))
 			worst = worst.worse(statusOf(err))

@@ -230,22 +230,27 @@ func fetch[T any](ctx context.Context, c *Client, method, route string, in any) 
 	var v T
 	var sent io.Reader
 	if in != nil {
-		text, err := json.Marshal(in)
-		if err != nil {
+		var err error
+		if sent, err = body(in); err != nil {
 			return v, err
 		}
-		sent = bytes.NewReader(text)
 	}
-	body, err := c.do(ctx, method, route, sent)
+	answer, err := c.do(ctx, method, route, sent)
 	if err != nil {
 		return v, err
 	}
-	defer body.Close()
-	if err := json.NewDecoder(body).Decode(&v); err != nil {
+	defer answer.Close()
+	if err := json.NewDecoder(answer).Decode(&v); err != nil {
 		var none T
 		return none, broken(ctx, err)
 	}
 	return v, nil
+}
+
+// body is a request's document.
+func body(in any) (io.Reader, error) {
+	text, err := json.Marshal(in)
+	return bytes.NewReader(text), err
 }
 
 // do sends a request to the daemon and returns the body of a successful answer.

@@ -35,6 +35,11 @@
 //	POST /v1/connect/wait?portal=acme  {"ticket": …} → what came of the link, once it is known
 //	POST /v1/disconnect?portal=acme what was ended
 //	POST /v1/reseal?portal=acme     {"resealed": true}
+//	POST /v1/runs?portal=acme       {"limit": 50} → a list of runs
+//	POST /v1/audit?portal=acme      a query → lines of entries, then one end
+//	POST /v1/audit/verify?portal=acme  {"head": …} → what was found
+//	POST /v1/held?portal=acme       {"email": …} → what is held of a person
+//	POST /v1/erase?portal=acme      a person → what was done
 //
 // A list that may be long is sent in lines of a few hundred elements, so that
 // neither end holds it twice. An answer without its end was cut off.

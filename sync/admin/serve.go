@@ -43,6 +43,8 @@ type Options struct {
 	Usage func(error) bool
 	// Sender sends gifts. Nil means that nothing does.
 	Sender Sender
+	// Trail answers for what is kept. Nil answers nothing of it.
+	Trail Trail
 	// Logger gets panics and requests of other users. Nil discards them.
 	Logger *slog.Logger
 }
@@ -67,11 +69,12 @@ type server struct {
 	owner   int           // the only user id that gets answers
 	grace   time.Duration // stopGrace
 	usage   func(error) bool
+	trail   Trail // nil for none
 	log     *slog.Logger
 }
 
 func newServer(ctx context.Context, service Service, o Options) *server {
-	s := &server{life: ctx, service: service, access: o.Access, sender: o.Sender, owner: os.Geteuid(), grace: stopGrace, usage: o.Usage, log: o.Logger}
+	s := &server{life: ctx, service: service, access: o.Access, sender: o.Sender, owner: os.Geteuid(), grace: stopGrace, trail: o.Trail, usage: o.Usage, log: o.Logger}
 	if s.usage == nil {
 		s.usage = func(error) bool { return false }
 	}
@@ -141,6 +144,9 @@ func (s *server) handler() http.Handler {
 		mux.HandleFunc("POST "+sendRoute, s.send)
 		mux.HandleFunc("POST "+sendsRoute, s.sends)
 		mux.HandleFunc("POST "+changeRoute, s.changeSends)
+	}
+	if s.trail != nil {
+		s.handleTrail(mux, s.trail)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, http.StatusNotFound, fault{misunderstood, r.Method + " " + r.URL.Path + " is not known to the daemon"})

@@ -277,6 +277,33 @@ func (d *Daemon) Held(ctx context.Context, name, email string) (giftsync.Holding
 	return e.Held(ctx, email)
 }
 
+// Runs lists what a portal's runs did.
+func (d *Daemon) Runs(ctx context.Context, name string, limit int) (giftsync.RunList, error) {
+	_, j, err := d.state(name)
+	if err != nil {
+		return giftsync.RunList{}, err
+	}
+	return giftsync.ListRuns(ctx, name, j, limit)
+}
+
+// Audit calls each with groups of a portal's audit entries.
+func (d *Daemon) Audit(ctx context.Context, name string, q giftsync.AuditQuery, each func([]giftsync.AuditRecord) error) error {
+	_, j, err := d.state(name)
+	if err != nil {
+		return err
+	}
+	return giftsync.ListAudit(ctx, j, q, each)
+}
+
+// VerifyAudit goes through the chain of a portal's audit.
+func (d *Daemon) VerifyAudit(ctx context.Context, name, head string) (giftsync.AuditFinding, error) {
+	_, j, err := d.state(name)
+	if err != nil {
+		return giftsync.AuditFinding{}, err
+	}
+	return giftsync.VerifyAudit(ctx, name, j, head)
+}
+
 // Check examines a portal.
 func (d *Daemon) Check(ctx context.Context, name string) ([]doctor.Finding, error) {
 	p, err := d.portal(name)

@@ -15,6 +15,7 @@ type State interface {
 	OrphanCounts() (map[plan.Orphan]int, error)
 	QuarantineCount() (int, error)
 	InboxLoad() (float64, error) // how full the inbox is, as a share of what it may hold
+	AuditHead() (store.AuditHead, error)
 }
 
 var _ State = (*store.Store)(nil)
@@ -111,9 +112,13 @@ func (l *Loop) holdings() []any {
 	if err != nil {
 		return nil
 	}
+	head, err := j.AuditHead() // of which the log keeps a copy outside the file
+	if err != nil {
+		return nil
+	}
 	orphans := 0
 	for _, n := range reasons {
 		orphans += n
 	}
-	return []any{"gifts", gifts, "orphans", orphans, "quarantine", quarantined}
+	return []any{"gifts", gifts, "orphans", orphans, "quarantine", quarantined, "audit_entry", head.Seq, "audit_head", head.Hash}
 }

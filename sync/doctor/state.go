@@ -231,7 +231,7 @@ func (x *examination) examineErased(ctx context.Context) {
 	case people == 0:
 		x.ok(checkErased, "none")
 	default:
-		x.ok(checkErased, "%s on the list, and stay away", count(people, "address is", "addresses are"))
+		x.ok(checkErased, "%s on the list; no gift to them is copied", count(people, "address is", "addresses are"))
 	}
 }
 

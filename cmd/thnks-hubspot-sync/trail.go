@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/admin"
+)
+
+var _ admin.Trail = localService{}
+
+func (l localService) Runs(ctx context.Context, name string, limit int) (giftsync.RunList, error) {
+	j, err := l.s.readState(name)
+	if err != nil {
+		return giftsync.RunList{}, err
+	}
+	defer j.Close()
+	return giftsync.ListRuns(ctx, name, j, limit)
+}
+
+func (l localService) Audit(ctx context.Context, name string, q giftsync.AuditQuery, each func([]giftsync.AuditRecord) error) error {
+	j, err := l.s.readState(name)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	return giftsync.ListAudit(ctx, j, q, each)
+}
+
+func (l localService) VerifyAudit(ctx context.Context, name, head string) (giftsync.AuditFinding, error) {
+	j, err := l.s.readState(name)
+	if err != nil {
+		return giftsync.AuditFinding{}, err
+	}
+	defer j.Close()
+	return giftsync.VerifyAudit(ctx, name, j, head)
+}
+
+func (l localService) Held(ctx context.Context, name, email string) (giftsync.Holding, error) {
+	open, err := l.s.open(l.portal(name), false, nil)
+	if err != nil {
+		return giftsync.Holding{}, err
+	}
+	defer open.close()
+	return open.engine.Held(ctx, email)
+}
+
+func (l localService) Erase(ctx context.Context, name string, who giftsync.Person) (giftsync.Erasure, error) {
+	open, err := l.s.open(l.portal(name), false, nil)
+	if err != nil {
+		return giftsync.Erasure{}, err
+	}
+	defer open.close()
+	return open.engine.Erase(ctx, who)
+}
