@@ -3,6 +3,7 @@ package hubspot
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -26,44 +27,107 @@ type SearchPage struct {
 func (c *Client) ContactsWithAdditionalEmail(ctx context.Context, after string, since time.Time, properties []string) (SearchPage, error) {
 	filters := []filter{{PropertyName: additionalProperty, Operator: "HAS_PROPERTY"}}
 	if !since.IsZero() {
-		filters = append(filters, filter{PropertyName: "lastmodifieddate", Operator: "GTE", Value: strconv.FormatInt(since.UnixMilli(), 10)})
+		filters = append(filters, changedSince("lastmodifieddate", since))
 	}
-	return c.pageByID(ctx, "contacts", filters, after, withAddresses(properties))
+	return c.pageByID(ctx, "contacts", []filterGroup{{filters}}, after, withAddresses(properties))
+}
+
+// OpenDeals returns the first 200 deals that are not closed, by id, of those whose
+// id is greater than after; an empty after leaves none out. A deal is closed where
+// its hs_is_closed is true. Paging, cost and errors are those of
+// [Client.ContactsWithAdditionalEmail].
+//
+// D/api-reference/latest/crm/search-the-crm
+func (c *Client) OpenDeals(ctx context.Context, after string, properties []string) (SearchPage, error) {
+	return c.pageByID(ctx, "deals", openDeals(), after, properties)
+}
+
+// DealChanges are the deals that changed since a time, and how many are open.
+type DealChanges struct {
+	Deals []Object // the 200 that changed last, in no order that counts
+	All   bool     // no other has changed since
+	Open  int      // deals that are not closed; where All is false it is not known
+}
+
+// closedProperty says whether a deal is closed, and changedProperty when a record
+// that is no contact changed last.
+const (
+	closedProperty  = "hs_is_closed"
+	changedProperty = "hs_lastmodifieddate"
+)
+
+// ChangedDeals returns the deals that changed since a time, closed ones too, and
+// says how many are open: who holds a list of the open ones finds out by it what has
+// changed, and whether any is gone. Deals that were archived or merged into others
+// are in no search. It costs one search, which usually shows changes some seconds
+// late.
+//
+// D/api-reference/latest/crm/search-the-crm
+func (c *Client) ChangedDeals(ctx context.Context, since time.Time, properties []string) (DealChanges, error) {
+	since = since.Truncate(time.Millisecond)
+	out, call, err := c.searchPage(ctx, "deals", search{
+		FilterGroups: append(openDeals(), filterGroup{[]filter{changedSince(changedProperty, since)}}),
+		Sorts:        []sort{{PropertyName: changedProperty, Direction: "DESCENDING"}},
+		Properties:   append(slices.Clone(properties), closedProperty, changedProperty),
+		Limit:        searchPage,
+	})
+	if err != nil {
+		return DealChanges{}, err
+	}
+	found := DealChanges{All: true, Open: out.Total}
+	last := time.Time{}
+	for i := range out.Results {
+		o := out.Results[i].object()
+		at, err := time.Parse(time.RFC3339, o.Properties[changedProperty])
+		if err != nil || i > 0 && at.After(last) {
+			return DealChanges{}, unexpected(call)
+		}
+		if last = at; at.Before(since) {
+			return found, nil
+		}
+		found.Deals = append(found.Deals, *o)
+		if o.Properties[closedProperty] == "true" {
+			found.Open--
+		}
+	}
+	found.All = len(out.Results) == out.Total
+	return found, nil
+}
+
+// openDeals are the filters of deals that are not closed.
+func openDeals() []filterGroup {
+	return []filterGroup{
+		{[]filter{{PropertyName: closedProperty, Operator: "EQ", Value: "false"}}},
+		{[]filter{{PropertyName: closedProperty, Operator: "NOT_HAS_PROPERTY"}}},
+	}
+}
+
+// changedSince is the filter of records whose stamp is not before a time.
+func changedSince(property string, since time.Time) filter {
+	return filter{PropertyName: property, Operator: "GTE", Value: strconv.FormatInt(since.UnixMilli(), 10)}
 }
 
 // idProperty is the property that holds a record's id.
 const idProperty = "hs_object_id"
 
-// pageByID makes one search for records behind an id.
-func (c *Client) pageByID(ctx context.Context, objectType string, filters []filter, after string, properties []string) (SearchPage, error) {
+// pageByID makes one search for records behind an id, which any of the groups of
+// filters finds.
+func (c *Client) pageByID(ctx context.Context, objectType string, groups []filterGroup, after string, properties []string) (SearchPage, error) {
 	if after != "" {
-		filters = append(filters, filter{PropertyName: idProperty, Operator: "GT", Value: after})
+		for i := range groups {
+			groups[i].Filters = append(groups[i].Filters, filter{PropertyName: idProperty, Operator: "GT", Value: after})
+		}
 	}
-	s := search{
-		FilterGroups: []filterGroup{{Filters: filters}},
+	out, call, err := c.searchPage(ctx, objectType, search{
+		FilterGroups: groups,
 		Sorts:        []sort{{PropertyName: idProperty, Direction: "ASCENDING"}},
 		Properties:   properties,
 		Limit:        searchPage,
-	}
-	var out struct {
-		Total   int          `json:"total"`
-		Results []wireObject `json:"results"`
-	}
-	call, err := c.do(ctx, request{
-		class:  Search,
-		method: http.MethodPost,
-		path:   objectPath(objectType, "search"),
-		in:     s,
-		out:    &out,
-		asked:  s.Limit,
 	})
 	if err != nil {
 		return SearchPage{}, err
 	}
-	if out.Results == nil || len(out.Results) < min(out.Total, searchPage) {
-		return SearchPage{}, unexpected(call)
-	}
-	page := SearchPage{Total: max(out.Total, len(out.Results)), Objects: make([]Object, len(out.Results))}
+	page := SearchPage{Total: out.Total, Objects: make([]Object, len(out.Results))}
 	for i := range out.Results {
 		o := out.Results[i].object()
 		if compareIDs(o.ID, after) <= 0 {
@@ -73,4 +137,32 @@ func (c *Client) pageByID(ctx context.Context, objectType string, filters []filt
 		page.Objects[i] = *o
 	}
 	return page, nil
+}
+
+// A wirePage is the answer to a search.
+type wirePage struct {
+	Total   int          `json:"total"`
+	Results []wireObject `json:"results"`
+}
+
+// searchPage makes one search. An answer that shows fewer records than it says is an
+// error.
+func (c *Client) searchPage(ctx context.Context, objectType string, s search) (wirePage, *Call, error) {
+	var out wirePage
+	call, err := c.do(ctx, request{
+		class:  Search,
+		method: http.MethodPost,
+		path:   objectPath(objectType, "search"),
+		in:     s,
+		out:    &out,
+		asked:  s.Limit,
+	})
+	if err != nil {
+		return wirePage{}, call, err
+	}
+	if out.Results == nil || len(out.Results) < min(out.Total, searchPage) {
+		return wirePage{}, call, unexpected(call)
+	}
+	out.Total = max(out.Total, len(out.Results))
+	return out, call, nil
 }

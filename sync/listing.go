@@ -367,11 +367,7 @@ func (r *run) listOnce(ctx context.Context, l listing, moved func(*window) store
 			}
 			recorded = true
 		}
-		var next []plan.Gift
-		if ahead.window != nil {
-			next = ahead.window.gifts
-		}
-		if err := r.process(ctx, cur.window.input(policy{listed: true, countFailures: true}), next, moved(cur.window)); err != nil {
+		if err := r.process(ctx, cur.window.input(policy{listed: true, countFailures: true}), cur.window.upcoming(ahead.window), moved(cur.window)); err != nil {
 			return err
 		}
 		if !alone && cur.window.next != "" {

@@ -71,7 +71,7 @@ func payDebt(ctx context.Context, r *run) error {
 	if !asked(r) && (s.inherited || ripe) {
 		p := policy{owed: true, uncounted: early}
 		due := func(orphans []plan.Gift) ([]plan.Gift, error) { return unsearched(r, orphans) }
-		if err := r.overJournal(ctx, p, r.orphans(ctx, "", due), newOrphanPlanner, func(string) store.Commit { return store.Commit{} }); err != nil {
+		if err := r.overJournal(ctx, p, r.orphans(ctx, "", due), newOrphanPlanner, recipientsOf, func(string) store.Commit { return store.Commit{} }); err != nil {
 			return err
 		}
 	}

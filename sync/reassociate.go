@@ -22,7 +22,7 @@ func reassociatePass(ctx context.Context, r *run) error {
 		return err
 	}
 	r.counts.progress.begin(PhaseOrphans, n)
-	err = r.resumable(ctx, reassociateCheckpoint, newOrphanPlanner, func(after string) iter.Seq2[[]plan.Gift, error] {
+	err = r.resumable(ctx, reassociateCheckpoint, newOrphanPlanner, recipientsOf, func(after string) iter.Seq2[[]plan.Gift, error] {
 		return r.orphans(ctx, after, everyOrphan)
 	})
 	if err != nil {
@@ -48,7 +48,7 @@ func reassociateAllPass(ctx context.Context, r *run) error {
 		return err
 	}
 	r.counts.progress.begin(PhaseReview, n)
-	err = r.resumable(ctx, reassociateAllCheckpoint, newPlanner, func(after string) iter.Seq2[[]plan.Gift, error] {
+	err = r.resumable(ctx, reassociateAllCheckpoint, newPlanner, contactsOf, func(after string) iter.Seq2[[]plan.Gift, error] {
 		return chunks(gifts(after), r.windowRows)
 	})
 	if err != nil {
@@ -77,7 +77,7 @@ func lookUpOrphans(ctx context.Context, r *run, all bool) error {
 	}
 	r.counts.progress.begin(PhaseOrphans, total)
 	p := policy{uncounted: r.secondary.tooEarly(r.started)}
-	if err := r.overJournal(ctx, p, r.orphans(ctx, "", due), newOrphanPlanner, func(string) store.Commit { return store.Commit{} }); err != nil {
+	if err := r.overJournal(ctx, p, r.orphans(ctx, "", due), newOrphanPlanner, recipientsOf, func(string) store.Commit { return store.Commit{} }); err != nil {
 		return err
 	}
 	return tryWaiting(ctx, r, due)
@@ -95,7 +95,7 @@ func orphanCount(j History) (n int, err error) {
 // resumable goes through gifts of the journal under a checkpoint of its own:
 // its cursor is the last transaction processed. An unfinished pass is resumed,
 // a finished one starts over.
-func (r *run) resumable(ctx context.Context, name string, newPlanner func() planner, from func(after string) iter.Seq2[[]plan.Gift, error]) error {
+func (r *run) resumable(ctx context.Context, name string, newPlanner func() planner, need foreseeGifts, from func(after string) iter.Seq2[[]plan.Gift, error]) error {
 	cp, _, err := r.resume(name)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (r *run) resumable(ctx context.Context, name string, newPlanner func() plan
 	if cp.Cursor != "" { // how many are behind it is not known
 		r.counts.progress.update(func(now *Progress) { now.PhaseTotal = 0 })
 	}
-	err = r.overJournal(ctx, policy{uncounted: true}, from(cp.Cursor), newPlanner, func(last string) store.Commit {
+	err = r.overJournal(ctx, policy{uncounted: true}, from(cp.Cursor), newPlanner, need, func(last string) store.Commit {
 		cp.Cursor = last
 		return checkpoint(name, cp)
 	})
@@ -115,9 +115,9 @@ func (r *run) resumable(ctx context.Context, name string, newPlanner func() plan
 }
 
 // overJournal does the work for windows of gifts of the journal, under a policy
-// that it completes. moved is the commit that moves the checkpoint past a
-// transaction.
-func (r *run) overJournal(ctx context.Context, p policy, windows iter.Seq2[[]plan.Gift, error], newPlanner func() planner, moved func(last string) store.Commit) error {
+// that it completes. need foresees what a window asks HubSpot for, and moved is the
+// commit that moves the checkpoint past a transaction.
+func (r *run) overJournal(ctx context.Context, p policy, windows iter.Seq2[[]plan.Gift, error], newPlanner func() planner, need foreseeGifts, moved func(last string) store.Commit) error {
 	p.fromJournal, p.countFailures, p.searchFirst = true, true, true
 	next, stop := iter.Pull2(windows)
 	defer stop()
@@ -130,6 +130,14 @@ func (r *run) overJournal(ctx context.Context, p policy, windows iter.Seq2[[]pla
 		aheadErr, more, read := error(nil), false, r.turn.Alone()
 		if read {
 			ahead, aheadErr, more = next()
+		}
+		n, err := need(r, gifts, ahead)
+		if err != nil {
+			return err
+		}
+		n.More = len(gifts) >= r.windowRows() && (!read || more && len(ahead) >= r.windowRows())
+		if err := foresee(ctx, r, n); err != nil {
+			return err
 		}
 		in := input{
 			policy:  p,

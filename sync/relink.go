@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -86,7 +87,7 @@ func (b *batch) readLinks(ctx context.Context, changes []plan.Change, kind plan.
 func (b *batch) planFromContacts(ctx context.Context, changes []plan.Change, records []linkedRecord, contacts map[string]plan.Candidate) error {
 	rules := b.run.rules()
 	chosen := make([]plan.Candidate, len(records))
-	var need []string
+	need := make(map[string]plan.Candidate)
 	for i, r := range records {
 		c := changes[r.at]
 		var found []plan.Candidate
@@ -103,11 +104,10 @@ func (b *batch) planFromContacts(ctx context.Context, changes []plan.Change, rec
 		}
 		newlyLinked := !plan.HasMadeLink(c.Have.Links, plan.Contact, id)
 		if id != "" && (newlyLinked || plan.SentWithin(c.Gift, rules) || len(plan.LinkIDs(c.Retry, plan.Deal)) > 0) {
-			need = append(need, id)
+			need[id] = chosen[i]
 		}
 	}
-	slices.Sort(need)
-	deals, failed, err := b.run.portal.Directory.OpenDeals(ctx, slices.Compact(need))
+	deals, failed, err := b.run.portal.Directory.OpenDeals(ctx, slices.SortedFunc(maps.Values(need), func(x, y plan.Candidate) int { return plan.CompareIDs(x.ID, y.ID) }))
 	if err != nil {
 		return fmt.Errorf("looking deals up: %w", err)
 	}

@@ -67,7 +67,7 @@ func retryRows(ctx context.Context, r *run, asked func(store.Quarantined) bool) 
 		}
 		w := newWindow()
 		w.addRows(rows, thnksapi.SinceNone, func([]plan.Gift) map[string]string { return contradictory }) // moves no watermark
-		err := r.process(ctx, w.input(policy{tryQuarantined: true}), nil, store.Commit{})
+		err := r.process(ctx, w.input(policy{tryQuarantined: true}), upcoming{}, store.Commit{})
 		for _, row := range w.bad {
 			stillBad[row.key] = true
 		}
@@ -190,7 +190,7 @@ func restorePass(ctx context.Context, r *run) error {
 	}
 	w := newWindow()
 	flush := func() error {
-		err := r.process(ctx, w.input(policy{tryQuarantined: true, recreate: true, countFailures: true}), nil, store.Commit{})
+		err := r.process(ctx, w.input(policy{tryQuarantined: true, recreate: true, countFailures: true}), upcoming{}, store.Commit{})
 		w = newWindow()
 		return err
 	}

@@ -141,6 +141,9 @@ func (r *run) finishSearch(ctx context.Context) error {
 	if s.panicked != "" {
 		panic(s.panicked)
 	}
+	if err := renew(ctx, r); err != nil {
+		return err
+	}
 	found, missed, err := r.portal.Directory.Found(ctx, s.search)
 	if err != nil {
 		return err

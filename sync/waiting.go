@@ -39,7 +39,7 @@ func tryWaitingOnce(ctx context.Context, r *run, due func([]plan.Gift) ([]plan.G
 		in := w.input(policy{tryQuarantined: true, searchFirst: true, uncounted: asked(r)})
 		in.planner = planner
 		w = newWindow()
-		return r.process(ctx, in, nil, store.Commit{})
+		return r.process(ctx, in, upcoming{}, store.Commit{})
 	}
 	for q, err := range r.cfg().Quarantine.Quarantine(ctx) {
 		if err != nil {

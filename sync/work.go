@@ -12,6 +12,7 @@ import (
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/thnksapi"
 )
 
@@ -203,7 +204,7 @@ func (b *batch) reportProgress() {
 // recipients of all others are looked up together, and these are locked, written
 // and committed a slice at a time. Secondary addresses are searched in the
 // background, unless HubSpot takes no record without a contact.
-func (r *run) process(ctx context.Context, in input, ahead []plan.Gift, checkpoint store.Commit) error {
+func (r *run) process(ctx context.Context, in input, next upcoming, checkpoint store.Commit) error {
 	required, err := r.portal.Records.ContactRequired()
 	if err != nil {
 		return err
@@ -218,13 +219,16 @@ func (r *run) process(ctx context.Context, in input, ahead []plan.Gift, checkpoi
 	if len(rest) > 0 {
 		commit = store.Commit{}
 	}
-	b, err := r.work(ctx, in, ahead, commit)
+	b, err := r.work(ctx, in, next.gifts, commit)
 	if err != nil {
 		return err
 	}
 	later.add(b)
 	if len(rest) > 0 {
-		if _, err := r.portal.Directory.LookUp(ctx, need, addresses(r, ahead)); err != nil {
+		if err := foresee(ctx, r, portal.Need{Addresses: need, Ahead: addresses(r, next.gifts), More: next.more, Windows: next.windows}); err != nil {
+			return err
+		}
+		if _, err := r.portal.Directory.LookUp(ctx, need, addresses(r, next.gifts)); err != nil {
 			return err
 		}
 	}
@@ -233,6 +237,9 @@ func (r *run) process(ctx context.Context, in input, ahead []plan.Gift, checkpoi
 		needed[a] = true
 	}
 	for i, part := range rest {
+		if err := renew(ctx, r); err != nil {
+			return err
+		}
 		if !in.policy.searchFirst { // which the part itself does for those whom it looks up
 			if part.who, err = r.portal.Directory.LookUp(ctx, among(needed, addresses(r, part.gifts)), nil); err != nil {
 				return err

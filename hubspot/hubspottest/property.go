@@ -76,7 +76,7 @@ type property struct {
 	visibleFrom  time.Time
 	email, stage bool // validated as an e-mail address, a deal stage
 	many         bool // several values joined with ";", each unique
-	compute      func(*Portal, *record) string
+	compute      func(*Portal, *record, packed) string
 	lags         bool // computed some time after what it depends on
 
 	index         map[string]*record // unique properties: value → the record that holds it

@@ -219,7 +219,7 @@ func (p *Portal) value(r *record, pr *property, from packed) string {
 		if old, ok := p.stillShown(r, pr); ok {
 			return old
 		}
-		return pr.compute(p, r)
+		return pr.compute(p, r, from)
 	}
 	return from.get(pr.slot)
 }

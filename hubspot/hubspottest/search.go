@@ -3,6 +3,7 @@ package hubspottest
 import (
 	"cmp"
 	"encoding/json"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -193,6 +194,10 @@ func (t *objectType) candidates(in searchBodyIn, stale map[*record]lagEntry) []*
 	if len(in.FilterGroups) == 0 {
 		return t.order
 	}
+	if after, ok := behind(in); ok {
+		i, _ := slices.BinarySearchFunc(t.order, after+1, func(r *record, id int64) int { return cmp.Compare(r.id, id) })
+		return t.order[i:]
+	}
 	var out []*record
 	seen := make(map[*record]bool)
 	add := func(r *record) {
@@ -230,6 +235,24 @@ func (t *objectType) candidates(in searchBodyIn, stale map[*record]lagEntry) []*
 	return out
 }
 
+// behind returns the id behind which all records are that the search may find, if it
+// names one.
+func behind(in searchBodyIn) (id int64, ok bool) {
+	least := int64(math.MaxInt64)
+	for _, g := range in.FilterGroups {
+		i := slices.IndexFunc(g.Filters, func(f filter) bool { return f.property.Name == "hs_object_id" && f.Operator == "GT" })
+		if i < 0 {
+			return 0, false
+		}
+		n, err := strconv.ParseInt(string(g.Filters[i].Value), 10, 64)
+		if err != nil {
+			return 0, false
+		}
+		least = min(least, n)
+	}
+	return least, true
+}
+
 // indexed reports whether an index holds everything that the filter can match.
 func (f filter) indexed() bool {
 	exact := f.Operator == "EQ" || f.Operator == "IN"
@@ -251,7 +274,10 @@ func (c *call) sortHits(t *objectType, hits []view, in searchBodyIn) {
 		return
 	}
 	slices.SortStableFunc(hits, func(a, b view) int {
-		order := pr.compare(c.p.value(a.rec, pr, a.values), c.p.value(b.rec, pr, b.values))
+		order := cmp.Compare(a.rec.id, b.rec.id)
+		if pr.Name != "hs_object_id" {
+			order = pr.compare(c.p.value(a.rec, pr, a.values), c.p.value(b.rec, pr, b.values))
+		}
 		if in.Sorts[0].Direction == "DESCENDING" {
 			return -order
 		}

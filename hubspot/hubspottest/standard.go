@@ -42,9 +42,9 @@ func (p *Portal) addStandardTypes() {
 	p.addLinkTypes(deals, companies)
 	contacts.addComputed("associatedcompanyid", "number", primaryCompany).lags = true
 	stage := deals.properties["dealstage"].slot
-	closed := func(which func(stageDef) bool) func(*Portal, *record) string {
-		return func(_ *Portal, r *record) string {
-			i := slices.IndexFunc(allStages, func(s stageDef) bool { return s.id == r.values.get(stage) })
+	closed := func(which func(stageDef) bool) func(*Portal, *record, packed) string {
+		return func(_ *Portal, _ *record, from packed) string {
+			i := slices.IndexFunc(allStages, func(s stageDef) bool { return s.id == from.get(stage) })
 			return strconv.FormatBool(i >= 0 && which(allStages[i]))
 		}
 	}
@@ -70,23 +70,23 @@ func newType(id, name, upper, createdName, modifiedName string) *objectType {
 		merged:     make(map[int64]int64),
 		groups:     []propertyGroup{{Name: name + "_information", Label: name + " information"}},
 	}
-	t.addComputed("hs_object_id", "number", func(_ *Portal, r *record) string { return r.idText() })
-	t.createdDate = t.addComputed(createdName, "datetime", func(_ *Portal, r *record) string { return isoMilli(r.created) })
-	t.modifiedDate = t.addComputed(modifiedName, "datetime", func(_ *Portal, r *record) string { return isoMilli(r.updated) })
+	t.addComputed("hs_object_id", "number", func(_ *Portal, r *record, _ packed) string { return r.idText() })
+	t.createdDate = t.addComputed(createdName, "datetime", func(_ *Portal, r *record, _ packed) string { return isoMilli(r.created) })
+	t.modifiedDate = t.addComputed(modifiedName, "datetime", func(_ *Portal, r *record, _ packed) string { return isoMilli(r.updated) })
 	merged := t.addProperty(definition{Name: "hs_merged_object_ids", Label: "Merged record IDs", Type: "enumeration", FieldType: "checkbox"}, true)
 	merged.ReadOnly = true
 	return t
 }
 
 // addComputed adds a property that HubSpot fills in itself.
-func (t *objectType) addComputed(name, typ string, compute func(*Portal, *record) string) *property {
+func (t *objectType) addComputed(name, typ string, compute func(*Portal, *record, packed) string) *property {
 	field := map[string]string{"number": "number", "datetime": "date", "bool": "booleancheckbox"}[typ]
 	pr := t.addProperty(definition{Name: name, Label: name, Type: typ, FieldType: field}, true)
 	pr.ReadOnly, pr.Calculated, pr.compute = true, name != "hs_object_id", compute
 	return pr
 }
 
-func primaryCompany(_ *Portal, r *record) string {
+func primaryCompany(_ *Portal, r *record, _ packed) string {
 	for _, l := range r.links {
 		if l.kind.id == 1 && l.kind.category == hubspotDefined {
 			return l.to.idText()

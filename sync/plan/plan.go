@@ -65,6 +65,7 @@ type Candidate struct {
 	Additional []string // secondary addresses
 	Company    string   // id of the primary company, "" when none
 	Created    time.Time
+	Changed    time.Time // when HubSpot last changed it; zero where that is unknown
 }
 
 // A Match is the contact that [Choose] picked for an address, with the company

@@ -56,6 +56,7 @@ func (c *cache) key(address string) [16]byte {
 type cachedMatch struct {
 	plan.Match
 	searched bool // the address was searched among secondary ones too
+	listed   bool // the deals are those that the listing of open deals has at the time
 }
 
 // get returns what was put for the address, if it is still remembered.
@@ -156,6 +157,7 @@ const (
 	flagSecondary = 1 << iota
 	flagAmbiguous
 	flagSearched
+	flagListed
 )
 
 func appendMatch(b []byte, m cachedMatch) []byte {
@@ -168,6 +170,10 @@ func appendMatch(b []byte, m cachedMatch) []byte {
 	}
 	if m.searched {
 		flags |= flagSearched
+	}
+	if m.listed {
+		flags |= flagListed
+		m.Deals = nil
 	}
 	b = append(b, flags)
 	b = appendString(b, m.ID)
@@ -184,7 +190,7 @@ func appendMatch(b []byte, m cachedMatch) []byte {
 
 func decodeMatch(b []byte) cachedMatch {
 	d := decoder{b[1:]}
-	m := cachedMatch{searched: b[0]&flagSearched != 0}
+	m := cachedMatch{searched: b[0]&flagSearched != 0, listed: b[0]&flagListed != 0}
 	m.Secondary = b[0]&flagSecondary != 0
 	m.Ambiguous = b[0]&flagAmbiguous != 0
 	m.ID = d.text()

@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,120 +11,243 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-// OpenDeals returns the deals of each contact that are open now. failed are the
-// contacts of which that is not known, as HubSpot fails at them or at one of their
-// deals, and how.
-func (d *Directory) OpenDeals(ctx context.Context, contacts []string) (deals map[string][]plan.OpenDeal, failed map[string]error, err error) {
-	if len(contacts) == 0 || d.conn.cfg.Links.MaxDeals == 0 {
-		return nil, nil, nil
+// foundDeals are the open deals of contacts.
+type foundDeals struct {
+	of     map[string][]plan.OpenDeal // by contact
+	told   map[string]bool            // contacts whose deals the listing tells, now and later
+	failed map[string]error           // contacts of which that is not known, as HubSpot fails at them or at one of their deals, and how
+}
+
+// find finds the open deals of contacts. While a listing is being read those whose
+// deals it will tell have none yet. related are the contacts' deals where they were
+// read before, and nil otherwise.
+func (o *openDeals) find(ctx context.Context, contacts []plan.Candidate, related *relatedDeals) (foundDeals, error) {
+	if len(contacts) == 0 || o.conn.cfg.Links.MaxDeals == 0 {
+		return foundDeals{}, nil
 	}
-	client, err := d.contacts.enter(ctx)
+	told := make(map[string]bool)
+	var ask []string
+	for _, c := range contacts {
+		if o.tells(c) {
+			told[c.ID] = true
+		} else {
+			ask = append(ask, c.ID)
+		}
+	}
+	if related == nil {
+		var err error
+		if related, err = o.related(ctx, ask); err != nil {
+			return foundDeals{}, err
+		}
+	}
+	found, err := o.openOf(ctx, ask, related)
 	if err != nil {
-		return nil, nil, err
+		return foundDeals{}, err
 	}
-	if err := d.LearnDealLabel(ctx); err != nil {
-		return nil, nil, err
+	if found.told = told; o.fresh() {
+		for id := range told {
+			found.of[id] = o.table.of(id)
+		}
 	}
-	related, err := client.Associated(ctx, "contacts", "deals", contacts)
+	return found, nil
+}
+
+// relatedDeals are the deals that contacts have, open or not.
+type relatedDeals struct {
+	of     map[string][]string // ids, by contact
+	failed map[string]error    // contacts at which HubSpot fails, and how
+}
+
+// related returns the deals of contacts, of those that the deal label counts, and
+// counts them.
+func (o *openDeals) related(ctx context.Context, contacts []string) (*relatedDeals, error) {
+	related := &relatedDeals{of: make(map[string][]string, len(contacts)), failed: make(map[string]error)}
+	if len(contacts) == 0 {
+		return related, nil
+	}
+	client, err := o.contacts.enter(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	failed = make(map[string]error)
-	var ids []string
-	seen := make(map[string]bool)
-	for i, outcome := range related {
+	if err := o.learnLabel(ctx); err != nil {
+		return nil, err
+	}
+	outcomes, err := client.Associated(ctx, "contacts", "deals", contacts)
+	if err != nil {
+		return nil, err
+	}
+	for i, outcome := range outcomes {
+		c := contacts[i]
 		if hubspot.IsUnprocessable(outcome.Err) {
-			failed[contacts[i]] = outcome.Err
+			related.failed[c] = outcome.Err
 		} else if outcome.Err != nil {
-			d.session.Log.Warn("deals of a contact not readable", "contact", contacts[i], "error", outcome.Err)
+			o.session.Log.Warn("deals of a contact not readable", "contact", c, "error", outcome.Err)
 		}
 		for _, deal := range outcome.Found {
-			if d.labelled(deal) && !seen[deal.ToID] {
-				seen[deal.ToID] = true
-				ids = append(ids, deal.ToID)
+			if tied(deal, o.labels) {
+				related.of[c] = append(related.of[c], deal.ToID)
 			}
 		}
+		o.counts.deals += len(related.of[c])
+	}
+	o.counts.sample += len(contacts)
+	return related, nil
+}
+
+// openOf returns which of the contacts' deals are open now.
+func (o *openDeals) openOf(ctx context.Context, contacts []string, related *relatedDeals) (foundDeals, error) {
+	found := foundDeals{of: make(map[string][]plan.OpenDeal), failed: make(map[string]error)}
+	if len(contacts) == 0 {
+		return found, nil
+	}
+	var ids []string
+	seen := make(map[string]bool)
+	for _, c := range contacts {
+		for _, id := range related.of[c] {
+			if !seen[id] {
+				seen[id] = true
+				ids = append(ids, id)
+			}
+		}
+	}
+	o.counts.before += len(contacts)
+	client, err := o.contacts.enter(ctx)
+	if err != nil {
+		return foundDeals{}, err
 	}
 	outcomes, err := client.Read(ctx, "deals", ids, dealProperties)
 	if err != nil {
-		return nil, nil, err
+		return foundDeals{}, err
 	}
 	open := make(map[string]plan.OpenDeal)
 	unread := make(map[string]error)
-	for i, o := range outcomes {
-		if hubspot.IsUnprocessable(o.Err) {
-			unread[ids[i]] = o.Err
-		}
-		if o.Object == nil || o.Object.Properties["hs_is_closed"] == "true" {
-			continue // closed, or deleted since
-		}
-		open[o.Object.ID] = plan.OpenDeal{
-			ID:      o.Object.ID,
-			Stage:   o.Object.Properties["dealstage"],
-			Amount:  o.Object.Properties["amount"],
-			Created: created(*o.Object),
+	for i, outcome := range outcomes {
+		switch {
+		case hubspot.IsUnprocessable(outcome.Err):
+			unread[ids[i]] = outcome.Err
+		case outcome.Object != nil && !isClosed(*outcome.Object): // or deleted since
+			open[outcome.Object.ID] = openDeal(*outcome.Object)
 		}
 	}
-	deals = make(map[string][]plan.OpenDeal)
-	for i, outcome := range related {
-		for _, related := range outcome.Found {
-			if err := unread[related.ToID]; err != nil && d.labelled(related) {
-				failed[contacts[i]] = err
+	for _, c := range contacts {
+		if err := related.failed[c]; err != nil {
+			found.failed[c] = err
+		}
+		for _, id := range related.of[c] {
+			if err := unread[id]; err != nil {
+				found.failed[c] = err
 			}
-			if deal, ok := open[related.ToID]; ok && d.labelled(related) {
-				deals[contacts[i]] = append(deals[contacts[i]], deal)
+			if deal, ok := open[id]; ok {
+				found.of[c] = append(found.of[c], deal)
 			}
 		}
 	}
-	return deals, failed, nil
+	return found, nil
 }
 
-// labelled reports whether a contact is tied to a deal in the way that the
-// portal's rules ask for.
-func (d *Directory) labelled(deal hubspot.Related) bool {
-	if d.labels == nil {
-		return true
-	}
-	for _, t := range deal.Types {
-		if d.labels[t] {
-			return true
-		}
-	}
-	return false
+// OpenDeals returns the deals of each contact that are open now. failed are the
+// contacts of which that is not known, as HubSpot fails at them or at one of their
+// deals, and how.
+func (d *Directory) OpenDeals(ctx context.Context, contacts []plan.Candidate) (deals map[string][]plan.OpenDeal, failed map[string]error, err error) {
+	found, err := d.deals.find(ctx, contacts, nil)
+	return found.of, found.failed, err
 }
 
-// LearnDealLabel finds the association types of the configured deal label,
-// once a run: labels are text that users may rename, types are not. The error
-// is fatal where HubSpot has no such label.
-func (d *Directory) LearnDealLabel(ctx context.Context) error {
-	label := d.conn.cfg.Links.DealLabel
-	if label == "" || d.labels != nil {
+// addDeals adds the open deals to those in the directory whose deals the listing
+// tells. Where it is too old to do so, they are read contact by contact; an address
+// of whose contact that fails is taken out.
+func (d *Directory) addDeals(ctx context.Context, who plan.Directory, addresses []string) error {
+	if len(addresses) == 0 {
 		return nil
 	}
-	client, err := d.contacts.enter(ctx)
+	contacts := make([]string, len(addresses))
+	for i, a := range addresses {
+		contacts[i] = who[a].ID
+	}
+	slices.Sort(contacts)
+	contacts = slices.Compact(contacts)
+	found := foundDeals{of: make(map[string][]plan.OpenDeal)}
+	if d.deals.fresh() {
+		for _, c := range contacts {
+			found.of[c] = d.deals.table.of(c)
+		}
+	} else {
+		related, err := d.deals.related(ctx, contacts)
+		if err != nil {
+			return fmt.Errorf("looking deals up: %w", err)
+		}
+		if found, err = d.deals.openOf(ctx, contacts, related); err != nil {
+			return fmt.Errorf("looking deals up: %w", err)
+		}
+	}
+	for _, a := range addresses {
+		m := who[a]
+		if err := found.failed[m.ID]; err != nil {
+			d.setBroken(a, err)
+			delete(who, a)
+			continue
+		}
+		m.Deals = found.of[m.ID]
+		who[a] = m
+	}
+	return nil
+}
+
+// LearnDealLabel finds the configured deal label, once a run. The error is fatal where
+// HubSpot has no such label.
+func (d *Directory) LearnDealLabel(ctx context.Context) error { return d.deals.learnLabel(ctx) }
+
+// learnLabel finds the association types of the configured deal label,
+// once a run: labels are text that users may rename, types are not. The error
+// is fatal where HubSpot has no such label.
+func (o *openDeals) learnLabel(ctx context.Context) error {
+	label := o.conn.cfg.Links.DealLabel
+	if label == "" || o.labels != nil {
+		return nil
+	}
+	types, known, err := o.labelTypes(ctx, "contacts", "deals")
 	if err != nil {
 		return err
 	}
-	types, err := client.AssociationTypes(ctx, "contacts", "deals")
-	if err != nil {
-		return err
-	}
-	labels := make(map[hubspot.AssociationType]bool)
-	var known []string
-	for _, t := range types {
-		if strings.EqualFold(t.Label, label) {
-			labels[t.AssociationType] = true
-		}
-		if t.Label != "" {
-			known = append(known, strconv.Quote(t.Label))
-		}
-	}
-	if len(labels) == 0 {
+	if len(types) == 0 {
 		return &Fatal{
 			What:   fmt.Sprintf("HubSpot has no association label %q between contacts and deals (it has: %s)", label, strings.Join(known, ", ")),
 			Remedy: "create the label in HubSpot, or correct associations.deals.label in the configuration",
 		}
 	}
-	d.labels = labels
+	o.labels = types
 	return nil
+}
+
+// typesFromDeals returns the types that the deal label has as seen from deals: nil where
+// none is configured. known is false where it has another name from there.
+func (o *openDeals) typesFromDeals(ctx context.Context) (types map[hubspot.AssociationType]bool, known bool, err error) {
+	if o.conn.cfg.Links.DealLabel == "" {
+		return nil, true, nil
+	}
+	types, _, err = o.labelTypes(ctx, "deals", "contacts")
+	return types, len(types) > 0, err
+}
+
+// labelTypes returns the association types that the configured deal label has in one
+// direction, and the quoted names of all labels there.
+func (o *openDeals) labelTypes(ctx context.Context, from, to string) (types map[hubspot.AssociationType]bool, known []string, err error) {
+	client, err := o.contacts.enter(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := client.AssociationTypes(ctx, from, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	types = make(map[hubspot.AssociationType]bool)
+	for _, t := range all {
+		if strings.EqualFold(t.Label, o.conn.cfg.Links.DealLabel) {
+			types[t.AssociationType] = true
+		}
+		if t.Label != "" {
+			known = append(known, strconv.Quote(t.Label))
+		}
+	}
+	return types, known, nil
 }

@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,8 @@ type Contacts interface {
 	Get(ctx context.Context, objectType, id string, properties []string, archived bool) (*hubspot.Object, error)
 	Associated(ctx context.Context, fromType, toType string, ids []string) ([]hubspot.RelatedOutcome, error)
 	AssociationTypes(ctx context.Context, fromType, toType string) ([]hubspot.LabelledType, error)
+	OpenDeals(ctx context.Context, after string, properties []string) (hubspot.SearchPage, error)
+	ChangedDeals(ctx context.Context, since time.Time, properties []string) (hubspot.DealChanges, error)
 	Owners(context.Context) ([]hubspot.Owner, error)
 	Pipelines(ctx context.Context, objectType string) ([]hubspot.Pipeline, error)
 }
@@ -40,13 +43,13 @@ type Directory struct {
 	session    Session
 	contacts   door[Contacts]
 	cache      *cache
-	additional *additional                      // nil before the first search
-	seen       witnesses                        // of what a listing of additional addresses has to show
-	given      map[string][]string              // addresses in spellings that do not follow from the canonical one
-	refused    map[string]bool                  // addresses that HubSpot would not look up in this run
-	broken     map[string]error                 // addresses at which HubSpot fails in this run, and how
-	labels     map[hubspot.AssociationType]bool // the deal label's types; nil for any
+	additional *additional         // nil before the first search
+	seen       witnesses           // of what a listing of additional addresses has to show
+	given      map[string][]string // addresses in spellings that do not follow from the canonical one
+	refused    map[string]bool     // addresses that HubSpot would not look up in this run
+	broken     map[string]error    // addresses at which HubSpot fails in this run, and how
 	owners     owners
+	deals      openDeals
 	staged     bool // deal stages were read in this run
 }
 
@@ -55,15 +58,18 @@ type Directory struct {
 // addresses are canonical.
 func (d *Directory) LookUp(ctx context.Context, need, ahead []string) (plan.Directory, error) {
 	who := make(plan.Directory, len(need))
-	var ask []string
+	var ask, listed []string
 	asked := make(map[string]bool, len(need))
 	for _, a := range need {
 		if asked[a] {
 			continue
 		}
 		asked[a] = true
-		if m, ok := d.cache.get(a); ok {
+		if m, ok := d.cache.get(a); ok && d.broken[a] == nil {
 			who[a] = m.Match
+			if m.listed {
+				listed = append(listed, a)
+			}
 		} else if d.broken[a] == nil {
 			ask = append(ask, a)
 		}
@@ -87,28 +93,56 @@ func (d *Directory) LookUp(ctx context.Context, need, ahead []string) (plan.Dire
 		}
 		ask = ask[n:]
 	}
-	return who, nil
+	if d.deals.pending { // nobody has the listed deals yet
+		return who, nil
+	}
+	return who, d.addDeals(ctx, who, listed)
 }
 
 // lookUpRound looks up at most lookupRound addresses.
 func (d *Directory) lookUpRound(ctx context.Context, addresses []string, who plan.Directory) error {
-	client, err := d.contacts.enter(ctx)
+	p, err := d.find(ctx, addresses)
 	if err != nil {
 		return err
+	}
+	return d.settle(ctx, p, nil, who)
+}
+
+// find finds the contacts of at most lookupRound addresses.
+func (d *Directory) find(ctx context.Context, addresses []string) (*picked, error) {
+	client, err := d.contacts.enter(ctx)
+	if err != nil {
+		return nil, err
 	}
 	q := d.spell(addresses)
 	found, err := client.ContactsByEmail(ctx, q.spellings, contactProperties)
 	if err != nil {
-		return fmt.Errorf("looking contacts up: %w", err)
+		return nil, fmt.Errorf("looking contacts up: %w", err)
 	}
-	return d.choose(ctx, addresses, q.join(found), false, who)
+	return d.pick(addresses, q.join(found), false), nil
 }
 
-// choose picks one of the contacts found for each address, reads the open deals
-// of those, and adds them to the directory.
-func (d *Directory) choose(ctx context.Context, addresses []string, found []hubspot.ContactsOutcome, searched bool, who plan.Directory) error {
-	matches := make([]plan.Match, len(addresses))
-	var contacts []string
+// picked are the contacts that were picked for addresses.
+type picked struct {
+	addresses []string
+	matches   []plan.Match     // one for each address, without deals
+	contacts  []plan.Candidate // each once
+	searched  bool             // among secondary addresses
+}
+
+// ids returns the ids of the contacts.
+func (p *picked) ids() []string {
+	ids := make([]string, len(p.contacts))
+	for i, c := range p.contacts {
+		ids[i] = c.ID
+	}
+	return ids
+}
+
+// pick picks one of the contacts found for each address.
+func (d *Directory) pick(addresses []string, found []hubspot.ContactsOutcome, searched bool) *picked {
+	p := &picked{addresses: addresses, matches: make([]plan.Match, len(addresses)), searched: searched}
+	seen := make(map[string]bool)
 	for i, outcome := range found {
 		if hubspot.IsUnprocessable(outcome.Err) && !searched {
 			d.setBroken(addresses[i], outcome.Err)
@@ -129,25 +163,36 @@ func (d *Directory) choose(ctx context.Context, addresses []string, found []hubs
 				d.seen.note(o)
 			}
 		}
-		matches[i] = plan.Choose(addresses[i], candidates)
-		if matches[i].ID != "" {
-			contacts = append(contacts, matches[i].ID)
+		p.matches[i] = plan.Choose(addresses[i], candidates)
+		if k := slices.IndexFunc(candidates, func(c plan.Candidate) bool { return c.ID == p.matches[i].ID }); k >= 0 && !seen[p.matches[i].ID] {
+			seen[p.matches[i].ID] = true
+			p.contacts = append(p.contacts, candidates[k])
 		}
 	}
-	deals, failed, err := d.OpenDeals(ctx, contacts)
+	if !searched {
+		d.deals.count(p)
+	}
+	return p
+}
+
+// settle reads the open deals of the contacts that were picked, where they are not
+// known to be related, and adds who was found to the directory.
+func (d *Directory) settle(ctx context.Context, p *picked, related *relatedDeals, who plan.Directory) error {
+	found, err := d.deals.find(ctx, p.contacts, related)
 	if err != nil {
 		return fmt.Errorf("looking deals up: %w", err)
 	}
-	for i, a := range addresses {
-		if err := failed[matches[i].ID]; err != nil {
+	for i, a := range p.addresses {
+		m := p.matches[i]
+		if err := found.failed[m.ID]; err != nil {
 			d.setBroken(a, err)
 		}
 		if d.broken[a] != nil {
 			continue
 		}
-		matches[i].Deals = deals[matches[i].ID]
-		d.cache.put(a, cachedMatch{Match: matches[i], searched: searched})
-		who[a] = matches[i]
+		m.Deals = found.of[m.ID]
+		d.cache.put(a, cachedMatch{Match: m, searched: p.searched, listed: found.told[m.ID]})
+		who[a] = m
 	}
 	return nil
 }
@@ -170,6 +215,7 @@ func candidate(o hubspot.Object) plan.Candidate {
 		Email:   o.Properties["email"],
 		Company: o.Properties["associatedcompanyid"],
 		Created: created(o),
+		Changed: o.UpdatedAt,
 	}
 	if s := o.Properties["hs_additional_emails"]; s != "" {
 		c.Additional = strings.Split(s, ";")

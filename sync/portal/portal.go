@@ -148,6 +148,7 @@ func (c *Connection) Begin(s Session) *Portal {
 		conn: c, session: s, contacts: door[Contacts]{account, c.cfg.Client.Contacts},
 		cache: newCache(slots), refused: make(map[string]bool),
 	}
+	directory.deals = openDeals{conn: c, session: s, contacts: directory.contacts, counts: dealCounts{open: -1}}
 	records := &Records{
 		session: s, object: object, directory: directory,
 		calls: door[RecordCalls]{account, c.cfg.Client.Records},

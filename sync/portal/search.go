@@ -15,6 +15,7 @@ type Search struct {
 	additional *additional
 	facts      *additionalFacts          // that were found out, to be remembered
 	found      plan.Directory            // matches of an earlier search of this run
+	listed     []string                  // addresses of those whose deals the listing of deals tells
 	ask        []string                  // addresses still to be searched
 	refused    []int                     // those of them that HubSpot would not look up
 	question   question                  // that asks for them
@@ -36,6 +37,9 @@ func (d *Directory) NewSearch(addresses []string, missed map[string]bool) (*Sear
 		switch {
 		case ok && m.searched && m.ID != "":
 			s.found[a] = m.Match
+			if m.listed {
+				s.listed = append(s.listed, a)
+			}
 		case missed[a] || ok && m.searched || asked[a]:
 		default:
 			asked[a] = true
@@ -101,7 +105,10 @@ func (d *Directory) Found(ctx context.Context, s *Search) (found plan.Directory,
 		}
 	}
 	who := make(plan.Directory, len(s.ask))
-	if err := d.choose(ctx, s.ask, s.outcomes, true, who); err != nil {
+	if err := d.settle(ctx, d.pick(s.ask, s.outcomes, true), nil, who); err != nil {
+		return nil, nil, err
+	}
+	if err := d.addDeals(ctx, s.found, s.listed); err != nil {
 		return nil, nil, err
 	}
 	for i, a := range s.ask {

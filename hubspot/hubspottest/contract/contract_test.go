@@ -163,6 +163,8 @@ func TestOperations(t *testing.T) {
 				_, err := c.ContactsWithAdditionalEmail(ctx, "1", time.Now(), nil)
 				return err
 			}},
+			{"OpenDeals", func() error { _, err := c.OpenDeals(ctx, "1", []string{"amount"}); return err }},
+			{"ChangedDeals", func() error { _, err := c.ChangedDeals(ctx, time.Now(), []string{"amount"}); return err }},
 			{"ContactsByAdditionalEmail", func() error {
 				_, err := c.ContactsByAdditionalEmail(ctx, []string{"ada@example.com"}, nil)
 				return err

@@ -1,0 +1,228 @@
+package sync_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/portal"
+	"thnks-hubspot-sync/sync/simulation"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// watchedDeals is HubSpot that tells of each listing of deals, and refuses it where
+// refused is set.
+type watchedDeals struct {
+	portal.Contacts
+	refused bool
+	listed  int
+	changed int
+	before  func() // is called before the search for changed deals; may be nil
+}
+
+func (w *watchedDeals) OpenDeals(ctx context.Context, after string, properties []string) (hubspot.SearchPage, error) {
+	if w.refused {
+		return hubspot.SearchPage{}, &hubspot.Error{Kind: hubspot.Refused}
+	}
+	w.listed++
+	return w.Contacts.OpenDeals(ctx, after, properties)
+}
+
+func (w *watchedDeals) ChangedDeals(ctx context.Context, since time.Time, properties []string) (hubspot.DealChanges, error) {
+	if w.before != nil {
+		w.before()
+	}
+	w.changed++
+	return w.Contacts.ChangedDeals(ctx, since, properties)
+}
+
+// watchDeals puts what watches between the world's engines and HubSpot.
+func watchDeals(w *simulation.World, watched *watchedDeals) {
+	w.Configure = func(c *giftsync.Config) { watched.Contacts, c.HubSpot.Contacts = c.HubSpot.Contacts, watched }
+}
+
+const dealLabel = "Gift worthy"
+
+// manyDeals is a random world of gifts to people with deals, open and closed, of
+// one's own and of several. The same seed makes the same world, record ids included.
+type manyDeals struct {
+	*simulation.World
+	rng      *rand.Rand
+	contacts []string
+	deals    []string
+	gone     map[string]bool
+}
+
+const manyGifts = 420
+
+func newManyDeals(t *testing.T, seed uint64) *manyDeals {
+	rng := rand.New(rand.NewPCG(seed, 21))
+	coin := func() bool { return rng.IntN(2) == 0 }
+	m := &manyDeals{rng: rng, gone: make(map[string]bool), World: simulation.New(t, hubspottest.Options{
+		Seed: seed, SearchLag: time.Duration(rng.IntN(60)) * time.Second, TextIDs: coin(), NoAssociationsErrors: coin(),
+		AssociationPage: []int{0, 2}[rng.IntN(2)],
+	}, thnksapitest.Options{PageLimit: 100})}
+	m.Bounds.WindowRows, m.Bounds.SliceGifts = 200+rng.IntN(200), 20+rng.IntN(60)
+	m.Rules.MaxDeals = 1 + rng.IntN(4)
+	if coin() {
+		m.Rules.DealLabel = dealLabel
+	}
+	for i := range 200 {
+		address := fmt.Sprintf("p%d@example.com", i)
+		contact := m.Portal.AddContact(address, nil)
+		if rng.IntN(8) == 0 {
+			m.Portal.UpdateProperties("contacts", contact, map[string]string{"hs_additional_emails": "old-" + address})
+		}
+		m.contacts = append(m.contacts, contact)
+		if i%20 == 0 {
+			time.Sleep(time.Second) // or deals would all be of one moment
+		}
+		for range rng.IntN(4) {
+			m.addDeal(contact)
+		}
+	}
+	for range 60 { // deals of several people
+		m.tie(m.contacts[rng.IntN(200)], m.deals[rng.IntN(len(m.deals))])
+	}
+	time.Sleep(time.Hour)
+	for i := range manyGifts {
+		who := []string{"p", "p", "p", "old-p", "nobody"}[rng.IntN(5)]
+		m.AddGift(fmt.Sprintf("T-%03d", i), fmt.Sprintf("%s%d@example.com", who, rng.IntN(200)), simulation.Day)
+	}
+	return m
+}
+
+func (m *manyDeals) addDeal(contact string) {
+	stage := []string{"qualifiedtobuy", "closedwon", "closedlost", "contractsent"}[m.rng.IntN(4)]
+	deal := m.Portal.AddDeal(map[string]string{"dealstage": stage, "amount": fmt.Sprint(m.rng.IntN(5000))})
+	m.deals = append(m.deals, deal)
+	m.tie(contact, deal)
+}
+
+// tie associates a contact and a deal, with the label or without.
+func (m *manyDeals) tie(contact, deal string) {
+	if m.rng.IntN(2) == 0 {
+		m.Portal.AssociateLabelled("contacts", contact, "deals", deal, dealLabel)
+	} else {
+		m.Portal.Associate("contacts", contact, "deals", deal)
+	}
+}
+
+// change changes deals and contacts as users do.
+func (m *manyDeals) change() {
+	for range 25 {
+		contact, deal := m.contacts[m.rng.IntN(len(m.contacts))], m.deals[m.rng.IntN(len(m.deals))]
+		if m.gone[contact] || m.gone[deal] {
+			continue
+		}
+		switch m.rng.IntN(7) {
+		case 0:
+			m.Portal.UpdateProperties("deals", deal, map[string]string{"dealstage": "closedwon"})
+		case 1:
+			m.Portal.UpdateProperties("deals", deal, map[string]string{"dealstage": "qualifiedtobuy"})
+		case 2:
+			m.gone[deal] = true
+			m.Portal.Archive("deals", deal)
+		case 3:
+			m.gone[contact] = true
+			m.Portal.Archive("contacts", contact)
+		case 4:
+			if other := m.contacts[m.rng.IntN(len(m.contacts))]; other != contact && !m.gone[other] {
+				m.gone[contact], m.gone[other] = true, true
+				m.contacts = append(m.contacts, m.Portal.Merge("contacts", contact, other))
+			}
+		case 5:
+			if other := m.deals[m.rng.IntN(len(m.deals))]; other != deal && !m.gone[other] {
+				m.gone[deal], m.gone[other] = true, true
+				m.deals = append(m.deals, m.Portal.Merge("deals", deal, other))
+			}
+		default:
+			m.addDeal(contact)
+		}
+	}
+	time.Sleep(time.Hour)
+}
+
+// links are those of all gifts, to the contacts and deals by when they were made:
+// their ids depend on the calls before.
+func (m *manyDeals) links() map[string][]string {
+	name := make(map[string]string)
+	for i, id := range m.contacts {
+		name[id] = fmt.Sprint("contact ", i)
+	}
+	for i, id := range m.deals {
+		name[id] = fmt.Sprint("deal ", i)
+	}
+	all := make(map[string][]string)
+	for i := range manyGifts {
+		id := fmt.Sprintf("T-%03d", i)
+		for _, ids := range m.Links(m.Record(id)) {
+			for _, to := range ids {
+				all[id] = append(all[id], name[to])
+			}
+		}
+		slices.Sort(all[id])
+	}
+	return all
+}
+
+// live runs the passes of a week and returns the links of all gifts after each.
+func (m *manyDeals) live() (links []map[string][]string, calls int) {
+	for _, mode := range []giftsync.Mode{giftsync.Backfill, giftsync.Reassociate, giftsync.ReassociateAll, giftsync.Incremental} {
+		rep := m.Must(mode)
+		calls += simulation.Calls(rep)
+		links = append(links, m.links())
+		m.change()
+		for i := range 50 { // whom the next pass finds
+			contact := m.Portal.AddContact(fmt.Sprintf("nobody%d@example.com", 50*len(links)-50+i), nil)
+			m.contacts = append(m.contacts, contact)
+			m.addDeal(contact)
+		}
+		time.Sleep(time.Hour)
+		if mode == giftsync.ReassociateAll {
+			time.Sleep(simulation.Week)
+		}
+	}
+	return links, calls
+}
+
+// TestDealsEveryWay: however the open deals of contacts are found, the links are
+// those that asking for each contact's makes.
+func TestDealsEveryWay(t *testing.T) {
+	t.Parallel()
+	seeds := uint64(10)
+	if simulation.RaceDetector {
+		seeds = 2
+	}
+	all, fewer := 0, 0
+	for seed := range seeds {
+		synctest.Test(t, func(t *testing.T) {
+			first := newManyDeals(t, seed)
+			watchDeals(first.World, &watchedDeals{refused: true})
+			want, most := first.live()
+			m := newManyDeals(t, seed)
+			watched := new(watchedDeals)
+			watchDeals(m.World, watched)
+			got, calls := m.live()
+			for i := range want {
+				if diff := cmp.Diff(want[i], got[i]); diff != "" {
+					t.Errorf("seed %d, after pass %d: links differ from those by contact (-want +got):\n%s", seed, i, diff)
+				}
+			}
+			t.Logf("seed %d: %d listings, %d renewals, %d calls instead of %d", seed, watched.listed, watched.changed, calls, most)
+			all, fewer = all+most, fewer+calls
+		})
+	}
+	if fewer >= all {
+		t.Errorf("%d calls instead of %d", fewer, all)
+	}
+}
