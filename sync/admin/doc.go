@@ -46,8 +46,8 @@
 //
 // # The pages
 //
-// [Pages] answers GET alone, and changes nothing: /healthz, /readyz, /stats.json
-// and /metrics. The request's Host must be one of the configured names. A web
+// [Pages] answers GET alone, and changes nothing: the page with the statistics,
+// /stats.json, /healthz, /readyz and /metrics. The request's Host must be one of the configured names. A web
 // page that makes the browser call us by its own name (DNS rebinding) gets
 // nothing.
 package admin

@@ -2,8 +2,10 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/page"
 )
 
@@ -49,6 +51,10 @@ func (p *pages) page(w http.ResponseWriter, r *http.Request) {
 // fill puts the answer to the question on the page, or why there is none. It
 // returns the tag of the answer, "" for none, and the status.
 func (p *pages) fill(shown *page.Page, w http.ResponseWriter, r *http.Request, q question) (tag string, status int) {
+	if q.portal == "" {
+		q.portal = p.first(r.Context())
+		shown.Served.Portal = q.portal
+	}
 	a, err := p.ask(w, r, q)
 	if err != nil {
 		shown.Problems = []page.Problem{{Text: "the statistics cannot be read: " + err.Error()}}
@@ -63,4 +69,14 @@ func (p *pages) fill(shown *page.Page, w http.ResponseWriter, r *http.Request, q
 		shown.Problems = append(shown.Problems, page.Problem{Portal: problem.Portal, Text: problem.Problem})
 	}
 	return a.tag, statusOf(doc)
+}
+
+// first is the portal that is shown where no portal was chosen and a page cannot
+// show all, and else "".
+func (p *pages) first(ctx context.Context) string {
+	all, err := guarded(p.log, func() ([]giftsync.Status, error) { return p.service.Status(ctx) })
+	if err != nil || len(all) <= page.MaxPortals {
+		return "" // the answer tells the error, too
+	}
+	return all[0].Portal
 }

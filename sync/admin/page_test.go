@@ -14,6 +14,7 @@ import (
 	"time"
 
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/page"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/stats"
 )
@@ -258,4 +259,33 @@ func TestFreshness(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestManyPortals: a page shows no more portals than browsers can draw, and the
+// others can be chosen.
+func TestManyPortals(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ portals, shown int }{{page.MaxPortals, page.MaxPortals}, {page.MaxPortals + 1, 1}} {
+		var all []giftsync.Status
+		for i := range tt.portals {
+			all = append(all, giftsync.Status{Portal: fmt.Sprint("portal-", i)})
+		}
+		base := servePages(t, ready(all...), PagesOptions{})
+		_, body := request(t, "GET", base+"/", nil)
+		if n := strings.Count(body, "<article "); n != tt.shown {
+			t.Errorf("of %d portals %d are shown", tt.portals, n)
+		}
+		if offered := strings.Contains(body, `<option value="">all</option>`); offered != (tt.shown > 1) {
+			t.Errorf("of %d portals all are offered: %t", tt.portals, offered)
+		}
+		if chosen := strings.Contains(body, "<option selected>portal-0</option>"); chosen != (tt.shown == 1) {
+			t.Errorf("of %d portals the first is chosen: %t", tt.portals, chosen)
+		}
+		if _, body := request(t, "GET", base+"/?portal=portal-7", nil); strings.Count(body, "<article ") != 1 || !strings.Contains(body, "<option selected>portal-7</option>") {
+			t.Error("a portal cannot be chosen")
+		}
+		if _, body := request(t, "GET", base+"/stats.json", nil); strings.Count(body, `"total_sent"`) != tt.portals {
+			t.Error("the document lacks portals")
+		}
+	}
 }

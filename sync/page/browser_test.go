@@ -27,7 +27,7 @@ import (
 const axe = "../../.ci/axe/node_modules/axe-core/axe.min.js"
 
 // patience is how long a browser may take for one test.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // browser starts Chromium once for all tests.
 var browser = sync.OnceValues(func() (context.Context, error) {

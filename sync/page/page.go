@@ -13,6 +13,10 @@ import (
 	"thnks-hubspot-sync/sync/stats"
 )
 
+// MaxPortals is how many portals one page shows. Browsers would take long to draw
+// more.
+const MaxPortals = 10
+
 // refresh is how often a page that is served looks for new numbers.
 const refresh = 5 * time.Second
 
@@ -124,6 +128,7 @@ func newView(p Page) view {
 // A form is what may be asked for.
 type form struct {
 	Portals    []string
+	All        bool // they may be shown on one page
 	Portal     string
 	Filter     stats.Filter
 	Statuses   []plan.Status
@@ -136,11 +141,12 @@ type form struct {
 // newForm offers what the reports name, and keeps what was asked for.
 func newForm(p Page) *form {
 	f := &form{
-		Portals: p.Served.Portals, Portal: p.Served.Portal, Filter: p.Served.Filter,
+		Portals: p.Served.Portals, All: len(p.Served.Portals) <= MaxPortals, Portal: p.Served.Portal, Filter: p.Served.Filter,
 		Statuses: plan.Statuses(), Filtered: p.Served.Filter != (stats.Filter{}),
 	}
 	senders, types, currencies := make(names), make(names), make(names)
-	currencies.add(strings.ToUpper(f.Filter.Currency))
+	f.Filter.Currency = strings.ToUpper(f.Filter.Currency)
+	currencies.add(f.Filter.Currency)
 	for _, r := range p.Reports {
 		for _, s := range r.TopSenders {
 			if s.Email != "" {

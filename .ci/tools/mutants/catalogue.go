@@ -153,8 +153,10 @@ func (m *mutant) fit(tree string, tests map[string]bool) error {
 		source = strings.Replace(source, h.old, h.new, 1)
 	}
 	m.source = []byte(source)
-	if _, err := parser.ParseFile(token.NewFileSet(), m.file, m.source, parser.SkipObjectResolution); err != nil {
-		return fmt.Errorf("the changed file is no Go: %w", err)
+	if filepath.Ext(m.file) == ".go" { // others are embedded
+		if _, err := parser.ParseFile(token.NewFileSet(), m.file, m.source, parser.SkipObjectResolution); err != nil {
+			return fmt.Errorf("the changed file is no Go: %w", err)
+		}
 	}
 	for _, name := range m.tests {
 		if top, _, _ := strings.Cut(name, "/"); !tests[top] {
