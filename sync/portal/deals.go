@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"thnks-hubspot-sync/hubspot"
@@ -205,14 +204,14 @@ func (o *openDeals) learnLabel(ctx context.Context) error {
 	if label == "" || o.labels != nil {
 		return nil
 	}
-	types, known, err := o.labelTypes(ctx, "contacts", "deals")
+	types, err := o.labelTypes(ctx, "contacts", "deals")
 	if err != nil {
 		return err
 	}
 	if len(types) == 0 {
 		return &Fatal{
-			What:   fmt.Sprintf("HubSpot has no association label %q between contacts and deals (it has: %s)", label, strings.Join(known, ", ")),
-			Remedy: "create the label in HubSpot, or correct associations.deals.label in the configuration",
+			What:   fmt.Sprintf("HubSpot has no association label %q between contacts and deals", label),
+			Remedy: "create the label in HubSpot (Settings → Objects → Contacts → Associations lists those that are there), or correct associations.deals.label in the configuration",
 		}
 	}
 	o.labels = types
@@ -225,29 +224,26 @@ func (o *openDeals) typesFromDeals(ctx context.Context) (types map[hubspot.Assoc
 	if o.conn.cfg.Links.DealLabel == "" {
 		return nil, true, nil
 	}
-	types, _, err = o.labelTypes(ctx, "deals", "contacts")
+	types, err = o.labelTypes(ctx, "deals", "contacts")
 	return types, len(types) > 0, err
 }
 
 // labelTypes returns the association types that the configured deal label has in one
-// direction, and the quoted names of all labels there.
-func (o *openDeals) labelTypes(ctx context.Context, from, to string) (types map[hubspot.AssociationType]bool, known []string, err error) {
+// direction, none where it has no such label.
+func (o *openDeals) labelTypes(ctx context.Context, from, to string) (map[hubspot.AssociationType]bool, error) {
 	client, err := o.contacts.enter(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	all, err := client.AssociationTypes(ctx, from, to)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	types = make(map[hubspot.AssociationType]bool)
+	types := make(map[hubspot.AssociationType]bool)
 	for _, t := range all {
 		if strings.EqualFold(t.Label, o.conn.cfg.Links.DealLabel) {
 			types[t.AssociationType] = true
 		}
-		if t.Label != "" {
-			known = append(known, strconv.Quote(t.Label))
-		}
 	}
-	return types, known, nil
+	return types, nil
 }

@@ -193,9 +193,8 @@ func (r *Records) List(ctx context.Context, cursor string, archived bool) (Listi
 		}
 	}
 	l.Listed = len(objects)
-	objects = slices.DeleteFunc(objects, func(o hubspot.Object) bool { return o.Properties[KeyProperty] == "" })
-	l.Foreign = l.Listed - len(objects)
 	l.Gifts = r.readStored(objects, archived)
+	l.Foreign = l.Listed - len(l.Gifts)
 	if archived {
 		return l, nil
 	}
@@ -203,14 +202,13 @@ func (r *Records) List(ctx context.Context, cursor string, archived bool) (Listi
 }
 
 // readStored reads records as the journal would hold them, without their
-// links.
+// links. Those that are not ours are left out.
 func (r *Records) readStored(objects []hubspot.Object, archived bool) []plan.Stored {
 	var gifts []plan.Stored
 	for _, o := range objects {
 		s, err := Stored(o, r.object.conn.cfg.Metadata)
 		if err != nil {
-			r.session.Log.Warn("record not readable as a gift; left alone", "object", o.ID, "archived", archived, "error", err)
-			continue
+			continue // it has no transaction id
 		}
 		if archived {
 			s.Deleted = r.session.Started
