@@ -48,7 +48,7 @@ var rooms = map[string]string{
 	"sync":                   "sync/plan sync/portal store store/suppressed hubspot thnksapi",
 	"sync/app":               "sync/portal store hubspot",
 	"sync/doctor":            "sync sync/plan sync/portal store hubspot thnksapi",
-	"sync/daemon":            "sync sync/plan sync/send sync/webhook sync/stats sync/doctor store",
+	"sync/daemon":            "sync sync/app sync/plan sync/send sync/webhook sync/stats sync/doctor store",
 	"sync/metrics":           "sync sync/plan sync/daemon sync/turns store hubspot",
 	"sync/page":              "sync/stats sync/plan",
 	"sync/admin":             "sync sync/app sync/listen sync/plan sync/send sync/stats sync/page sync/doctor hubspot",

@@ -13,11 +13,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftportal "thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -35,18 +37,21 @@ const (
 	oauthSecret = "client-secret-canary-4711"
 )
 
-func newOAuthInstallation(t *testing.T) *oauthInstallation {
+// newOAuthInstallation makes one. links is the portal's setting of associations.
+func newOAuthInstallation(t *testing.T, o hubspottest.Options, links string) *oauthInstallation {
 	t.Helper()
 	listen := freeAddress()
 	i := &oauthInstallation{t: t, dir: shortDir(t)}
-	i.portal = hubspottest.New(hubspottest.Options{Seed: 1, Token: worldToken, App: hubspottest.App{
+	o.Seed, o.Token = 1, worldToken
+	o.App = hubspottest.App{
 		ClientID: oauthClient, ClientSecret: oauthSecret, RedirectURI: "http://" + listen + "/oauth/callback",
 		Rotation: hubspottest.NewTokenFamily, UninstallEndsAccess: true,
-	}})
+	}
+	i.portal = hubspottest.New(o)
 	data := thnksapitest.Data{Seed: 1, N: 40, Recipients: 10}
 	thnks := thnksapitest.New(thnksapitest.Options{Keys: map[string]string{worldKey: ""}})
 	thnks.Add(thnksapitest.Generate(data)...)
-	i.portal.Populate(data.Addresses(), hubspottest.Population{Seed: 1, Matched: 0.9, WithCompany: 1, DealsPer: 1, OpenDeals: 0.8})
+	i.portal.Populate(data.Addresses(), hubspottest.Population{Seed: 1, Matched: 0.5, WithCompany: 1, DealsPer: 1, OpenDeals: 0.8})
 	hubspotServer, thnksServer := httptest.NewServer(i.portal), httptest.NewServer(thnks)
 	t.Cleanup(hubspotServer.Close)
 	t.Cleanup(thnksServer.Close)
@@ -62,7 +67,8 @@ portals:
   - name: acme
     hubspot: {base_url: %[3]q, app: main, account_id: 62515}
     thnks: {base_url: %[4]q, api_key_file: thnks-key}
-`, listen, oauthClient, hubspotServer.URL, thnksServer.URL),
+    associations: %[5]s
+`, listen, oauthClient, hubspotServer.URL, thnksServer.URL, links),
 		"client-secret": oauthSecret,
 		"thnks-key":     worldKey,
 		"master-key":    "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=\n",
@@ -178,7 +184,7 @@ func (i *oauthInstallation) secretsAreKept(printed ...string) {
 // not connected, refused, connected with a backfill, a new master key,
 // disconnected.
 func TestConnectWithoutDaemon(t *testing.T) {
-	i := newOAuthInstallation(t)
+	i := newOAuthInstallation(t, hubspottest.Options{}, "{companies: primary}")
 	if _, said := i.command(failed, "sync"); !strings.Contains(said, "not connected to HubSpot") || !strings.Contains(said, "connect") {
 		t.Errorf("before it is connected: %s", said)
 	}
@@ -241,7 +247,7 @@ func TestConnectWithoutDaemon(t *testing.T) {
 // TestConnectWithDaemon: the daemon waits for its grant, backfills when it has it,
 // says so when it is over, and goes on after the next one.
 func TestConnectWithDaemon(t *testing.T) {
-	i := newOAuthInstallation(t)
+	i := newOAuthInstallation(t, hubspottest.Options{}, "{companies: primary}")
 	d := i.start("run")
 	check := func(words ...string) func() bool {
 		return func() bool {
@@ -305,7 +311,7 @@ func TestConnectWithDaemon(t *testing.T) {
 // TestReplacedTokenFile: a static token that is replaced is used at the next call,
 // and one of another account never.
 func TestReplacedTokenFile(t *testing.T) {
-	i := newOAuthInstallation(t)
+	i := newOAuthInstallation(t, hubspottest.Options{}, "{companies: primary}")
 	config, err := os.ReadFile(i.config)
 	if err != nil {
 		t.Fatal(err)
@@ -326,4 +332,48 @@ func TestReplacedTokenFile(t *testing.T) {
 	}
 	d.stop()
 	<-d.ended
+}
+
+// TestScopesAreUsed: every scope that an install link asks for is needed by some
+// call of a backfill, as HubSpot's certification demands. Whether linking needs the
+// right to write on the far side HubSpot leaves open, so both readings are tried.
+func TestScopesAreUsed(t *testing.T) {
+	used := make(map[string]bool)
+	for _, tt := range []struct {
+		options hubspottest.Options
+		links   string
+	}{
+		{hubspottest.Options{}, "{companies: primary}"},
+		{hubspottest.Options{FarSideWrite: true}, "{companies: none, deals: {max: 1}}"},
+	} {
+		i := newOAuthInstallation(t, tt.options, tt.links)
+		c := i.start("connect")
+		i.browse(c, "connect")
+		if got := <-c.ended; got != done {
+			t.Fatalf("connect ends with %d: %s", got, c.err.String())
+		}
+		// A recipient of an orphan becomes a contact, with a company.
+		for gift := range i.portal.Records("thnks") {
+			if len(i.portal.Links("thnks", gift.ID)["contacts"]) == 0 && strings.Contains(gift.Properties["recipient_email"], "@") {
+				contact := i.portal.AddContact(gift.Properties["recipient_email"], nil)
+				i.portal.SetPrimaryCompany(contact, i.portal.AddCompany(nil))
+				break
+			}
+		}
+		i.command(done, "sync", "--reassociate")
+		i.command(done, "check")
+		for _, s := range i.portal.UsedScopes() {
+			used[s] = true
+		}
+	}
+	required, optional := giftportal.RequestedScopes(giftportal.LinkRules{Companies: true, MaxDeals: 1})
+	for _, s := range slices.Concat(required, optional) {
+		if !used[s] {
+			t.Errorf("%s is asked for and never used", s)
+		}
+		delete(used, s)
+	}
+	if len(used) > 0 {
+		t.Errorf("used and not asked for are %v", used)
+	}
 }

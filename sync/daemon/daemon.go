@@ -113,6 +113,14 @@ func (d *Daemon) portal(name string) (*managedPortal, error) {
 	return p, nil
 }
 
+// AccessEnded notes that a portal's access to HubSpot has failed, outside a run.
+func (d *Daemon) AccessEnded(portal string, err error) {
+	err = giftsync.Classify(err)
+	if kind := kindOf(err); kind != "" {
+		d.byName[portal].loop.health.failed(kind, byRun, err)
+	}
+}
+
 // StateFile opens the state file of a portal, unless that is done. It stays the
 // daemon's.
 func (d *Daemon) StateFile(name string) (*store.Store, error) {

@@ -7,6 +7,7 @@ import (
 
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/app"
 	"thnks-hubspot-sync/sync/plan"
 )
 
@@ -81,6 +82,7 @@ type Holdings struct {
 	Events      map[store.EventState]int // in the inbox
 	InboxLoad   float64                  // how full the inbox is, as a share of what it may hold
 	Backfilled  bool                     // the first backfill has finished
+	Access      app.Standing             // by OAuth; zero without it
 }
 
 // Figures returns how the portal stands, without its holdings.
@@ -112,6 +114,7 @@ func holdingsOf(j *store.Store) *Holdings {
 		func() (err error) { h.Orphans, err = j.OrphanCounts(); return },
 		func() (err error) { h.Events, _, err = j.EventCounts(); return },
 		func() (err error) { h.InboxLoad, err = j.InboxLoad(); return },
+		func() (err error) { h.Access, err = app.StandingOf(j); return },
 		func() (err error) { h.Backfilled, err = giftsync.Backfilled(j); return },
 	} {
 		if read() != nil {

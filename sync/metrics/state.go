@@ -46,6 +46,8 @@ var (
 	watermark  = gauge("watermark_timestamp_seconds", "Change time of the newest transaction that is known for sure, of the source that is farthest behind. It stands still while nothing changes there.", labelPortal)
 	thnksCalls = counter("thnks_calls_total", "Requests to Thnks, repeated ones included.", labelPortal)
 	backfilled = gauge("backfill_finished", "Whether the first backfill has finished.", labelPortal)
+	connected  = gauge("hubspot_connected", "Whether the grant of a portal with OAuth stands, as far as is known.", labelPortal)
+	renewed    = gauge("hubspot_token_timestamp_seconds", "When the access token of a portal with OAuth was last renewed. It is older than half an hour while nothing is asked of HubSpot.", labelPortal)
 	gifts      = gauge("gifts", "Gifts that are known.", labelPortal)
 	orphans    = gauge("orphans", "Records in HubSpot without a contact, by reason.", labelPortal, labelReason)
 	quarantine = gauge("quarantined_records", "Records in quarantine.", labelPortal)
@@ -63,7 +65,7 @@ var (
 
 // figures are all of them.
 var figures = []figure{
-	ready, fault, doing, rows, through, queued, lastPass, nextRun, watermark, thnksCalls, backfilled,
+	ready, fault, doing, rows, through, queued, lastPass, nextRun, watermark, thnksCalls, backfilled, connected, renewed,
 	gifts, orphans, quarantine, inbox, inboxLoad, places, taken, turnsQueue, turnWaits,
 }
 
@@ -132,6 +134,10 @@ func showPortal(show func(figure, float64, ...string), f daemon.Figures) {
 
 func showHoldings(show func(figure, float64, ...string), name string, h *daemon.Holdings) {
 	show(backfilled, truth(h.Backfilled), name)
+	if a := h.Access; a.Account != "" {
+		show(connected, truth(a.Connected), name)
+		show(renewed, float64(a.Issued.UnixMilli())/1000, name)
+	}
 	show(gifts, float64(h.Gifts), name)
 	show(quarantine, float64(h.Quarantined), name)
 	for _, reason := range []plan.Orphan{plan.NoEmail, plan.BadEmail, plan.NoContact, plan.ContactGone} {

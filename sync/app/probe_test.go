@@ -1,0 +1,58 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/sync/app"
+)
+
+// TestE04UninstallIsFound: a day after an uninstall at most it is known, although
+// the portal makes no calls. An outage ends nothing, and nothing is asked about
+// portals that are not connected.
+func TestE04UninstallIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.App{}, true)
+		w.connect("connect")
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var ended []error
+		hold := func(portal string) (app.Holding, error) {
+			switch portal {
+			case "acme":
+				return w.holding, nil
+			case "locked":
+				return app.Holding{}, errors.New("locked")
+			}
+			h := w.hold()
+			h.Vault.State = &memoryState{meta: make(map[string][]byte)}
+			return h, nil
+		}
+		go app.KeepProbing(ctx, []string{"locked", "unconnected", "acme"}, hold, func(portal string, err error) {
+			if portal != "acme" {
+				t.Errorf("%s: %v", portal, err)
+			}
+			ended = append(ended, err)
+		})
+		w.account.ResetRequests()
+		time.Sleep(3 * 24 * time.Hour)
+		if n := w.account.Requests().Total; n != 3 || ended != nil {
+			t.Errorf("in three days %d questions, and %v", n, ended)
+		}
+		w.account.Fault(hubspottest.Fault{Class: hubspottest.ClassOAuth, Kind: hubspottest.RespondStatus, Status: 503})
+		time.Sleep(24 * time.Hour)
+		if ended != nil {
+			t.Errorf("an outage counts as an end: %v", ended)
+		}
+		w.account.Uninstall()
+		time.Sleep(3 * 24 * time.Hour)
+		if e, ok := hubspot.AsError(errors.Join(ended...)); len(ended) != 1 || !ok || e.Kind != hubspot.Revoked {
+			t.Errorf("after the uninstall: %v", ended)
+		}
+	})
+}
