@@ -377,3 +377,27 @@ func TestScopesAreUsed(t *testing.T) {
 		t.Errorf("used and not asked for are %v", used)
 	}
 }
+
+// TestScopesAreDocumented: the page about connecting has the table of the program.
+func TestScopesAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../.github/docs/connect.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	for _, f := range giftportal.Features(giftportal.LinkRules{Companies: true, MaxDeals: 1}) {
+		for _, s := range f.Scopes {
+			mark := ""
+			if s.OAuthOnly {
+				mark = " (OAuth only)"
+			}
+			if f.Optional {
+				mark = " (optional)"
+			}
+			fmt.Fprintf(&table, "| %s | `%s`%s | `%s` | %s |\n", f.Name, s.Name, mark, s.For, f.Without)
+		}
+	}
+	if !strings.Contains(string(page), table.String()+"\n") {
+		t.Errorf("the page lacks the table\n%s", table.String())
+	}
+}
