@@ -213,21 +213,6 @@ func (a *access) Reseal(_ context.Context, name string) (bool, error) {
 	return h.Reseal()
 }
 
-// keepProbing asks HubSpot every day whether the grants stand; ended is called for
-// one that does not.
-func (a *access) keepProbing(ctx context.Context, ended func(portal string, err error)) {
-	var names []string
-	for _, p := range a.s.cfg.Portals {
-		if p.HubSpot.App != "" {
-			names = append(names, p.Name)
-		}
-	}
-	giftapp.KeepProbing(ctx, names, func(name string) (giftapp.Holding, error) {
-		h, _, err := a.hold(name)
-		return h, err
-	}, ended)
-}
-
 func (a *access) hold(name string) (giftapp.Holding, configs.Portal, error) {
 	p := localService{a.s}.portal(name)
 	if p.HubSpot.App == "" {

@@ -48,6 +48,7 @@ func (s *session) newDaemon() (*daemon.Daemon, error) {
 			},
 			Desk:         deskOf(s, p),
 			SendRules:    func(j *store.Store) send.Rules { return sendRules(p, j) },
+			Access:       s.grants.watch(p),
 			CheckSecrets: func() []doctor.Finding { return s.checkSecrets(p) },
 			OpenFailed:   func(err error) doctor.Finding { return openFailed(p.Name, err) },
 		}

@@ -247,6 +247,22 @@ func (g *grants) installer(state func(string) (*store.Store, error), connected f
 	return giftapp.NewInstaller(g.cfg.Public(""), all, g.log), nil
 }
 
+// watch returns what watches a portal's grant in a daemon, nil for a static token.
+func (g *grants) watch(p configs.Portal) func(context.Context, func() (*store.Store, error), func(error)) {
+	if p.HubSpot.App == "" {
+		return nil
+	}
+	return func(ctx context.Context, state func() (*store.Store, error), ended func(error)) {
+		giftapp.KeepProbing(ctx, func() (giftapp.Holding, error) {
+			j, err := state()
+			if err != nil {
+				return giftapp.Holding{}, err
+			}
+			return g.hold(p, j)
+		}, ended)
+	}
+}
+
 // errNoApp says that a portal has a static token.
 var errNoApp = errors.New("the portal has a static token (hubspot.token_file), which needs no connecting; for OAuth name hubspot.app instead")
 

@@ -119,9 +119,6 @@ func (s *session) serve(ctx context.Context) error {
 		attrs = append(attrs, "webhooks", listener.Addr().String())
 		part("listen", func() error { return webhook.Serve(ctx, listener, public, s.cfg.TrustedProxies, s.log) })
 	}
-	if by != nil {
-		part("access", func() error { by.keepProbing(ctx, d.AccessEnded); return nil })
-	}
 	part("schedule", func() error { d.Keep(ctx, s.log); return nil })
 	part("systemd", func() error { manager.run(ctx); return nil })
 	s.log.Info("daemon ready", attrs...)

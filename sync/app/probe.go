@@ -14,12 +14,11 @@ const (
 	probeFirst = time.Minute
 )
 
-// KeepProbing asks HubSpot a minute after its start, and then every day, whether
-// the grants of portals still stand, until ctx ends: HubSpot tells nobody that an
-// app was uninstalled. ended is called with what a portal's grant failed with. A
-// portal that is not connected, or of which that is known already, is asked
-// nothing about.
-func KeepProbing(ctx context.Context, portals []string, hold func(portal string) (Holding, error), ended func(portal string, err error)) {
+// KeepProbing asks HubSpot a minute after its start, and then every day, whether a
+// portal's grant still stands, until ctx ends: HubSpot tells nobody that an app was
+// uninstalled. ended is called with what the grant failed with. While the portal is
+// not connected, or its grant known to be over, nothing is asked.
+func KeepProbing(ctx context.Context, hold func() (Holding, error), ended func(error)) {
 	next := time.NewTimer(probeFirst)
 	defer next.Stop()
 	for {
@@ -28,23 +27,21 @@ func KeepProbing(ctx context.Context, portals []string, hold func(portal string)
 		case <-ctx.Done():
 			return
 		}
-		for _, portal := range portals {
-			if h, err := hold(portal); err == nil { // what cannot be opened says so elsewhere
-				probe(ctx, portal, h, ended)
-			}
+		if h, err := hold(); err == nil { // a state file that cannot be opened says so elsewhere
+			probe(ctx, h, ended)
 		}
 		next.Reset(probeEvery)
 	}
 }
 
 // probe asks about one grant. What may pass by itself is asked the next day again.
-func probe(ctx context.Context, portal string, h Holding, ended func(string, error)) {
+func probe(ctx context.Context, h Holding, ended func(error)) {
 	standing, err := StandingOf(h.Vault.State)
 	if err != nil || !standing.Connected {
 		return
 	}
 	err = h.Tokens.Probe(ctx)
 	if e, ok := hubspot.AsError(err); ok && e.Kind != hubspot.Transient && e.Kind != hubspot.Unexpected {
-		ended(portal, err)
+		ended(err)
 	}
 }

@@ -40,13 +40,16 @@ func New(portals []PortalConfig) *Daemon {
 // under way have come to their safe points.
 func (d *Daemon) Keep(ctx context.Context, log *slog.Logger) {
 	loops := make([]*Loop, len(d.portals))
-	var sending sync.WaitGroup
+	var beside sync.WaitGroup
 	for i, p := range d.portals {
 		loops[i] = p.loop
-		sending.Go(func() { p.keepSends(ctx, log) })
+		beside.Go(func() { p.keepSends(ctx, log) })
+		if p.cfg.Access != nil {
+			beside.Go(func() { p.cfg.Access(ctx, p.state, p.accessEnded) })
+		}
 	}
 	RunAll(ctx, loops, log)
-	sending.Wait()
+	beside.Wait()
 }
 
 // Close gives the state files back.
@@ -111,14 +114,6 @@ func (d *Daemon) portal(name string) (*managedPortal, error) {
 		return nil, fmt.Errorf("%w %q: it was not in the configuration when the daemon started", giftsync.ErrUnknownPortal, name)
 	}
 	return p, nil
-}
-
-// AccessEnded notes that a portal's access to HubSpot has failed, outside a run.
-func (d *Daemon) AccessEnded(portal string, err error) {
-	err = giftsync.Classify(err)
-	if kind := kindOf(err); kind != "" {
-		d.byName[portal].loop.health.failed(kind, byRun, err)
-	}
 }
 
 // StateFile opens the state file of a portal, unless that is done. It stays the

@@ -36,6 +36,9 @@ type PortalConfig struct {
 	Desk func(*store.Store) (*send.Desk, error)
 	// SendRules are the rules for sending as a list shows them.
 	SendRules func(*store.Store) send.Rules
+	// Access watches until ctx ends whether the portal still has access to HubSpot,
+	// and calls ended with what it failed with. It may be nil.
+	Access func(ctx context.Context, state func() (*store.Store, error), ended func(error))
 	// CheckSecrets looks at the portal's secret files. A failing one keeps the rest
 	// from being examined.
 	CheckSecrets func() []doctor.Finding
@@ -176,6 +179,14 @@ func (p *managedPortal) close() {
 	}
 	if p.journal != nil {
 		_ = p.journal.Close() // every commit was made durable when it was made
+	}
+}
+
+// accessEnded notes that the access to HubSpot has failed, outside a run.
+func (p *managedPortal) accessEnded(err error) {
+	err = giftsync.Classify(err)
+	if kind := kindOf(err); kind != "" {
+		p.loop.health.failed(kind, byRun, err)
 	}
 }
 
