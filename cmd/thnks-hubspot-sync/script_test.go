@@ -129,6 +129,7 @@ func TestScripts(t *testing.T) {
 			"thnks":   thnks,
 			"optout":  optOut,
 			"soon":    soon,
+			"becomes": becomes,
 			"answers": answers,
 			"synced":  synced,
 			"event":   event,

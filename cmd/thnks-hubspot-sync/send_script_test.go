@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"thnks-hubspot-sync/sync/admin"
+	"thnks-hubspot-sync/sync/send"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -36,6 +41,19 @@ func thnks(ts *testscript.TestScript, _ bool, args []string) {
 // optOut ADDRESS makes a contact who wants no mail.
 func optOut(ts *testscript.TestScript, _ bool, args []string) {
 	worldOf(ts).portal.AddContact(args[0], map[string]string{"hs_email_optout": "true"})
+}
+
+// becomes ID STATE waits until the daemon says that a send is in a state.
+func becomes(ts *testscript.TestScript, _ bool, args []string) {
+	socket := filepath.Join(ts.MkAbs("state"), "admin.sock")
+	ts.Check(until("send "+args[0]+" is "+args[1], func() bool {
+		d, err := admin.Dial(socket)
+		if err != nil {
+			return false
+		}
+		l, err := d.Sends(context.Background(), "acme", send.Query{})
+		return err == nil && slices.ContainsFunc(l.Sends, func(r send.Row) bool { return r.ID == args[0] && string(r.State) == args[1] })
+	}))
 }
 
 // soon sets SOON to a time in a few seconds.

@@ -14,6 +14,7 @@ import (
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/admin"
 	"thnks-hubspot-sync/sync/doctor"
+	"thnks-hubspot-sync/sync/send"
 	"thnks-hubspot-sync/sync/stats"
 )
 
@@ -115,6 +116,9 @@ func (l localService) Run(ctx context.Context, name string, req giftsync.Request
 		// ones, say.
 		if _, err = open.engine.ApplyEvents(ctx); err == nil {
 			_, err = open.engine.FetchEvents(ctx)
+		}
+		if err == nil {
+			_, err = send.Reconcile(open.journal, open.journal)
 		}
 		if err != nil {
 			rep.Error = err.Error()

@@ -80,7 +80,11 @@ func newManagedPortal(cfg PortalConfig) *managedPortal {
 	p := &managedPortal{cfg: cfg}
 	p.sends.wake = make(chan struct{}, 1)
 	cfg.Loop.Open, cfg.Loop.NeedsAdmin = p.connect, needsAdmin
-	cfg.Loop.State, cfg.Loop.Lose = func() (State, error) { return p.state() }, p.lose
+	cfg.Loop.State = func() (State, error) { return p.state() }
+	cfg.Loop.Lose = func(j giftsync.Journal, err error) {
+		p.lose(j, err)
+		p.sendsChanged() // transactions of sends may have appeared
+	}
 	p.loop = NewLoop(cfg.Loop)
 	return p
 }

@@ -10,9 +10,18 @@ import (
 	"thnks-hubspot-sync/thnksapi"
 )
 
-// Due sends what is due, and returns when the next send will be: zero if none is
+// Due finds the transactions that have appeared, sends what is due, and returns when the next send will be: zero if none is
 // waiting for a time. Its error is the first one; the other sends were tried.
 func (d *Desk) Due(ctx context.Context) (next time.Time, err error) {
+	if d.cfg.Journal != nil {
+		found, err := Reconcile(d.cfg.Ledger, d.cfg.Journal)
+		if err != nil {
+			return next, err
+		}
+		if found > 0 {
+			d.cfg.Logger.Info("transactions of gifts that were sent have appeared", logCount, found)
+		}
+	}
 	open, err := d.cfg.Ledger.OpenSends()
 	if err != nil {
 		return next, err
@@ -125,7 +134,9 @@ func (d *Desk) conclude(s store.Send, r thnksapi.Receipt) (store.Send, error) {
 	s.Ended = time.Now().UTC()
 	switch r.Outcome {
 	case thnksapi.SendDone:
-		s.State = store.SendSent
+		if s.State = store.SendSent; s.TransactionID != "" {
+			forget(&s)
+		}
 	case thnksapi.SendNot:
 		s.State = store.SendNotSent
 		forget(&s)
