@@ -95,7 +95,7 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 	in := inboxChecker{buckets: b, secret: s.secret, states: make(map[EventState]int)}
 	have := counts{Orphans: c.orphans, Events: in.states}
 	ledger := sendChecker{buckets: b}
-	var orphaned, addressed, bodies, due, waiting, idle, open, timed, other int
+	var orphaned, addressed, linked, bodies, due, waiting, idle, open, timed, other int
 	for _, part := range []struct {
 		bucket *bbolt.Bucket
 		count  *int
@@ -106,6 +106,7 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 		{b.orphan, &orphaned, checksumOnly},
 		{b.missed, &other, checkMissed},
 		{b.person, &addressed, checksumOnly},
+		{b.contact, &linked, checksumOnly},
 		{b.quarantine, &have.Quarantined, checkQuarantined},
 		{b.audit, &have.Audit, checkAudit},
 		{b.runs, &other, checkRun},
@@ -144,6 +145,8 @@ func (s *Store) checkContents(ctx context.Context, tx *bbolt.Tx) error {
 		return damaged("the index of orphans has %d entries and should have %d", orphaned, c.orphaned)
 	case addressed != c.addressed:
 		return damaged("the index of recipients has %d entries and should have %d", addressed, c.addressed)
+	case b.contact != nil && linked != c.linked:
+		return damaged("the index of contacts has %d entries and should have %d", linked, c.linked)
 	case open != ledger.open:
 		return damaged("the index of open sends has %d entries and should have %d", open, ledger.open)
 	case timed != have.Sends:
@@ -212,6 +215,7 @@ type checker struct {
 	orphans   map[plan.Orphan]int
 	orphaned  int // gifts that have an entry in the index of orphans
 	addressed int // gifts that have an entry in the index of recipients
+	linked    int // entries in the index of contacts that gifts should have
 	recorded  int // transaction ids in the index of records
 	ambiguous int // gifts whose contact was chosen among several
 }
@@ -238,6 +242,12 @@ func (c *checker) gift(key, value []byte) error {
 		c.addressed++
 		if c.person.Get(personKey(mac(c.secret, e.person), string(key))) == nil {
 			return damaged("the index of recipients lacks a gift")
+		}
+	}
+	for _, contact := range e.contacts {
+		c.linked++
+		if c.buckets.contact != nil && c.buckets.contact.Get(contactKey(contact, string(key))) == nil {
+			return damaged("the index of contacts lacks a gift")
 		}
 	}
 	reason, err := get(c.orphan, key)

@@ -107,7 +107,7 @@ func (m *model) compare(t testing.TB, s *Store) {
 	var orphaned []Orphaned
 	orphans := map[plan.Orphan]int{}
 	ambiguous := 0
-	byObject, byEmail := map[string]string{}, map[string][]string{}
+	byObject, byEmail, byContact := map[string]string{}, map[string][]string{}, map[string][]string{"unknown": nil}
 	for _, id := range ids {
 		g := m.gifts[id]
 		gifts = append(gifts, g)
@@ -116,6 +116,11 @@ func (m *model) compare(t testing.TB, s *Store) {
 		}
 		if email, ok := plan.CanonicalEmail(g.Gift.Recipient.Email); ok {
 			byEmail[email] = append(byEmail[email], id)
+		}
+		for _, l := range g.Links {
+			if l.Kind == plan.Contact && !l.Refused && validID(l.ID) == nil && !slices.Contains(byContact[l.ID], id) {
+				byContact[l.ID] = append(byContact[l.ID], id)
+			}
 		}
 		if g.Orphan != "" && g.Deleted.IsZero() {
 			orphans[g.Orphan]++
@@ -153,6 +158,9 @@ func (m *model) compare(t testing.TB, s *Store) {
 		}
 	}
 	want["missed"], got["missed"] = missed, must[map[string]bool](t)(s.Missed(slices.Collect(maps.Keys(m.missed)), time.Time{}, time.Now().AddDate(100, 0, 0)))
+	for contact, ids := range byContact {
+		want["contact "+contact], got["contact "+contact] = ids, must[[]string](t)(s.ByContact(contact))
+	}
 	for object, id := range byObject {
 		have, ok, err := s.ByObject(object)
 		if have != id || !ok || err != nil {

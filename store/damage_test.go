@@ -293,6 +293,10 @@ func TestCheckFindsContradictions(t *testing.T) {
 			k, _ := b(tx, bucketPerson).Cursor().First()
 			return b(tx, bucketPerson).Delete(bytes.Clone(k))
 		},
+		"linked gift lost": func(tx *bbolt.Tx) error { return b(tx, bucketContact).Delete(contactKey("9", "T-1")) },
+		"stray linked gift": func(tx *bbolt.Tx) error {
+			return put(b(tx, bucketContact), contactKey("9", "T-2"), nil)
+		},
 		"stray recipient": func(tx *bbolt.Tx) error {
 			return put(b(tx, bucketPerson), personKey(make([]byte, macLen), "T-1"), nil)
 		},
@@ -334,7 +338,7 @@ func TestCheckFindsContradictions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := statePath(t)
 			s := openAt(t, path)
-			commit(t, s, Commit{Gifts: []plan.Stored{{ObjectID: "7", Orphan: plan.NoContact, Gift: plan.Gift{ID: "T-1", Recipient: plan.Person{Email: "a@one.example"}}}}})
+			commit(t, s, Commit{Gifts: []plan.Stored{{ObjectID: "7", Orphan: plan.NoContact, Links: []plan.Link{{Kind: plan.Contact, ID: "9"}}, Gift: plan.Gift{ID: "T-1", Recipient: plan.Person{Email: "a@one.example"}}}}})
 			receive(t, s, claim(1), claim(2), claim(2))
 			waiting := claim(2)
 			waiting.Seq, waiting.State = 2, EventWaiting

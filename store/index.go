@@ -11,6 +11,7 @@ import (
 type entries struct {
 	object    string
 	person    string // canonical address of the recipient
+	contacts  []string // that it is linked to, sorted
 	orphan    plan.Orphan
 	ambiguous bool
 }
@@ -20,6 +21,13 @@ func entriesOf(g plan.Stored) entries {
 	if email, ok := plan.CanonicalEmail(g.Gift.Recipient.Email); ok {
 		e.person = email
 	}
+	for _, l := range g.Links {
+		if l.Kind == plan.Contact && !l.Refused && validID(l.ID) == nil {
+			e.contacts = append(e.contacts, l.ID)
+		}
+	}
+	slices.Sort(e.contacts)
+	e.contacts = slices.Compact(e.contacts)
 	if g.Deleted.IsZero() && g.Erased.IsZero() { // a deleted or erased record needs no links
 		e.orphan = g.Orphan
 		e.ambiguous = g.Ambiguous && g.Orphan == ""
@@ -47,6 +55,20 @@ func (w *writer) reindex(id string, old, now entries) error {
 		}
 		if now.person != "" {
 			if err := put(w.person, personKey(mac(w.secret, now.person), id), nil); err != nil {
+				return err
+			}
+		}
+	}
+	for _, contact := range old.contacts {
+		if !slices.Contains(now.contacts, contact) {
+			if err := w.contact.Delete(contactKey(contact, id)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, contact := range now.contacts {
+		if !slices.Contains(old.contacts, contact) {
+			if err := put(w.contact, contactKey(contact, id), nil); err != nil {
 				return err
 			}
 		}

@@ -164,6 +164,27 @@ func (s *Store) ByEmail(canonical string) ([]string, error) {
 	return ids, err
 }
 
+// ByContact returns the ids of the transactions whose records are linked to a
+// contact of HubSpot, sorted.
+func (s *Store) ByContact(contact string) ([]string, error) {
+	if validID(contact) != nil { // no gift is linked to it
+		return nil, nil
+	}
+	var ids []string
+	prefix := contactKey(contact, "")
+	err := s.view(func(tx *bbolt.Tx) error {
+		c := tx.Bucket([]byte(bucketContact)).Cursor()
+		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+			if _, err := unseal(k, v); err != nil {
+				return err
+			}
+			ids = append(ids, string(k[len(prefix):]))
+		}
+		return nil
+	})
+	return ids, err
+}
+
 // Checkpoint returns how far a named kind of run has come.
 func (s *Store) Checkpoint(name string) (cp Checkpoint, ok bool, err error) {
 	ok, err = s.find(bucketCheckpoint, []byte(name), func(value []byte) (err error) {

@@ -74,7 +74,7 @@ func anyStored(id *rapid.Generator[string]) *rapid.Generator[plan.Stored] {
 			Mapping:  rapid.IntRange(0, 1000).Draw(t, "mapping"),
 			Links: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) plan.Link {
 				return plan.Link{
-					Kind:   plan.Kind(text.Draw(t, "kind")),
+					Kind:   plan.Kind(rapid.OneOf(text, rapid.Just(string(plan.Contact))).Draw(t, "kind")),
 					ID:     text.Draw(t, "id"),
 					Stage:  text.Draw(t, "stage"),
 					Amount: text.Draw(t, "amount"),

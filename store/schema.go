@@ -16,6 +16,7 @@ import (
 //	gift/<transaction id>                        the gift as last written to HubSpot, its record and its links
 //	object/<record id>                         → transaction id; several, separated by NUL, if users merged records
 //	person/<HMAC(email)><transaction id>         the gifts of a recipient, by canonical address
+//	contact/<contact id><NUL><transaction id>    the gifts that are linked to a contact
 //	orphan/<transaction id>                    → why the gift has no contact link
 //	missed/<HMAC(email)>                       → when the address was last searched among secondary addresses without success
 //	quarantine/<transaction id or sha256(row)>   a record that could not be synced, with its row
@@ -57,7 +58,8 @@ import (
 // Format 1 had no missed/ and did not count ambiguous links. Format 2 had no
 // events. Format 3 had no idle/, did not know when and from which key a gift was
 // read, and kept every repeat of an event as one of its own. Format 4 had no
-// sends, no summary/, no before/ and no runs/, and its audit was no chain.
+// sends, no contact/, no summary/, no before/ and no runs/, and its audit was no
+// chain.
 const format = 5
 
 // The buckets.
@@ -65,6 +67,7 @@ const (
 	bucketGift       = "gift"
 	bucketObject     = "object"
 	bucketPerson     = "person"
+	bucketContact    = "contact"
 	bucketOrphan     = "orphan"
 	bucketMissed     = "missed"
 	bucketQuarantine = "quarantine"
@@ -103,7 +106,7 @@ const (
 
 // buckets are all buckets of one transaction.
 type buckets struct {
-	gift, object, person, orphan, missed, quarantine, audit, runs, checkpoint, meta *bbolt.Bucket
+	gift, object, person, contact, orphan, missed, quarantine, audit, runs, checkpoint, meta *bbolt.Bucket
 
 	inbox, body, seen, due, waiting, idle *bbolt.Bucket // of events
 
@@ -117,6 +120,7 @@ func (b *buckets) slots() map[string]**bbolt.Bucket {
 		bucketGift:       &b.gift,
 		bucketObject:     &b.object,
 		bucketPerson:     &b.person,
+		bucketContact:    &b.contact,
 		bucketOrphan:     &b.orphan,
 		bucketMissed:     &b.missed,
 		bucketQuarantine: &b.quarantine,
@@ -224,6 +228,12 @@ func mac(secret []byte, canonical string) []byte {
 	h := hmac.New(sha256.New, secret)
 	h.Write([]byte(canonical))
 	return h.Sum(nil)[:macLen]
+}
+
+// contactKey is the index key of a gift that is linked to a contact. Neither
+// contact ids nor transaction ids have a NUL.
+func contactKey(contact, id string) []byte {
+	return append(append([]byte(contact), 0), id...)
 }
 
 func personKey(mac []byte, id string) []byte {

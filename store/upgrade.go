@@ -30,7 +30,7 @@ var addedBuckets = map[int][]string{
 	2: {bucketMissed},
 	3: {bucketInbox, bucketBody, bucketSeen, bucketDue, bucketWaiting},
 	4: {bucketIdle},
-	5: {bucketSend, bucketSendOpen, bucketSendWhen, bucketSummary, bucketBefore, bucketRuns},
+	5: {bucketContact, bucketSend, bucketSendOpen, bucketSendWhen, bucketSummary, bucketBefore, bucketRuns},
 }
 
 // addedIn is the format that added a bucket.
@@ -84,7 +84,8 @@ func (s *Store) upgrade(log *slog.Logger) error {
 }
 
 // recount counts and indexes what a format did not: format 1 the ambiguous
-// links, formats before 4 the events of which nothing is to be processed.
+// links, formats before 4 the events of which nothing is to be processed, formats
+// before 5 the contacts that gifts are linked to.
 func recount(b *buckets, have int) error {
 	c, err := readCounts(b.meta)
 	if err != nil {
@@ -92,6 +93,11 @@ func recount(b *buckets, have int) error {
 	}
 	if have == 1 {
 		if c.Ambiguous, err = ambiguousLinks(b.gift); err != nil {
+			return err
+		}
+	}
+	if have < 5 {
+		if err := indexContacts(b); err != nil {
 			return err
 		}
 	}
@@ -119,6 +125,25 @@ func recount(b *buckets, have int) error {
 		return err
 	}
 	return put(b.meta, []byte(keyCounts), value)
+}
+
+func indexContacts(b *buckets) error {
+	return b.gift.ForEach(func(key, sealed []byte) error {
+		value, err := unseal(key, sealed)
+		if err != nil {
+			return err
+		}
+		g, err := decodeGift(string(key), value)
+		if err != nil {
+			return err
+		}
+		for _, contact := range entriesOf(g).contacts {
+			if err := put(b.contact, contactKey(contact, string(key)), nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func ambiguousLinks(gifts *bbolt.Bucket) (n int, err error) {

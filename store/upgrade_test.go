@@ -95,6 +95,9 @@ func TestUpgradeFrom2(t *testing.T) {
 		if ids, err := s.ByEmail("ada@one.example"); len(ids) != 1 || err != nil {
 			t.Errorf("ByEmail: %v, %v; want T-1", ids, err)
 		}
+		if ids, err := s.ByContact("9"); len(ids) != 1 || err != nil {
+			t.Errorf("ByContact: %v, %v; want T-1", ids, err)
+		}
 		if missed, err := s.Missed([]string{"bob@two.example"}, time.Time{}, time.Now().AddDate(10, 0, 0)); !missed["bob@two.example"] || err != nil {
 			t.Errorf("Missed: %v, %v", missed, err)
 		}
