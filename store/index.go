@@ -10,7 +10,7 @@ import (
 // entries are a gift's index entries; "" is no entry.
 type entries struct {
 	object    string
-	person    string // canonical address of the recipient
+	person    string   // canonical address of the recipient
 	contacts  []string // that it is linked to, sorted
 	orphan    plan.Orphan
 	ambiguous bool
