@@ -117,7 +117,7 @@ func (m *model) compare(t testing.TB, s *Store) {
 		if email, ok := plan.CanonicalEmail(g.Gift.Recipient.Email); ok {
 			byEmail[email] = append(byEmail[email], id)
 		}
-		for _, l := range g.Links {
+		for _, l := range append(slices.Clone(g.Links), g.Former) {
 			if l.Kind == plan.Contact && !l.Refused && validID(l.ID) == nil && !slices.Contains(byContact[l.ID], id) {
 				byContact[l.ID] = append(byContact[l.ID], id)
 			}

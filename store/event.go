@@ -30,6 +30,8 @@ type Event struct {
 	ParcelAt      time.Time // since when the parcel has this status
 	ThankYouNote  string
 	Email         string            // of the person whom it is about, in canonical form; "" when it names none
+	RecordType    string            // of the records in HubSpot that it is about: contact, deal, …; "" for none
+	RecordIDs     []string          // of these, the one that others were merged into first
 	Test          bool              // a test or a demonstration, which never counts
 	Properties    map[string]string // what else it says of the gift, by the name of a property
 	Effect        Effect
@@ -60,6 +62,7 @@ type Effect string
 const (
 	EffectClaim   Effect = "claim"   // it claims a status
 	EffectDetail  Effect = "detail"  // it says something else about a gift
+	EffectRecord  Effect = "record"  // it says that a record in HubSpot has changed
 	EffectListed  Effect = "listed"  // none: it is only listed
 	EffectUnknown Effect = "unknown" // we do not understand its content
 )
@@ -67,7 +70,7 @@ const (
 // start returns the first state of an event of this effect.
 func (e Effect) start() EventState {
 	switch e {
-	case EffectClaim, EffectDetail:
+	case EffectClaim, EffectDetail, EffectRecord:
 		return EventPending
 	case EffectListed:
 		return EventListed
@@ -155,6 +158,7 @@ func (e *Event) content(of Event) Event {
 	of.Status, of.At = e.Status, e.At
 	of.ParcelStatus, of.ParcelAt, of.ThankYouNote = e.ParcelStatus, e.ParcelAt, e.ThankYouNote
 	of.Email, of.Test, of.Properties = e.Email, e.Test, e.Properties
+	of.RecordType, of.RecordIDs = e.RecordType, e.RecordIDs
 	of.Effect, of.Reason = e.Effect, e.Reason
 	return of
 }

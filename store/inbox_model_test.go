@@ -250,10 +250,12 @@ func anyEvent() *rapid.Generator[Event] {
 			ParcelAt:      anyTime().Draw(t, "parcel at").UTC(),
 			ThankYouNote:  text.Draw(t, "note"),
 			Email:         text.Draw(t, "email"),
+			RecordType:    rapid.SampledFrom([]string{"", "contact"}).Draw(t, "record type"),
+			RecordIDs:     rapid.SliceOfN(rapid.SampledFrom([]string{"1", "22"}), 0, 2).Draw(t, "records"),
 			Test:          rapid.Bool().Draw(t, "test"),
 			Properties:    rapid.MapOfN(text, text, 0, 2).Draw(t, "properties"),
 			RepeatWithin:  rapid.SampledFrom([]time.Duration{0, 0, time.Minute, 2 * time.Hour}).Draw(t, "repeat within"),
-			Effect:        rapid.SampledFrom([]Effect{EffectClaim, EffectDetail, EffectListed, EffectUnknown}).Draw(t, "effect"),
+			Effect:        rapid.SampledFrom([]Effect{EffectClaim, EffectDetail, EffectRecord, EffectListed, EffectUnknown}).Draw(t, "effect"),
 			Reason:        text.Draw(t, "reason"),
 			Body:          rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "body"),
 		}

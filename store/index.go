@@ -11,7 +11,7 @@ import (
 type entries struct {
 	object    string
 	person    string   // canonical address of the recipient
-	contacts  []string // that it is linked to, sorted
+	contacts  []string // that it is linked to, or was before the contact was deleted; sorted
 	orphan    plan.Orphan
 	ambiguous bool
 }
@@ -21,7 +21,7 @@ func entriesOf(g plan.Stored) entries {
 	if email, ok := plan.CanonicalEmail(g.Gift.Recipient.Email); ok {
 		e.person = email
 	}
-	for _, l := range g.Links {
+	for _, l := range append(slices.Clone(g.Links), g.Former) {
 		if l.Kind == plan.Contact && !l.Refused && validID(l.ID) == nil {
 			e.contacts = append(e.contacts, l.ID)
 		}

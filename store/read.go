@@ -165,7 +165,7 @@ func (s *Store) ByEmail(canonical string) ([]string, error) {
 }
 
 // ByContact returns the ids of the transactions whose records are linked to a
-// contact of HubSpot, sorted.
+// contact of HubSpot, or were until it was deleted; sorted.
 func (s *Store) ByContact(contact string) ([]string, error) {
 	if validID(contact) != nil { // no gift is linked to it
 		return nil, nil

@@ -39,6 +39,8 @@ const (
 	eventLastRepeat
 	eventMessage
 	eventTest
+	eventRecordType
+	eventRecord // repeated
 )
 
 // The fields of a property record.
@@ -82,6 +84,10 @@ func encodeEvent(v *Event) []byte {
 		p.text(propertyName, name)
 		p.text(propertyValue, v.Properties[name])
 		e.record(eventProperty, p)
+	}
+	e.text(eventRecordType, v.RecordType)
+	for _, id := range v.RecordIDs {
+		e.text(eventRecord, id)
 	}
 	if v.Test {
 		e.number(eventTest, 1)
@@ -156,6 +162,12 @@ func decodeEvent(key, record []byte) (Event, error) {
 			}
 			name, value := decodeProperty(&d)
 			v.Properties[name] = value
+		case eventRecordType:
+			v.RecordType = d.text()
+		case eventRecord:
+			if id := d.text(); id != "" { // as it is never written
+				v.RecordIDs = append(v.RecordIDs, id)
+			}
 		case eventTest:
 			v.Test = d.number != 0
 		case eventDropped:

@@ -52,6 +52,7 @@ const (
 	giftLesser     // a claim record, repeated
 	giftBehind     // a gift record with fields of snapshots only
 	giftDetail     // a detail record, repeated
+	giftFormer     // a link record
 	giftErased
 )
 
@@ -77,6 +78,7 @@ const (
 	linkAmount
 	linkAt
 	linkRefused
+	linkFound
 )
 
 // The fields of a claim record: a status or another text, and its time. The
@@ -99,6 +101,9 @@ func encodeGift(st plan.Stored) []byte {
 	e.number(giftMapping, uint64(st.Mapping))
 	for _, l := range st.Links {
 		e.record(giftLink, encodeLink(l))
+	}
+	if st.Former != (plan.Link{}) {
+		e.record(giftFormer, encodeLink(st.Former))
 	}
 	e.text(giftOrphan, string(st.Orphan))
 	if st.Ambiguous {
@@ -203,6 +208,9 @@ func encodeLink(l plan.Link) encoder {
 	if l.Refused {
 		e.number(linkRefused, 1)
 	}
+	if l.Found {
+		e.number(linkFound, 1)
+	}
 	return e
 }
 
@@ -233,6 +241,8 @@ func decodeFields(id string, d decoder, without []bool) (plan.Stored, error) {
 			st.Mapping = int(d.number)
 		case giftLink:
 			st.Links = append(st.Links, decodeLink(&d))
+		case giftFormer:
+			st.Former = decodeLink(&d)
 		case giftOrphan:
 			st.Orphan = plan.Orphan(d.text())
 		case giftAmbiguous:
@@ -369,6 +379,8 @@ func decodeLink(outer *decoder) (l plan.Link) {
 			l.At = d.time()
 		case linkRefused:
 			l.Refused = d.number != 0
+		case linkFound:
+			l.Found = d.number != 0
 		}
 	}
 	outer.failIf(d.err)

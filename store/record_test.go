@@ -80,9 +80,11 @@ func anyStored(id *rapid.Generator[string]) *rapid.Generator[plan.Stored] {
 					Amount: text.Draw(t, "amount"),
 					At:     when.Draw(t, "at"),
 
+					Found:   rapid.Bool().Draw(t, "found"),
 					Refused: rapid.Bool().Draw(t, "refused"),
 				}
 			}), 0, 4).Draw(t, "links"),
+			Former:    plan.Link{Kind: plan.Contact, ID: rapid.SampledFrom([]string{"", "77"}).Draw(t, "former")},
 			Orphan:    rapid.SampledFrom([]plan.Orphan{"", plan.NoEmail, plan.NoContact, "another"}).Draw(t, "orphan"),
 			Ambiguous: rapid.Bool().Draw(t, "ambiguous"),
 			Deleted:   when.Draw(t, "deleted"),

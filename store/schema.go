@@ -16,7 +16,7 @@ import (
 //	gift/<transaction id>                        the gift as last written to HubSpot, its record and its links
 //	object/<record id>                         → transaction id; several, separated by NUL, if users merged records
 //	person/<HMAC(email)><transaction id>         the gifts of a recipient, by canonical address
-//	contact/<contact id><NUL><transaction id>    the gifts that are linked to a contact
+//	contact/<contact id><NUL><transaction id>    the gifts that are linked to a contact, or were until it was deleted
 //	orphan/<transaction id>                    → why the gift has no contact link
 //	missed/<HMAC(email)>                       → when the address was last searched among secondary addresses without success
 //	quarantine/<transaction id or sha256(row)>   a record that could not be synced, with its row

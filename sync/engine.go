@@ -90,6 +90,12 @@ type Inbox interface {
 	Expire(ctx context.Context, now time.Time) (int, error)
 }
 
+// People finds the gifts of a person. [*store.Store] is one.
+type People interface {
+	ByEmail(canonical string) ([]string, error) // whose recipient has the address
+	ByContact(id string) ([]string, error)      // linked to a contact, or so until it was deleted
+}
+
 // Bounds are the sizes of an engine's work. Tests make them small; zero means
 // the default.
 type Bounds struct {
@@ -107,6 +113,7 @@ type Config struct {
 	Journal    Journal
 	Quarantine Quarantine                              // of the same file
 	Inbox      Inbox                                   // of the same file; nil where no webhooks come
+	People     People                                  // of the same file; nil where HubSpot sends no webhooks
 	Archive    Archive                                 // of the same file; nil where no one can be erased
 	Suppressed Suppressed                              // who was erased; nil for no one
 	AccountID  string                                  // the HubSpot account it must be; "" to learn it once and hold on to it
@@ -140,6 +147,7 @@ type Engine struct {
 	mu       sync.Mutex  // held for a run
 	applying eventWorker // of ApplyEvents
 	fetching eventWorker // of FetchEvents
+	follow   eventWorker // of FollowEvents
 	erasing  sync.Mutex  // held for an erasure
 	expired  time.Time   // when old events were last removed; of a FetchEvents
 }

@@ -342,6 +342,7 @@ func (r *eventRun) endIdle(due []store.Event) error {
 		switch {
 		case e.Effect == store.EffectListed:
 			idle = append(idle, finishEvent(e, "", store.EventListed, e.Reason))
+		case e.Effect == store.EffectRecord: // FollowEvents processes these
 		case !mayChange(&e):
 			idle = append(idle, finishEvent(e, "", store.EventRefused, e.Reason))
 		case len(eventIDs(&e)) == 0:

@@ -301,12 +301,18 @@ func (p *reviewPlanner) followContacts(ctx context.Context, b *batch, changes []
 	now := func(id string) string { return p.contacts[id].ID }
 	for k, r := range p.records {
 		c := &changes[r.at]
-		had := plan.HasMade(c.Have.Links, plan.Contact)
+		before := slices.IndexFunc(c.Have.Links, func(l plan.Link) bool { return l.Kind == plan.Contact && !l.Refused })
+		had := before >= 0
+		if had {
+			c.Have.Former = c.Have.Links[before]
+		}
 		rekey(c, plan.Contact, now)
 		p.records[k].contacts = slices.DeleteFunc(r.contacts, func(id string) bool { return now(id) == "" })
 		p.records[k].seen = slices.DeleteFunc(r.seen, func(l plan.Link) bool { return l.Kind == plan.Contact && now(l.ID) == "" })
 		if had && !plan.HasMade(c.Have.Links, plan.Contact) {
 			c.Have.Orphan = plan.ContactGone
+		} else if had {
+			c.Have.Former = plan.Link{}
 		}
 	}
 	return nil

@@ -42,7 +42,7 @@ var rooms = map[string]string{
 	"store":                  "sync/plan",
 	"store/suppressed":       "",
 	"sync/listen":            "",
-	"sync/webhook":           "sync/plan sync/listen store",
+	"sync/webhook":           "sync/plan sync/listen store hubspot",
 	"sync/portal":            "sync/plan store hubspot",
 	"sync/send":              "sync/plan store thnksapi",
 	"sync":                   "sync/plan sync/portal store store/suppressed hubspot thnksapi",

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/daemon"
 	"thnks-hubspot-sync/sync/webhook"
@@ -19,7 +20,7 @@ import (
 // where none has. A portal whose secrets cannot be read does not keep those of
 // others from being served; its senders are asked to try again later.
 func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
-	o := webhook.Options{TrustedProxies: s.cfg.TrustedProxies, Log: s.log}
+	o := webhook.Options{PublicURL: s.cfg.PublicURL, TrustedProxies: s.cfg.TrustedProxies, Log: s.log}
 	down := make(map[string]bool) // paths of endpoints that cannot verify anything
 	for _, p := range s.cfg.Portals {
 		for _, h := range webhooksOf(p.Webhooks) {
@@ -41,7 +42,12 @@ func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
 			o.Sources = append(o.Sources, source)
 		}
 	}
-	if len(o.Sources)+len(down) == 0 {
+	var unread bool
+	if o.Apps, unread = s.hubspotApps(d); unread {
+		down[webhook.HubSpotPath] = true
+		o.Apps = nil // an event of that app would be taken for a forged one
+	}
+	if len(o.Sources)+len(o.Apps)+len(down) == 0 {
 		return nil, nil
 	}
 	hooks, err := webhook.New(o)
@@ -59,6 +65,33 @@ func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
 		}
 		hooks.ServeHTTP(w, r)
 	}), nil
+}
+
+// hubspotApps returns the apps that portals are connected through, whose webhooks
+// HubSpot sends, and whether the secret of one cannot be read.
+func (s *session) hubspotApps(d *daemon.Daemon) (apps []webhook.App, unread bool) {
+	for _, app := range s.cfg.HubSpotApps {
+		portals := make(map[int64][]webhook.Destination)
+		for _, p := range s.cfg.Portals {
+			if p.HubSpot.App == app.Name {
+				portals[p.HubSpot.AccountID] = append(portals[p.HubSpot.AccountID], webhook.Destination{Portal: p.Name, Inbox: d.Inbox(p.Name)})
+			}
+		}
+		if len(portals) == 0 {
+			continue
+		}
+		with, err := s.grants.app(app.Name)
+		if err != nil {
+			unread = true
+			s.log.Error("HubSpot's webhooks are not received", logProblem, err.Error())
+			continue
+		}
+		apps = append(apps, webhook.App{
+			Name: app.Name, ID: app.AppID, Portals: portals,
+			Verify: func(r hubspot.SignedRequest, now time.Time) error { return r.Verify(with.secret.Reveal(), now) },
+		})
+	}
+	return apps, unread
 }
 
 // A hook is one of a portal's sources of events, in the words of the only one that

@@ -27,10 +27,11 @@ type state struct {
 	journal    giftsync.Journal
 	quarantine giftsync.Quarantine
 	inbox      giftsync.Inbox   // nil where there is no state file yet
+	people     giftsync.People  // so
 	archive    giftsync.Archive // so
 }
 
-func stateOf(j *store.Store) state { return state{j, j, j, j} }
+func stateOf(j *store.Store) state { return state{j, j, j, j, j} }
 
 // A portal is everything one portal's runs work with.
 type portal struct {
@@ -124,6 +125,7 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 		Journal:    st.journal,
 		Quarantine: st.quarantine,
 		Inbox:      st.inbox,
+		People:     st.people,
 		Archive:    st.archive,
 		Suppressed: s.erased.of(p.Name),
 		AccountID:  pinned(p),

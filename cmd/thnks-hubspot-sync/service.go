@@ -118,6 +118,9 @@ func (l localService) Run(ctx context.Context, name string, req giftsync.Request
 			_, err = open.engine.FetchEvents(ctx)
 		}
 		if err == nil {
+			_, err = open.engine.FollowEvents(ctx)
+		}
+		if err == nil {
 			_, err = send.Reconcile(open.journal, open.journal)
 		}
 		if err != nil {

@@ -85,26 +85,31 @@ func (d *Daemon) Zone(portal string) *time.Location {
 type inbox struct{ portal *managedPortal }
 
 // Receive implements [webhook.Inbox].
-func (i inbox) Receive(ctx context.Context, e store.Event) (duplicate bool, err error) {
+func (i inbox) Receive(ctx context.Context, events ...store.Event) (repeats int, err error) {
 	j, err := i.portal.stateForEvents()
 	if err != nil {
 		i.portal.loop.unopened(byReceipt, err)
-		return false, err
+		return 0, err
 	}
-	if e, err = giftsync.ScrubEvent(i.portal.cfg.Suppressed, j, e); err != nil {
-		i.portal.loop.received(err)
-		return false, err
+	events = slices.Clone(events)
+	for k, e := range events {
+		if events[k], err = giftsync.ScrubEvent(i.portal.cfg.Suppressed, j, e); err != nil {
+			i.portal.loop.received(err)
+			return 0, err
+		}
 	}
-	receipts, err := j.Receive(ctx, e)
+	receipts, err := j.Receive(ctx, events...)
 	i.portal.lose(j, err)
 	i.portal.loop.received(err)
 	// Also after an error: if ctx ended, the event may have been kept, and its
 	// repeat would be no news.
 	i.portal.loop.Events()
-	if err != nil {
-		return false, err
+	for _, r := range receipts {
+		if r.DuplicateOf != 0 {
+			repeats++
+		}
 	}
-	return receipts[0].DuplicateOf != 0, nil
+	return repeats, err
 }
 
 // portal finds a portal that a command asks for.

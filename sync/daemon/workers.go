@@ -31,6 +31,7 @@ func newWorkers() []*worker {
 	return []*worker{
 		newWorker((*giftsync.Engine).ApplyEvents),
 		newWorker((*giftsync.Engine).FetchEvents),
+		newWorker((*giftsync.Engine).FollowEvents),
 	}
 }
 

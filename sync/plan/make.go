@@ -90,6 +90,9 @@ func (c Change) Stored(objectID string) Stored {
 	}
 	s.Links = slices.Concat(c.Have.Links, c.Links)
 	slices.SortFunc(s.Links, compareLinks)
+	if HasMade(s.Links, Contact) {
+		s.Former = Link{}
+	}
 	s.Orphan = c.Orphan
 	s.Ambiguous = c.Ambiguous
 	return s

@@ -22,6 +22,10 @@ type Link struct {
 	Amount string    // deal amount at linking, exact decimal text, "" when none; deals only
 	At     time.Time // when it was planned, or found in HubSpot
 
+	// Found says that it was found in HubSpot: users made it, or a state file that
+	// is lost knew of it.
+	Found bool
+
 	// Refused says that HubSpot rejected the link, because the record has the
 	// maximum number of associations. The link does not exist. It is kept so
 	// that we do not try it in every run.
@@ -52,6 +56,7 @@ type Stored struct {
 	Mapping   int       // the [Mapping] it was written with
 	Links     []Link    // sorted
 	Orphan    Orphan    // "" when a contact is linked
+	Former    Link      // the link to the contact that was deleted, where it had one last; zero otherwise
 	Ambiguous bool      // several contacts matched when it was linked
 	Deleted   time.Time // when we found that users had deleted the record; zero while it exists
 	Gone      time.Time // when we found that the source no longer lists the transaction; zero while it does

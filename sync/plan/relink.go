@@ -66,7 +66,7 @@ func noteSeen(links, seen []Link, now time.Time) []Link {
 	for _, l := range seen {
 		switch i := slices.IndexFunc(noted, func(m Link) bool { return m.Kind == l.Kind && m.ID == l.ID }); {
 		case i < 0:
-			noted = append(noted, Link{Kind: l.Kind, ID: l.ID, At: now})
+			noted = append(noted, Link{Kind: l.Kind, ID: l.ID, At: now, Found: true})
 		case noted[i].Refused: // users made room for it and linked it
 			noted[i].Refused = false
 		}

@@ -14,6 +14,7 @@ func TestRelink(t *testing.T) {
 	now := epoch.Add(24 * time.Hour)
 	rules := Rules{Companies: true, MaxDeals: 10, Lookback: 90 * 24 * time.Hour, Now: now}
 	to := func(k Kind, id string) Link { return Link{Kind: k, ID: id, At: now} }
+	found := func(k Kind, id string) Link { return Link{Kind: k, ID: id, At: now, Found: true} }
 	before := func(k Kind, id string) Link { return Link{Kind: k, ID: id, At: epoch} }
 	refused := func(k Kind, id string) Link { return Link{Kind: k, ID: id, At: epoch, Refused: true} }
 	ann := Match{ID: "101", Company: "9", Deals: []OpenDeal{{ID: "5"}}}
@@ -45,7 +46,7 @@ func TestRelink(t *testing.T) {
 			name: "a contact linked by hand counts as the match", have: Stored{Gift: longAgo, Orphan: NoContact},
 			seen: []Link{{Kind: Contact, ID: "102"}}, contact: bob,
 			action: Update, missing: []Link{to(Company, "8"), to(Deal, "6")},
-			after: []Link{to(Contact, "102"), to(Company, "8"), to(Deal, "6")}, noted: true,
+			after: []Link{found(Contact, "102"), to(Company, "8"), to(Deal, "6")}, noted: true,
 		},
 		{
 			name: "nothing to do", have: Stored{Gift: lately, Links: []Link{before(Contact, "101"), before(Company, "9"), before(Deal, "5")}},
@@ -76,7 +77,7 @@ func TestRelink(t *testing.T) {
 			have:    Stored{Gift: longAgo, Links: []Link{before(Contact, "101"), before(Company, "7")}},
 			seen:    []Link{{Kind: Contact, ID: "101"}, {Kind: Company, ID: "6"}},
 			removed: []Link{before(Company, "7")}, contact: ann,
-			action: Keep, after: []Link{before(Contact, "101"), to(Company, "6"), before(Company, "7")}, noted: true,
+			action: Keep, after: []Link{before(Contact, "101"), found(Company, "6"), before(Company, "7")}, noted: true,
 		},
 		{
 			name:    "users removed one of as many deals as a gift may have",
@@ -94,7 +95,7 @@ func TestRelink(t *testing.T) {
 			name: "users replaced the contact", have: Stored{Gift: longAgo, Links: []Link{before(Contact, "101"), before(Company, "9")}},
 			seen: []Link{{Kind: Contact, ID: "102"}, {Kind: Company, ID: "9"}}, contact: bob,
 			action: Update, missing: []Link{to(Company, "8"), to(Deal, "6")},
-			after: []Link{before(Contact, "101"), to(Contact, "102"), to(Company, "8"), before(Company, "9"), to(Deal, "6")}, noted: true,
+			after: []Link{before(Contact, "101"), found(Contact, "102"), to(Company, "8"), before(Company, "9"), to(Deal, "6")}, noted: true,
 		},
 		{
 			name: "the company has come since", have: Stored{Gift: longAgo, Links: []Link{before(Contact, "101")}},

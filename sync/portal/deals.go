@@ -144,6 +144,28 @@ func (o *openDeals) openOf(ctx context.Context, contacts []string, related *rela
 	return found, nil
 }
 
+// ContactsOf returns the contacts that each of the deals is associated with now.
+func (d *Directory) ContactsOf(ctx context.Context, deals []string) (map[string][]string, error) {
+	if len(deals) == 0 {
+		return nil, nil
+	}
+	client, err := d.contacts.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	related, err := client.Associated(ctx, "deals", "contacts", deals)
+	if err != nil {
+		return nil, err
+	}
+	contacts := make(map[string][]string)
+	for i, outcome := range related {
+		for _, contact := range outcome.Found {
+			contacts[deals[i]] = append(contacts[deals[i]], contact.ToID)
+		}
+	}
+	return contacts, nil
+}
+
 // OpenDeals returns the deals of each contact that are open now. failed are the
 // contacts of which that is not known, as HubSpot fails at them or at one of their
 // deals, and how.

@@ -232,6 +232,9 @@ func created(o hubspot.Object) time.Time {
 	return o.CreatedAt
 }
 
+// Forget makes the directory ask HubSpot again for the people that it knows.
+func (d *Directory) Forget() { d.cache = newCache(d.cache.most) }
+
 // Contacts reads contacts by their ids. A contact that was merged into another
 // is returned under its old id. One that is gone is absent. failed are those at
 // which HubSpot fails, and how.

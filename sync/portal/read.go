@@ -236,7 +236,7 @@ func (r *Records) readLinks(ctx context.Context, gifts []plan.Stored) error {
 				r.session.Log.Warn("links of a record not readable; those that are due are made again", "object", ids[i], "kind", string(kind), "error", to.Err)
 			}
 			for _, id := range to.IDs {
-				gifts[i].Links = append(gifts[i].Links, plan.Link{Kind: kind, ID: id, At: r.session.Started})
+				gifts[i].Links = append(gifts[i].Links, plan.Link{Kind: kind, ID: id, At: r.session.Started, Found: true})
 				if kind == plan.Contact {
 					gifts[i].Orphan = ""
 				}

@@ -12,7 +12,7 @@ import (
 // sink is an inbox that costs nothing.
 type sink struct{}
 
-func (sink) Receive(context.Context, store.Event) (bool, error) { return false, nil }
+func (sink) Receive(context.Context, ...store.Event) (int, error) { return 0, nil }
 
 // BenchmarkHandler measures one signed status event, from the request to the
 // answer, with an inbox that costs nothing.

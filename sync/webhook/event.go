@@ -14,11 +14,12 @@ import (
 
 // An Inbox keeps the events of one portal.
 type Inbox interface {
-	// Receive keeps e, unless an event of the same dialect and key was kept
-	// before. If it returns nil, the event is on disk and survives a power
-	// failure. Its context does not end with the request. An inbox without
-	// room returns [store.ErrInboxFull] or a [*store.FullError].
-	Receive(ctx context.Context, e store.Event) (duplicate bool, err error)
+	// Receive keeps each of the events, unless one of the same dialect and key was
+	// kept before, and returns how many were. If it returns no error, all are on
+	// disk and survive a power failure; otherwise none is. Its context does not end
+	// with the request. An inbox without room returns [store.ErrInboxFull] or a
+	// [*store.FullError].
+	Receive(ctx context.Context, events ...store.Event) (repeats int, err error)
 }
 
 // maxMessageID is how long the id of a message may be to be kept, in bytes.

@@ -25,6 +25,7 @@ const Prefix = "/webhooks/"
 // The limits of one request.
 const (
 	maxBody   = 256 << 10       // bytes
+	maxBatch  = 1 << 20         // bytes, of up to 100 events of HubSpot
 	bodyTime  = 3 * time.Second // for reading the whole body
 	storeTime = 5 * time.Second // for the inbox; bodyTime + storeTime is less than the 10 s that senders wait
 )
@@ -50,6 +51,7 @@ var dialects = map[string]dialect{
 	GiftEvents: {media: []string{"application/json"}, read: giftEvent},
 	Thyngs:     {media: []string{"application/json", "application/xml", "text/xml"}, head: thyngsHead, read: thyngsEvent},
 	ZohoThrive: {media: []string{"application/json"}, read: thriveEvent},
+	HubSpot:    {media: []string{"application/json"}, read: hubspotEvent},
 }
 
 // Dialects returns the names of the dialects, sorted.
@@ -86,13 +88,17 @@ func (s *Source) zone() *time.Location {
 // Options are what [New] needs.
 type Options struct {
 	Sources        []Source // at most one for each portal and dialect
+	Apps           []App    // whose webhooks HubSpot sends to [HubSpotPath]
+	PublicURL      string   // how HubSpot calls the root of this endpoint, for its signatures
 	TrustedProxies []netip.Prefix
 	Log            *slog.Logger
 }
 
-// Hooks is the [http.Handler] of everything below [Prefix].
+// Hooks is the [http.Handler] of everything below [Prefix], and of [HubSpotPath].
 type Hooks struct {
 	sources map[string]*Source // by path
+	apps    []App
+	public  string // how HubSpot calls [HubSpotPath], without the query
 	proxies proxies
 	log     *slog.Logger
 	watch   watch
@@ -102,11 +108,14 @@ type Hooks struct {
 // New returns the handler of the sources' endpoints. It refuses a source that
 // is given twice, has no scheme or inbox, or has an unknown dialect.
 func New(o Options) (*Hooks, error) {
-	h := &Hooks{sources: make(map[string]*Source), proxies: o.TrustedProxies, log: o.Log}
+	h := &Hooks{
+		sources: make(map[string]*Source), proxies: o.TrustedProxies, log: o.Log,
+		apps: o.Apps, public: strings.TrimSuffix(o.PublicURL, "/") + HubSpotPath,
+	}
 	for _, s := range o.Sources {
 		path := Prefix + s.Portal + "/" + s.Dialect
 		switch {
-		case dialects[s.Dialect].read == nil:
+		case dialects[s.Dialect].read == nil || s.Dialect == HubSpot:
 			return nil, fmt.Errorf("webhooks of portal %s: there is no dialect %q", s.Portal, s.Dialect)
 		case s.Portal == "" || strings.Contains(s.Portal, "/"):
 			return nil, fmt.Errorf("webhooks: %q cannot be a portal's name in a path", s.Portal)
@@ -122,6 +131,10 @@ func New(o Options) (*Hooks, error) {
 
 // ServeHTTP answers one request; the package comment has the order of checks.
 func (h *Hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if len(h.apps) > 0 && r.URL.EscapedPath() == HubSpotPath {
+		h.serveHubSpot(w, r)
+		return
+	}
 	source, refused := h.route(r)
 	from := h.proxies.sender(r)
 	if refused != nil {
@@ -151,7 +164,7 @@ func (h *Hooks) route(r *http.Request) (*Source, *answer) {
 	case !ok:
 		return nil, &answer{code: http.StatusNotFound, err: "not found"}
 	case r.ContentLength > maxBody:
-		return s, &tooLarge
+		return s, tooLarge(maxBody)
 	}
 	if why := unreadable(r.Header, dialects[s.Dialect].media); why != "" {
 		return s, &answer{code: http.StatusUnsupportedMediaType, err: why}
@@ -159,21 +172,26 @@ func (h *Hooks) route(r *http.Request) (*Source, *answer) {
 	return s, nil
 }
 
-// verified reads the body and checks that it comes from the source. A client
-// with too many requests under way is refused, which bounds its memory.
+// verified reads the body and checks that it comes from the source.
 func (h *Hooks) verified(w http.ResponseWriter, r *http.Request, s *Source, from sender) ([]byte, *answer) {
+	return h.checked(w, r, s, from, maxBody, func(body []byte, now time.Time) refusal { return s.Scheme.check(r.Header, body, now) })
+}
+
+// checked reads a body of at most most bytes and checks where it comes from. A
+// client with too many requests under way is refused, which bounds its memory.
+func (h *Hooks) checked(w http.ResponseWriter, r *http.Request, s *Source, from sender, most int64, check func(body []byte, now time.Time) refusal) ([]byte, *answer) {
 	who := h.proxies.client(from)
 	if !h.reading.enter(who, maxReading) {
 		return nil, &answer{code: http.StatusTooManyRequests, err: "too many requests", retry: retryReading}
 	}
 	defer h.reading.leave(who)
-	body, refused := read(w, r)
+	body, refused := read(w, r, most)
 	now := time.Now()
 	if refused != nil {
 		h.note(slog.LevelWarn, now, s, "webhook refused", refused.err, keyClient, from.String())
 		return nil, refused
 	}
-	bad := s.Scheme.check(r.Header, body, now)
+	bad := check(body, now)
 	if bad == (refusal{}) {
 		return body, nil
 	}
@@ -185,15 +203,14 @@ func (h *Hooks) verified(w http.ResponseWriter, r *http.Request, s *Source, from
 // A good signature with a wrong time is not counted: it is not a forgery.
 func (h *Hooks) refuse(s *Source, from sender, bad refusal, now time.Time) *answer {
 	if h.watch.first(note{s.Portal, s.Dialect, string(bad.why) + bad.form}, now) {
-		h.log.Warn("webhook refused", append(bad.attrs(), keyPortal, s.Portal, keyDialect, s.Dialect, keyClient, from.String())...)
+		h.log.Warn("webhook refused", slices.Concat(bad.attrs(), s.attrs(), []any{keyClient, from.String()})...)
 	}
 	if bad.why == stale {
 		return &unauthorized
 	}
 	tooMany, alarm := h.watch.bad(h.proxies.client(from), now)
 	if alarm {
-		h.log.Error("many forged webhooks", keyCount, alarmAt, keyWithin, time.Minute,
-			keyPortal, s.Portal, keyDialect, s.Dialect)
+		h.log.Error("many forged webhooks", append([]any{keyCount, alarmAt, keyWithin, time.Minute}, s.attrs()...)...)
 	}
 	if tooMany {
 		return &answer{code: http.StatusTooManyRequests, err: "too many requests", retry: retryForged}
@@ -218,47 +235,62 @@ func (h *Hooks) receive(ctx context.Context, s *Source, header http.Header, body
 	if e.Key == "" {
 		e.Key = keyOf(&e)
 	}
+	return h.keep(ctx, s, e)
+}
+
+// keep puts events of a source into its inbox.
+func (h *Hooks) keep(ctx context.Context, s *Source, events ...store.Event) *answer {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
-	duplicate, err := s.Inbox.Receive(ctx, e)
+	now := events[0].ReceivedAt
+	repeats, err := s.Inbox.Receive(ctx, events...)
 	var noRoom *store.FullError
 	switch {
 	case errors.Is(err, store.ErrInboxFull), errors.As(err, &noRoom):
-		h.note(slog.LevelError, e.ReceivedAt, s, "webhook not stored", "the inbox is full")
+		h.note(slog.LevelError, now, s, "webhook not stored", "the inbox is full")
 		return &later
 	case err != nil:
-		if h.watch.first(note{s.Portal, s.Dialect, "not stored"}, e.ReceivedAt) {
-			h.log.Error("webhook not stored", keyPortal, s.Portal, keyDialect, s.Dialect, keyError, err)
+		if h.watch.first(note{s.Portal, s.Dialect, "not stored"}, now) {
+			h.log.Error("webhook not stored", append(s.attrs(), keyError, err)...)
 		}
 		return &later
 	}
-	if e.Effect == store.EffectUnknown && !duplicate {
-		h.note(slog.LevelWarn, e.ReceivedAt, s, "webhook not understood", e.Reason)
+	for _, e := range events {
+		if e.Effect == store.EffectUnknown && repeats < len(events) {
+			h.note(slog.LevelWarn, now, s, "webhook not understood", e.Reason)
+		}
+		h.log.Debug("webhook received", append(s.attrs(), keyKind, e.Kind, keyEffect, e.Effect, keyRepeats, repeats)...)
 	}
-	h.log.Debug("webhook received", keyPortal, s.Portal, keyDialect, s.Dialect,
-		keyKind, e.Kind, keyEffect, e.Effect, keyDuplicate, duplicate)
 	return &stored
+}
+
+// attrs returns what log lines say of the source.
+func (s *Source) attrs() []any {
+	if s.Portal == "" { // of all portals of HubSpot's apps
+		return []any{keyDialect, s.Dialect}
+	}
+	return []any{keyPortal, s.Portal, keyDialect, s.Dialect}
 }
 
 // note logs an event about a source, with further attributes, at most once a
 // minute for each reason.
 func (h *Hooks) note(level slog.Level, now time.Time, s *Source, event, reason string, more ...any) {
 	if h.watch.first(note{s.Portal, s.Dialect, event + reason}, now) {
-		attrs := append([]any{keyPortal, s.Portal, keyDialect, s.Dialect, keyReason, reason}, more...)
-		h.log.Log(context.Background(), level, event, attrs...)
+		attrs := append(s.attrs(), keyReason, reason)
+		h.log.Log(context.Background(), level, event, append(attrs, more...)...)
 	}
 }
 
-// read reads the whole body within its limits of size and time.
-func read(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
+// read reads the whole body within its limits of size, in bytes, and time.
+func read(w http.ResponseWriter, r *http.Request, most int64) ([]byte, *answer) {
 	// Setting a deadline fails only for a test's recorder.
 	conn := http.NewResponseController(w)
 	_ = conn.SetReadDeadline(time.Now().Add(bodyTime))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
-		return nil, &tooLarge
+		return nil, tooLarge(most)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &answer{code: http.StatusRequestTimeout, err: "the body took too long"}
 	case err != nil:
@@ -302,10 +334,14 @@ type answer struct {
 
 var (
 	stored       = answer{code: http.StatusOK}
-	tooLarge     = answer{code: http.StatusRequestEntityTooLarge, err: "the body is larger than 256 KiB"}
 	unauthorized = answer{code: http.StatusUnauthorized, err: "unauthorized"}
 	later        = answer{code: http.StatusServiceUnavailable, err: "cannot take events now", retry: retryStore}
 )
+
+// tooLarge refuses a body of more than most bytes.
+func tooLarge(most int64) *answer {
+	return &answer{code: http.StatusRequestEntityTooLarge, err: fmt.Sprintf("the body is larger than %d KiB", most>>10)}
+}
 
 func (a *answer) write(w http.ResponseWriter) {
 	head := w.Header()

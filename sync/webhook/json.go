@@ -97,6 +97,18 @@ func (o object) id(name string) string {
 	return canonicalID(o.text(name))
 }
 
+// ids returns the ids in the array of that name.
+func (o object) ids(name string) []string {
+	list, _ := o[name].([]any)
+	var ids []string
+	for _, v := range list {
+		if id := (object{name: v}).id(name); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // flag reports whether the value of that name is true, as XML writes it too.
 func (o object) flag(name string) bool {
 	return o[name] == true || strings.EqualFold(o.word(name), "true")
@@ -178,14 +190,16 @@ func (r *reader) object(depth int) (any, error) {
 	return o, err
 }
 
-// array reads the rest of an array. No event that we use has one, so its
-// elements are checked and dropped.
+// array reads the rest of an array.
 func (r *reader) array(depth int) (any, error) {
+	var list []any
 	for r.d.More() {
-		if _, err := r.value(depth + 1); err != nil {
+		v, err := r.value(depth + 1)
+		if err != nil {
 			return nil, err
 		}
+		list = append(list, v)
 	}
 	_, err := r.token() // the closing bracket
-	return nil, err
+	return list, err
 }

@@ -44,22 +44,26 @@ type inbox struct {
 	err    error
 }
 
-func (b *inbox) Receive(ctx context.Context, e store.Event) (bool, error) {
+func (b *inbox) Receive(ctx context.Context, events ...store.Event) (repeats int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:
-		return false, ctx.Err()
+		return 0, ctx.Err()
 	case b.err != nil:
-		return false, b.err
-	case b.keys[e.Key]:
-		return true, nil
+		return 0, b.err
 	case b.keys == nil:
 		b.keys = make(map[string]bool)
 	}
-	b.keys[e.Key] = true
-	b.events = append(b.events, e)
-	return false, nil
+	for _, e := range events {
+		if b.keys[e.Key] {
+			repeats++
+			continue
+		}
+		b.keys[e.Key] = true
+		b.events = append(b.events, e)
+	}
+	return repeats, nil
 }
 
 // take returns the events since the last call, and forgets them.

@@ -1,0 +1,328 @@
+package sync
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// Bounds of what HubSpot's own events cause.
+const (
+	followAtOnce = 500              // events that are followed together
+	shownWithin  = 10 * time.Minute // of a contact that was just made, until HubSpot shows it
+)
+
+// FollowEvents processes the events by which HubSpot says that its records have
+// changed. What they say is not believed: the records are read as they are now, in
+// the order in which the changes happened.
+//
+//   - A contact that is new, has another address or is there again: the orphans among
+//     the gifts to its addresses are linked to it.
+//   - One that was merged: its gifts follow it to the contact that it is now.
+//   - One that is gone: its gifts are orphans. If it was deleted for privacy, its
+//     person is erased; see [eventRun.erase].
+//   - A deal or company of a contact: its gifts are linked as a run would, within
+//     [plan.Rules.Lookback].
+//
+// A contact that HubSpot does not show yet is looked for again, within seconds at
+// first. Otherwise FollowEvents works as [Engine.ApplyEvents] does, beside it and
+// beside a run.
+func (e *Engine) FollowEvents(ctx context.Context) (EventResult, error) {
+	e.follow.Lock()
+	defer e.follow.Unlock()
+	if e.cfg.People == nil {
+		return EventResult{}, nil
+	}
+	result, err := e.processEvents(ctx, &e.follow, (*eventRun).followDue)
+	if err != nil || e.cfg.Inbox == nil {
+		return result, err
+	}
+	result.Next, err = e.cfg.Inbox.NextDue(time.Now().UTC())
+	return result, err
+}
+
+// followDue follows the events about records.
+func (r *eventRun) followDue(ctx context.Context, due []store.Event) error {
+	due = slices.DeleteFunc(slices.Clone(due), func(e store.Event) bool { return e.Effect != store.EffectRecord })
+	if len(due) == 0 {
+		return nil
+	}
+	ready, err := r.ready()
+	if err != nil || !ready {
+		return err
+	}
+	slices.SortStableFunc(due, func(a, b store.Event) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Seq, b.Seq)) })
+	for some := range slices.Chunk(due, followAtOnce) {
+		if err := r.followSome(ctx, some); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// followed are events about records, and what HubSpot shows of these now.
+type followed struct {
+	events   []store.Event
+	settled  map[uint64]bool           // numbers of events whose outcome is known
+	contacts map[uint64][]string       // that each event is about, by its number
+	now      map[string]plan.Candidate // contacts by the ids that events have for them; one that is gone is absent
+	failed   map[string]error          // those at which HubSpot fails
+}
+
+// followSome follows some events.
+func (r *eventRun) followSome(ctx context.Context, events []store.Event) error {
+	r.run.portal.Directory.Forget()
+	f := &followed{events: events, settled: make(map[uint64]bool), contacts: make(map[uint64][]string)}
+	if err := r.findContacts(ctx, f); err != nil {
+		return err
+	}
+	if err := r.eraseGone(ctx, f); err != nil {
+		return err
+	}
+	linked, orphans, who, err := r.giftsOf(ctx, f)
+	if err != nil {
+		return err
+	}
+	held := make(map[string]bool)
+	if err := r.review(ctx, linked, new(reviewPlanner), nil, held); err != nil {
+		return err
+	}
+	if err := r.review(ctx, orphans, healPlanner{}, who, held); err != nil {
+		return err
+	}
+	return r.endFollowed(f, held)
+}
+
+// findContacts reads which contacts the events are about, and these.
+func (r *eventRun) findContacts(ctx context.Context, f *followed) error {
+	var deals, contacts []string
+	for _, e := range f.events {
+		if e.RecordType == "deal" {
+			deals = append(deals, e.RecordIDs...)
+		}
+	}
+	of, err := r.run.portal.Directory.ContactsOf(ctx, distinct(deals))
+	if err != nil {
+		return err
+	}
+	for _, e := range f.events {
+		ids := e.RecordIDs
+		if e.RecordType == "deal" {
+			ids = of[e.RecordIDs[0]]
+		}
+		f.contacts[e.Seq] = ids
+		contacts = append(contacts, ids...)
+	}
+	f.now, f.failed, err = r.run.portal.Directory.Contacts(ctx, distinct(contacts))
+	return err
+}
+
+// giftsOf returns the gifts that the events concern: those linked to their
+// contacts, and the orphans among those sent to the contacts' addresses, with the
+// contact of each address.
+func (r *eventRun) giftsOf(ctx context.Context, f *followed) (linked, orphans []plan.Gift, who plan.Directory, err error) {
+	people := r.run.cfg().People
+	var moved, tied, sent []string
+	addresses := make(map[string]plan.Candidate)
+	for _, e := range f.events {
+		for _, id := range f.contacts[e.Seq] {
+			now, shown := f.now[id]
+			if f.failed[id] != nil || !shown && r.young(&e) {
+				continue
+			}
+			ids, err := people.ByContact(id)
+			switch {
+			case err != nil:
+				return nil, nil, nil, err
+			case !shown, e.Kind == "contact.merge":
+				moved = append(moved, ids...)
+			case tiesDeals(&e):
+				tied = append(tied, ids...)
+			}
+			if !shown || e.RecordType == "deal" {
+				continue
+			}
+			for _, spelling := range append([]string{now.Email}, now.Additional...) {
+				a, ok := plan.CanonicalEmail(spelling)
+				if !ok {
+					continue
+				}
+				addresses[a] = now
+				ids, err := people.ByEmail(a)
+				if err != nil {
+					return nil, nil, nil, err
+				}
+				sent = append(sent, ids...)
+			}
+		}
+	}
+	rules, isMoved := r.run.rules(), make(map[string]bool)
+	for _, id := range moved {
+		isMoved[id] = true
+	}
+	linked, err = r.stored(append(moved, tied...), func(s plan.Stored) bool {
+		return s.Orphan == "" && (isMoved[s.Gift.ID] || plan.SentWithin(s.Gift, rules) || !plan.HasMade(s.Links, plan.Company))
+	})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	orphans, err = r.stored(sent, func(s plan.Stored) bool { return s.Orphan.Lookable() })
+	if err != nil || len(orphans) == 0 {
+		return linked, nil, nil, err
+	}
+	who, err = r.matches(ctx, orphans, addresses)
+	return linked, orphans, who, err
+}
+
+// tiesDeals reports whether an event may have tied a deal or a company to its
+// contact, which gifts sent lately follow.
+func tiesDeals(e *store.Event) bool {
+	return e.RecordType == "deal" || e.Kind == "contact.associationChange"
+}
+
+// stored returns the gifts of the journal that are not erased, deleted or left out.
+func (r *eventRun) stored(ids []string, wanted func(plan.Stored) bool) ([]plan.Gift, error) {
+	ids = distinct(ids)
+	have, err := r.run.journal.Gifts(ids)
+	if err != nil {
+		return nil, err
+	}
+	var gifts []plan.Gift
+	for _, id := range ids {
+		if s, ok := have[id]; ok && s.Deleted.IsZero() && s.Erased.IsZero() && wanted(s) {
+			gifts = append(gifts, s.Gift)
+		}
+	}
+	return gifts, nil
+}
+
+// matches returns the contacts of the orphans' recipients: by the look-up that a
+// run makes, and where that finds none yet the contact that was read and has the
+// address, as HubSpot's index lags behind its records.
+func (r *eventRun) matches(ctx context.Context, orphans []plan.Gift, holders map[string]plan.Candidate) (plan.Directory, error) {
+	directory := r.run.portal.Directory
+	need := addresses(r.run, orphans)
+	who, err := directory.LookUp(ctx, need, nil)
+	if err != nil {
+		return nil, err
+	}
+	var contacts []plan.Candidate
+	for _, a := range need {
+		if holder, ok := holders[a]; ok && who[a].ID == "" {
+			contacts = append(contacts, holder)
+		}
+	}
+	deals, _, err := directory.OpenDeals(ctx, contacts)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range need {
+		if holder, ok := holders[a]; ok && who[a].ID == "" {
+			email, _ := plan.CanonicalEmail(holder.Email)
+			who[a] = plan.Match{ID: holder.ID, Company: holder.Company, Deals: deals[holder.ID], Secondary: email != a}
+		}
+	}
+	return who, nil
+}
+
+// review plans gifts of the journal again and writes what they lack. Those that a
+// run has locked are held back.
+func (r *eventRun) review(ctx context.Context, gifts []plan.Gift, planner planner, who plan.Directory, held map[string]bool) error {
+	for some := range slices.Chunk(gifts, commitGifts) {
+		free := slices.DeleteFunc(slices.Clone(some), func(g plan.Gift) bool {
+			ok, freed := r.run.locks.tryLockAll(r.run, []string{g.ID})
+			if !ok {
+				held[g.ID] = true
+				if r.result.Freed == nil {
+					r.result.Freed = freed
+				}
+			}
+			return !ok
+		})
+		if len(free) == 0 {
+			continue
+		}
+		in := input{policy: policy{fromJournal: true, countFailures: true}, gifts: free, planner: planner, who: who, count: len(free)}
+		if _, err := r.run.work(ctx, in, nil, store.Commit{}); err != nil {
+			return err
+		}
+		if _, ok := planner.(*reviewPlanner); ok {
+			planner = new(reviewPlanner)
+		}
+	}
+	return ctx.Err()
+}
+
+// A healPlanner plans the links of orphans whose recipients were looked up before.
+type healPlanner struct{}
+
+func (healPlanner) first(_ context.Context, b *batch) ([]plan.Change, []string, error) {
+	return b.unchanged(), nil, nil
+}
+
+func (healPlanner) second(ctx context.Context, b *batch, changes []plan.Change) ([]plan.Change, error) {
+	b.relink(changes)
+	return changes, b.preferLinkedContacts(ctx, changes, nil)
+}
+
+// young reports whether a contact may be too new for HubSpot to show it.
+func (r *eventRun) young(e *store.Event) bool {
+	return !goneByKind(e.Kind) && time.Now().UTC().Sub(e.ReceivedAt) < shownWithin
+}
+
+// goneByKind reports whether an event says that its contact is gone.
+func goneByKind(kind string) bool {
+	return kind == "contact.deletion" || kind == privacyDeletion
+}
+
+// endFollowed ends the events, but for those that are tried again: a contact is not
+// shown yet, HubSpot fails at it, or a run has locked a gift of it.
+func (r *eventRun) endFollowed(f *followed, held map[string]bool) error {
+	var done []store.Event
+	for _, e := range f.events {
+		missing, broken := false, false
+		for _, id := range f.contacts[e.Seq] {
+			_, shown := f.now[id]
+			missing = missing || !shown
+			broken = broken || f.failed[id] != nil
+		}
+		switch {
+		case f.settled[e.Seq]:
+			done = append(done, e)
+		case broken:
+			done = append(done, r.retryLater([]store.Event{e}, reasonContactBroken, true)...)
+		case len(held) > 0:
+			r.result.Held++
+		case missing && r.young(&e):
+			done = append(done, r.retryLater([]store.Event{e}, reasonNotShown, true)...)
+		case missing && !goneByKind(e.Kind):
+			done = append(done, finishEvent(e, "", store.EventListed, reasonNoSuchContact))
+			r.result.Done++
+		default:
+			done = append(done, finishEvent(e, "", store.EventApplied, ""))
+			r.result.Done++
+		}
+	}
+	return r.record(done)
+}
+
+// Reasons that the list of events shows of those of HubSpot.
+const (
+	reasonNotShown      = "HubSpot does not show the contact yet; it is looked for again"
+	reasonNoSuchContact = "HubSpot does not show the contact"
+	reasonContactBroken = "HubSpot fails at the contact; it is tried again"
+)
+
+// distinct returns the ids sorted, each once.
+func distinct(ids []string) []string {
+	set := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return slices.Sorted(maps.Keys(set))
+}
