@@ -9,6 +9,7 @@ import (
 
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/portal"
 )
 
 // Bounds of what HubSpot's own events cause.
@@ -106,7 +107,7 @@ func (r *eventRun) findContacts(ctx context.Context, f *followed) error {
 			deals = append(deals, e.RecordIDs...)
 		}
 	}
-	of, err := r.run.portal.Directory.ContactsOf(ctx, distinct(deals))
+	of, err := portal.ContactsOf(ctx, r.run.portal.Directory, distinct(deals))
 	if err != nil {
 		return err
 	}

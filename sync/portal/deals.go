@@ -144,8 +144,9 @@ func (o *openDeals) openOf(ctx context.Context, contacts []string, related *rela
 	return found, nil
 }
 
-// ContactsOf returns the contacts that each of the deals is associated with now.
-func (d *Directory) ContactsOf(ctx context.Context, deals []string) (map[string][]string, error) {
+// ContactsOf returns the contacts that each of the deals is associated with now, which
+// the directory asks HubSpot for.
+func ContactsOf(ctx context.Context, d *Directory, deals []string) (map[string][]string, error) {
 	if len(deals) == 0 {
 		return nil, nil
 	}
