@@ -25,7 +25,7 @@ const demoEvery = 3 * time.Second
 
 func (a *app) demoCommand() *cobra.Command {
 	var (
-		once         bool
+		once, oauth  bool
 		transactions int
 	)
 	cmd := &cobra.Command{
@@ -36,9 +36,12 @@ account, both inside this process and reached over loopback HTTP: creates the
 custom object, backfills, shows links and statistics, then runs the daemon while
 gifts go on arriving and changing, until Ctrl-C. Thnks reports each change by a
 signed webhook, some of them doubled, delayed, out of order or lost. The page
-with the statistics follows; on a desktop it is opened in the browser.`,
+with the statistics follows; on a desktop it is opened in the browser.
+
+With --oauth it begins with connecting the portal in your browser.`,
 		Example: `  thnks-hubspot-sync demo
-  thnks-hubspot-sync demo --once --transactions 10000`,
+  thnks-hubspot-sync demo --once --transactions 10000
+  thnks-hubspot-sync demo --oauth`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if transactions < 1 {
@@ -57,7 +60,7 @@ with the statistics follows; on a desktop it is opened in the browser.`,
 				return fmt.Errorf("setting up the sandbox, with files in %s: %w", os.TempDir(), cause(err))
 			}
 			defer func() { err = errors.Join(err, b.close()) }()
-			err = a.demo(ctx, b, once)
+			err = a.demo(ctx, b, once, oauth)
 			if ctx.Err() != nil && !once {
 				fmt.Fprintln(a.stdout, "\nThe sandbox is gone, and with it every file.")
 				return nil
@@ -66,16 +69,22 @@ with the statistics follows; on a desktop it is opened in the browser.`,
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "end after the backfill and the statistics")
+	cmd.Flags().BoolVar(&oauth, "oauth", false, "first connect the portal by OAuth 2.0, in a browser")
 	cmd.Flags().IntVar(&transactions, "transactions", 3000, "how many transactions have happened: `N`")
 	return cmd
 }
 
 // demo tells the story: what there is, the backfill, what came of it, and
 // then life.
-func (a *app) demo(ctx context.Context, b *sandbox, once bool) (err error) {
+func (a *app) demo(ctx context.Context, b *sandbox, once, oauth bool) (err error) {
 	cfg, err := b.config()
 	if err != nil {
 		return err
+	}
+	if oauth {
+		if err := b.useOAuth(cfg); err != nil {
+			return err
+		}
 	}
 	// The demo prints itself what the run logs, but for warnings.
 	cfg.Log.Level = slog.LevelWarn
@@ -89,6 +98,11 @@ Thnks holds %s to %s. HubSpot knows %s of them, with companies and deals.
 
 `, b.hubspotURL, b.thnksURL, plural(b.thnks.Len(), "transaction"), people(b.people), count(b.known))
 
+	if oauth {
+		if err := b.demoConnect(ctx, s, a.stdout); err != nil {
+			return err
+		}
+	}
 	req := giftsync.Request{Mode: giftsync.Backfill}
 	p := s.portals[0]
 	r := s.run(ctx, p.Name, req, s.progress())

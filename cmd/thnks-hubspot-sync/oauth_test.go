@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,7 +19,9 @@ import (
 	"sync"
 	"testing"
 
+	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	giftsync "thnks-hubspot-sync/sync"
 	giftportal "thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
@@ -308,8 +311,8 @@ func TestConnectWithDaemon(t *testing.T) {
 	i.secretsAreKept(d.err.String(), d.out.String())
 }
 
-// TestReplacedTokenFile: a static token that is replaced is used at the next call,
-// and one of another account never.
+// TestReplacedTokenFile: a static token that is replaced is used at the next call
+// of the daemon.
 func TestReplacedTokenFile(t *testing.T) {
 	i := newOAuthInstallation(t, hubspottest.Options{}, "{companies: primary}")
 	config, err := os.ReadFile(i.config)
@@ -399,5 +402,58 @@ func TestScopesAreDocumented(t *testing.T) {
 	}
 	if !strings.Contains(string(page), table.String()+"\n") {
 		t.Errorf("the page lacks the table\n%s", table.String())
+	}
+}
+
+// TestDemoOAuth: the demo begins with connecting its portal in a browser.
+func TestDemoOAuth(t *testing.T) {
+	i := &oauthInstallation{t: t}
+	c := i.start("demo", "--oauth", "--once", "--transactions", "50")
+	if page := i.browse(c, "connect"); !strings.Contains(page, "<h1>Connected</h1>") {
+		t.Errorf("the page is %s", page)
+	}
+	if got := <-c.ended; got != done || !strings.Contains(c.out.String(), "connected to HubSpot account 62515") || !strings.Contains(c.out.String(), "backfill done") {
+		t.Errorf("the demo ends with %d:\n%s%s", got, c.out.String(), c.err.String())
+	}
+}
+
+// TestTokenFile: a new token is used once it is known to be of the portal's
+// account, and the one before while the file cannot be read.
+func TestTokenFile(t *testing.T) {
+	i := newOAuthInstallation(t, hubspottest.Options{}, "{companies: none}")
+	cfg, err := configs.Load(i.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &grants{cfg: cfg, log: slog.New(slog.DiscardHandler)}
+	p := cfg.Portals[0]
+	p.HubSpot.App, p.HubSpot.TokenFile = "", "hubspot-token"
+	use := func(account int64, before, now string) (string, error) {
+		t.Helper()
+		p.HubSpot.AccountID = account
+		i.write("hubspot-token", before)
+		f, err := g.tokenFile(p, noJournal{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i.write("hubspot-token", now)
+		token, err := f.Token()
+		if err != nil {
+			return "", err
+		}
+		return token.AccessToken, nil
+	}
+	if got, err := use(62515, "pat-before", worldToken); err != nil || got != worldToken {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := use(62515, "pat-before", ""); err != nil || got != "pat-before" {
+		t.Errorf("beside an empty file: %q, %v", got, err)
+	}
+	got, err := use(1, "pat-before", worldToken)
+	if fatal := new(giftsync.Fatal); !errors.As(err, &fatal) || !strings.Contains(err.Error(), "belongs to account 62515, but this portal is bound to account 1") {
+		t.Errorf("a token of another account: %q, %v", got, err)
+	}
+	if _, err := use(62515, "pat-before", "pat-of-nobody"); err == nil {
+		t.Error("a token that HubSpot does not know is used")
 	}
 }

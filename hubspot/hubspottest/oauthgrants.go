@@ -12,6 +12,9 @@ import (
 // short; this is the maximum that RFC 6749 (4.1.2) recommends.
 const codeLife = 10 * time.Minute
 
+// defaultTokenLife is how long HubSpot's access tokens live.
+const defaultTokenLife = 30 * time.Minute
+
 // A Rotation says what happens to a refresh token that is used. HubSpot's answer
 // to a refresh has a refresh token again, which was seen unchanged; nothing says
 // that it stays so.
@@ -172,6 +175,14 @@ func (p *Portal) ExpireAccess() {
 	for _, given := range p.grants.access {
 		given.until = time.Now()
 	}
+}
+
+// RegisterApp replaces the app that the portal knows.
+func (p *Portal) RegisterApp(a App) {
+	setDefault(&a.TokenLife, defaultTokenLife)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opt.App = a
 }
 
 // SetSecret replaces the app's client secret.

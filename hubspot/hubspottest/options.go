@@ -102,7 +102,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.TimeZone, "US/Eastern")
 	setDefault(&o.Currency, "USD")
 	setDefault(&o.Token, "pat-test")
-	setDefault(&o.App.TokenLife, 30*time.Minute)
+	setDefault(&o.App.TokenLife, defaultTokenLife)
 	setDefault(&o.FirstID, 20_000_000_000+int64(o.Seed%1_000_000)*1000)
 	setDefault(&o.MaxCustomTypes, 10)
 	setDefault(&o.MaxCustomProperties, 1000)
