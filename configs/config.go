@@ -90,6 +90,9 @@ type HubSpot struct {
 	// RequestsPer10s caps the rate of calls; 0 follows HubSpot's own headers.
 	RequestsPer10s int    `yaml:"requests_per_10s"`
 	Object         Object `yaml:"object"`
+	// LeaveOut are properties of the records that get no value. What they had is
+	// blanked when the record is next written.
+	LeaveOut []string `yaml:"leave_out"`
 }
 
 // Object is the name of the custom object and its labels in HubSpot.

@@ -179,6 +179,11 @@ F:1: hubspot_apps[0].client_secret_file: missing: name the file that holds the s
 F:1: hubspot_apps[1].name: the same name as hubspot_apps[0], case ignored: choose another
 F:1: hubspot_apps[1].authorize_url: not a URL: write it like https://host.example`},
 	{"base_url", in("token_file", "      token_file: a\n      base_url: http://api.hubapi.com"), `F:5: portals[0].hubspot.base_url: neither https nor http on this machine: use https://`},
+	{"leave_out", in("token_file", "      token_file: a\n      leave_out: [message, status, thanks, created_at, hubspot_owner_id, message]"), `F:5: portals[0].hubspot.leave_out[1]: status cannot be left out: leave it out of the list: a record is nothing without it
+F:5: portals[0].hubspot.leave_out[2]: no property of the records: use names such as message, recipient_name, recipient_phone
+F:5: portals[0].hubspot.leave_out[3]: no property of the records: use names such as message, recipient_name, recipient_phone
+F:5: portals[0].hubspot.leave_out[4]: no property of the records: use names such as message, recipient_name, recipient_phone
+F:5: portals[0].hubspot.leave_out[5]: listed twice: list it once`},
 	{"api_version", in("token_file", "      token_file: a\n      api_version: v3"), `F:5: portals[0].hubspot.api_version: not a version of HubSpot's API: write year and month, such as 2026-09`},
 	{"object", in("token_file", "      token_file: a\n      object: {name: 1gift, singular: \"\", plural: \"\"}"), `F:5: portals[0].hubspot.object.name: not a name that HubSpot allows: use letters, digits and underscores, a letter first
 F:5: portals[0].hubspot.object.singular: missing: give a value

@@ -39,6 +39,7 @@ var settings = []setting{
 	{key: "portals[].hubspot.object.name", text: "Its name in HubSpot's API; it cannot be changed later."},
 	{key: "portals[].hubspot.object.singular", text: "Its label for one record."},
 	{key: "portals[].hubspot.object.plural", text: "Its label for several records."},
+	{key: "portals[].hubspot.leave_out", text: "Properties of the records that get no value, such as message or recipient_phone."},
 	{key: "portals[].associations", text: "What gifts are linked to, beside their contact."},
 	{key: "portals[].associations.companies", words: []string{CompaniesPrimary, CompaniesNone}, text: "primary: the contact's primary company."},
 	{key: "portals[].associations.deals", text: "Which of the contact's open deals a gift is linked to."},

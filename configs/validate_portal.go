@@ -60,6 +60,26 @@ func (r *report) hubspot(at string, h HubSpot, c *Config) {
 	}
 	r.required(at+".object.singular", h.Object.Singular)
 	r.required(at+".object.plural", h.Object.Plural)
+	r.leaveOut(at+".leave_out", h.LeaveOut)
+}
+
+// neededProperties are those by which a record is known and shown, and without
+// which the sync could not tell what to do.
+var neededProperties = []string{"thnks_transaction_id", "gift_name", "status"}
+
+// leaveOut checks the names of the properties that get no value.
+func (r *report) leaveOut(at string, names []string) {
+	for i, name := range names {
+		at := fmt.Sprintf("%s[%d]", at, i)
+		switch {
+		case slices.Contains(neededProperties, name):
+			r.add(at, name+" cannot be left out", "leave it out of the list: a record is nothing without it")
+		case slices.Contains([]string{"hubspot_owner_id", "created_at", "updated_at"}, name) || !slices.Contains(csvKeys, name) && !slices.Contains(eventProperties, name):
+			r.add(at, "no property of the records", "use names such as message, recipient_name, recipient_phone")
+		case slices.Contains(names[:i], name):
+			r.add(at, "listed twice", "list it once")
+		}
+	}
 }
 
 // oauth checks what a portal that connects through an app needs.

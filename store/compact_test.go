@@ -210,3 +210,23 @@ func TestCopies(t *testing.T) {
 		t.Errorf("%v %s", err, diff)
 	}
 }
+
+// BenchmarkCompact writes a file of a million gifts anew.
+func BenchmarkCompact(b *testing.B) {
+	s := openAt(b, statePath(b))
+	r := rand.New(rand.NewPCG(3, 3))
+	for at := 0; at < 1_000_000; at += 500 {
+		gifts := make([]plan.Stored, 500)
+		for n := range gifts {
+			gifts[n] = typicalGift(r, at+n)
+		}
+		commit(b, s, Commit{Gifts: gifts})
+	}
+	for b.Loop() {
+		c, err := s.Compact()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(c.After)/(1<<20), "MiB")
+	}
+}

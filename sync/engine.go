@@ -120,6 +120,7 @@ type Config struct {
 	Own        func(account string, dryRun bool) error // see [portal.Config]; may be nil
 	Object     portal.ObjectNames
 	Links      portal.LinkRules
+	LeaveOut   []string // properties of the records that get no value
 	Metadata   []string // properties of the custom object that hold what events say in the customer's words
 	Exports    Exports  // zero where there are none
 	Logger     *slog.Logger

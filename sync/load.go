@@ -165,7 +165,7 @@ func (l *loaded) keepStale() {
 			l.stale = make(map[string]bool)
 		}
 		l.stale[id] = true
-		have.Mapping = plan.Mapping
+		have.Mapping = l.run.rules().Mapping()
 		l.have[id] = have
 	}
 }

@@ -62,6 +62,9 @@ func (res *results) addEffect(c plan.Change, objectID string, pending []plan.Lin
 // longer marked gone.
 func (res *results) storedAfter(c plan.Change, objectID string) plan.Stored {
 	s := c.Stored(objectID)
+	if _, whole := c.Properties[portal.KeyProperty]; whole && c.Action != plan.Skip {
+		s.Mapping = res.run.rules().Mapping()
+	}
 	if res.in.policy.listed {
 		s.Gone = time.Time{}
 	}

@@ -96,7 +96,7 @@ func (r *run) memory() memory { return memory{r.journal, r.recorder} }
 // rules are the portal's rules for planning, at the run's time.
 func (r *run) rules() plan.Rules {
 	links := r.cfg().Links
-	return plan.Rules{Companies: links.Companies, MaxDeals: links.MaxDeals, Lookback: links.Lookback, Now: r.started}
+	return plan.Rules{Companies: links.Companies, MaxDeals: links.MaxDeals, Lookback: links.Lookback, Now: r.started, LeaveOut: r.cfg().LeaveOut}
 }
 
 // olderThan reports whether something done then is due again after d. A stamp

@@ -142,7 +142,7 @@ func (b *batch) planExisting(o portal.Outcome) (plan.Change, bool) {
 	}
 	b.res.audit.add(portal.ActionRecovered, o.Call, c.Gift.ID, nil)
 	have.Orphan = c.Orphan
-	again := plan.Make([]plan.Gift{c.Gift}, map[string]plan.Stored{c.Gift.ID: have}, nil, plan.Rules{Now: b.run.started})[0]
+	again := plan.Make([]plan.Gift{c.Gift}, map[string]plan.Stored{c.Gift.ID: have}, nil, plan.Rules{Now: b.run.started, LeaveOut: b.run.cfg().LeaveOut})[0]
 	again.Links, again.Orphan, again.Ambiguous = c.Links, c.Orphan, c.Ambiguous
 	again.ObjectID = o.ObjectID
 	if len(c.Links) > 0 {

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/thnksapi"
 )
 
@@ -99,6 +104,31 @@ func arrives(t *testing.T, path string, set, got reflect.Value, n *int) {
 		*n++
 		if want := set.Convert(got.Type()); !want.Equal(got) {
 			t.Errorf("%s is %v, want %v", path, got, want)
+		}
+	}
+}
+
+// TestLeaveOutKnowsEveryProperty: each property of a record may be left out, but
+// for the three that a record is nothing without.
+func TestLeaveOutKnowsEveryProperty(t *testing.T) {
+	t.Parallel()
+	for _, f := range plan.Fields() {
+		dir := t.TempDir()
+		if err := writeConfig(dir, "http://127.0.0.1:1", "http://127.0.0.1:1"); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, "config.yaml")
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = bytes.Replace(text, []byte("token_file: hubspot-token"), []byte("token_file: hubspot-token, leave_out: ["+f.Name+"]"), 1)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		needed := slices.Contains([]string{"thnks_transaction_id", "gift_name", "status"}, f.Name)
+		if _, err := configs.Load(path); (err != nil) != needed {
+			t.Errorf("%s: %v", f.Name, err)
 		}
 	}
 }

@@ -133,6 +133,7 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 		Object:     giftportal.ObjectNames(p.HubSpot.Object),
 		Links:      linkRules(p.Associations),
 		Metadata:   metadataOf(p.Webhooks),
+		LeaveOut:   p.HubSpot.LeaveOut,
 		Exports: giftsync.Exports{
 			Open:   func(path string) (giftsync.ExportFile, error) { return exports.Open(path) },
 			Is:     export.Decodes,

@@ -294,7 +294,7 @@ func (x *examination) compare(ctx context.Context, sample []plan.Stored) {
 		case busy && x.view.Started.Sub(o.Object.UpdatedAt) < lately:
 			// Written by the run that is under way, and not yet committed.
 		default:
-			if props := differing(sample[i], *o.Object, x.cfg.Metadata); len(props) > 0 {
+			if props := differing(sample[i], *o.Object, x.cfg.Metadata, x.cfg.LeaveOut); len(props) > 0 {
 				differ = append(differ, id+" ("+strings.Join(props, ", ")+")")
 			}
 		}
@@ -323,14 +323,15 @@ func (x *examination) busy() bool {
 
 // differing names the properties of a record that are not as they were
 // written. One written under an older mapping is not looked at.
-func differing(want plan.Stored, o hubspot.Object, metadata []string) []string {
-	if want.Mapping < plan.Mapping {
+func differing(want plan.Stored, o hubspot.Object, metadata, leaveOut []string) []string {
+	rules := plan.Rules{LeaveOut: leaveOut}
+	if want.Mapping != rules.Mapping() {
 		return nil
 	}
 	have, _ := portal.Stored(o, metadata) // a value that cannot be read counts as none
-	have.Mapping = plan.Mapping
-	props, _ := plan.Diff(want.Gift.OfMetadata(metadata), have)
-	if want.Gift.MessageDigest != have.Gift.MessageDigest {
+	have.Mapping = rules.Mapping()
+	props, _ := rules.Diff(want.Gift.OfMetadata(metadata), have)
+	if want.Gift.MessageDigest != have.Gift.MessageDigest && !slices.Contains(leaveOut, "message") {
 		props["message"] = "" // which a diff leaves alone where it has no text to write
 	}
 	return slices.DeleteFunc(portal.PropertyNames(metadata), func(name string) bool { _, ok := props[name]; return !ok })

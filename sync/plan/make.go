@@ -41,10 +41,11 @@ func change(g Gift, have Stored, exists bool, who Directory, r Rules) Change {
 	c.Links, c.Orphan, c.Ambiguous, c.DealsCut = Links(g, have, who, r)
 	if !exists {
 		c.Action, c.Properties = Create, Properties(g)
+		maps.DeleteFunc(c.Properties, func(name, _ string) bool { return slices.Contains(r.LeaveOut, name) })
 		return c
 	}
 	c.Same = SameKnowledge(have.Gift, g)
-	c.Properties, c.Reasons = Diff(g, have)
+	c.Properties, c.Reasons = r.Diff(g, have)
 	return c.decided()
 }
 
@@ -77,7 +78,8 @@ func (c Change) decided() Change {
 
 // Stored returns the journal entry after the change has succeeded. objectID is
 // the record's id: HubSpot assigns it on Create and may return another one on
-// Update if users merged the record. A skipped record stays as it was.
+// Update if users merged the record. A skipped record stays as it was. Where
+// [Rules.LeaveOut] is set, one that was written in full has [Rules.Mapping].
 func (c Change) Stored(objectID string) Stored {
 	s := c.Have
 	if c.Action == Skip {

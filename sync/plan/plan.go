@@ -101,6 +101,7 @@ type Rules struct {
 	MaxDeals  int           // at most so many deals a gift; newest first
 	Lookback  time.Duration // later runs add deals only to gifts sent within it
 	Now       time.Time     // the run's clock, so that planning is pure
+	LeaveOut  []string      // properties that records get no value of; see [Rules.Mapping]
 }
 
 // An Action is what a change does to the portal.
