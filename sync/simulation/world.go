@@ -146,7 +146,7 @@ func (w *World) Client() *hubspot.Client {
 		BaseURL:   "https://hubspot.test",
 		Version:   "2026-09",
 		Token:     oauth2.StaticTokenSource(&oauth2.Token{AccessToken: w.Portal.Token()}),
-		Transport: transport,
+		Transport: w.steady(transport),
 		TimeZone:  func() *time.Location { return time.UTC },
 		Logger:    w.logger(),
 	})
@@ -178,7 +178,7 @@ func (w *World) EngineWith(st *store.Store, client *hubspot.Client) *giftsync.En
 	for _, key := range keys {
 		client, err := thnksapi.New(thnksapi.Config{
 			BaseURL: "https://thnks.test", Key: key, Dialect: w.Dialect,
-			Transport: source, Logger: log,
+			Transport: w.steady(source), Logger: log,
 			RequestsPerSecond: 1000, // so that what is measured is not the pace of a key
 		})
 		if err != nil {

@@ -106,6 +106,8 @@ func TestAmounts(t *testing.T) {
 		{"5.", "USD", "", errNoAmount.Error()},
 		{"five", "USD", "", errNoAmount.Error()},
 		{"--5", "USD", "", errNoAmount.Error()},
+		{"+-5", "USD", "", errNoAmount.Error()},
+		{"-+5", "USD", "", errNoAmount.Error()},
 		{"$€5", "EUR", "", errNoAmount.Error()},
 		{strings.Repeat("9", 31), "USD", "", errNoAmount.Error()},
 		{strings.Repeat("9", 30), "USD", "", strings.Repeat("9", 30) + " USD"},
@@ -223,6 +225,15 @@ func TestDecimalsOfTheFile(t *testing.T) {
 	}
 	if _, err := New(Config{Dialect: thnksapi.DefaultDialect(), Decimal: ";"}); err == nil || !strings.Contains(err.Error(), "thnks.csv.decimal") {
 		t.Errorf("a wrong sign: %v", err)
+	}
+}
+
+// TestDecimalsOfShortRows: a row that ends before the amount decides nothing.
+func TestDecimalsOfShortRows(t *testing.T) {
+	t.Parallel()
+	rows := all(t, open(t, format(t, nil), write(t, "Transaction ID;Gift Currency;Gift Amount\nT0;KWD\nT1;KWD;5.101\nT2;KWD;7.50\n")))
+	if len(rows) != 3 || rows[1].Err != nil || rows[1].Transaction.Amount.Decimal.String() != "5.101" {
+		t.Errorf("rows are %q", summaries(rows))
 	}
 }
 

@@ -159,6 +159,16 @@ func TestManyColumns(t *testing.T) {
 	}
 }
 
+// TestDistinctColumns: a column without a name of its own is named by its place,
+// counted from one.
+func TestDistinctColumns(t *testing.T) {
+	t.Parallel()
+	want := []string{"a", "a column 2", "column 3", "b"}
+	if got := distinct([]string{"a", " a", "", "b "}); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestHeadersByMajority: names of columns within a row make no header of it.
 func TestHeadersByMajority(t *testing.T) {
 	t.Parallel()

@@ -58,6 +58,25 @@ func TestCursors(t *testing.T) {
 	}
 }
 
+// TestPageAgain: a page that was interrupted is read again from its beginning.
+func TestPageAgain(t *testing.T) {
+	t.Parallel()
+	file := open(t, format(t, nil), write(t, numbered(2*pageRows)))
+	first, err := file.Transactions(t.Context(), thnksapi.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := file.Transactions(over, thnksapi.Query{Cursor: first.Next}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("interrupted: %v", err)
+	}
+	second, err := file.Transactions(t.Context(), thnksapi.Query{Cursor: first.Next})
+	if err != nil || len(second.Rows) != pageRows || summary(second.Rows[0]) == summary(first.Rows[0]) {
+		t.Errorf("again: %d rows, %v", len(second.Rows), err)
+	}
+}
+
 // numbered is a file of n rows.
 func numbered(n int) string {
 	var b strings.Builder
