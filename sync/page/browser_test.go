@@ -185,19 +185,6 @@ func (b *tab) visitFile(text string) {
 // says, what it asks from elsewhere, what axe finds, and an empty picture.
 func (b *tab) faults(own string) (list []string) {
 	b.Helper()
-	b.mu.Lock()
-	for _, text := range b.console {
-		list = append(list, "console: "+text)
-	}
-	for _, address := range b.requests {
-		if address != "about:blank" && !strings.HasPrefix(address, own) && !strings.HasPrefix(address, "data:") {
-			list = append(list, "request: "+address)
-		}
-	}
-	for _, text := range b.dialogs {
-		list = append(list, "dialog: "+text)
-	}
-	b.mu.Unlock()
 	source, err := os.ReadFile(axe)
 	if err != nil {
 		const advice = "axe is not here (%v): run npm ci --prefix .ci/axe --ignore-scripts"
@@ -214,6 +201,21 @@ func (b *tab) faults(own string) (list []string) {
 	}
 	if n := colours(b); n < 20 {
 		list = append(list, fmt.Sprintf("picture: %d colours", n))
+	}
+
+	// Last, so that there was time for it.
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, text := range b.console {
+		list = append(list, "console: "+text)
+	}
+	for _, address := range b.requests {
+		if address != "about:blank" && !strings.HasPrefix(address, own) && !strings.HasPrefix(address, "data:") {
+			list = append(list, "request: "+address)
+		}
+	}
+	for _, text := range b.dialogs {
+		list = append(list, "dialog: "+text)
 	}
 	return list
 }
