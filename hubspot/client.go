@@ -105,6 +105,7 @@ type Client struct {
 	parkedUntil time.Time
 	dailyReset  time.Time // when the last daily limit was due to end
 	peer        Peer
+	budget      Budget
 }
 
 // New returns a client for the portal. Nothing is sent yet.

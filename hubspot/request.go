@@ -181,6 +181,7 @@ func (c *Client) attempt(ctx context.Context, m *message) (*Call, *Error) {
 	defer res.Body.Close()
 	c.answered(m.class, res.StatusCode)
 	c.recordPeer(call.At, res)
+	c.recordBudget(res.Header)
 	b.release(s, parseAllowance(res.Header))
 	call.Status = res.StatusCode
 	call.CorrelationID = constant(res.Header.Get("X-HubSpot-Correlation-Id"))

@@ -110,6 +110,7 @@ type Config struct {
 	Sources    []Source // none for a portal that is fed from export files alone
 	HubSpot    portal.Client
 	Calls      func() map[hubspot.Class]int // made with the client so far
+	Budget     func() hubspot.Budget        // what HubSpot says of the day's calls; may be nil
 	Journal    Journal
 	Quarantine Quarantine                              // of the same file
 	Inbox      Inbox                                   // of the same file; nil where no webhooks come
@@ -151,6 +152,7 @@ type Engine struct {
 	follow   eventWorker // of FollowEvents
 	erasing  sync.Mutex  // held for an erasure
 	expired  time.Time   // when old events were last removed; of a FetchEvents
+	counted  int         // calls to HubSpot that are counted among those of a day; of a run
 }
 
 // New returns the engine of one portal.
@@ -205,12 +207,21 @@ func (e *Engine) Calls() (toHubSpot, toThnks int) {
 // change is known: zero where a source has none, as before the first backfill, or
 // where there is no source.
 func (e *Engine) Watermark() (oldest time.Time, err error) {
-	cp, _, err := e.cfg.Journal.Checkpoint(incrementalCheckpoint)
+	keys := make([]string, len(e.cfg.Sources))
+	for i, s := range e.cfg.Sources {
+		keys[i] = s.Key
+	}
+	return Watermark(e.cfg.Journal, keys)
+}
+
+// Watermark is [Engine.Watermark] by the keys of the sources.
+func Watermark(j History, sources []string) (oldest time.Time, err error) {
+	cp, _, err := j.Checkpoint(incrementalCheckpoint)
 	if err != nil {
 		return time.Time{}, err
 	}
-	for i, s := range e.cfg.Sources {
-		if at := cp.Watermarks[s.Key]; i == 0 || at.Before(oldest) {
+	for i, key := range sources {
+		if at := cp.Watermarks[key]; i == 0 || at.Before(oldest) {
 			oldest = at
 		}
 	}

@@ -25,6 +25,7 @@ type counts struct {
 	hubspotBefore map[hubspot.Class]int
 	thnksBefore   int
 	failures      failures
+	listing       int // calls of the daily listing
 }
 
 // begin notes how many calls were made before the run.

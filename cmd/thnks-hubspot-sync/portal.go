@@ -122,6 +122,7 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 		Sources:    sources,
 		HubSpot:    giftportal.Of(o.hubspot),
 		Calls:      token.with(o.hubspot.Calls),
+		Budget:     o.hubspot.Budget,
 		Journal:    st.journal,
 		Quarantine: st.quarantine,
 		Inbox:      st.inbox,
@@ -211,10 +212,7 @@ type thnksKey struct {
 // keys reads the portal's API keys. A portal that is fed from export files
 // alone has none.
 func (s *session) keys(p configs.Portal) ([]thnksKey, error) {
-	files := p.Thnks.Keys
-	if p.Thnks.APIKeyFile != "" {
-		files = []configs.ThnksKey{{Sender: "default", APIKeyFile: p.Thnks.APIKeyFile}}
-	}
+	files := keyFiles(p)
 	keys := make([]thnksKey, len(files))
 	for i, f := range files {
 		secret, err := s.cfg.ReadSecret(f.APIKeyFile)
@@ -224,6 +222,14 @@ func (s *session) keys(p configs.Portal) ([]thnksKey, error) {
 		keys[i] = thnksKey{f.Sender, secret}
 	}
 	return keys, nil
+}
+
+// keyFiles are the files of the portal's API keys, by the names of the keys.
+func keyFiles(p configs.Portal) []configs.ThnksKey {
+	if p.Thnks.APIKeyFile != "" {
+		return []configs.ThnksKey{{Sender: "default", APIKeyFile: p.Thnks.APIKeyFile}}
+	}
+	return p.Thnks.Keys
 }
 
 // clients makes a Thnks client for each of the portal's keys. Times that name no

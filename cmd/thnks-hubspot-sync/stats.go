@@ -200,6 +200,10 @@ func (a *app) writeSheets(sheets []stats.Sheet, dir string) error {
 func statistics(ctx context.Context, p configs.Portal, j *store.Store, f stats.Filter) (stats.Report, error) {
 	o := statsOptions(p.Name, p.TimeZone, j)
 	o.Filter, o.Look = f, j.Gifts
+	var err error
+	if o.Health, err = healthOf(p, j, o.Now); err != nil {
+		return stats.Report{}, err
+	}
 	if f == (stats.Filter{}) {
 		return tallied(ctx, j, o)
 	}

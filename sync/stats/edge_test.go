@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"thnks-hubspot-sync/sync/plan"
 )
 
@@ -72,5 +74,27 @@ func TestTableOfNothing(t *testing.T) {
 	}
 	if text := out.String(); !strings.Contains(text, "Overview") || strings.Contains(text, "By type") || strings.Contains(text, "Status") {
 		t.Errorf("want the overview alone:\n%s", text)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	at := day(3, 12)
+	for _, tt := range []struct {
+		watermark *time.Time
+		now       time.Time
+		lag       *int
+	}{
+		{nil, at, nil},
+		{&at, at, ptr(0)},
+		{&at, at.Add(-time.Hour), ptr(0)}, // a clock that went back
+		{&at, at.Add(90*time.Minute + 59*time.Second), ptr(90)},
+	} {
+		rep, err := NewTally(time.UTC).Report(Options{Now: tt.now, Health: Health{Watermark: tt.watermark, Quarantined: 2}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(Health{Watermark: tt.watermark, LagMinutes: tt.lag, Quarantined: 2}, rep.Health); d != "" {
+			t.Error(d)
+		}
 	}
 }

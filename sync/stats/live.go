@@ -50,3 +50,24 @@ func findingGrid(r Report) *grid {
 	g.note = more(r.Live.Missing+r.Live.Extra+r.Live.Different-len(g.rows), "differences")
 	return g
 }
+
+// healthGrid says how fresh the numbers are.
+func healthGrid(r Report) *grid {
+	g := &grid{header: []string{"Sync health", "", ""}, kinds: []int{words, numbers, words}}
+	h := r.Health
+	if h.Watermark != nil {
+		g.add("Lag", Duration(h.LagMinutes), "changes known up to "+minute(*h.Watermark))
+	}
+	g.add("In quarantine", number(h.Quarantined), "")
+	g.add("Events waiting", number(h.EventsWaiting), "")
+	if h.CallsAsOf == nil {
+		return g
+	}
+	left := "HubSpot names no daily limit"
+	if h.CallsLimit != nil && h.CallsLeft != nil {
+		left = fmt.Sprintf("%s of %s left", number(*h.CallsLeft), number(*h.CallsLimit))
+	}
+	g.add("HubSpot calls today", number(h.CallsToday), left)
+	g.note = "Calls as of " + minute(*h.CallsAsOf)
+	return g
+}

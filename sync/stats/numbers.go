@@ -1,6 +1,10 @@
 package stats
 
-import "thnks-hubspot-sync/sync/plan"
+import (
+	"time"
+
+	"thnks-hubspot-sync/sync/plan"
+)
 
 // A Step is how many of the sent gifts came at least so far.
 type Step struct {
@@ -88,6 +92,28 @@ type Company struct {
 	Eligible int      `json:"eligible"`
 	Rate     *float64 `json:"rate"` // 0 to 1; null when none is eligible
 	Value    Amounts  `json:"value"`
+}
+
+// Health says how fresh the numbers are, and what they cost.
+type Health struct {
+	Watermark     *time.Time `json:"watermark"`      // up to when every change at Thnks is known; null where that is not known
+	LagMinutes    *int       `json:"lag_minutes"`    // since then
+	Quarantined   int        `json:"quarantined"`    // records that could not be synced
+	EventsWaiting int        `json:"events_waiting"` // webhook events that are still to be processed
+	CallsToday    int        `json:"calls_today"`    // to HubSpot
+	CallsLimit    *int       `json:"calls_limit"`    // a day, of all programs with such access; null where HubSpot names none
+	CallsLeft     *int       `json:"calls_left"`     // of the limit
+	CallsAsOf     *time.Time `json:"calls_as_of"`    // when the calls were counted; null for never
+}
+
+// withLag adds the lag at a time.
+func (h Health) withLag(now time.Time) Health {
+	h.LagMinutes = nil
+	if h.Watermark != nil {
+		lag := max(0, int(now.Sub(*h.Watermark)/time.Minute))
+		h.LagMinutes = &lag
+	}
+	return h
 }
 
 // A Trend compares a period with the one of as many days before it. The filter

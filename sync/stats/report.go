@@ -54,6 +54,7 @@ func (t *Tally) Report(o Options) (Report, error) {
 		Match:      Match{k.Gifts, k.Matched, k.Ambiguous, share(k.Matched, k.Gifts)},
 		Influenced: Influenced{Deals: len(k.Deals), Gifts: k.Linked},
 		Companies:  len(k.Companies), TopCompanies: topCompanies(k.Companies),
+		Health: o.Health.withLag(o.Now),
 	}
 	for _, s := range plan.Statuses() {
 		rep.ByStatus[s] = k.Statuses[s]

@@ -47,6 +47,7 @@ func Sheets(reports []Report) []Sheet {
 		{Name: "by_deal_size", Header: []string{"portal", "size", "sent"}},
 		{Name: "value_by_deal_size", Header: []string{"portal", "size", "currency", "value", "average"}},
 		{Name: "orphans", Header: []string{"portal", "reason", "gifts"}},
+		{Name: "health", Header: []string{"portal", "last_sync", "watermark", "lag_minutes", "quarantined", "events_waiting", "calls_today", "calls_limit", "calls_left", "calls_as_of"}},
 		{Name: "live", Header: []string{"portal", "at", "number", "of", "hubspot", "journal"}},
 		{Name: "live_findings", Header: []string{"portal", "kind", "transaction_id", "object_id", "field", "hubspot", "journal"}},
 		{Name: "recent_activity", Header: []string{"portal", "time", "kind", "transaction_id", "gift", "recipient", "status", "url"}},
@@ -57,6 +58,7 @@ func Sheets(reports []Report) []Sheet {
 		f.amounts(r)
 		f.courses(r)
 		f.lists(r)
+		f.health(r)
 		f.live(r.Live)
 	}
 	return list
@@ -122,7 +124,7 @@ func (f filler) single(r Report) {
 		to string
 		Wait
 	}{{"open", r.TimeToOpen}, {"redeem", r.TimeToRedeem}} {
-		f.add("waits", w.to, minutes(w.Median), minutes(w.P90), itoa(w.Timed), itoa(w.Reached), itoa(w.Of))
+		f.add("waits", w.to, known(w.Median), known(w.P90), itoa(w.Timed), itoa(w.Reached), itoa(w.Of))
 	}
 }
 
@@ -172,6 +174,12 @@ func (f filler) courses(r Report) {
 	for _, s := range r.Funnel {
 		f.add("funnel", string(s.Status), itoa(s.Count), decimals4(s.Share))
 	}
+}
+
+func (f filler) health(r Report) {
+	h := r.Health
+	f.add("health", instant(r.LastSync), instant(h.Watermark), known(h.LagMinutes), itoa(h.Quarantined), itoa(h.EventsWaiting), itoa(h.CallsToday),
+		known(h.CallsLimit), known(h.CallsLeft), instant(h.CallsAsOf))
 }
 
 func (f filler) live(l *Reconciliation) {
@@ -231,7 +239,16 @@ func decimals4(rate *float64) string {
 	return strconv.FormatFloat(*rate, 'f', -1, 64)
 }
 
-func minutes(n *int) string {
+// instant returns a time in UTC, "" for none.
+func instant(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// known returns a number, "" for none.
+func known(n *int) string {
 	if n == nil {
 		return ""
 	}

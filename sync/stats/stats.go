@@ -44,6 +44,7 @@ type Options struct {
 	Now      time.Time         // what has expired by then is no longer immature
 	Version  string            // of the program, for the report
 	Filter   Filter
+	Health   Health // its lag is computed
 
 	// Look finds the gifts of the newest events, by transaction id, where they
 	// were counted from less than the whole gift. Nil where they were not.
@@ -100,7 +101,8 @@ type Report struct {
 	TopCompanies []Company  `json:"top_companies"` // the 10 that got most
 	Trend        *Trend     `json:"trend"`         // null if the period has no beginning
 
-	Live *Reconciliation `json:"live,omitempty"` // where it was asked for
+	Health Health          `json:"health"`
+	Live   *Reconciliation `json:"live,omitempty"` // where it was asked for
 }
 
 // A Count is the number of gifts with a name.

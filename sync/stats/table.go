@@ -64,7 +64,7 @@ func sections(r Report) []*grid {
 	return []*grid{
 		overview(r), liveGrid(r), findingGrid(r), moneyGrid(r), riskGrid(r), cohortGrid(r), trendGrid(r), funnelGrid(r),
 		countGrid("By status", plan.Statuses(), r.ByStatus), typeGrid(r), senderGrid(r), companyGrid(r),
-		stageGrid(r), sizeGrid(r), countGrid("Without a contact", plan.Orphans(), r.Orphans), activityGrid(r),
+		stageGrid(r), sizeGrid(r), countGrid("Without a contact", plan.Orphans(), r.Orphans), healthGrid(r), activityGrid(r),
 	}
 }
 
