@@ -124,6 +124,7 @@ type Config struct {
 	LeaveOut   []string // properties of the records that get no value
 	Metadata   []string // properties of the custom object that hold what events say in the customer's words
 	Exports    Exports  // zero where there are none
+	Listing    bool     // list deals and companies once a day, for the statistics
 	Logger     *slog.Logger
 	Progress   func(Progress) // called after every slice of a window; may be nil
 	Bounds     Bounds

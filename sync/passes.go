@@ -57,6 +57,14 @@ func incrementalPass(ctx context.Context, r *run) error {
 	if _, err := Recall(r.journal, rereadsEntry, &due); err != nil {
 		return err
 	}
+	if err := readSources(ctx, r, due); err != nil {
+		return err
+	}
+	return refreshOutcomes(ctx, r)
+}
+
+// readSources is the part of an incremental pass that reads transactions.
+func readSources(ctx context.Context, r *run, due rereads) error {
 	switch {
 	case r.olderThan(due.Weekly, weekly):
 		r.mode = Resweep

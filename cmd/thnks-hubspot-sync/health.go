@@ -46,3 +46,16 @@ func watermark(p configs.Portal, j *store.Store) (*time.Time, error) {
 	}
 	return &at, nil
 }
+
+// outcomesOf reads what the last listing of deals and companies found out.
+func outcomesOf(j *store.Store) (stats.Outcomes, error) {
+	known, err := giftsync.RecallOutcomes(j)
+	o := stats.Outcomes{
+		At: known.At, Calls: known.Calls, Deals: make(map[string]stats.Outcome, len(known.Deals)),
+		WithoutWon: known.WithoutWon, WithoutClosed: known.WithoutClosed, Companies: known.Companies,
+	}
+	for id, d := range known.Deals {
+		o.Deals[id] = stats.Outcome(d)
+	}
+	return o, err
+}

@@ -204,6 +204,9 @@ func statistics(ctx context.Context, p configs.Portal, j *store.Store, f stats.F
 	if o.Health, err = healthOf(p, j, o.Now); err != nil {
 		return stats.Report{}, err
 	}
+	if o.Outcomes, err = outcomesOf(j); err != nil {
+		return stats.Report{}, err
+	}
 	if f == (stats.Filter{}) {
 		return tallied(ctx, j, o)
 	}

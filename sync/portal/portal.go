@@ -123,6 +123,7 @@ type Portal struct {
 	Object    *Object
 	Directory *Directory
 	Records   *Records
+	Sales     *Sales
 }
 
 // RunPeople is the usual size of a run's table of people: about 250,000 people.
@@ -157,7 +158,8 @@ func (c *Connection) Begin(s Session) *Portal {
 	if s.DryRun {
 		records.writer = readingWriter{records.calls.client, c.cfg.Metadata}
 	}
-	return &Portal{Account: account, Object: object, Directory: directory, Records: records}
+	sales := &Sales{calls: door[SalesCalls]{account, c.cfg.Client.Records}, accounts: c.cfg.Client.Accounts}
+	return &Portal{Account: account, Object: object, Directory: directory, Records: records, Sales: sales}
 }
 
 // A door hands a part its client once the account behind the token is verified.

@@ -57,7 +57,7 @@ func senderGrid(r Report) *grid {
 func companyGrid(r Report) *grid {
 	g := (&grid{header: []string{"Top companies", "Sent", "Rate"}, kinds: []int{words, numbers, numbers}}).withMoney(r)
 	for _, c := range r.TopCompanies {
-		g.add(append([]string{Visible(c.ID), number(c.Sent), Percent(c.Rate)}, amountsOf(r, c.Value)...)...)
+		g.add(append([]string{Visible(cmp.Or(c.Name, c.ID)), number(c.Sent), Percent(c.Rate)}, amountsOf(r, c.Value)...)...)
 	}
 	if r.Companies > len(r.TopCompanies) {
 		g.note = "of " + number(r.Companies) + " companies"
@@ -90,6 +90,41 @@ func activityGrid(r Report) *grid {
 	}
 	for _, a := range r.RecentActivity {
 		g.add(a.Time.UTC().Format("2006-01-02 15:04"), a.Kind, string(cmp.Or(a.Status, plan.Unknown)), Visible(a.Gift), Visible(a.Recipient))
+	}
+	return g
+}
+
+// influencedGrid says what became of the deals that gifts are linked to.
+func influencedGrid(r Report) *grid {
+	n := r.Influenced
+	g := &grid{header: []string{"Influenced deals", "Deals", ""}, kinds: []int{words, numbers, bars}}
+	if r.Health.ListedAt == nil {
+		return g
+	}
+	g.withMoney(r)
+	for _, o := range []struct {
+		name  string
+		deals int
+		value Amounts
+	}{{"won", n.Won, n.WonValue}, {"lost", n.Lost, n.LostValue}, {"open", n.Open, n.OpenValue}, {"not listed yet", n.Unlisted, nil}} {
+		if o.deals > 0 {
+			g.add(append([]string{o.name, number(o.deals), bar(o.deals, n.Deals)}, amountsOf(r, o.value)...)...)
+		}
+	}
+	g.note = "Each deal once. It does not say that a gift caused anything."
+	return g
+}
+
+// winGrid compares influenced deals with deals without gifts.
+func winGrid(r Report) *grid {
+	g := &grid{header: []string{"Win rate", "Won", "Closed", "Rate", "", "95 % between"}, kinds: []int{words, numbers, numbers, numbers, bars, words}}
+	for _, w := range []struct {
+		of string
+		WinRate
+	}{{"influenced deals", r.Influenced.WinRate}, {"contacts without gifts", r.Influenced.WithoutGifts}} {
+		if w.Rate != nil {
+			g.add(w.of, number(w.Won), number(w.Closed), Percent(w.Rate), rateBar(w.Rate), Percent(w.Low)+" and "+Percent(w.High))
+		}
 	}
 	return g
 }

@@ -60,6 +60,9 @@ func healthGrid(r Report) *grid {
 	}
 	g.add("In quarantine", number(h.Quarantined), "")
 	g.add("Events waiting", number(h.EventsWaiting), "")
+	if h.ListedAt != nil {
+		g.add("Deals listed", minute(*h.ListedAt), fmt.Sprintf("in %s calls", number(h.ListingCalls)))
+	}
 	if h.CallsAsOf == nil {
 		return g
 	}

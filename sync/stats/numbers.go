@@ -77,16 +77,27 @@ type Match struct {
 	Rate      *float64 `json:"rate"`      // 0 to 1; null when there are no gifts
 }
 
-// Influenced counts what sent gifts are linked to. It says nothing about cause.
+// Influenced counts the deals that sent gifts are linked to, each once, and what
+// became of them by the last listing. It says nothing about cause.
 type Influenced struct {
-	Deals int `json:"deals"` // different ones
-	Gifts int `json:"gifts"` // that are linked to any
+	Deals        int     `json:"deals"` // different ones: won, lost, open or unlisted
+	Gifts        int     `json:"gifts"` // that are linked to any
+	Won          int     `json:"won"`
+	Lost         int     `json:"lost"`
+	Open         int     `json:"open"`
+	Unlisted     int     `json:"unlisted"`   // linked since the listing, or deleted
+	WonValue     Amounts `json:"won_value"`  // the deals' amounts, each once
+	LostValue    Amounts `json:"lost_value"` //
+	OpenValue    Amounts `json:"open_value"`
+	WinRate      WinRate `json:"win_rate"`      // of influenced deals
+	WithoutGifts WinRate `json:"without_gifts"` // of deals none of whose contacts was sent a gift
 }
 
 // A Company is what its people were sent. Gifts count under the company that
 // was linked first.
 type Company struct {
-	ID       string   `json:"id"` // HubSpot record id
+	ID       string   `json:"id"`   // HubSpot record id
+	Name     string   `json:"name"` // "" where it is not known
 	Sent     int      `json:"sent"`
 	Redeemed int      `json:"redeemed"`
 	Eligible int      `json:"eligible"`
@@ -104,11 +115,17 @@ type Health struct {
 	CallsLimit    *int       `json:"calls_limit"`    // a day, of all programs with such access; null where HubSpot names none
 	CallsLeft     *int       `json:"calls_left"`     // of the limit
 	CallsAsOf     *time.Time `json:"calls_as_of"`    // when the calls were counted; null for never
+	ListedAt      *time.Time `json:"listed_at"`      // when deals and companies were listed; null for never
+	ListingCalls  int        `json:"listing_calls"`  // that took
 }
 
-// withLag adds the lag at a time.
-func (h Health) withLag(now time.Time) Health {
-	h.LagMinutes = nil
+// with adds the lag at a time, and when outcomes were listed.
+func (h Health) with(now time.Time, o Outcomes) Health {
+	h.LagMinutes, h.ListedAt, h.ListingCalls = nil, nil, o.Calls
+	if !o.At.IsZero() {
+		at := o.At.UTC()
+		h.ListedAt = &at
+	}
 	if h.Watermark != nil {
 		lag := max(0, int(now.Sub(*h.Watermark)/time.Minute))
 		h.LagMinutes = &lag

@@ -93,6 +93,7 @@ func TestNumbersAgainstNaive(t *testing.T) {
 				Status:   rapid.SampledFrom([]plan.Status{"", "", "", plan.Sent, plan.Redeemed}).Draw(t, "status"),
 				Currency: rapid.SampledFrom([]string{"", "", "", "USD", "XXX"}).Draw(t, "currency"),
 			},
+			Outcomes: someOutcomes,
 		}
 		if to := date.Draw(t, "to"); to >= o.Filter.From {
 			o.Filter.To = to
@@ -257,15 +258,53 @@ func naiveLinks(t *rapid.T, sent []naive, rep Report) {
 			linked++
 		}
 	}
-	if rep.Influenced != (Influenced{len(deals), linked}) {
-		t.Fatalf("influenced %+v, want %d deals by %d", rep.Influenced, len(deals), linked)
+	if n := rep.Influenced; n.Deals != len(deals) || n.Gifts != linked {
+		t.Fatalf("influenced %+v, want %d deals by %d", n, len(deals), linked)
 	}
+	naiveOutcomes(t, deals, rep)
 	if len(companies) != rep.Companies || len(companies) != len(rep.TopCompanies) {
 		t.Fatalf("%d companies, want %d", rep.Companies, len(companies))
 	}
 	for _, c := range rep.TopCompanies {
 		if c.Sent != companies[c.ID] {
 			t.Fatalf("company %s: %d, want %d", c.ID, c.Sent, companies[c.ID])
+		}
+	}
+}
+
+// someOutcomes are of some of the deals that gifts are linked to, and of one to which
+// none is.
+var someOutcomes = Outcomes{
+	At: day(3, 1), Calls: 3,
+	Deals: map[string]Outcome{
+		"7": {Closed: true, Won: true, Amount: usd("1000.50")},
+		"8": {Closed: true, Amount: usd("2000")},
+		"1": {Closed: true, Won: true, Amount: usd("9")},
+	},
+	WithoutWon: 3, WithoutClosed: 12,
+	Companies: map[string]string{"1": "Acme"},
+}
+
+// naiveOutcomes counts each deal once.
+func naiveOutcomes(t *rapid.T, deals map[string]bool, rep Report) {
+	want := Influenced{Deals: len(deals), Gifts: rep.Influenced.Gifts, WonValue: Amounts{}, LostValue: Amounts{}, OpenValue: Amounts{}}
+	if deals["7"] {
+		want.Won, want.WonValue = 1, Amounts{"USD": "1000.50"}
+	}
+	if deals["8"] {
+		want.Lost, want.LostValue = 1, Amounts{"USD": "2000.00"}
+	}
+	if deals["9"] {
+		want.Unlisted = 1
+	}
+	want.WinRate = WinRate{Won: want.Won, Closed: want.Won + want.Lost} // too few for a rate
+	want.WithoutGifts = WinRate{3, 12, ptr(0.25), ptr(0.0889), ptr(0.5323)}
+	if d := cmp.Diff(want, rep.Influenced); d != "" {
+		t.Fatalf("influenced:\n%s", d)
+	}
+	for _, c := range rep.TopCompanies {
+		if want := map[string]string{"1": "Acme"}[c.ID]; c.Name != want {
+			t.Fatalf("company %s is called %q, want %q", c.ID, c.Name, want)
 		}
 	}
 }

@@ -52,9 +52,9 @@ func (t *Tally) Report(o Options) (Report, error) {
 		ByStatus: make(map[plan.Status]int), Orphans: make(map[plan.Orphan]int), ByDealStage: stages(k.Stages, o.Stages),
 		TimeToOpen: k.ToOpen.report(k.All.Eligible), TimeToRedeem: k.ToRedeem.report(k.All.Eligible),
 		Match:      Match{k.Gifts, k.Matched, k.Ambiguous, share(k.Matched, k.Gifts)},
-		Influenced: Influenced{Deals: len(k.Deals), Gifts: k.Linked},
-		Companies:  len(k.Companies), TopCompanies: topCompanies(k.Companies),
-		Health: o.Health.withLag(o.Now),
+		Influenced: t.influenced(o.Outcomes),
+		Companies:  len(k.Companies), TopCompanies: topCompanies(k.Companies, o.Outcomes.Companies),
+		Health: o.Health.with(o.Now, o.Outcomes),
 	}
 	for _, s := range plan.Statuses() {
 		rep.ByStatus[s] = k.Statuses[s]

@@ -41,13 +41,16 @@ func Sheets(reports []Report) []Sheet {
 		{Name: "top_types", Header: []string{"portal", "name", "sent"}},
 		{Name: "redemption_by_type", Header: []string{"portal", "name", "redeemed", "eligible", "rate"}},
 		{Name: "top_senders", Header: []string{"portal", "name", "email", "sent"}},
-		{Name: "top_companies", Header: []string{"portal", "id", "sent", "redeemed", "eligible", "rate"}},
+		{Name: "top_companies", Header: []string{"portal", "id", "name", "sent", "redeemed", "eligible", "rate"}},
 		{Name: "top_companies_value", Header: []string{"portal", "id", "currency", "value"}},
 		{Name: "by_deal_stage", Header: []string{"portal", "stage", "name", "sent"}},
 		{Name: "by_deal_size", Header: []string{"portal", "size", "sent"}},
 		{Name: "value_by_deal_size", Header: []string{"portal", "size", "currency", "value", "average"}},
 		{Name: "orphans", Header: []string{"portal", "reason", "gifts"}},
-		{Name: "health", Header: []string{"portal", "last_sync", "watermark", "lag_minutes", "quarantined", "events_waiting", "calls_today", "calls_limit", "calls_left", "calls_as_of"}},
+		{Name: "influenced", Header: []string{"portal", "outcome", "deals"}},
+		{Name: "influenced_value", Header: []string{"portal", "outcome", "currency", "value"}},
+		{Name: "win_rates", Header: []string{"portal", "deals", "won", "closed", "rate", "low", "high"}},
+		{Name: "health", Header: []string{"portal", "last_sync", "watermark", "lag_minutes", "quarantined", "events_waiting", "calls_today", "calls_limit", "calls_left", "calls_as_of", "listed_at", "listing_calls"}},
 		{Name: "live", Header: []string{"portal", "at", "number", "of", "hubspot", "journal"}},
 		{Name: "live_findings", Header: []string{"portal", "kind", "transaction_id", "object_id", "field", "hubspot", "journal"}},
 		{Name: "recent_activity", Header: []string{"portal", "time", "kind", "transaction_id", "gift", "recipient", "status", "url"}},
@@ -58,6 +61,7 @@ func Sheets(reports []Report) []Sheet {
 		f.amounts(r)
 		f.courses(r)
 		f.lists(r)
+		f.influenced(r.Influenced)
 		f.health(r)
 		f.live(r.Live)
 	}
@@ -145,7 +149,7 @@ func (f filler) amounts(r Report) {
 		}
 	}
 	for _, c := range r.TopCompanies {
-		f.add("top_companies", c.ID, itoa(c.Sent), itoa(c.Redeemed), itoa(c.Eligible), decimals4(c.Rate))
+		f.add("top_companies", c.ID, c.Name, itoa(c.Sent), itoa(c.Redeemed), itoa(c.Eligible), decimals4(c.Rate))
 		for _, currency := range sorted(c.Value) {
 			f.add("top_companies_value", c.ID, currency, c.Value[currency])
 		}
@@ -179,7 +183,26 @@ func (f filler) courses(r Report) {
 func (f filler) health(r Report) {
 	h := r.Health
 	f.add("health", instant(r.LastSync), instant(h.Watermark), known(h.LagMinutes), itoa(h.Quarantined), itoa(h.EventsWaiting), itoa(h.CallsToday),
-		known(h.CallsLimit), known(h.CallsLeft), instant(h.CallsAsOf))
+		known(h.CallsLimit), known(h.CallsLeft), instant(h.CallsAsOf), instant(h.ListedAt), itoa(h.ListingCalls))
+}
+
+func (f filler) influenced(n Influenced) {
+	for _, o := range []struct {
+		name  string
+		deals int
+		value Amounts
+	}{{"won", n.Won, n.WonValue}, {"lost", n.Lost, n.LostValue}, {"open", n.Open, n.OpenValue}, {"unlisted", n.Unlisted, nil}} {
+		f.add("influenced", o.name, itoa(o.deals))
+		for _, currency := range sorted(o.value) {
+			f.add("influenced_value", o.name, currency, o.value[currency])
+		}
+	}
+	for _, w := range []struct {
+		of string
+		WinRate
+	}{{"influenced", n.WinRate}, {"without gifts", n.WithoutGifts}} {
+		f.add("win_rates", w.of, itoa(w.Won), itoa(w.Closed), decimals4(w.Rate), decimals4(w.Low), decimals4(w.High))
+	}
 }
 
 func (f filler) live(l *Reconciliation) {

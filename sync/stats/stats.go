@@ -45,6 +45,7 @@ type Options struct {
 	Version  string            // of the program, for the report
 	Filter   Filter
 	Health   Health // its lag is computed
+	Outcomes Outcomes
 
 	// Look finds the gifts of the newest events, by transaction id, where they
 	// were counted from less than the whole gift. Nil where they were not.

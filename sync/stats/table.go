@@ -62,7 +62,7 @@ func heading(b *strings.Builder, r Report, k ink) {
 // sections returns the parts of the report, the important first.
 func sections(r Report) []*grid {
 	return []*grid{
-		overview(r), liveGrid(r), findingGrid(r), moneyGrid(r), riskGrid(r), cohortGrid(r), trendGrid(r), funnelGrid(r),
+		overview(r), liveGrid(r), findingGrid(r), moneyGrid(r), riskGrid(r), cohortGrid(r), trendGrid(r), funnelGrid(r), influencedGrid(r), winGrid(r),
 		countGrid("By status", plan.Statuses(), r.ByStatus), typeGrid(r), senderGrid(r), companyGrid(r),
 		stageGrid(r), sizeGrid(r), countGrid("Without a contact", plan.Orphans(), r.Orphans), healthGrid(r), activityGrid(r),
 	}

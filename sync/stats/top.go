@@ -73,14 +73,14 @@ func stages(counts map[string]int, labels map[string]string) []Stage {
 	return list
 }
 
-func topCompanies(companies map[string]*company) []Company {
+func topCompanies(companies map[string]*company, names map[string]string) []Company {
 	ids := slices.SortedFunc(maps.Keys(companies), func(a, b string) int {
 		return cmp.Or(cmp.Compare(companies[b].Gifts.Sent, companies[a].Gifts.Sent), cmp.Compare(a, b))
 	})
 	top := []Company{}
 	for _, id := range ids[:min(len(ids), topN)] {
 		n, value := companies[id].Gifts, companies[id].Value
-		top = append(top, Company{id, n.Sent, n.Redeemed, n.Eligible, n.rate(), value.totals()})
+		top = append(top, Company{id, names[id], n.Sent, n.Redeemed, n.Eligible, n.rate(), value.totals()})
 	}
 	return top
 }
