@@ -74,6 +74,7 @@ type Portal struct {
 	TimeZone     *time.Location `yaml:"time_zone"`
 	HubSpot      HubSpot        `yaml:"hubspot"`
 	Associations Associations   `yaml:"associations"`
+	Statistics   Statistics     `yaml:"statistics"`
 	Thnks        Thnks          `yaml:"thnks"`
 	Webhooks     Webhooks       `yaml:"webhooks"`
 	Sending      *Sending       `yaml:"sending"` // nil: nothing is ever sent
@@ -113,6 +114,12 @@ const (
 	CompaniesPrimary = "primary" // the contact's primary company
 	CompaniesNone    = "none"
 )
+
+// Statistics say what is read for the statistics alone.
+type Statistics struct {
+	// DailyListing lists all deals and the recipients' companies once a day.
+	DailyListing bool `yaml:"daily_listing"`
+}
 
 // Deals say which of a contact's open deals a gift is linked to.
 type Deals struct {
@@ -231,7 +238,8 @@ func DefaultPortal() Portal {
 			Companies: CompaniesPrimary,
 			Deals:     Deals{Max: 10, Lookback: Duration(90 * day)},
 		},
-		Thnks: Thnks{BaseURL: "https://api.thnks.com", RequestsPerSecond: 10},
+		Statistics: Statistics{DailyListing: true},
+		Thnks:      Thnks{BaseURL: "https://api.thnks.com", RequestsPerSecond: 10},
 	}
 }
 

@@ -46,6 +46,8 @@ var settings = []setting{
 	{key: "portals[].associations.deals.label", text: "Association label between deal and contact. If set, only deals that have it."},
 	{key: "portals[].associations.deals.max", text: "The largest number of deals for one gift; the newest are taken."},
 	{key: "portals[].associations.deals.lookback", text: "How long after its sending a gift can get further deals."},
+	{key: "portals[].statistics", text: "What is read for the statistics alone."},
+	{key: "portals[].statistics.daily_listing", text: "Whether all deals and the recipients' companies are listed once a day: a call for each 100, and one for the contacts of each 1000."},
 
 	{key: "portals[].thnks", required: true, text: "Where the transactions come from. Give either api_key_file or keys, or csv for export files alone."},
 	{key: "portals[].thnks.base_url", text: "Where Thnks' API is."},

@@ -123,6 +123,7 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 		HubSpot:    giftportal.Of(o.hubspot),
 		Calls:      token.with(o.hubspot.Calls),
 		Budget:     o.hubspot.Budget,
+		Listing:    p.Statistics.DailyListing,
 		Journal:    st.journal,
 		Quarantine: st.quarantine,
 		Inbox:      st.inbox,
