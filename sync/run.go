@@ -268,7 +268,7 @@ func (r *run) finish(runErr error) (Report, error) {
 			c.Meta = Meta(lastSyncEntry, rep.FinishedAt)
 		}
 	}
-	if err := r.addSpent(&c, rep.FinishedAt); err != nil {
+	if err := addSpent(r, &c, rep.FinishedAt); err != nil {
 		return rep, err
 	}
 	return rep, r.recorder.Commit(c)

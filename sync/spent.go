@@ -61,7 +61,7 @@ func (e *Engine) spent(now time.Time, listing int) (Spent, error) {
 }
 
 // addSpent adds the day's calls to the commit of a run that ends without error.
-func (r *run) addSpent(c *store.Commit, at time.Time) error {
+func addSpent(r *run, c *store.Commit, at time.Time) error {
 	if r.req.DryRun {
 		return nil
 	}
