@@ -26,7 +26,7 @@ const compactStep = 8 << 20
 //
 // The new file is complete, checked and on disk before it gets the name. After a
 // crash either file is there, whole. Commits and received events wait meanwhile,
-// about five seconds for a million gifts; what reads goes on.
+// up to 20 seconds for a million gifts; what reads goes on.
 //
 // Errors: [*FullError] where the disk has no room for a second file; the store
 // stays usable after it.

@@ -74,7 +74,7 @@ func TestBadSiblingsAreCounted(t *testing.T) {
 	row := readRow{row: thnksapi.Row{Raw: raw, Transaction: &thnksapi.Transaction{}}}
 	w.addRows([]readRow{row, row}, thnksapi.SinceUpdated, contradictions)
 	in := w.input(policy{})
-	b := &batch{run: new(run), in: in}
+	b := &batch{run: &run{engine: &Engine{cfg: Config{Suppressed: noSuppressed{}}}}, in: in}
 	b.res = &results{run: b.run, in: &b.in, loaded: &loaded{}}
 	for _, row := range w.bad {
 		b.res.quarantineRow(row)

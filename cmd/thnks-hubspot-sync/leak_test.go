@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ func TestLeak(t *testing.T) {
 			}
 		})
 	}
+	email := strings.ToLower(w.thnks.Transactions()[10].Recipient.Email)
 	w.portal.AddContact("one@canary.example", map[string]string{"firstname": "NameCanary"})
 	hubspot, thnks := httptest.NewServer(w.portal), httptest.NewServer(w.thnks)
 	defer hubspot.Close()
@@ -106,6 +108,37 @@ func TestLeak(t *testing.T) {
 	}
 	w.thnks.ClearFaults()
 	say(failed, false, "sync", "--backfill")
+	for _, args := range [][]string{{"runs", "list", "--limit", "0"}, {"runs", "list", "--json"}, {"audit", "list", "--limit", "0"}, {"audit", "list", "--json"}, {"audit", "export"}, {"audit", "export", "--format", "csv"}, {"audit", "verify"}} {
+		say(done, false, args...)
+	}
+
+	// The state file keeps no secret and no text of a message, and the list of erased
+	// people no one; errors and reports of an erasure name no one.
+	state := filepath.Join(dir, "state")
+	holds := func(file string, canaries ...string) {
+		t.Helper()
+		raw, err := os.ReadFile(filepath.Join(state, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range canaries {
+			if bytes.Contains(raw, []byte(c)) {
+				t.Errorf("%s holds %q", file, c)
+			}
+		}
+	}
+	say(misused, false, "erase", "--portal", "acme", "--email", "NameCanary")
+	say(failed, false, "erase", "--portal", "acme", "--email", email) // HubSpot takes no token
+	if err := os.WriteFile(filepath.Join(dir, "hubspot-token"), []byte(worldToken), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.portal.ClearRules()
+	say(done, false, "erase", "--portal", "acme", "--email", email)
+	say(done, false, "erase", "--portal", "acme", "--email", email, "--json")
+	holds("acme.db", append(slices.Clone(secretCanaries), email, strings.ToUpper(email), "MessageCanary for you")...)
+	holds("acme.suppressed", slices.Concat(secretCanaries, messageCanaries, personalCanaries)...)
+	say(done, false, "audit", "export")
+	say(done, false, "runs", "list", "--limit", "0")
 	if logged == 0 {
 		t.Error("nothing was logged: the test has seen nothing")
 	}
