@@ -17,7 +17,9 @@ type Account struct {
 	Type     string // STANDARD, DEVELOPER_TEST, SANDBOX, APP_DEVELOPER
 }
 
-// Account reads the portal's account details. It needs no particular scope.
+// Account reads the portal's account details. HubSpot's descriptions differ in which
+// scope that takes: where it is forbidden, a [Granted] source says at least whose
+// the token is.
 //
 // D/api-reference/latest/account/account-information/guide
 func (c *Client) Account(ctx context.Context) (*Account, error) {
@@ -29,6 +31,11 @@ func (c *Client) Account(ctx context.Context) (*Account, error) {
 		Type     string `json:"accountType"`
 	}
 	call, err := c.do(ctx, request{class: Other, method: http.MethodGet, path: "/account-info/{version}/details", out: &w})
+	if e, ok := AsError(err); ok && e.Kind == Forbidden {
+		if g, ok := c.token.(Granted); ok {
+			return &Account{ID: g.Account()}, nil
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -38,19 +45,20 @@ func (c *Client) Account(ctx context.Context) (*Account, error) {
 	return &Account{ID: string(w.PortalID), TimeZone: w.TimeZone, Currency: w.Currency, UIDomain: w.UIDomain, Type: w.Type}, nil
 }
 
-// Scoped is a token source that knows the scopes of its tokens, as [Tokens] does.
-type Scoped interface {
+// Granted is a token source that knows what its tokens allow, as [Tokens] does.
+type Granted interface {
+	Account() string // the id of the account that they are for
 	Scopes(context.Context) ([]string, error)
 }
 
 // Scopes lists the scopes of the token. It asks HubSpot about a static token (a
-// service key's or a static-auth app's), and a [Scoped] source itself. HubSpot does not document the call and may not support every kind of
+// service key's or a static-auth app's), and a [Granted] source itself. HubSpot does not document the call and may not support every kind of
 // token: an [*Error] of kind [Refused], [NotFound], [Forbidden], [Unauthorised]
 // or [Unexpected] means only that the scopes are unknown.
 //
 // Seen in use: POST /oauth/v2/private-apps/get/access-token-info.
 func (c *Client) Scopes(ctx context.Context) ([]string, error) {
-	if s, ok := c.token.(Scoped); ok {
+	if s, ok := c.token.(Granted); ok {
 		return s.Scopes(ctx)
 	}
 	token, err := c.token.Token()

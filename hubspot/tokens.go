@@ -268,6 +268,9 @@ func (t *Tokens) Probe(ctx context.Context) error {
 	return nil
 }
 
+// Account returns the id of the only account whose tokens are given out.
+func (t *Tokens) Account() string { return t.cfg.AccountID }
+
 // Scopes lists what the grant allows.
 func (t *Tokens) Scopes(context.Context) ([]string, error) {
 	defer t.lock()()

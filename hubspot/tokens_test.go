@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"thnks-hubspot-sync/hubspot/hubspottest"
 )
 
@@ -593,4 +595,21 @@ func TestDefaultLife(t *testing.T) {
 			t.Errorf("%d calls were refused", n)
 		}
 	})
+}
+
+// TestAccountForbidden: where HubSpot forbids the call about the account, the grant
+// says whose it is.
+func TestAccountForbidden(t *testing.T) {
+	w := newOAuthWorld(t, hubspottest.Options{})
+	w.portal.SetScopes("crm.objects.contacts.read")
+	if account, err := w.client().Account(t.Context()); err != nil || account.ID != "62515" {
+		t.Errorf("%+v, %v", account, err)
+	}
+	static, err := New(Config{Token: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: w.portal.Token()}), Transport: hubspottest.Transport(w.portal)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.portal.Fault(hubspottest.Fault{PathContains: "account-info", Kind: hubspottest.RespondStatus, Status: 403})
+	_, err = static.Account(t.Context())
+	wantKind(t, err, Forbidden, "MISSING_SCOPES")
 }

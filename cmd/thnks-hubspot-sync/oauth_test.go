@@ -457,3 +457,49 @@ func TestTokenFile(t *testing.T) {
 		t.Error("a token that HubSpot does not know is used")
 	}
 }
+
+// connected is an installation whose portal was connected and backfilled.
+func connected(t *testing.T) *oauthInstallation {
+	t.Helper()
+	i := newOAuthInstallation(t, hubspottest.Options{}, "{companies: primary}")
+	c := i.start("connect")
+	i.browse(c, "connect")
+	if got := <-c.ended; got != done || i.gifts() != 40 {
+		t.Fatalf("connect ends with %d: %s", got, c.err.String())
+	}
+	return i
+}
+
+// TestD04Downgrade: an account that loses its Enterprise subscription stops its
+// portal, which says so; when it is back, the next run goes on where the last one
+// ended.
+func TestD04Downgrade(t *testing.T) {
+	i := connected(t)
+	i.portal.SetTier(hubspottest.Professional)
+	if _, said := i.command(failed, "sync", "--reassociate=all"); !strings.Contains(said, "Enterprise") {
+		t.Errorf("the run says %s", said)
+	}
+	if out, _ := i.command(failed, "check"); !strings.Contains(out, "subscription") {
+		t.Errorf("check says %s", out)
+	}
+	i.portal.SetTier(hubspottest.Enterprise)
+	i.command(done, "sync", "--reassociate=all")
+	i.command(done, "check")
+}
+
+// TestD05FewerScopes: a scope that may be missing costs its feature alone; of any
+// other, runs and check say which it is, until it is granted again.
+func TestD05FewerScopes(t *testing.T) {
+	i := connected(t)
+	without := func(scope string) []string {
+		return slices.DeleteFunc(hubspottest.DefaultScopes(), func(s string) bool { return s == scope })
+	}
+	i.portal.SetScopes(without(giftportal.OwnersScope)...)
+	i.command(done, "sync", "--backfill")
+	i.portal.SetScopes(without("crm.objects.deals.read")...)
+	if _, said := i.command(failed, "sync", "--reassociate=all"); !strings.Contains(said, "crm.objects.deals.read") {
+		t.Errorf("the run says %s", said)
+	}
+	i.portal.SetScopes(hubspottest.DefaultScopes()...)
+	i.command(done, "sync", "--reassociate=all")
+}
