@@ -39,11 +39,16 @@ func TestDisconnect(t *testing.T) {
 				w := newWorld(t, hubspottest.App{Rotation: hubspottest.NewTokenFamily, UninstallEndsAccess: true}, true)
 				w.connect("connect")
 				prepare(w)
+				installed := w.account.Installed()
+				w.account.ResetRequests()
 				done, err := app.Disconnect(t.Context(), w.holding, "")
 				if err != nil || !done.Uninstalled || !done.Revoked || done.Account != "1" {
 					t.Errorf("%+v, %v", done, err)
 				}
 				w.wiped()
+				if asked := w.account.Requests().ByOperation["DELETE appinstalls/external-install"]; installed && asked == 0 {
+					t.Error("the app was not uninstalled")
+				}
 				if _, err := app.Disconnect(t.Context(), w.holding, ""); !errors.Is(err, app.ErrNotConnected) {
 					t.Errorf("a second time: %v", err)
 				}
