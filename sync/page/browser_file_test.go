@@ -72,8 +72,8 @@ func charts(b *tab, rep stats.Report) {
 			}
 		}
 	}
-	if n := value[int](b, `document.querySelectorAll('.drawing[aria-label] svg').length`); n != 5 {
-		b.Errorf("%d charts have a picture and a name, want 5", n)
+	if n := value[int](b, `document.querySelectorAll('.drawing[aria-label] svg').length`); n != 6 {
+		b.Errorf("%d charts have a picture and a name, want 6", n)
 	}
 }
 

@@ -36,7 +36,7 @@ func gifts(name func(n int) string) []plan.Stored {
 		r := plan.Stored{Gift: g, ObjectID: fmt.Sprint(500 + i), Links: []plan.Link{
 			{Kind: plan.Contact, ID: "101"},
 			{Kind: plan.Company, ID: fmt.Sprint(9001 + i%2)},
-			{Kind: plan.Deal, ID: fmt.Sprint(7001 + i%5), Stage: "s1", Amount: "1500", At: sent},
+			{Kind: plan.Deal, ID: fmt.Sprint(7001 + i%15), Stage: "s1", Amount: "1500", At: sent},
 		}}
 		if i%10 == 9 {
 			r.Orphan, r.Links = plan.NoContact, nil
@@ -57,9 +57,21 @@ func report(t interface{ Fatal(...any) }, list []plan.Stored, f stats.Filter) st
 			}
 		}
 	})
+	outcomes := stats.Outcomes{At: now.Add(-time.Hour), Calls: 3, WithoutWon: 12, WithoutClosed: 40, Deals: make(map[string]stats.Outcome), Companies: make(map[string]string)}
+	for i := range 14 {
+		amount := plan.Money{Value: decimal.New(int64(i)*12345, -1), Currency: []string{"USD", "EUR"}[i%2]}
+		outcomes.Deals[fmt.Sprint(7001+i)] = stats.Outcome{Closed: i < 12, Won: i < 8, Amount: amount}
+	}
+	if len(list) > 0 {
+		outcomes.Companies["9001"] = list[0].Gift.Sender.Name
+	}
+	watermark, calls := now.Add(-20*time.Minute), now.Add(-time.Minute)
+	limit, left := 1_000_000, 998_877
 	rep, err := stats.Compute(records, stats.Options{
 		Portal: "acme", Now: now, LastSync: now.Add(-time.Minute), Version: "v1.2.3", Filter: f,
-		Stages: map[string]string{"s1": "Proposal"}, Records: "https://app.hubspot.com/contacts/62515/record/2-7/",
+		Health:   stats.Health{Watermark: &watermark, Quarantined: 3, CallsToday: 1123, CallsLimit: &limit, CallsLeft: &left, CallsAsOf: &calls},
+		Outcomes: outcomes,
+		Stages:   map[string]string{"s1": "Proposal"}, Records: "https://app.hubspot.com/contacts/62515/record/2-7/",
 	})
 	if err != nil {
 		t.Fatal(err)

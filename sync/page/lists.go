@@ -10,7 +10,7 @@ import (
 )
 
 func statusSection(r stats.Report) section {
-	s := section{ID: "status", Title: "By status", Means: means("by_status"), Columns: header("Status", "#Gifts", "|")}
+	s := section{ID: "status", Title: "By status", Means: means("by_status"), Columns: header("Status", "#Gifts", "")}
 	drawn := chartOf("Gifts by status", "gifts", bars, false, "Gifts")
 	drawn.Across = true
 	all := sum(r.ByStatus)
@@ -32,7 +32,7 @@ func sum[K comparable](counts map[K]int) (all int) {
 }
 
 func monthSection(r stats.Report) section {
-	s := section{ID: "months", Title: "Months", Means: means("by_month"), Columns: header("Month", "#Sent", "|")}
+	s := section{ID: "months", Title: "Months", Means: means("by_month"), Columns: header("Month", "#Sent", "")}
 	top := 0
 	for _, n := range r.ByMonth {
 		top = max(top, n)
@@ -47,7 +47,7 @@ func monthSection(r stats.Report) section {
 func typeSection(r stats.Report) section {
 	s := section{
 		ID: "types", Title: "Top gifts", Means: means("top_types", "redemption_by_type"), Search: true,
-		Columns: header("Gift", "#Sent", "#Redeemed", "#Eligible", "#Rate", "|"),
+		Columns: header("Gift", "#Sent", "#Redeemed", "#Eligible", "#Rate", ""),
 	}
 	sent := make(map[string]int)
 	for _, t := range r.TopTypes {
@@ -71,7 +71,7 @@ func typeSection(r stats.Report) section {
 func senderSection(r stats.Report) section {
 	s := section{
 		ID: "senders", Title: "Top senders", Means: means("top_senders"), Search: true,
-		Columns: header("Sender", "Address", "#Sent", "|"),
+		Columns: header("Sender", "Address", "#Sent", ""),
 	}
 	for _, p := range r.TopSenders {
 		s.add(others(cmp.Or(p.Name, p.Email)), others(p.Email), count(p.Count), part(p.Count, r.TopSenders[0].Count))
@@ -82,7 +82,7 @@ func senderSection(r stats.Report) section {
 func companySection(r stats.Report) section {
 	s := section{
 		ID: "companies", Title: "Top companies", Means: means("companies", "top_companies"), Search: true, Wide: true,
-		Columns: header("Company", "#Sent", "#Redeemed", "#Eligible", "#Rate", "|"),
+		Columns: header("Company", "#Sent", "#Redeemed", "#Eligible", "#Rate", ""),
 		Note:    "of " + digits(r.Companies) + " companies",
 	}
 	currencies := mainCurrencies(r)
@@ -94,13 +94,64 @@ func companySection(r stats.Report) section {
 		for _, currency := range currencies {
 			cells = append(cells, money(c.Value[currency]))
 		}
-		s.add(others(c.ID), cells...)
+		s.add(others(cmp.Or(c.Name, c.ID)), cells...)
 	}
 	return s
 }
 
+// influencedSection says what became of the deals that gifts are linked to.
+func influencedSection(r stats.Report) section {
+	s := section{ID: "outcomes", Title: "Influenced deals", Means: means("influenced"), Columns: header("Outcome", "#Deals", "")}
+	if r.Health.ListedAt == nil {
+		return s
+	}
+	n := r.Influenced
+	worth := make(names)
+	for _, amounts := range []stats.Amounts{n.WonValue, n.LostValue, n.OpenValue} {
+		for c := range amounts {
+			worth.add(c)
+		}
+	}
+	currencies := worth.sorted()
+	for _, c := range currencies {
+		s.Columns = append(s.Columns, header("#"+currency(c))...)
+	}
+	drawn := chartOf("Influenced deals by outcome", "deals", bars, false, "Deals")
+	drawn.Across = true
+	for _, o := range []struct {
+		name  string
+		deals int
+		value stats.Amounts
+	}{{"won", n.Won, n.WonValue}, {"lost", n.Lost, n.LostValue}, {"open", n.Open, n.OpenValue}, {"not listed yet", n.Unlisted, nil}} {
+		cells := []cell{count(o.deals), part(o.deals, n.Deals)}
+		for _, c := range currencies {
+			cells = append(cells, money(o.value[c]))
+		}
+		s.add(text(o.name), cells...)
+		drawn.add(o.name, whole(o.deals))
+	}
+	s.Charts = []chart{drawn}
+	s.Note = "Each deal once. It does not say that a gift caused anything."
+	return s
+}
+
+// winSection compares influenced deals with deals without gifts.
+func winSection(r stats.Report) section {
+	s := section{ID: "wins", Title: "Win rate", Means: means("influenced"), Columns: header("Deals", "#Won", "#Closed", "#Rate", "", "#95 % from", "#to")}
+	for _, w := range []struct {
+		of string
+		stats.WinRate
+	}{{"influenced", r.Influenced.WinRate}, {"of contacts without gifts", r.Influenced.WithoutGifts}} {
+		if w.Rate != nil {
+			s.add(text(w.of), count(w.Won), count(w.Closed), rate(w.Rate), share(w.Rate), rate(w.Low), rate(w.High))
+		}
+	}
+	s.Note = "A difference does not say that gifts caused it."
+	return s
+}
+
 func stageSection(r stats.Report) section {
-	s := section{ID: "stages", Title: "Deal stage when linked", Means: means("by_deal_stage"), Search: true, Columns: header("Stage", "#Sent", "|")}
+	s := section{ID: "stages", Title: "Deal stage when linked", Means: means("by_deal_stage"), Search: true, Columns: header("Stage", "#Sent", "")}
 	for _, stage := range r.ByDealStage {
 		s.add(others(stage.Name), count(stage.Count), part(stage.Count, r.ByDealStage[0].Count))
 	}
@@ -109,7 +160,7 @@ func stageSection(r stats.Report) section {
 }
 
 func sizeSection(r stats.Report) section {
-	s := section{ID: "sizes", Title: "Deal size when linked", Wide: true, Means: means("value_by_deal_size"), Columns: header("Size", "#Sent", "|")}
+	s := section{ID: "sizes", Title: "Deal size when linked", Wide: true, Means: means("value_by_deal_size"), Columns: header("Size", "#Sent", "")}
 	currencies, all := mainCurrencies(r), 0
 	for _, c := range currencies {
 		s.Columns = append(s.Columns, header("#"+currency(c), "#"+currency(c)+" average")...)
@@ -128,7 +179,7 @@ func sizeSection(r stats.Report) section {
 }
 
 func orphanSection(r stats.Report) section {
-	s := section{ID: "orphans", Title: "Without a contact", Means: means("orphans"), Columns: header("Reason", "#Gifts", "|")}
+	s := section{ID: "orphans", Title: "Without a contact", Means: means("orphans"), Columns: header("Reason", "#Gifts", "")}
 	all := sum(r.Orphans)
 	for _, reason := range plan.Orphans() {
 		if n := r.Orphans[reason]; n > 0 {

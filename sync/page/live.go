@@ -2,6 +2,30 @@ package page
 
 import "thnks-hubspot-sync/sync/stats"
 
+// healthSection says how fresh the numbers are, and what a day costs.
+func healthSection(r stats.Report) section {
+	s := section{ID: "health", Title: "Sync health", Means: means("health"), Columns: header("Number", "#Value", "")}
+	h := r.Health
+	if h.Watermark != nil {
+		s.add(text("Lag"), cell{Text: stats.Duration(h.LagMinutes), Number: true}, text("changes known up to "+minute(*h.Watermark)))
+	}
+	s.add(text("In quarantine"), count(h.Quarantined), text(""))
+	s.add(text("Events waiting"), count(h.EventsWaiting), text(""))
+	if h.ListedAt != nil {
+		s.add(text("Calls to list deals"), count(h.ListingCalls), text("listed "+minute(*h.ListedAt)))
+	}
+	if h.CallsAsOf == nil {
+		return s
+	}
+	left := "HubSpot names no daily limit"
+	if h.CallsLimit != nil && h.CallsLeft != nil {
+		left = digits(*h.CallsLeft) + " of " + digits(*h.CallsLimit) + " left"
+	}
+	s.add(text("HubSpot calls today"), count(h.CallsToday), text(left))
+	s.Note = "Calls as of " + minute(*h.CallsAsOf)
+	return s
+}
+
 // liveSection compares both sides.
 func liveSection(l *stats.Reconciliation) section {
 	s := section{ID: "live", Title: "Compared with HubSpot", Means: means("live"), Columns: header("Number", "#HubSpot", "#Written", "Same")}

@@ -265,7 +265,7 @@ func TestChartValues(t *testing.T) {
 			charts[id] = c
 		}
 	}
-	if len(charts) != 5 {
+	if len(charts) != 6 {
 		t.Errorf("%d charts", len(charts))
 	}
 	months := charts["portal0-cohorts-chart0"]

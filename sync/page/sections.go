@@ -12,9 +12,9 @@ import (
 // sections returns the tables of a report, the important first.
 func sections(r stats.Report) []section {
 	return []section{
-		cohortSection(r), moneySection(r), riskSection(r), funnelSection(r), trendSection(r), activitySection(r),
+		cohortSection(r), moneySection(r), riskSection(r), funnelSection(r), trendSection(r), influencedSection(r), winSection(r), activitySection(r),
 		statusSection(r), monthSection(r), typeSection(r), senderSection(r), companySection(r),
-		stageSection(r), sizeSection(r), orphanSection(r), liveSection(r.Live), findingSection(r.Live),
+		stageSection(r), sizeSection(r), orphanSection(r), healthSection(r), liveSection(r.Live), findingSection(r.Live),
 	}
 }
 
@@ -40,7 +40,7 @@ func moneySection(r stats.Report) section {
 }
 
 func riskSection(r stats.Report) section {
-	s := section{ID: "risk-by-days", Title: "At risk, by days to expiry", Wide: true, Means: means("money_at_risk"), Columns: header("Days", "#Gifts", "|")}
+	s := section{ID: "risk-by-days", Title: "At risk, by days to expiry", Wide: true, Means: means("money_at_risk"), Columns: header("Days", "#Gifts", "")}
 	currencies, all := mainCurrencies(r), 0
 	for _, c := range currencies {
 		s.Columns = append(s.Columns, header("#"+currency(c), "#"+currency(c)+" refundable")...)
@@ -76,7 +76,7 @@ func riskSection(r stats.Report) section {
 func cohortSection(r stats.Report) section {
 	s := section{
 		ID: "cohorts", Title: "By month of sending", Wide: true, Means: means("cohorts"),
-		Columns: header("Month", "#Sent", "#Redeemed", "#Unredeemed", "#Immature", "#Undelivered", "#Cancelled", "#Rate", "|", "#At least"),
+		Columns: header("Month", "#Sent", "#Redeemed", "#Unredeemed", "#Immature", "#Undelivered", "#Cancelled", "#Rate", "", "#At least"),
 	}
 	currencies := mainCurrencies(r)
 	for _, c := range currencies {
@@ -103,7 +103,7 @@ func cohortSection(r stats.Report) section {
 }
 
 func funnelSection(r stats.Report) section {
-	s := section{ID: "funnel", Title: "Funnel", Means: means("funnel"), Columns: header("Status", "#Gifts", "#Share", "|")}
+	s := section{ID: "funnel", Title: "Funnel", Means: means("funnel"), Columns: header("Status", "#Gifts", "#Share", "")}
 	drawn := chartOf("Funnel by status", "gifts", bars, false, "Gifts")
 	drawn.Across = true
 	for _, step := range r.Funnel {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -44,7 +45,6 @@ type section struct {
 type column struct {
 	Name   string
 	Number bool // on the right
-	Bar    bool // a picture of the column before it
 }
 
 // A cell is a value in a table.
@@ -58,19 +58,13 @@ type cell struct {
 	Isle   bool   // text of others, whose direction may be another
 }
 
-// header makes columns: a name with "#" before it has numbers, and "|" stands
-// for bars.
+// header makes columns: one with "#" before its name has numbers. What has no name
+// belongs to the column before it.
 func header(list ...string) []column {
 	var columns []column
 	for _, name := range list {
-		switch {
-		case name == "|":
-			columns = append(columns, column{Bar: true})
-		case name[0] == '#':
-			columns = append(columns, column{Name: name[1:], Number: true})
-		default:
-			columns = append(columns, column{Name: name})
-		}
+		name, number := strings.CutPrefix(name, "#")
+		columns = append(columns, column{name, number})
 	}
 	return columns
 }
