@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -46,7 +48,7 @@ func (s *session) demoLive(ctx context.Context, w io.Writer, b *sandbox) (err er
 		return err
 	}
 	fmt.Fprintf(w, "\nThe statistics as a page, which follows: %s\n", page)
-	fmt.Fprint(w, "Gifts go on arriving and changing, and Thnks sends webhooks about it; until Ctrl-C.\n")
+	fmt.Fprint(w, "Gifts go on arriving and changing, and Thnks and HubSpot send webhooks about it; until Ctrl-C.\n")
 	if onDesktop(w) {
 		openPage(page)
 	}
@@ -76,6 +78,9 @@ func (s *session) demoLive(ctx context.Context, w io.Writer, b *sandbox) (err er
 			return ctx.Err()
 		}
 		story.tell(w, how, sender.Deliveries())
+		if step%passEvery == 1 {
+			b.heal(ctx, w)
+		}
 	}
 }
 
@@ -90,8 +95,8 @@ func waitFor(ctx context.Context, moment <-chan time.Time) bool {
 	}
 }
 
-// receive serves the daemon's public side on a loopback port and returns the
-// address for the sandbox's events.
+// receive serves the daemon's public side on a loopback port, has HubSpot send its
+// webhooks there, and returns the address for the events of Thnks.
 func (b *sandbox) receive(ctx context.Context, parts *sync.WaitGroup, d *daemon.Daemon, s *session) (url string, err error) {
 	public, err := s.public(d)
 	if err != nil {
@@ -101,12 +106,25 @@ func (b *sandbox) receive(ctx context.Context, parts *sync.WaitGroup, d *daemon.
 	if err != nil {
 		return "", err
 	}
+	address := "http://" + l.Addr().String()
+	fromHubSpot, err := b.hubspotHooks(d, address, s.log)
+	if err != nil {
+		return "", errors.Join(err, l.Close())
+	}
+	both := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.EscapedPath() == webhook.HubSpotPath {
+			fromHubSpot.ServeHTTP(w, r)
+			return
+		}
+		public.ServeHTTP(w, r)
+	})
 	parts.Go(func() {
-		if err := webhook.Serve(ctx, l, public, nil, s.log); err != nil {
+		if err := webhook.Serve(ctx, l, both, nil, s.log); err != nil {
 			s.log.Error("no more events are received", logError, err)
 		}
 	})
-	return "http://" + l.Addr().String() + webhook.Prefix + sandboxPortal + "/" + webhook.GiftEvents, nil
+	b.subscribe(ctx, address)
+	return address + webhook.Prefix + sandboxPortal + "/" + webhook.GiftEvents, nil
 }
 
 // showPage serves the daemon's private side on a loopback port and returns its

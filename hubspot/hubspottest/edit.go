@@ -2,6 +2,8 @@ package hubspottest
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -13,7 +15,9 @@ import (
 func (p *Portal) AddContact(email string, properties map[string]string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.add("contacts", with(properties, "email", email))
+	id := p.add("contacts", with(properties, "email", email))
+	p.emit("contacts", "creation", number(id), func(e *event) { e.ChangeFlag = "NEW" })
+	return id
 }
 
 // AddCompany adds a company.
@@ -33,7 +37,9 @@ func (p *Portal) AddDeal(properties map[string]string) string {
 	if properties["pipeline"] == "" {
 		properties = with(properties, "pipeline", "default")
 	}
-	return p.add("deals", properties)
+	id := p.add("deals", properties)
+	p.emit("deals", "creation", number(id), func(e *event) { e.ChangeFlag = "NEW" })
+	return id
 }
 
 // AddRecord adds a record of any type.
@@ -77,6 +83,10 @@ func (p *Portal) UpdateProperties(objectType, id string, properties map[string]s
 	defer p.mu.Unlock()
 	t, r := p.must(objectType, id)
 	p.set(t, r, t.slotValues(r, properties), time.Now())
+	for _, name := range sortedKeys(properties) {
+		value := properties[name]
+		p.emit(objectType, "propertyChange", r.id, func(e *event) { e.PropertyName, e.PropertyValue = name, &value })
+	}
 }
 
 // Archive deletes a record as a person does; it can be restored.
@@ -85,6 +95,19 @@ func (p *Portal) Archive(objectType, id string) {
 	defer p.mu.Unlock()
 	t, r := p.must(objectType, id)
 	p.archive(t, r, time.Now())
+	p.emit(objectType, "deletion", r.id, nil)
+}
+
+// DeleteForPrivacy deletes a contact for good, as the law asks for. Two events tell
+// of it.
+func (p *Portal) DeleteForPrivacy(contact string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t, r := p.must("contacts", contact)
+	p.archive(t, r, time.Now())
+	p.remove(t, r)
+	p.emit("contacts", "privacyDeletion", r.id, nil)
+	p.emit("contacts", "deletion", r.id, nil)
 }
 
 // Restore brings an archived record back, without its associations. It
@@ -93,7 +116,14 @@ func (p *Portal) Restore(objectType, id string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t, r := p.must(objectType, id)
-	return r.archived == 0 || p.restore(t, r, time.Now())
+	if r.archived == 0 {
+		return true
+	}
+	ok := p.restore(t, r, time.Now())
+	if ok {
+		p.emit(objectType, "restore", r.id, nil)
+	}
+	return ok
 }
 
 // Merge merges the record other into the record id and returns the id of the
@@ -106,7 +136,11 @@ func (p *Portal) Merge(objectType, id, other string) string {
 	if a == b {
 		panic("hubspottest: a record cannot be merged with itself")
 	}
-	return p.merge(t, a, b, time.Now()).idText()
+	both := p.merge(t, a, b, time.Now())
+	p.emit(objectType, "merge", a.id, func(e *event) {
+		e.PrimaryObjectID, e.MergedObjectIDs, e.NewObjectID = a.id, []int64{a.id, b.id}, both.id
+	})
+	return both.idText()
 }
 
 // Associate links two records without a label.
@@ -116,6 +150,11 @@ func (p *Portal) Associate(fromType, fromID, toType, toID string) {
 	from, a := p.must(fromType, fromID)
 	to, b := p.must(toType, toID)
 	p.associate(a, b, p.plain(from, to))
+	if legacy, other := legacyNames[objectTypeIDs[fromType]], legacyNames[objectTypeIDs[toType]]; other != "" {
+		p.emit(fromType, "associationChange", 0, func(e *event) {
+			e.AssociationType, e.FromObjectID, e.ToObjectID = strings.ToUpper(legacy+"_TO_"+other), a.id, b.id
+		})
+	}
 }
 
 // Dissociate removes every association between two records.
@@ -273,4 +312,13 @@ func (p *Portal) SetScopes(scopes ...string) {
 	for _, token := range p.grants.refresh {
 		token.install.scopes = p.scopes
 	}
+}
+
+// number returns a record's id as a number.
+func number(id string) int64 {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil {
+		panic(fmt.Sprintf("hubspottest: %q is no id of a record", id))
+	}
+	return n
 }

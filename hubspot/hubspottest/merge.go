@@ -31,18 +31,8 @@ func (p *Portal) merge(t *objectType, a, b *record, now time.Time) *record {
 	links := slices.Concat(a.links, b.links)
 	p.archive(t, a, now)
 	p.archive(t, b, now)
-	for _, old := range []*record{a, b} {
-		for _, pr := range t.slots {
-			v := old.values.get(pr.slot)
-			pr.unindex(old, v)
-			for _, k := range pr.keys(v) {
-				delete(pr.archivedIndex, k)
-			}
-		}
-		delete(t.records, old.id)
-		i := slices.Index(t.order, old)
-		t.order = slices.Delete(t.order, i, i+1)
-	}
+	p.remove(t, a)
+	p.remove(t, b)
 	rec := p.insert(t, now)
 	rec.created = min(a.created, b.created)
 	t.merged[a.id], t.merged[b.id] = rec.id, rec.id
@@ -56,6 +46,20 @@ func (p *Portal) merge(t *objectType, a, b *record, now time.Time) *record {
 		}
 	}
 	return rec
+}
+
+// remove takes an archived record out of the portal for good.
+func (p *Portal) remove(t *objectType, old *record) {
+	for _, pr := range t.slots {
+		v := old.values.get(pr.slot)
+		pr.unindex(old, v)
+		for _, k := range pr.keys(v) {
+			delete(pr.archivedIndex, k)
+		}
+	}
+	delete(t.records, old.id)
+	i := slices.Index(t.order, old)
+	t.order = slices.Delete(t.order, i, i+1)
 }
 
 // joined appends values to a list in which each stands once.

@@ -69,6 +69,8 @@ type Portal struct {
 	faults       []*faultState
 	requests     Requests
 	watch        func(Exchange)
+	senders      []*WebhookSender
+	nextEvent    int64
 }
 
 // New makes a portal with contacts, companies, deals and no records.
