@@ -1,261 +1,227 @@
 package sync_test
 
 import (
-	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
-	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
-// records returns an event of HubSpot about records.
-func records(kind, of string, ids ...string) store.Event {
-	now := time.Now().UTC()
-	return store.Event{
-		Dialect: "hubspot", Key: fmt.Sprint(kind, ids, now.UnixNano()), Kind: kind, RecordType: of, RecordIDs: ids,
-		At: now, Signed: true, Effect: store.EffectRecord, ReceivedAt: now, Body: []byte("{}"),
-	}
-}
-
-// A followedWorld is a world with gifts, an engine, and an open state file.
-type followedWorld struct {
-	*simulation.World
-	st *store.Store
-	e  *giftsync.Engine
-}
-
-func newFollowedWorld(t *testing.T, hs hubspottest.Options, addresses ...string) *followedWorld {
-	w := simulation.New(t, hs, thnksapitest.Options{})
-	for i, a := range addresses {
-		w.AddGift(simulation.ID(i+1), a, time.Hour)
-	}
-	w.Must(giftsync.Backfill)
-	f := &followedWorld{World: w, st: w.Open()}
-	t.Cleanup(func() { f.st.Close() })
-	f.e = w.Engine(f.st)
-	return f
-}
-
-// follow receives events and follows them, as often as something is due in the time.
-func (f *followedWorld) follow(within time.Duration, events ...store.Event) {
-	f.T.Helper()
-	f.Receive(f.st, events...)
-	for end := time.Now().Add(within); ; time.Sleep(time.Second) {
-		if _, err := f.e.FollowEvents(context.Background()); err != nil {
-			f.T.Fatal(err)
-		}
-		if !time.Now().Before(end) {
-			return
+// journalLinks are the links of a kind that the journal knows.
+func journalLinks(s plan.Stored, k plan.Kind) (ids []string) {
+	for _, l := range s.Links {
+		if l.Kind == k {
+			ids = append(ids, l.ID)
 		}
 	}
+	return ids
 }
 
-// journal returns the journal's entry of a gift.
-func (f *followedWorld) journal(n int) plan.Stored {
-	f.T.Helper()
-	have, err := f.st.Gifts([]string{simulation.ID(n)})
-	if err != nil {
-		f.T.Fatal(err)
-	}
-	return have[simulation.ID(n)]
-}
-
-// TestFollowNewContact: the orphans of a contact that is new, or has got an address,
-// primary or additional, are linked at once, with its company and deal, although
-// HubSpot's search does not know it yet. Nobody else's gift is touched.
-func TestFollowNewContact(t *testing.T) {
+// TestMergesAreFollowed: HubSpot makes a third record of two and moves the
+// links; the journal follows, so that nothing is taken for removed or for new.
+func TestMergesAreFollowed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := newFollowedWorld(t, hubspottest.Options{Seed: 3, SearchLag: time.Minute}, "ann@acme.example", "Bob@acme.example", "cid@acme.example", "dan@acme.example")
-		contact, company, deal := f.AddPerson("ann@acme.example")
-		f.follow(0, records("contact.creation", "contact", contact))
-		f.WantLinked(simulation.ID(1), map[string][]string{"contacts": {contact}, "companies": {company}, "deals": {deal}})
+		w, ann, acme, deal := simulation.Linked(t, hubspottest.Options{Seed: 41}, simulation.Day)
+		w.AddGift("T-2", "bob@example.com", simulation.Day)
+		w.Must(giftsync.Incremental)
+		twin, _, twinDeal := w.AddPerson("ann@home.example")
+		ann3 := w.Portal.Merge("contacts", ann, twin)
+		acme3 := w.Portal.Merge("companies", acme, w.Portal.AddCompany(map[string]string{"name": "Acme Inc."}))
+		record := w.Portal.Merge("thnks", w.Record("T-1"), w.Record("T-2"))
 
-		bob := f.Portal.AddContact("other@acme.example", nil)
-		f.Portal.UpdateProperties("contacts", bob, map[string]string{"email": "bob@acme.example", "hs_additional_emails": "x@acme.example;cid@acme.example"})
-		f.follow(0, records("contact.propertyChange", "contact", bob))
-		f.WantLinked(simulation.ID(2), map[string][]string{"contacts": {bob}})
-		f.WantLinked(simulation.ID(3), map[string][]string{"contacts": {bob}})
-		if g := f.journal(4); g.Orphan != plan.NoContact {
-			t.Errorf("another's gift: %+v", g)
+		rep := w.Must(giftsync.ReassociateAll)
+		w.WantLinked("T-1", map[string][]string{"contacts": {ann3}, "companies": {acme3}, "deals": {deal, twinDeal}})
+		if rep.Fetched != 2 || rep.AssociationsCreated != 1 || rep.Skipped[plan.SkippedDeleted] != 1 {
+			t.Errorf("%+v, want only the other contact's deal linked", rep)
 		}
-
-		// Again, or for a contact without gifts, it costs a look and no write.
-		calls := f.Portal.Requests().Total
-		f.follow(0, records("contact.creation", "contact", contact), records("contact.creation", "contact", f.Portal.AddContact("eve@acme.example", nil)))
-		if n := f.Portal.Requests().Total - calls; n != 1 {
-			t.Errorf("%d calls for nothing, want 1", n)
+		if s := w.Stored("T-1"); s.ObjectID != record || !slices.Equal(journalLinks(s, plan.Contact), []string{ann3}) || !slices.Equal(journalLinks(s, plan.Company), []string{acme3}) || s.Orphan != "" {
+			t.Errorf("T-1 in the journal: %+v, want the new ids", s)
 		}
-		for seq, state := range f.EventStates(f.st) {
-			if state != store.EventApplied {
-				t.Errorf("event %d is %s", seq, state)
-			}
+		if s := w.Stored("T-2"); s.Deleted.IsZero() {
+			t.Errorf("T-2 in the journal: %+v, want a tombstone, as the merged record is T-1's", s)
+		}
+		w.CheckSettled()
+		time.Sleep(time.Hour)
+		w.Thnks.Update("T-1", func(tx *thnksapitest.Transaction) { tx.TrackingURL = "https://thnks.test/1" })
+		if rep = w.Must(giftsync.Incremental); rep.Updated != 1 || simulation.Calls(rep) > 3 {
+			t.Errorf("%+v, want one update by the new id", rep)
 		}
 	})
 }
 
-// TestFollowUnshownContact: a contact that HubSpot does not show yet is looked for
-// again within minutes; one that is not there at all is given up.
-func TestFollowUnshownContact(t *testing.T) {
+// TestDeletedContactsMakeOrphans, which the recipient's next contact heals.
+func TestDeletedContactsMakeOrphans(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := newFollowedWorld(t, hubspottest.Options{Seed: 3}, "ann@acme.example")
-		f.follow(30*time.Second, records("contact.creation", "contact", "987654321"))
-		f.WantEventStates(f.st, store.EventWaiting)
-		f.follow(15 * time.Minute)
-		f.WantEventStates(f.st, store.EventListed)
-
-		// As if it were not shown at first: the event is about a contact that comes later.
-		var ahead store.Event
-		contact := f.Portal.AddContact("ann@acme.example", nil)
-		f.Portal.Archive("contacts", contact)
-		ahead = records("contact.creation", "contact", contact)
-		f.follow(20*time.Second, ahead)
-		if !f.Portal.Restore("contacts", contact) {
-			t.Fatal("not restored")
+		w, ann, acme, deal := simulation.Linked(t, hubspottest.Options{Seed: 42}, simulation.Day)
+		w.Portal.Archive("contacts", ann)
+		rep := w.Must(giftsync.ReassociateAll)
+		if rep.Orphans[plan.ContactGone] != 1 || rep.Unchanged != 1 {
+			t.Errorf("%+v, want one orphan whose contact is gone", rep)
 		}
-		f.follow(2 * time.Minute)
-		f.WantLinked(simulation.ID(1), map[string][]string{"contacts": {contact}})
+		w.WantLinked("T-1", map[string][]string{"companies": {acme}, "deals": {deal}})
+		w.CheckSettled()
+
+		again := w.Portal.AddContact("ann@example.com", nil)
+		time.Sleep(simulation.Day)
+		if rep = w.Must(giftsync.Incremental); rep.Orphans[plan.ContactGone] != 0 || rep.AssociationsCreated != 1 {
+			t.Errorf("%+v, want the new contact linked within a day", rep)
+		}
+		w.WantLinked("T-1", map[string][]string{"contacts": {again}, "companies": {acme}, "deals": {deal}})
+		w.CheckSettled()
 	})
 }
 
-// TestFollowMergeAndDeletion: gifts follow their contact into another one, are
-// orphans when it is gone, and have it again when it is restored.
-func TestFollowMergeAndDeletion(t *testing.T) {
+// TestWhatPeopleUnlinkedStaysUnlinked, of each kind.
+func TestWhatPeopleUnlinkedStaysUnlinked(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := newFollowedWorld(t, hubspottest.Options{Seed: 5}, "ann@acme.example", "bob@acme.example", "cid@acme.example")
-		ann, _, _ := f.AddPerson("ann@acme.example")
-		bob := f.Portal.AddContact("bob@acme.example", nil)
-		f.follow(0, records("contact.creation", "contact", ann), records("contact.creation", "contact", bob))
-		both := f.Portal.Merge("contacts", ann, bob)
-		f.follow(0, records("contact.merge", "contact", both, ann, bob))
-		for n := range 2 {
-			if ids := plan.LinkIDs(f.journal(n+1).Links, plan.Contact); !slices.Equal(ids, []string{both}) {
-				t.Errorf("gift %d follows %v, want %s", n+1, ids, both)
-			}
-		}
-		f.Portal.Archive("contacts", both)
-		f.follow(0, records("contact.deletion", "contact", both))
-		for n := range 2 {
-			if g := f.journal(n + 1); g.Orphan != plan.ContactGone || plan.HasMade(g.Links, plan.Contact) {
-				t.Errorf("gift %d after the deletion: %+v", n+1, g)
-			}
-		}
-		// A deletion that is not so changes nothing.
-		cid, _, _ := f.AddPerson("cid@acme.example")
-		f.follow(0, records("contact.creation", "contact", cid), records("contact.deletion", "contact", cid))
-		if got := f.Links(f.Record(simulation.ID(3)))["contacts"]; !slices.Equal(got, []string{cid}) {
-			t.Errorf("linked to %v, want %s", got, cid)
-		}
-		if g := f.journal(3); g.Orphan != "" {
-			t.Errorf("believed a deletion: %+v", g)
-		}
-		if !f.Portal.Restore("contacts", both) {
-			t.Fatal("not restored")
-		}
-		f.follow(0, records("contact.restore", "contact", both))
-		for n := range 2 {
-			if g := f.journal(n + 1); g.Orphan != "" || g.Former.ID != "" || !slices.Equal(f.Links(f.Record(simulation.ID(n + 1)))["contacts"], []string{both}) {
-				t.Errorf("gift %d after the restore: %+v", n+1, g)
-			}
-		}
-	})
-}
-
-// TestFollowDeals: a deal that is new to a contact is added to the gifts sent
-// lately, by its own event or the association's, and closing it takes nothing away.
-func TestFollowDeals(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := newFollowedWorld(t, hubspottest.Options{Seed: 7}, "ann@acme.example")
-		f.AddGift(simulation.ID(2), "ann@acme.example", 200*24*time.Hour)
-		f.st.Close()
-		f.Must(giftsync.Backfill)
-		f.st = f.Open()
-		f.e = f.Engine(f.st)
-		ann, _, first := f.AddPerson("ann@acme.example")
-		f.follow(0, records("contact.creation", "contact", ann))
-		second := f.AddDeal(ann)
-		f.follow(0, records("contact.associationChange", "contact", ann))
-		third := f.AddDeal(ann)
-		f.follow(0, records("deal.propertyChange", "deal", third))
-		f.Portal.UpdateProperties("deals", second, map[string]string{"dealstage": "closedwon"})
-		f.follow(0, records("deal.propertyChange", "deal", second))
-		want := []string{first, second, third}
-		slices.Sort(want)
-		got := f.Links(f.Record(simulation.ID(1)))["deals"]
-		slices.Sort(got)
-		if d := cmp.Diff(want, got); d != "" {
-			t.Errorf("sent lately (-want +got):\n%s", d)
-		}
-		if got := f.Links(f.Record(simulation.ID(2)))["deals"]; !slices.Equal(got, []string{first}) {
-			t.Errorf("sent long ago: %v, want %s alone", got, first)
-		}
-	})
-}
-
-// TestFollowPrivacyDeletion: the person of a contact that was deleted for privacy is
-// erased once, and only when HubSpot answers that the contact is gone, in whatever
-// order the event and its twin come. A gift that a user linked by hand is named.
-func TestFollowPrivacyDeletion(t *testing.T) {
-	t.Parallel()
-	for _, twinFirst := range []bool{false, true} {
-		t.Run(fmt.Sprint(twinFirst), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				f := newFollowedWorld(t, hubspottest.Options{Seed: 9}, "ann@acme.example", "ann@acme.example", "someone@else.example")
-				ann := f.Portal.AddContact("ann@acme.example", nil)
-				f.follow(0, records("contact.creation", "contact", ann))
-				f.Portal.Associate("thnks", f.Record(simulation.ID(3)), "contacts", ann)
-				if _, err := f.e.Run(t.Context(), giftsync.Request{Mode: giftsync.ReassociateAll}); err != nil {
-					t.Fatal(err)
-				}
-				erasure, twin := records("contact.privacyDeletion", "contact", ann), records("contact.deletion", "contact", ann)
-				f.follow(10*time.Second, erasure)
-				if g := f.journal(1); !g.Erased.IsZero() {
-					t.Fatal("erased while HubSpot shows the contact")
-				}
-				f.Portal.Archive("contacts", ann)
-				if twinFirst {
-					f.follow(0, twin)
-				}
-				f.follow(3*time.Minute, records("contact.privacyDeletion", "contact", ann))
-				if !twinFirst {
-					f.follow(0, twin)
-				}
-				for n := range 2 {
-					if g := f.journal(n + 1); g.Erased.IsZero() || g.Gift.Recipient.Email != "" || f.Property(simulation.ID(n+1), "recipient_email") != "" {
-						t.Errorf("gift %d is not erased: %+v", n+1, g)
-					}
-				}
-				if g := f.journal(3); !g.Erased.IsZero() || g.Gift.Recipient.Email == "" || g.Orphan != plan.ContactGone {
-					t.Errorf("the gift that was linked by hand: %+v", g)
-				}
-				named := 0
-				for e, err := range f.st.Events(t.Context(), store.EventFilter{State: store.EventRefused}) {
-					if err != nil {
-						t.Fatal(err)
-					}
-					if strings.Contains(e.Reason, simulation.ID(3)) && !strings.Contains(e.Reason, simulation.ID(1)) {
-						named++
-					}
-				}
-				if named == 0 {
-					t.Error("no event names the gift that was linked by hand")
-				}
-			})
+	for _, kind := range []plan.Kind{plan.Contact, plan.Company, plan.Deal} {
+		synctest.Test(t, func(t *testing.T) {
+			w, ann, acme, deal := simulation.Linked(t, hubspottest.Options{Seed: 43}, simulation.Day)
+			to := map[plan.Kind]string{plan.Contact: ann, plan.Company: acme, plan.Deal: deal}[kind]
+			w.Portal.Dissociate("thnks", w.Record("T-1"), simulation.LinkTypes[kind], to)
+			want := map[string][]string{"contacts": {ann}, "companies": {acme}, "deals": {deal}}
+			delete(want, simulation.LinkTypes[kind])
+			w.CheckSettled()
+			w.Must(giftsync.Reassociate)
+			time.Sleep(simulation.Week)
+			w.Must(giftsync.Incremental)
+			w.Must(giftsync.Backfill)
+			w.WantLinked("T-1", want)
 		})
 	}
+}
+
+// TestHandMadeLinksAreKept, and once known they are not made again either.
+func TestHandMadeLinksAreKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, ann, acme, deal := simulation.Linked(t, hubspottest.Options{Seed: 44}, simulation.Day)
+		bob, bobs, bobsDeal := w.AddPerson("bob@example.com")
+		for to, id := range map[string]string{"contacts": bob, "companies": bobs, "deals": bobsDeal} {
+			w.Portal.Associate("thnks", w.Record("T-1"), to, id)
+		}
+		w.CheckSettled()
+		w.WantLinked("T-1", map[string][]string{"contacts": {ann, bob}, "companies": {acme, bobs}, "deals": {deal, bobsDeal}})
+		// Company and deals go on following the contact that was linked first.
+		second, other := w.AddDeal(ann), w.AddDeal(bob)
+		w.Must(giftsync.ReassociateAll)
+		w.WantLinked("T-1", map[string][]string{"contacts": {ann, bob}, "companies": {acme, bobs}, "deals": {deal, bobsDeal, second}})
+		w.Portal.Dissociate("thnks", w.Record("T-1"), "deals", bobsDeal)
+		w.Portal.Dissociate("thnks", w.Record("T-1"), "contacts", ann)
+		w.Must(giftsync.ReassociateAll)
+		w.WantLinked("T-1", map[string][]string{"contacts": {bob}, "companies": {acme, bobs}, "deals": {deal, second, other}})
+		w.CheckSettled()
+	})
+}
+
+// TestMissingCompaniesAndDealsAreAdded: the company to any gift, deals opened
+// or re-opened since to those sent lately.
+func TestMissingCompaniesAndDealsAreAdded(t *testing.T) {
+	t.Parallel()
+	for _, ago := range []time.Duration{simulation.Day, 200 * simulation.Day} {
+		synctest.Test(t, func(t *testing.T) {
+			simulation.WaitAYear()
+			w := simulation.New(t, hubspottest.Options{Seed: 45}, thnksapitest.Options{})
+			ann := w.Portal.AddContact("ann@example.com", nil)
+			closed := w.AddDeal(ann)
+			w.Portal.UpdateProperties("deals", closed, map[string]string{"dealstage": "closedlost"})
+			w.AddGift("T-1", "ann@example.com", ago)
+			w.Must(giftsync.Backfill)
+			w.WantLinked("T-1", map[string][]string{"contacts": {ann}})
+
+			acme := w.Portal.AddCompany(map[string]string{"name": "Acme"})
+			w.Portal.SetPrimaryCompany(ann, acme)
+			opened := w.AddDeal(ann)
+			w.Portal.UpdateProperties("deals", closed, map[string]string{"dealstage": "qualifiedtobuy"})
+			w.Must(giftsync.ReassociateAll)
+			want := map[string][]string{"contacts": {ann}, "companies": {acme}}
+			if ago < w.Rules.Lookback {
+				want["deals"] = []string{closed, opened}
+			}
+			w.WantLinked("T-1", want)
+
+			// A later change of the primary company moves nothing, and closing a
+			// deal does not either.
+			w.Portal.SetPrimaryCompany(ann, w.Portal.AddCompany(map[string]string{"name": "Next"}))
+			w.Portal.UpdateProperties("deals", opened, map[string]string{"dealstage": "closedwon"})
+			w.CheckSettled()
+			w.WantLinked("T-1", want)
+		})
+	}
+}
+
+// TestArchivedRecordsBecomeTombstones, until people restore them.
+func TestArchivedRecordsBecomeTombstones(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, ann, acme, deal := simulation.Linked(t, hubspottest.Options{Seed: 46}, simulation.Day)
+		record := w.Record("T-1")
+		w.Portal.Archive("thnks", record)
+		rep := w.Must(giftsync.ReassociateAll)
+		if rep.Skipped[plan.SkippedDeleted] != 1 || w.Stored("T-1").Deleted.IsZero() {
+			t.Errorf("%+v, want a tombstone", rep)
+		}
+		w.CheckSettled()
+		w.Portal.Restore("thnks", record)
+		if rep = w.Must(giftsync.ReassociateAll); rep.Updated != 1 || !w.Stored("T-1").Deleted.IsZero() {
+			t.Errorf("%+v, want the restored record linked again", rep)
+		}
+		w.WantLinked("T-1", map[string][]string{"contacts": {ann}, "companies": {acme}, "deals": {deal}})
+		w.CheckSettled()
+	})
+}
+
+// TestReassociatingAllCosts three association reads for a thousand gifts, and
+// a read of each hundred records and contacts.
+func TestReassociatingAllCosts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const n, people = 1000, 200
+		w := simulation.New(t, hubspottest.Options{Seed: 47}, thnksapitest.Options{})
+		txs := thnksapitest.Generate(thnksapitest.Data{Seed: 47, N: n, Recipients: people})
+		w.Thnks.Add(txs...)
+		w.Portal.Populate(thnksapitest.Recipients(txs), hubspottest.Population{Matched: 1, WithCompany: 1, Seed: 1})
+		w.Must(giftsync.Backfill)
+		rep := w.Must(giftsync.ReassociateAll)
+		objects, associations := n/100+people/100, 3*n/1000+1 // and the contacts' deals
+		if rep.Unchanged != n || rep.HubSpotCalls[hubspot.Objects] != objects || rep.HubSpotCalls[hubspot.Associations] > associations {
+			t.Errorf("%+v, want %d object and at most %d association calls", rep.HubSpotCalls, objects, associations)
+		}
+	})
+}
+
+// TestAReassociationMeetsMovedRecords: records that were merged or deleted
+// since are noticed when they are to be linked.
+func TestAReassociationMeetsMovedRecords(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{Seed: 48}, thnksapitest.Options{})
+		for _, id := range []string{"T-1", "T-2", "T-3"} {
+			w.AddGift(id, "ann@example.com", 0)
+		}
+		w.Must(giftsync.Backfill)
+		w.Portal.Archive("thnks", w.Record("T-1"))
+		merged := w.Portal.Merge("thnks", w.Record("T-2"), w.Record("T-3"))
+		ann := w.Portal.AddContact("ann@example.com", nil)
+		rep := w.Must(giftsync.Reassociate)
+		if rep.Skipped[plan.SkippedDeleted] != 2 || rep.Updated != 1 {
+			t.Errorf("%+v, want two skipped and one linked", rep)
+		}
+		if got := w.Links(merged); !slices.Equal(got["contacts"], []string{ann}) {
+			t.Errorf("the merged record is linked to %v", got)
+		}
+		if w.Stored("T-1").Deleted.IsZero() || w.Stored("T-2").ObjectID != merged || w.Stored("T-3").Deleted.IsZero() {
+			t.Errorf("in the journal: %+v, %+v", w.Stored("T-1"), w.Stored("T-2"))
+		}
+		w.CheckStateFile()
+	})
 }
