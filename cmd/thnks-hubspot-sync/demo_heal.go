@@ -17,8 +17,8 @@ import (
 
 // The app of the sandbox whose webhooks HubSpot sends.
 const (
-	sandboxApp       = 54321
-	sandboxAppSecret = "sandbox-client-secret"
+	sandboxHookApp    = 54321
+	sandboxHookSecret = "sandbox-client-secret"
 )
 
 // healWithin is how long the demo waits for an orphan to be linked.
@@ -30,8 +30,8 @@ func (b *sandbox) hubspotHooks(d *daemon.Daemon, public string, log *slog.Logger
 	return webhook.New(webhook.Options{
 		PublicURL: public, Log: log,
 		Apps: []webhook.App{{
-			Name: sandboxPortal, ID: sandboxApp,
-			Verify: func(r hubspot.SignedRequest, now time.Time) error { return r.Verify(sandboxAppSecret, now) },
+			Name: sandboxPortal, ID: sandboxHookApp,
+			Verify: func(r hubspot.SignedRequest, now time.Time) error { return r.Verify(sandboxHookSecret, now) },
 			Portals: map[int64][]webhook.Destination{
 				b.portal.ID(): {{Portal: sandboxPortal, Inbox: d.Inbox(sandboxPortal)}},
 			},
@@ -43,7 +43,7 @@ func (b *sandbox) hubspotHooks(d *daemon.Daemon, public string, log *slog.Logger
 // some out of order.
 func (b *sandbox) subscribe(ctx context.Context, public string) {
 	b.portal.Subscribe(ctx, hubspottest.Webhook{
-		URL: public + webhook.HubSpotPath, AppID: sandboxApp, Secret: sandboxAppSecret,
+		URL: public + webhook.HubSpotPath, AppID: sandboxHookApp, Secret: sandboxHookSecret,
 		Seed: sandboxSeed, Duplicates: 0.3, Reorder: 0.3,
 	})
 }

@@ -33,8 +33,12 @@ func TestHubSpotHooks(t *testing.T) {
 		account int
 		code    int
 	}{
-		{"canary-main", 1, 200}, {"canary-main", 2, 200}, {"canary-main", 3, 200},
-		{"canary-other", 3, 200}, {"canary-other", 1, 200}, {"canary", 1, 401},
+		{"canary-main", 1, 200},
+		{"canary-main", 2, 200},
+		{"canary-main", 3, 200},
+		{"canary-other", 3, 200},
+		{"canary-other", 1, 200},
+		{"canary", 1, 401},
 	} {
 		if code := post(tt.secret, tt.account); code != tt.code {
 			t.Errorf("%s for account %d is answered %d, want %d", tt.secret, tt.account, code, tt.code)
@@ -70,7 +74,8 @@ func TestHubSpotSecretUnreadable(t *testing.T) {
 // portals, without one of the files with secrets.
 func hubspotHooksOf(t *testing.T, without string) (d interface {
 	Events(ctx context.Context, portal string, q giftsync.EventQuery) (giftsync.EventList, error)
-}, hooks http.Handler, logs *bytes.Buffer) {
+}, hooks http.Handler, logs *bytes.Buffer,
+) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
