@@ -77,6 +77,27 @@ func TestPageAgain(t *testing.T) {
 	}
 }
 
+// TestCursorsWithinTheFile: a place is one from the first row to the end of the file.
+func TestCursorsWithinTheFile(t *testing.T) {
+	t.Parallel()
+	file := open(t, format(t, nil), write(t, numbered(3)))
+	first := file.layout.first
+	first.File = file.id
+	for _, tt := range []struct {
+		offset int64
+		line   int
+		want   bool
+	}{
+		{0, 0, true}, {-1, 0, false}, {0, -1, false}, {file.size - first.Offset, 3, true}, {file.size - first.Offset + 1, 3, false},
+	} {
+		p := first
+		p.Offset, p.Line = p.Offset+tt.offset, p.Line+tt.line
+		if got, ok := file.parse(p.cursor()); ok != tt.want || ok && got != p {
+			t.Errorf("%+v is a place: %t", p, ok)
+		}
+	}
+}
+
 // numbered is a file of n rows.
 func numbered(n int) string {
 	var b strings.Builder
