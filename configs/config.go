@@ -78,6 +78,7 @@ type Portal struct {
 	Thnks        Thnks          `yaml:"thnks"`
 	Webhooks     Webhooks       `yaml:"webhooks"`
 	Sending      *Sending       `yaml:"sending"` // nil: nothing is ever sent
+	Triggers     []Trigger      `yaml:"triggers"`
 }
 
 // HubSpot says how to reach a portal's HubSpot account. Exactly one of App

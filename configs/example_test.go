@@ -108,7 +108,8 @@ func unsetKeys(v reflect.Value, key string) []string {
 		"webhooks.gift-events.prefix", "webhooks.gift-events.timestamp_header", "webhooks.gift-events.company_id",
 		"webhooks.gift-events.token_files": // in the line of the other scheme
 		return nil
-	case "sending.stop": // false by default
+	case "sending.stop", // false by default
+		"triggers[].sender", "triggers[].when[].one_of", "triggers[].when[].at_least", "triggers[].when[].at_most": // alternatives
 		return nil
 	case ".log.level", // info is the zero level
 		".runs_at_once": // 0 stands for a number that depends on the machine

@@ -50,7 +50,24 @@ F:4: portals[0].hubspot.?: unknown key: remove it, or use a key of config.exampl
 	{"empty key", "\"\": a\n" + good, `F:1: ?: unknown key: remove it, or use a key of config.example.yaml`},
 	{"doubled key", good + "portals: []\n", `F:7: portals: doubled key, already on line 1: keep one of them`},
 	{"doubled key, nested", in("token_file", "      token_file: a\n      token_file: b"), `F:5: portals[0].hubspot.token_file: doubled key, already on line 4: keep one of them`},
-	{"not in this version", good + "    triggers: []\n", `F:7: portals[0].triggers: not supported by this version: remove the key`},
+	{"triggers", good + `    triggers:
+      - {name: gold, source: zoho-thrive, event: tier_upgrade, when: [{field: a}, {equal: b, at_least: x}], to: "{a}", gift: 1, message: Hi, once_per: always}
+      - {name: Gold, source: thrive, sender: joe@acme.example}
+`, `F:8: portals[0].triggers[0].source: the portal has no such webhooks: configure webhooks.zoho-thrive
+F:8: portals[0].triggers[0].when[0]: has 0 comparisons: give exactly one of equal, one_of, at_least and at_most
+F:8: portals[0].triggers[0].when[1].field: missing: give a value
+F:8: portals[0].triggers[0].when[1]: has 2 comparisons: give exactly one of equal, one_of, at_least and at_most
+F:8: portals[0].triggers[0].when[1].at_least: not a number: write digits, such as 100
+F:8: portals[0].triggers[0]: the portal has no sending group: add one: it says what may be sent
+F:8: portals[0].triggers[0].once_per: the same for every event: name a field of the event, such as {message.email_id}
+F:9: portals[0].triggers[1].name: the same name as portals[0].triggers[0], case ignored: choose another
+F:9: portals[0].triggers[1].source: not a known word: choose gift-events, thyngs or zoho-thrive
+F:9: portals[0].triggers[1].event: missing: give a value
+F:9: portals[0].triggers[1].to: missing: name a field of the event, such as {message.email_id}
+F:9: portals[0].triggers[1].message: missing: give a value
+F:9: portals[0].triggers[1]: the portal has no sending group: add one: it says what may be sent
+F:9: portals[0].triggers[1].sender: no such sender: use one of thnks.keys, or remove the key
+F:9: portals[0].triggers[1].once_per: missing: name a field of the event, such as {message.email_id}`},
 	{"sending without a limit", good + "    sending: {}\n", `F:7: portals[0].sending.currency: missing or not the code of a currency: write it like USD; prices and budgets are in it
 F:7: portals[0].sending.catalogue: missing: list the gifts that may be sent, each with its price
 F:7: portals[0].sending.budget.sender: missing: give an amount in the portal's sending.currency, such as 100.00

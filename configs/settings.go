@@ -145,6 +145,24 @@ var settings = []setting{
 	{key: "portals[].sending.per_recipient.max", text: "The largest number of gifts within the span."},
 	{key: "portals[].sending.per_recipient.within", text: "The span."},
 	{key: "portals[].sending.approve_above", required: true, text: "A gift that costs more waits until a person approves it."},
+
+	{key: "portals[].triggers", text: "Events that send a gift by themselves, by the rules of sending. {field} in a text stands for a field of the event's body, as {message.email_id}."},
+	{key: "portals[].triggers[].name", required: true, text: "Letters, digits and dashes."},
+	{key: "portals[].triggers[].source", required: true, words: []string{"gift-events", "thyngs", "zoho-thrive"}, text: "Where the event comes from."},
+	{key: "portals[].triggers[].event", required: true, text: "The event's kind, as events list names it."},
+	{key: "portals[].triggers[].when", text: "Conditions, which must all hold."},
+	{key: "portals[].triggers[].when[].field", required: true, text: "A field of the event's body, as message.tier."},
+	{key: "portals[].triggers[].when[].equal", text: "Its value, letter by letter."},
+	{key: "portals[].triggers[].when[].one_of", text: "Its possible values."},
+	{key: "portals[].triggers[].when[].at_least", text: "Its least value, as a number."},
+	{key: "portals[].triggers[].when[].at_most", text: "Its greatest value, as a number."},
+	{key: "portals[].triggers[].to", required: true, text: "The recipient's address."},
+	{key: "portals[].triggers[].first_name", text: "The recipient's first name, for {first_name} in Thnks."},
+	{key: "portals[].triggers[].last_name", text: "The recipient's last name."},
+	{key: "portals[].triggers[].sender", text: "Sends with the key of this address, where the portal has several."},
+	{key: "portals[].triggers[].gift", required: true, text: "A gift of sending.catalogue."},
+	{key: "portals[].triggers[].message", required: true, text: "The message."},
+	{key: "portals[].triggers[].once_per", required: true, text: "Of events that fill this text alike, only the first sends a gift, ever."},
 }
 
 // A setting is what users are told about one key.

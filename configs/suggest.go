@@ -6,11 +6,6 @@ import "strings"
 // the one that was probably meant.
 func (d *decoder) unknown(path, name string, fields []string) {
 	key := join(path, printable(name))
-	switch name {
-	case "triggers":
-		d.add(key, "not supported by this version", "remove the key")
-		return
-	}
 	remedy := "remove it, or use a key of config.example.yaml"
 	meant := suggest(name, fields)
 	if meant != "" {

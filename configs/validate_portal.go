@@ -33,6 +33,7 @@ func (r *report) portals(c *Config) {
 		if p.Sending != nil {
 			r.sending(at+".sending", *p.Sending, p.Thnks)
 		}
+		r.triggers(at+".triggers", p)
 	}
 	r.bindings(c)
 }

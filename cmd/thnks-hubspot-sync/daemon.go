@@ -58,6 +58,6 @@ func (s *session) newDaemon() (*daemon.Daemon, error) {
 
 var (
 	_ admin.Service = (*daemon.Daemon)(nil)
-	_ admin.Sender  = (*daemon.Daemon)(nil)
+	_ admin.Sender  = daemon.Sender{}
 	_ admin.Trail   = (*daemon.Daemon)(nil)
 )

@@ -47,6 +47,8 @@ func deskOf(s *session, p configs.Portal) func(*store.Store) (*send.Desk, error)
 			Ledger:   j,
 			Journal:  j,
 			Senders:  senders,
+			Triggers: triggersOf(p),
+			Events:   j,
 			Erased:   erasedFrom(open.engine, s.erased.of(p.Name)),
 			OptedOut: optOuts(open.hubspot, p.Sending.OptOutProperties),
 			Stopped:  func() string { return stopped(s.cfg.StateDir) },
@@ -96,6 +98,21 @@ func sendRules(p configs.Portal, j giftsync.History) send.Rules {
 	r.ApproveAbove = decimal.RequireFromString(c.ApproveAbove)
 	r.MostGifts, r.Within = c.PerRecipient.Max, time.Duration(c.PerRecipient.Within)
 	return r
+}
+
+// triggersOf are the triggers of a portal.
+func triggersOf(p configs.Portal) []send.Trigger {
+	triggers := make([]send.Trigger, len(p.Triggers))
+	for i, t := range p.Triggers {
+		triggers[i] = send.Trigger{
+			Name: t.Name, Source: t.Source, Event: t.Event,
+			To: t.To, FirstName: t.FirstName, LastName: t.LastName, Sender: t.Sender, Gift: t.Gift, Message: t.Message, OncePer: t.OncePer,
+		}
+		for _, c := range t.When {
+			triggers[i].When = append(triggers[i].When, send.Condition(c))
+		}
+	}
+	return triggers
 }
 
 // erasedFrom reports whether an address is on the list of erased people. A list that

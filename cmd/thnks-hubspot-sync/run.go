@@ -82,7 +82,7 @@ func (s *session) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options := admin.Options{Usage: isUsage, Sender: d, Trail: d, Logger: s.log}
+	options := admin.Options{Usage: isUsage, Sender: d.Sender(), Trail: d, Logger: s.log}
 	if by != nil {
 		options.Access = by
 		public = withInstalls(by.installer, public)

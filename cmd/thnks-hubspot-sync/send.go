@@ -270,6 +270,15 @@ func (l localService) atDesk(name string, f func(*send.Desk) ([]store.Send, erro
 	return send.Rows(all), err
 }
 
+// TryTriggers implements [admin.Sender].
+func (l localService) TryTriggers(ctx context.Context, name string, t send.Trial) (tried []send.Tried, err error) {
+	_, err = l.atDesk(name, func(d *send.Desk) ([]store.Send, error) {
+		tried, err = d.Try(ctx, t)
+		return nil, err
+	})
+	return tried, err
+}
+
 // Sends implements [admin.Sender].
 func (l localService) Sends(ctx context.Context, name string, q send.Query) (send.List, error) {
 	j, err := l.s.readState(name)

@@ -225,6 +225,12 @@ func (c *Client) ChangeSends(ctx context.Context, portal string, ch send.Change)
 	return a.Sends, err
 }
 
+// TryTriggers implements [Sender].
+func (c *Client) TryTriggers(ctx context.Context, portal string, t send.Trial) ([]send.Tried, error) {
+	a, err := fetch[triedAnswer](ctx, c, http.MethodPost, tryRoute+"?"+encodePortal(portal), t)
+	return a.Triggers, err
+}
+
 // fetch requests one document. in, if any, is the request's body.
 func fetch[T any](ctx context.Context, c *Client, method, route string, in any) (T, error) {
 	var v T

@@ -144,6 +144,7 @@ func (s *server) handler() http.Handler {
 		mux.HandleFunc("POST "+sendRoute, s.send)
 		mux.HandleFunc("POST "+sendsRoute, s.sends)
 		mux.HandleFunc("POST "+changeRoute, s.changeSends)
+		mux.HandleFunc("POST "+tryRoute, s.tryTriggers)
 	}
 	if s.trail != nil {
 		s.handleTrail(mux, s.trail)
@@ -202,6 +203,11 @@ func (s *server) sends(w http.ResponseWriter, r *http.Request) {
 func (s *server) changeSends(w http.ResponseWriter, r *http.Request) {
 	sends, err := callWith(s, r, s.sender.ChangeSends)
 	s.answer(w, sendAnswer{sends}, err)
+}
+
+func (s *server) tryTriggers(w http.ResponseWriter, r *http.Request) {
+	tried, err := callWith(s, r, s.sender.TryTriggers)
+	s.answer(w, triedAnswer{tried}, err)
 }
 
 func (s *server) show(w http.ResponseWriter, r *http.Request) {

@@ -55,6 +55,9 @@ type Sender interface {
 	// ChangeSends does what a person has decided about sends, and returns them as
 	// they are then.
 	ChangeSends(ctx context.Context, portal string, c send.Change) ([]send.Row, error)
+	// TryTriggers says what each of the portal's triggers would do with an event that
+	// came now. Nothing is sent or kept.
+	TryTriggers(ctx context.Context, portal string, t send.Trial) ([]send.Tried, error)
 }
 
 // ErrUnanswered says that the daemon did not tell what became of an order.

@@ -30,6 +30,7 @@ const (
 	sendRoute       = "/v1/send"
 	sendsRoute      = "/v1/sends"
 	changeRoute     = sendsRoute + "/change"
+	tryRoute        = "/v1/triggers/try"
 )
 
 // chunk is how many elements of a long list go into one line.
@@ -89,6 +90,9 @@ type (
 	}
 	replayAnswer struct {
 		Replayed int `json:"replayed"`
+	}
+	triedAnswer struct {
+		Triggers []send.Tried `json:"triggers"`
 	}
 	sendAnswer struct {
 		Sends []send.Row `json:"sends"`

@@ -104,6 +104,7 @@ func (i inbox) Receive(ctx context.Context, events ...store.Event) (repeats int,
 	// Also after an error: if ctx ended, the event may have been kept, and its
 	// repeat would be no news.
 	i.portal.loop.Events()
+	i.portal.sendsChanged() // it may fire a trigger
 	for _, r := range receipts {
 		if r.DuplicateOf != 0 {
 			repeats++

@@ -56,18 +56,24 @@ func (p *managedPortal) sendsChanged() {
 	}
 }
 
+// A Sender sends gifts on request of commands, as the rules of [Daemon] have it.
+type Sender struct{ d *Daemon }
+
+// Sender returns what sends the portals' gifts.
+func (d *Daemon) Sender() Sender { return Sender{d} }
+
 // Send takes an order into a portal's ledger and sends what is due at once.
-func (d *Daemon) Send(ctx context.Context, name string, o send.Order) ([]send.Row, error) {
-	return d.atDesk(name, func(desk *send.Desk) ([]store.Send, error) { return desk.Ask(ctx, o) })
+func (s Sender) Send(ctx context.Context, name string, o send.Order) ([]send.Row, error) {
+	return s.atDesk(name, func(desk *send.Desk) ([]store.Send, error) { return desk.Ask(ctx, o) })
 }
 
 // ChangeSends does what a person has decided about sends.
-func (d *Daemon) ChangeSends(ctx context.Context, name string, c send.Change) ([]send.Row, error) {
-	return d.atDesk(name, func(desk *send.Desk) ([]store.Send, error) { return desk.Change(ctx, c) })
+func (s Sender) ChangeSends(ctx context.Context, name string, c send.Change) ([]send.Row, error) {
+	return s.atDesk(name, func(desk *send.Desk) ([]store.Send, error) { return desk.Change(ctx, c) })
 }
 
-func (d *Daemon) atDesk(name string, f func(*send.Desk) ([]store.Send, error)) ([]send.Row, error) {
-	p, err := d.portal(name)
+func (s Sender) atDesk(name string, f func(*send.Desk) ([]store.Send, error)) ([]send.Row, error) {
+	p, err := s.d.portal(name)
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +86,22 @@ func (d *Daemon) atDesk(name string, f func(*send.Desk) ([]store.Send, error)) (
 	return send.Rows(all), err
 }
 
+// TryTriggers says what each of a portal's triggers would do with an event.
+func (s Sender) TryTriggers(ctx context.Context, name string, trial send.Trial) ([]send.Tried, error) {
+	p, err := s.d.portal(name)
+	if err != nil {
+		return nil, err
+	}
+	desk, err := p.desk()
+	if err != nil {
+		return nil, err
+	}
+	return desk.Try(ctx, trial)
+}
+
 // Sends lists a portal's ledger.
-func (d *Daemon) Sends(ctx context.Context, name string, q send.Query) (send.List, error) {
-	p, j, err := d.state(name)
+func (s Sender) Sends(ctx context.Context, name string, q send.Query) (send.List, error) {
+	p, j, err := s.d.state(name)
 	if err != nil {
 		return send.List{}, err
 	}

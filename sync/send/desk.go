@@ -58,9 +58,11 @@ type Config struct {
 	Erased func(canonical string) (bool, error)
 	// Stopped says why all sending is stopped at this moment, "" if it is not. Nil
 	// where only the configuration stops it.
-	Stopped func() string
-	Logger  *slog.Logger
-	Changed func() // called when the ledger has changed; may be nil
+	Stopped  func() string
+	Triggers []Trigger
+	Events   Events // that triggers watch; nil where there is no trigger
+	Logger   *slog.Logger
+	Changed  func() // called when the ledger has changed; may be nil
 }
 
 // A Desk sends the gifts of one portal, each once. Its methods may be called by
@@ -71,8 +73,9 @@ type Config struct {
 // an unknown outcome, which nobody but a person or the appearing transaction
 // resolves.
 type Desk struct {
-	cfg Config
-	mu  sync.Mutex // held while guards judge and the ledger takes their verdict
+	cfg    Config
+	mu     sync.Mutex // held while guards judge and the ledger takes their verdict
+	firing sync.Mutex // held while events are looked at
 }
 
 // New opens the ledger for sending and returns the desk.

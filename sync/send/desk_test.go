@@ -44,8 +44,11 @@ type world struct {
 	thnks *thnksapitest.Server
 	store *store.Store
 	rules send.Rules
-	life  *life
-	desk  *send.Desk
+
+	triggers []send.Trigger
+
+	life *life
+	desk *send.Desk
 }
 
 func newWorld(t testing.TB) *world {
@@ -74,7 +77,8 @@ func (w *world) start(n int64) {
 	w.desk, err = send.New(send.Config{
 		Portal: "acme", Rules: func() send.Rules { return w.rules },
 		Ledger: mortalLedger{w.store, w.life}, Journal: w.store,
-		Senders: map[string]send.API{"": mortalAPI{api, w.life}},
+		Senders:  map[string]send.API{"": mortalAPI{api, w.life}},
+		Triggers: w.triggers, Events: mortalLedger{w.store, w.life},
 	})
 	if err != nil && !errors.Is(err, errDead) {
 		w.t.Fatal(err)
@@ -148,6 +152,17 @@ func (m mortalLedger) ChangeSend(from store.SendState, now store.Send, audit []s
 		return errDead
 	}
 	err := m.Store.ChangeSend(from, now, audit)
+	if !m.life.step() {
+		return errDead
+	}
+	return err
+}
+
+func (m mortalLedger) Commit(c store.Commit) error {
+	if !m.life.step() {
+		return errDead
+	}
+	err := m.Store.Commit(c)
 	if !m.life.step() {
 		return errDead
 	}

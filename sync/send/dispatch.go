@@ -10,7 +10,8 @@ import (
 	"thnks-hubspot-sync/thnksapi"
 )
 
-// Due finds the transactions that have appeared, sends what is due, and returns when the next send will be: zero if none is
+// Due finds the transactions that have appeared, lets triggers fire, sends what is
+// due, and returns when the next send will be: zero if none is
 // waiting for a time. Its error is the first one; the other sends were tried.
 func (d *Desk) Due(ctx context.Context) (next time.Time, err error) {
 	if d.cfg.Journal != nil {
@@ -22,10 +23,14 @@ func (d *Desk) Due(ctx context.Context) (next time.Time, err error) {
 			d.cfg.Logger.Info("transactions of gifts that were sent have appeared", logCount, found)
 		}
 	}
+	d.firing.Lock()
+	fired := d.fire(ctx)
+	d.firing.Unlock()
 	open, err := d.cfg.Ledger.OpenSends()
 	if err != nil {
 		return next, err
 	}
+	err = fired
 	for _, s := range open {
 		if ctx.Err() != nil {
 			break

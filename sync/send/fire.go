@@ -1,0 +1,220 @@
+package send
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// Events are the webhook events that triggers watch. [*store.Store] is one.
+type Events interface {
+	Events(context.Context, store.EventFilter) iter.Seq2[store.Event, error]
+	EventBody(seq uint64) (body []byte, ok bool, err error)
+	Meta(name string) ([]byte, error)
+	Commit(store.Commit) error
+}
+
+// firedEntry is the name under which the state file remembers how far events were
+// looked at, and since when each trigger is configured.
+const firedEntry = "triggers"
+
+// fired is how far events were looked at. A replayed event keeps its number, so that
+// it is not looked at again.
+type fired struct {
+	Seq   uint64 `json:"seq"`
+	Known known  `json:"known"`
+}
+
+// fire looks at the events that have come, and asks for the gifts of the triggers
+// that they fit. It is called with firing held.
+func (d *Desk) fire(ctx context.Context) error {
+	if len(d.cfg.Triggers) == 0 {
+		return nil
+	}
+	now := time.Now().UTC()
+	var at fired
+	text, err := d.cfg.Events.Meta(firedEntry)
+	if err != nil {
+		return err
+	}
+	if text != nil {
+		if err := json.Unmarshal(text, &at); err != nil {
+			return fmt.Errorf("reading how far triggers have come: %w", err)
+		}
+	}
+	var changed bool
+	if at.Known, changed = at.Known.update(d.cfg.Triggers, now); changed {
+		if err := d.remember(at); err != nil {
+			return err
+		}
+	}
+	sending, err := d.cfg.Ledger.Sending()
+	if err != nil {
+		return err
+	}
+	before := at.Seq
+	for e, err := range d.cfg.Events.Events(ctx, store.EventFilter{After: at.Seq}) {
+		if err == nil {
+			err = d.fireEvent(ctx, e, at.Known, sending.Since, now)
+		}
+		if err != nil {
+			return errors.Join(err, d.rememberIf(at.Seq > before, at))
+		}
+		at.Seq = e.Seq
+	}
+	return d.rememberIf(at.Seq > before, at)
+}
+
+func (d *Desk) rememberIf(moved bool, at fired) error {
+	if !moved {
+		return nil
+	}
+	return d.remember(at)
+}
+
+func (d *Desk) remember(at fired) error {
+	text, err := json.Marshal(at)
+	if err != nil {
+		return err
+	}
+	return d.cfg.Events.Commit(store.Commit{Meta: map[string][]byte{firedEntry: text}})
+}
+
+// fireEvent asks for the gifts that an event causes. An error says that it could not
+// be done now; the event is looked at again.
+func (d *Desk) fireEvent(ctx context.Context, e store.Event, since known, resumed, now time.Time) error {
+	var fields map[string]string
+	for _, t := range d.cfg.Triggers {
+		from := since[t.Name].Since
+		if resumed.After(from) {
+			from = resumed
+		}
+		if e.Dialect != t.Source || e.Kind != t.Event || barred(e, from, now) != "" {
+			continue
+		}
+		if fields == nil {
+			body, _, err := d.cfg.Events.EventBody(e.Seq)
+			if err != nil {
+				return err
+			}
+			fields = Fields(body)
+		}
+		if !t.fits(e, fields) {
+			continue
+		}
+		if err := d.fireTrigger(ctx, t, e, fields); err != nil {
+			return fmt.Errorf("trigger %s, event %d: %w", t.Name, e.Seq, err)
+		}
+	}
+	return nil
+}
+
+// fireTrigger asks for the gift of a trigger, unless it was asked for before. What
+// cannot be asked for, because a text lacks its value, is audited and let go.
+func (d *Desk) fireTrigger(ctx context.Context, t Trigger, e store.Event, fields map[string]string) error {
+	o, err := t.order(fields)
+	if err == nil {
+		var done bool
+		if _, done, err = d.cfg.Ledger.Send(o.Request); done || err != nil {
+			return err
+		}
+		if _, err = d.Ask(ctx, o); err == nil || !errors.Is(err, ErrOrder) && !errors.Is(err, store.ErrSendDiffers) {
+			return err
+		}
+	}
+	d.cfg.Logger.Warn("a trigger sends nothing, as its order cannot be made", "trigger", t.Name, "event", e.Seq, logReason, err)
+	return d.cfg.Events.Commit(store.Commit{Audit: []store.AuditEntry{{
+		At: time.Now().UTC(), Run: o.Cause, Action: "trigger refused", Reasons: []string{fmt.Sprintf("event %d", e.Seq), err.Error()},
+	}}})
+}
+
+// A Trial is an event that triggers are tried with.
+type Trial struct {
+	Source string `json:"source"`
+	Event  string `json:"event"` // its kind
+	Test   bool   `json:"test"`  // it is a test or a demonstration
+	Body   []byte `json:"body"`
+}
+
+// A Tried is what a trigger would do with an event. It has personal data.
+type Tried struct {
+	Trigger   string `json:"trigger"`
+	Fits      bool   `json:"fits"` // it is about such events, and its conditions hold
+	Recipient string `json:"recipient,omitempty"`
+	Gift      int64  `json:"gift,omitempty"`
+	Message   string `json:"message,omitempty"`
+	Done      bool   `json:"done"`             // there is such a send already
+	Guard     string `json:"guard,omitempty"`  // that would stop the gift
+	Reason    string `json:"reason,omitempty"` // why nothing would be sent
+}
+
+// Try says what each trigger would do with an event if it came now, and which guard
+// would stop its gift. It sends nothing and keeps nothing.
+func (d *Desk) Try(ctx context.Context, trial Trial) ([]Tried, error) {
+	e := store.Event{Dialect: trial.Source, Kind: trial.Event, Test: trial.Test, Signed: true, ReceivedAt: time.Now().UTC()}
+	fields := Fields(trial.Body)
+	tried := make([]Tried, len(d.cfg.Triggers))
+	for i, t := range d.cfg.Triggers {
+		var err error
+		if tried[i], err = d.try(ctx, t, e, fields); err != nil {
+			return nil, err
+		}
+	}
+	return tried, nil
+}
+
+func (d *Desk) try(ctx context.Context, t Trigger, e store.Event, fields map[string]string) (Tried, error) {
+	r := Tried{Trigger: t.Name, Fits: t.fits(e, fields)}
+	if !r.Fits {
+		return r, nil
+	}
+	if r.Reason = barred(e, e.ReceivedAt, e.ReceivedAt); r.Reason != "" {
+		return r, nil
+	}
+	o, err := t.order(fields)
+	if err != nil {
+		r.Reason = err.Error()
+		return r, nil
+	}
+	if o.Sender == "" && len(d.cfg.Senders) == 1 {
+		for only := range d.cfg.Senders {
+			o.Sender = only
+		}
+	}
+	rules := d.cfg.Rules()
+	sends, err := o.sends(rules.Zone, e.ReceivedAt)
+	if err != nil {
+		r.Reason = err.Error()
+		return r, nil
+	}
+	s := sends[0]
+	r.Recipient, r.Gift, r.Message = s.Recipient, s.Gift, s.Message
+	if _, r.Done, err = d.cfg.Ledger.Send(s.ID); err != nil {
+		return r, err
+	}
+	optedOut, err := d.optedOut(ctx, s)
+	if err != nil {
+		return r, err
+	}
+	if item, ok := rules.Catalogue[s.Gift]; ok {
+		s.GiftName, s.Price = item.Name, plan.Money{Value: item.Price, Currency: rules.Currency}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	facts, err := d.facts(rules, s, e.ReceivedAt, optedOut, nil)
+	if err != nil {
+		return r, err
+	}
+	v := rules.Judge(s, facts)
+	r.Guard, r.Reason = v.Guard, v.Reason
+	if r.Done {
+		r.Reason = "once_per: such an event has asked for its gift already"
+	}
+	return r, nil
+}

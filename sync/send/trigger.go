@@ -1,0 +1,185 @@
+package send
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"thnks-hubspot-sync/store"
+)
+
+// freshEvent is how old an event may be to fire a trigger.
+const freshEvent = 24 * time.Hour
+
+// A Trigger sends a gift when an event comes that its conditions fit. Its texts are
+// templates over the event's fields; see [Fields] and [Fill].
+type Trigger struct {
+	Name, Source, Event     string
+	When                    []Condition // all must hold
+	To, FirstName, LastName string
+	Sender                  string
+	Gift                    int64
+	Message                 string
+	OncePer                 string // of events that fill it alike, only one sends
+}
+
+// A Condition is about one field of an event; one of the others is set.
+type Condition struct {
+	Field           string
+	Equal           string
+	OneOf           []string
+	AtLeast, AtMost string // numbers
+}
+
+// Fields returns the plain values of an event's body by their paths, such as
+// message.tier and items.0.name. A body that is no JSON object has none.
+func Fields(body []byte) map[string]string {
+	var tree map[string]any
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	fields := make(map[string]string)
+	if d.Decode(&tree) != nil {
+		return fields
+	}
+	for name, value := range tree {
+		addField(fields, name, value)
+	}
+	return fields
+}
+
+func addField(fields map[string]string, path string, value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			addField(fields, path+"."+name, inner)
+		}
+	case []any:
+		for i, inner := range v {
+			addField(fields, path+"."+strconv.Itoa(i), inner)
+		}
+	case string:
+		fields[path] = v
+	case json.Number:
+		fields[path] = v.String()
+	case bool:
+		fields[path] = strconv.FormatBool(v)
+	}
+}
+
+// holds reports whether a condition holds. A field that is not there, or is no
+// number where one is compared, fits nothing.
+func (c Condition) holds(fields map[string]string) bool {
+	value, there := fields[c.Field]
+	if !there {
+		return false
+	}
+	switch {
+	case c.AtLeast != "":
+		order, ok := compareNumbers(value, c.AtLeast)
+		return ok && order >= 0
+	case c.AtMost != "":
+		order, ok := compareNumbers(value, c.AtMost)
+		return ok && order <= 0
+	case len(c.OneOf) > 0:
+		return slices.Contains(c.OneOf, value)
+	}
+	return value == c.Equal
+}
+
+func compareNumbers(a, b string) (order int, ok bool) {
+	x, err := decimal.NewFromString(a)
+	if err != nil {
+		return 0, false
+	}
+	y, err := decimal.NewFromString(b)
+	return x.Cmp(y), err == nil
+}
+
+// fits reports whether an event is one that the trigger is about.
+func (t Trigger) fits(e store.Event, fields map[string]string) bool {
+	if e.Dialect != t.Source || e.Kind != t.Event || e.Effect == store.EffectUnknown {
+		return false
+	}
+	return !slices.ContainsFunc(t.When, func(c Condition) bool { return !c.holds(fields) })
+}
+
+// order makes the order of a trigger for an event. Its request id is made of the
+// trigger's name and what once_per stands for, so that one event, however often it
+// comes, and all events that fill once_per alike, are one send.
+func (t Trigger) order(fields map[string]string) (Order, error) {
+	o := Order{Cause: "trigger " + t.Name, Gift: t.Gift, Sender: t.Sender}
+	once, err := Fill(t.OncePer, fields)
+	if err != nil {
+		return o, fmt.Errorf("once_per: %w", err)
+	}
+	o.Request = "t-" + digest(t.Name, once)
+	var to Recipient
+	if to.Email, err = Fill(t.To, fields); err != nil {
+		return o, fmt.Errorf("to: %w", err)
+	}
+	for template, into := range map[string]*string{t.FirstName: &to.FirstName, t.LastName: &to.LastName} {
+		if template == "" {
+			continue
+		}
+		if *into, err = Fill(template, fields); err != nil {
+			return o, fmt.Errorf("name: %w", err)
+		}
+	}
+	if o.Message, err = Fill(t.Message, fields); err != nil {
+		return o, fmt.Errorf("message: %w", err)
+	}
+	o.To = []Recipient{to}
+	return o, nil
+}
+
+// definition tells one version of a trigger from another.
+func (t Trigger) definition() string {
+	text, err := json.Marshal(t)
+	if err != nil {
+		return t.Name // texts and numbers always encode
+	}
+	return digest(string(text))
+}
+
+// known says since when each trigger has been configured as it is.
+type known map[string]since
+
+type since struct {
+	Definition string    `json:"definition"`
+	Since      time.Time `json:"since"`
+}
+
+// update returns what is known of the triggers of today. One that is new, or has
+// changed, is known since now.
+func (k known) update(triggers []Trigger, now time.Time) (known, bool) {
+	next := make(known, len(triggers))
+	for _, t := range triggers {
+		s, ok := k[t.Name]
+		if d := t.definition(); !ok || s.Definition != d {
+			s = since{d, now}
+		}
+		next[t.Name] = s
+	}
+	return next, !maps.Equal(k, next)
+}
+
+// barred says why an event fires nothing whatever its content, "" if it may.
+func barred(e store.Event, from, now time.Time) string {
+	switch {
+	case e.Test:
+		return "it is a test or a demonstration"
+	case e.Dialect == "gift-events" && !e.Signed:
+		return "it is not signed, and so only a hint"
+	case e.ReceivedAt.Before(from):
+		return "it came before the trigger was configured as it is, or before sending was turned on again"
+	case now.Sub(e.ReceivedAt) > freshEvent:
+		return "it is older than 24 hours"
+	}
+	return ""
+}
