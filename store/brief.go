@@ -11,9 +11,9 @@ import (
 const maxTexts = 10_000
 
 // unneeded are the fields of a gift record that a brief gift does not have.
-var unneeded = [giftBehind + 1]bool{
+var unneeded = [giftMetadata + 1]bool{
 	giftObject: true, giftMapping: true, giftRequest: true, giftDigest: true, giftURL: true, giftSenderPhone: true,
-	giftRecipientName: true, giftRecipientEmail: true, giftRecipientPhone: true, giftRawStatus: true, giftParcel: true, giftThanks: true,
+	giftRecipientName: true, giftRecipientEmail: true, giftRecipientPhone: true, giftRawStatus: true, giftParcel: true, giftThanks: true, giftMetadata: true,
 }
 
 // A briefDecoder decodes gifts without their unneeded fields. Gifts share equal
@@ -28,8 +28,8 @@ func (b briefDecoder) gift(id, record []byte) (plan.Stored, error) {
 
 // Brief yields every gift, sorted by transaction id, in a fraction of the time of
 // [Store.All]: without its record, mapping, request, message, tracking URL,
-// recipient, the source's word for its status, parcel, thank-you note, and
-// without the sender's phone.
+// recipient, the source's word for its status, parcel, thank-you note, metadata,
+// and without the sender's phone.
 func (s *Store) Brief(ctx context.Context) iter.Seq2[plan.Stored, error] {
 	return scan(ctx, s, bucketGift, "", newBriefDecoder().gift)
 }
@@ -44,6 +44,7 @@ func briefly(st plan.Stored) plan.Stored {
 func briefGift(g plan.Gift) plan.Gift {
 	g.RequestID, g.Message, g.MessageDigest, g.TrackingURL, g.RawStatus = "", "", "", "", ""
 	g.Recipient, g.Parcel, g.ThankYou, g.Sender.Phone = plan.Person{}, plan.Parcel{}, plan.Note{}, ""
+	g.Metadata = nil
 	if g.Behind != nil {
 		behind := briefGift(*g.Behind)
 		g.Behind = &behind
