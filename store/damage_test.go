@@ -108,6 +108,7 @@ func (m *model) fingerprint() (sum [sha256.Size]byte) {
 		fmt.Fprintf(h, "%q\n", fmt.Sprint(m.quarantine[key]))
 	}
 	for _, e := range m.audit {
+		e.Hash = "" // of the chain, which a model does not make
 		fmt.Fprintf(h, "%q\n", fmt.Sprint(e))
 	}
 	for _, seq := range slices.Sorted(maps.Keys(m.events)) {
