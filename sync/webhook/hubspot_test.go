@@ -203,9 +203,9 @@ func TestHubSpotRouting(t *testing.T) {
 
 	// What this program has done itself is no news; what another app has done is.
 	own := strings.Replace(of(7, "1"), `"changeSource":"CRM_UI","sourceId":"userId:42"`, `"changeSource":"INTEGRATION","sourceId":"54321"`, 1)
-	foreign := strings.Replace(own, `"sourceId":"54321"`, `"sourceId":"54322"`, 1)
-	number := strings.Replace(own, `"sourceId":"54321"`, `"sourceId":54321`, 1)
-	if s.post(mainSecret, "["+own+","+number+","+foreign+"]"); ids(&s.small) != "1" {
+	foreign := strings.NewReplacer(`"sourceId":"54321"`, `"sourceId":"54322"`, `"objectId":1`, `"objectId":2`).Replace(own)
+	number := strings.NewReplacer(`"sourceId":"54321"`, `"sourceId":54321`, `"objectId":1`, `"objectId":3`).Replace(own)
+	if s.post(mainSecret, "["+own+","+number+","+foreign+"]"); ids(&s.small) != "2" {
 		t.Error("what the app has caused is not told from what others have")
 	}
 }
