@@ -73,3 +73,86 @@ func TestContactsWithAdditionalEmailUnexpected(t *testing.T) {
 		checkKind(t, err, Unexpected)
 	}
 }
+
+// TestOpenDeals: the deals that are not closed are listed by id, page by page.
+func TestOpenDeals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := contract.New(t, hubspottest.Options{Seed: 2, Token: "test"})
+		var want []string
+		for range 250 {
+			want = append(want, p.AddDeal(nil))
+			p.AddDeal(map[string]string{"dealstage": "closedwon"})
+		}
+		p.Archive("deals", p.AddDeal(nil))
+		c := clientOf(t, p)
+		var got []string
+		for after, left := "", 250; left > 0; {
+			page, err := c.OpenDeals(t.Context(), after, []string{"dealstage", "amount"})
+			if err != nil || page.Total != left || len(page.Objects) != min(left, 200) {
+				t.Fatalf("behind %q: %d deals of %d, %v", after, len(page.Objects), page.Total, err)
+			}
+			for _, o := range page.Objects {
+				got = append(got, o.ID)
+			}
+			left -= len(page.Objects)
+			after = got[len(got)-1]
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d deals, want %d, by id", len(got), len(want))
+		}
+	})
+}
+
+// TestChangedDeals: changes of deals show with the number of those that are open, and
+// where they are more than a page, that is said.
+func TestChangedDeals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := contract.New(t, hubspottest.Options{Seed: 3, Token: "test"})
+		var deals []string
+		for range 300 {
+			deals = append(deals, p.AddDeal(nil))
+		}
+		time.Sleep(time.Hour)
+		since := time.Now()
+		p.UpdateProperties("deals", deals[3], map[string]string{"dealstage": "closedlost"})
+		time.Sleep(time.Second)
+		p.UpdateProperties("deals", deals[9], map[string]string{"amount": "7"})
+		p.Archive("deals", deals[20])
+		c := clientOf(t, p)
+		found, err := c.ChangedDeals(t.Context(), since, []string{"amount"})
+		if err != nil || !found.All || found.Open != 298 || len(found.Deals) != 2 ||
+			found.Deals[0].ID != deals[9] || found.Deals[0].Properties["amount"] != "7" || found.Deals[1].Properties["hs_is_closed"] != "true" {
+			t.Errorf("%+v, %v; want deals %s and %s, 298 open", found, err, deals[9], deals[3])
+		}
+		for i := range 201 {
+			p.UpdateProperties("deals", deals[30+i], map[string]string{"amount": "8"})
+		}
+		if found, err = c.ChangedDeals(t.Context(), since, nil); err != nil || found.All {
+			t.Errorf("%d of 203 changes are all: %v", len(found.Deals), err)
+		}
+		if found, err = c.ChangedDeals(t.Context(), time.Now().Add(time.Second), nil); err != nil || !found.All || len(found.Deals) != 0 || found.Open != 298 {
+			t.Errorf("%d changes in the future, %d open, %v; want 0 and 298", len(found.Deals), found.Open, err)
+		}
+		if calls := c.Calls(); calls[Search] != 3 {
+			t.Errorf("%d searches, want 3", calls[Search])
+		}
+	})
+}
+
+// Deals that do not come newest first do not tell that no other has changed.
+func TestChangedDealsUnexpected(t *testing.T) {
+	deal := func(id, at string) map[string]any {
+		return map[string]any{"id": id, "properties": map[string]any{"hs_lastmodifieddate": at}}
+	}
+	for name, results := range map[string][]any{
+		"oldest first":   {deal("1", "2026-01-01T00:00:00Z"), deal("2", "2026-01-02T00:00:00Z")},
+		"without a time": {deal("1", "")},
+	} {
+		c := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			reply(w, 200, map[string]any{"total": len(results), "results": results})
+		}))
+		_, err := c.ChangedDeals(t.Context(), time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), nil)
+		t.Log(name)
+		checkKind(t, err, Unexpected)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
@@ -225,4 +227,144 @@ func TestDealsEveryWay(t *testing.T) {
 	if fewer >= all {
 		t.Errorf("%d calls instead of %d", fewer, all)
 	}
+}
+
+// fourWindows is a world of four windows, each of gifts to other people, who have an
+// open deal and two closed ones each.
+func fourWindows(t *testing.T) (w *simulation.World, deals []string) {
+	w = simulation.New(t, hubspottest.Options{Seed: 40}, thnksapitest.Options{PageLimit: 150})
+	w.Bounds.WindowRows, w.Bounds.SliceGifts = 150, 50
+	for i := range 600 {
+		address := fmt.Sprintf("p%03d@example.com", i)
+		contact, _, deal := w.AddPerson(address)
+		for range 2 {
+			w.Portal.Associate("contacts", contact, "deals", w.Portal.AddDeal(map[string]string{"dealstage": "closedwon"}))
+		}
+		deals = append(deals, deal)
+		w.Thnks.Add(simulation.Transaction(fmt.Sprintf("T-%03d", i), time.Now().Add(time.Duration(i)*time.Second), address))
+	}
+	time.Sleep(time.Hour)
+	return w, deals
+}
+
+// TestDealsThatChangeDuringARun: a window links no deal that was closed or deleted
+// before it, and one that was reopened or made.
+func TestDealsThatChangeDuringARun(t *testing.T) {
+	t.Parallel()
+	for _, gone := range []string{"", "archived", "merged"} {
+		synctest.Test(t, func(t *testing.T) {
+			w, deals := fourWindows(t)
+			w.Portal.UpdateProperties("deals", deals[401], map[string]string{"dealstage": "closedlost"})
+			time.Sleep(time.Hour)
+			var merged string
+			watched := &watchedDeals{}
+			watched.before = func() {
+				if watched.changed > 0 {
+					return
+				}
+				w.Portal.UpdateProperties("deals", deals[400], map[string]string{"dealstage": "closedwon"})
+				w.Portal.UpdateProperties("deals", deals[401], map[string]string{"dealstage": "qualifiedtobuy"})
+				switch gone {
+				case "archived":
+					w.Portal.Archive("deals", deals[402])
+				case "merged":
+					merged = w.Portal.Merge("deals", deals[402], deals[403])
+				}
+			}
+			watchDeals(w, watched)
+			rep := w.Must(giftsync.Backfill)
+			want := map[int][]string{399: {deals[399]}, 400: nil, 401: {deals[401]}, 402: {deals[402]}}
+			switch gone {
+			case "archived":
+				want[402] = nil
+			case "merged":
+				want[402], want[403] = []string{merged}, []string{merged}
+			}
+			for i, ids := range want {
+				if got := w.Links(w.Record(fmt.Sprintf("T-%03d", i)))["deals"]; !slices.Equal(got, ids) {
+					t.Errorf("%s: gift %d has deals %v, want %v", gone, i, got, ids)
+				}
+			}
+			if rep.Created != 600 || watched.listed == 0 || watched.changed < 1 {
+				t.Errorf("%s: %d created, %d pages of a listing, %d renewals", gone, rep.Created, watched.listed, watched.changed)
+			}
+		})
+	}
+}
+
+// TestDealsOfContactsThatChange: of contacts that were merged during the run, and of
+// those that changed right before it, the deals are read themselves.
+func TestDealsOfContactsThatChange(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, deals := fourWindows(t)
+		find := func(i int) string {
+			return w.Portal.Find("contacts", "email", fmt.Sprintf("p%03d@example.com", i))[0].ID
+		}
+		var made string
+		watched := &watchedDeals{}
+		watched.before = func() {
+			if watched.changed == 0 {
+				w.Portal.Merge("contacts", find(500), find(501))
+				made = w.AddDeal(find(502))
+				w.Portal.UpdateProperties("contacts", find(502), map[string]string{"firstname": "Ada"})
+			}
+		}
+		watchDeals(w, watched)
+		w.Must(giftsync.Backfill)
+		for i, want := range map[int][]string{500: {deals[500], deals[501]}, 502: {deals[502], made}} {
+			got := w.Links(w.Record(fmt.Sprintf("T-%03d", i)))["deals"]
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("gift %d has deals %v, want %v", i, got, want)
+			}
+		}
+	})
+}
+
+// TestManyDealsChange: where more deals change during a run than one search shows,
+// those of each contact are read.
+func TestManyDealsChange(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, deals := fourWindows(t)
+		watched := &watchedDeals{}
+		watched.before = func() {
+			for _, d := range deals[200:] {
+				w.Portal.UpdateProperties("deals", d, map[string]string{"dealstage": "closedwon"})
+			}
+		}
+		watchDeals(w, watched)
+		w.Must(giftsync.Backfill)
+		for i := range 600 {
+			if got := w.Links(w.Record(fmt.Sprintf("T-%03d", i)))["deals"]; i >= 300 && len(got) > 0 {
+				t.Fatalf("gift %d has deals %v, which were closed before its window", i, got)
+			}
+		}
+		if watched.listed == 0 || watched.changed == 0 {
+			t.Errorf("%d pages of a listing, %d renewals; want some", watched.listed, watched.changed)
+		}
+	})
+}
+
+// TestChoicesAreTold: a dry run and a real one say how deals were found, and why.
+func TestChoicesAreTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := fourWindows(t)
+		for i := range 20 {
+			w.AddGift(fmt.Sprintf("U-%d", i), fmt.Sprintf("nobody%d@example.com", i), 0)
+		}
+		for _, dry := range []bool{true, false} {
+			rep := w.MustDo(giftsync.Request{Mode: giftsync.Backfill, DryRun: dry})
+			if len(rep.Choices) != 2 || rep.Choices[0].Of != plan.OfAddresses || rep.Choices[1].Of != plan.OfDeals ||
+				rep.Choices[1].By != plan.ByListing || !strings.HasPrefix(rep.Choices[1].Reason, "listing 600 open deals takes 4 calls, reading the deals of about ") {
+				t.Errorf("dry run %v: choices %+v", dry, rep.Choices)
+			}
+		}
+		if rep := w.Must(giftsync.Incremental); len(rep.Choices) != 0 {
+			t.Errorf("an idle run chooses %+v", rep.Choices)
+		}
+	})
 }

@@ -71,6 +71,10 @@ type Report struct {
 	Warnings            []string              `json:"warnings,omitempty"`         // what an admin should look at, in words
 	Error               string                `json:"error,omitempty"`
 
+	// Choices say how secondary addresses and open deals were found, and why so: by
+	// the fewest calls. Where there was nothing to choose there are none.
+	Choices []plan.Choice `json:"choices,omitempty"`
+
 	// SchemaChanges, Changes and WithoutContact are filled by a dry run only, the
 	// first by an Adopt too. WithoutContact is how many of the gifts considered
 	// would have no contact then, by reason.

@@ -228,6 +228,7 @@ func (r *run) finish(runErr error) (Report, error) {
 		StartedAt:           r.started,
 		FinishedAt:          time.Now().UTC(),
 		SchemaChanges:       r.portal.Object.SchemaChanges(),
+		Choices:             r.portal.Directory.Choices(),
 	}
 	r.planned.report(&rep)
 	r.counts.tally.report(&rep)

@@ -57,6 +57,9 @@ func printReport(w io.Writer, r giftsync.Report) {
 	line("links made", r.AssociationsCreated, "")
 	if r.DryRun {
 		line("no contact for", total(r.WithoutContact), breakdown(r.WithoutContact))
+		for _, c := range r.Choices {
+			fmt.Fprintf(w, "  %s by %s: %s\n", words(string(c.Of)), words(string(c.By)), c.Reason)
+		}
 	}
 	line("orphans now", total(r.Orphans), breakdown(r.Orphans))
 	if r.Ambiguous > 0 {
@@ -68,6 +71,9 @@ func printReport(w io.Writer, r giftsync.Report) {
 		fmt.Fprintf(w, "  warning: %s\n", printable(warning))
 	}
 }
+
+// words spells a name of the JSON document for users.
+func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
 // printHint says where to look when records were left in quarantine.
 func printHint(w io.Writer, r giftsync.Report) {

@@ -100,10 +100,16 @@ func TestPrintReport(t *testing.T) {
 func TestPrintReportOfADryRun(t *testing.T) {
 	rep := report
 	rep.DryRun, rep.WithoutContact = true, map[plan.Orphan]int{plan.NoContact: 1200, plan.BadEmail: 3}
+	rep.Choices = []plan.Choice{{Of: plan.OfAddresses, By: plan.ByLookUp, Reason: "they are found"}, {Of: plan.OfDeals, By: plan.ByListing, Reason: "12 calls, not 22"}}
 	var b strings.Builder
 	printReport(&b, rep)
-	if want := "  no contact for     1,203   no_contact 1,200, bad_email 3\n"; !strings.Contains(b.String(), want) {
-		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	for _, want := range []string{
+		"  no contact for     1,203   no_contact 1,200, bad_email 3\n",
+		"  secondary addresses by look ups: they are found\n  deals by listing: 12 calls, not 22\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+		}
 	}
 }
 

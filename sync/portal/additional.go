@@ -51,26 +51,11 @@ type additional struct {
 
 	busy     sync.Mutex // held by the search that uses what follows
 	facts    additionalFacts
-	searches int        // that were made for addresses, in this run
-	listing  *listing   // nil before the first page
-	refused  bool       // HubSpot gives no listing, or one too large
-	way      answeredBy // how the last question was answered
+	searches int         // that were made for addresses, in this run
+	listing  *listing    // nil before the first page
+	refused  bool        // HubSpot gives no listing, or one too large
+	choice   plan.Choice // how the last question was answered
 	seen     *witnesses
-}
-
-// answeredBy is how additional addresses are looked for.
-type answeredBy string
-
-const (
-	bySearch  answeredBy = "searches"
-	byListing answeredBy = "listing"
-	byLookUp  answeredBy = "look-ups" // there is nothing more to find
-)
-
-// listingPays reports whether it takes fewer calls to list contacts on so many
-// pages, and to read those who have one of the addresses, than to make searches.
-func listingPays(pages, addresses, searches int) bool {
-	return pages+batches(addresses, hubspot.BatchSize) < searches
 }
 
 func batches(n, size int) int { return (n + size - 1) / size }
@@ -89,22 +74,22 @@ func (a *additional) answer(ctx context.Context, client Contacts, s *Search) (re
 	before := a.facts
 	rest = all
 	need := batches(s.Len(), hubspot.SearchSize)
-	way, err := a.choose(ctx, client, len(s.ask), need)
+	choice, err := a.choose(ctx, client, len(s.ask), need)
 	if err != nil {
 		return nil, err
 	}
-	switch way {
-	case byLookUp:
+	switch choice.By {
+	case plan.ByLookUp:
 		rest = s.refused
-	case byListing:
+	case plan.ByListing:
 		if rest, err = a.listing.answer(ctx, client, s); err != nil {
 			return nil, err
 		}
 	}
-	if way != a.way {
-		a.way = way
-		a.log.Info("looking for secondary addresses", "by", string(way), "addresses", len(s.ask), "searches", need, "contacts", a.listing.size())
+	if choice.By != a.choice.By {
+		a.log.Info("looking for secondary addresses", "by", string(choice.By), "reason", choice.Reason, "addresses", len(s.ask), "searches", need, "contacts", a.listing.size())
 	}
+	a.choice = choice
 	a.searches += batches(len(rest), hubspot.SearchSize)
 	if a.facts != before {
 		facts := a.facts
@@ -113,37 +98,57 @@ func (a *additional) answer(ctx context.Context, client Contacts, s *Search) (re
 	return rest, nil
 }
 
+// bySearch is the choice of searching for each address.
+func bySearch(reason string) plan.Choice {
+	return plan.Choice{Of: plan.OfAddresses, By: plan.BySearch, Reason: reason}
+}
+
+// byLookUp is the choice where the look-ups before have found everyone.
+var byLookUp = plan.Choice{Of: plan.OfAddresses, By: plan.ByLookUp, Reason: "a batch read by e-mail finds contacts by secondary addresses too"}
+
+// Reasons for searching.
+const (
+	fewToSearch    = "so few addresses take no more searches than to find out another way"
+	noListing      = "HubSpot does not list the contacts that have secondary addresses, or there are too many"
+	listingLacks   = "HubSpot's search overlooks contacts that have secondary addresses"
+	muchHasChanged = "more contacts have changed than there are searches to spare"
+)
+
 // choose decides how addresses are looked for that take so many searches, and does
 // what is to be done before.
-func (a *additional) choose(ctx context.Context, client Contacts, addresses, need int) (answeredBy, error) {
+func (a *additional) choose(ctx context.Context, client Contacts, addresses, need int) (plan.Choice, error) {
 	now := time.Now()
 	switch {
 	case a.facts.Resolves && counts(a.facts.Proved, now):
 		return byLookUp, nil
-	case a.refused || counts(a.facts.Wrong, now), a.listing == nil && a.searches+need <= proofCalls, need == 1:
-		return bySearch, nil
+	case a.refused:
+		return bySearch(noListing), nil
+	case counts(a.facts.Wrong, now):
+		return bySearch(listingLacks), nil
+	case a.listing == nil && a.searches+need <= proofCalls, need == 1:
+		return bySearch(fewToSearch), nil
 	}
-	way, err := a.list(ctx, client, addresses, need)
+	choice, err := a.list(ctx, client, addresses, need)
 	if KindIs(err, hubspot.Refused, hubspot.Unexpected, hubspot.Forbidden, hubspot.NotFound) {
 		a.log.Warn("contacts with additional addresses cannot be listed", "error", err)
 		a.refused, a.listing = true, nil
-		return bySearch, nil
+		return bySearch(noListing), nil
 	}
-	return way, err
+	return choice, err
 }
 
 // list lists the contacts with additional addresses where that pays.
-func (a *additional) list(ctx context.Context, client Contacts, addresses, need int) (answeredBy, error) {
+func (a *additional) list(ctx context.Context, client Contacts, addresses, need int) (plan.Choice, error) {
 	if a.listing == nil {
 		l := newListing(a.most)
 		first, err := l.next(ctx, client)
 		if err != nil {
-			return "", err
+			return plan.Choice{}, err
 		}
 		a.listing = l
 		if !counts(a.facts.Proved, l.began) {
 			if err := a.prove(ctx, client, first); err != nil {
-				return "", err
+				return plan.Choice{}, err
 			}
 		}
 		if a.facts.Resolves && counts(a.facts.Proved, l.began) {
@@ -152,32 +157,37 @@ func (a *additional) list(ctx context.Context, client Contacts, addresses, need 
 		}
 	}
 	l := a.listing
+	choice := a.choice
 	if !l.complete {
-		if l.left > a.most || !listingPays(batches(l.left, searchPage), addresses, a.searches+need) {
-			return bySearch, nil
+		choice = plan.ChooseAddresses(plan.AddressCounts{Contacts: l.left, Addresses: addresses, Searches: a.searches + need, Room: a.most})
+		if choice.By != plan.ByListing {
+			return choice, nil
 		}
 		for !l.complete {
 			if _, err := l.next(ctx, client); err != nil {
-				return "", err
+				return plan.Choice{}, err
 			}
 		}
 	} else if done, err := l.refresh(ctx, client, need); err != nil || !done {
-		return bySearch, err
+		return bySearch(muchHasChanged), err
 	}
 	if l.table.full {
 		a.refused, a.listing = true, nil
-		return bySearch, nil
+		return bySearch(noListing), nil
 	}
 	wrong, err := l.lacks(ctx, client, a.seen)
 	if err != nil {
-		return "", err
+		return plan.Choice{}, err
 	}
 	if wrong {
 		a.log.Warn("HubSpot's search overlooks contacts that have additional addresses: each address is searched for")
 		a.facts.Wrong, a.listing = time.Now().UTC(), nil
-		return bySearch, nil
+		return bySearch(listingLacks), nil
 	}
-	return byListing, nil
+	if choice.By != plan.ByListing { // searched for meanwhile, or shown on one page
+		choice = plan.Choice{Of: plan.OfAddresses, By: plan.ByListing, Reason: "the contacts that have secondary addresses are listed already"}
+	}
+	return choice, nil
 }
 
 // prove finds out whether a batch read by e-mail resolves additional addresses, by

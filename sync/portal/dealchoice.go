@@ -28,6 +28,7 @@ type openDeals struct {
 
 	table   *dealTable                       // nil without a listing
 	pending bool                             // a DealListing is reading
+	behind  bool                             // more has changed since than was read
 	began   time.Time                        // contacts that have changed since, or shortly before, are asked themselves
 	shown   time.Time                        // the table has what the search showed then
 	types   map[hubspot.AssociationType]bool // the deal label's types from deals; nil for any
@@ -65,7 +66,7 @@ func (o *openDeals) tells(c plan.Candidate) bool {
 
 // fresh reports whether the listing decides links now.
 func (o *openDeals) fresh() bool {
-	return o.table != nil && !o.pending && time.Since(o.shown) <= freshFor
+	return o.table != nil && !o.pending && !o.behind && time.Since(o.shown) <= freshFor
 }
 
 // Choose decides how the open deals of those are found whom a window needs: from a
@@ -231,6 +232,19 @@ func (o *openDeals) refuse(err error) error {
 	return nil
 }
 
+// Choices are how the run has found secondary addresses and deals last, as far as
+// there was something to choose. No search may be under way.
+func (d *Directory) Choices() []plan.Choice {
+	var all []plan.Choice
+	if a := d.additional; a != nil && a.choice != (plan.Choice{}) {
+		all = append(all, a.choice)
+	}
+	if c := d.deals.choice; c != (plan.Choice{}) {
+		all = append(all, c)
+	}
+	return all
+}
+
 // note notes a choice, and logs it where it is another one than before.
 func (o *openDeals) note(c plan.Choice) {
 	if c.By != o.choice.By {
@@ -249,8 +263,9 @@ func (d *Directory) Take(l *DealListing) error {
 	}
 	switch l.end {
 	case listed:
-		o.table, o.shown = l.table, l.began
-	case overtaken: // what is known gets too old, until a later renewal
+		o.table, o.shown, o.behind = l.table, l.began, false
+	case overtaken: // until a later renewal
+		o.behind = true
 		d.session.Log.Debug("more deals have changed than one search shows")
 	case outOfTouch:
 		d.session.Log.Info("deals were deleted or merged during the run: their listing no longer counts")

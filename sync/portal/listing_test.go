@@ -45,21 +45,3 @@ func TestAddressTable(t *testing.T) {
 		}
 	})
 }
-
-func TestListingPays(t *testing.T) {
-	for _, tt := range []struct {
-		pages, addresses, searches int
-		want                       bool
-	}{
-		{10, 560, 112, true},
-		{100, 560, 112, true},
-		{106, 560, 112, false},
-		{1, 5, 1, false},
-		{0, 0, 0, false},
-		{0, 10, 2, true},
-	} {
-		if got := listingPays(tt.pages, tt.addresses, tt.searches); got != tt.want {
-			t.Errorf("%d pages for %d addresses instead of %d searches: %v", tt.pages, tt.addresses, tt.searches, got)
-		}
-	}
-}
