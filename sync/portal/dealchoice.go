@@ -83,7 +83,7 @@ func (d *Directory) Choose(ctx context.Context, n Need) (*DealListing, error) {
 		return o.renewal(), nil
 	}
 	seen := make(map[string]bool)
-	n.Addresses, n.Ahead = d.unknown(n.Addresses, seen), d.unknown(n.Ahead, seen)
+	n.Addresses, n.Ahead = unknown(d.cache, n.Addresses, seen), unknown(d.cache, n.Ahead, seen)
 	if o.counts.sample > 0 {
 		return d.deals.choose(ctx, n)
 	}
@@ -148,10 +148,10 @@ func (o *openDeals) renewal() *DealListing {
 
 // unknown returns those of the addresses that no look-up of the run has answered for
 // and that were not seen before, each once.
-func (d *Directory) unknown(addresses []string, seen map[string]bool) []string {
+func unknown(looked *cache, addresses []string, seen map[string]bool) []string {
 	var ask []string
 	for _, a := range addresses {
-		if _, ok := d.cache.get(a); !ok && !seen[a] {
+		if _, ok := looked.get(a); !ok && !seen[a] {
 			ask = append(ask, a)
 		}
 		seen[a] = true
