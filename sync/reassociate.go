@@ -8,6 +8,7 @@ import (
 
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/portal"
 )
 
 // youngOrphan is for how long an orphan is looked up daily; older ones are
@@ -131,8 +132,8 @@ func (r *run) overJournal(ctx context.Context, p policy, windows iter.Seq2[[]pla
 		if read {
 			ahead, aheadErr, more = next()
 		}
-		n, err := need(r, gifts, ahead)
-		if err != nil {
+		var n portal.Need
+		if n, err = need(r, gifts, ahead); err != nil {
 			return err
 		}
 		n.More = len(gifts) >= r.windowRows() && (!read || more && len(ahead) >= r.windowRows())

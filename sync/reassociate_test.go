@@ -2,6 +2,8 @@ package sync_test
 
 import (
 	"context"
+	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/portal"
@@ -300,4 +303,47 @@ func TestOrphansHealByThemselves(t *testing.T) {
 			t.Errorf("%d searches in the time, want 1", searches)
 		}
 	})
+}
+
+// TestUnreadableJournal: a journal that cannot be read to its end ends the run,
+// after the windows that could be read.
+func TestUnreadableJournal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.Bounds.WindowRows = 10
+		w.Thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 60, Recipients: 60})...)
+		w.Must(giftsync.Backfill)
+		w.WrapJournal = func(j giftsync.Journal) giftsync.Journal { return brokenOff{j, 25} }
+		rep, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Reassociate})
+		if !errors.Is(err, errDamaged) {
+			t.Errorf("the error is %v", err)
+		}
+		if rep.Fetched == 0 || rep.Fetched > 25 {
+			t.Errorf("%d gifts were considered, want those of the windows before", rep.Fetched)
+		}
+	})
+}
+
+var errDamaged = errors.New("a page is damaged")
+
+// brokenOff is a journal of which only so many orphans can be read.
+type brokenOff struct {
+	giftsync.Journal
+	readable int
+}
+
+func (j brokenOff) Orphans(ctx context.Context, id string) iter.Seq2[store.Orphaned, error] {
+	return func(yield func(store.Orphaned, error) bool) {
+		n := 0
+		for o, err := range j.Journal.Orphans(ctx, id) {
+			if n++; n > j.readable {
+				yield(store.Orphaned{}, errDamaged)
+				return
+			}
+			if !yield(o, err) {
+				return
+			}
+		}
+	}
 }
