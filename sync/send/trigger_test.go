@@ -129,7 +129,7 @@ func TestTriggerTimes(t *testing.T) {
 		w.receive(event("3", strings.Replace(upgrade, "bea@", "carl@", 1)))
 		time.Sleep(time.Minute)
 		changed := gold()
-		changed.Gift = 5671
+		changed.Message = "Welcome!"
 		w.triggers = []send.Trigger{changed}
 		w.restart(0)
 		w.due()
