@@ -16,6 +16,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 )
 
 const (
@@ -68,7 +69,7 @@ type oauthWorld struct {
 func newOAuthWorld(t *testing.T, o hubspottest.Options) *oauthWorld {
 	t.Helper()
 	o.App.ClientID, o.App.ClientSecret, o.App.RedirectURI = testClient, testSecret, testRedirect
-	w := &oauthWorld{t: t, portal: hubspottest.New(o), vault: new(memoryVault), secret: testSecret}
+	w := &oauthWorld{t: t, portal: contract.Probed(t, o), vault: new(memoryVault), secret: testSecret}
 	w.app = w.newApp(hubspottest.Transport(w.portal))
 	g, err := w.app.Exchange(t.Context(), w.portal.Install(), Secret{})
 	if err != nil {

@@ -68,7 +68,7 @@ var testArrows = map[string]string{
 	"thnksapi/export":     "thnksapi/thnksapitest",
 	"sync":                worldRoom + " sync/doctor sync/turns hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
 	"sync/send":           "thnksapi/thnksapitest",
-	"sync/app":            "hubspot/hubspottest",
+	"sync/app":            "hubspot/hubspottest " + contractRoom,
 	"sync/doctor":         worldRoom + " hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
 	"sync/page":           "sync sync/admin",
 	"sync/daemon":         worldRoom + " sync/plan sync/portal hubspot hubspot/hubspottest " + contractRoom + " thnksapi thnksapi/thnksapitest",

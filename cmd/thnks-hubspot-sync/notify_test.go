@@ -125,7 +125,7 @@ func TestStuckIsNotTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var (
-			told    int
+			told    atomic.Int32
 			stalled atomic.Value
 			lines   bytes.Buffer
 		)
@@ -133,7 +133,7 @@ func TestStuckIsNotTold(t *testing.T) {
 		n := &notifier{
 			tell: func(state string) error {
 				if strings.HasPrefix(state, "WATCHDOG=1\nSTATUS=well") {
-					told++
+					told.Add(1)
 				}
 				return nil
 			},
@@ -145,12 +145,12 @@ func TestStuckIsNotTold(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { n.run(ctx) })
-		in := func(want int) {
+		in := func(want int32) {
 			t.Helper()
-			before := told
+			before := told.Load()
 			time.Sleep(61 * time.Second)
 			synctest.Wait()
-			if got := told - before; got != want {
+			if got := told.Load() - before; got != want {
 				t.Errorf("the watchdog heard %d times in a minute, want %d", got, want)
 			}
 		}

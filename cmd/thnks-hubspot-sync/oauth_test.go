@@ -21,6 +21,7 @@ import (
 
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 	giftsync "thnks-hubspot-sync/sync"
 	giftportal "thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
@@ -50,7 +51,7 @@ func newOAuthInstallation(t *testing.T, o hubspottest.Options, links string) *oa
 		ClientID: oauthClient, ClientSecret: oauthSecret, RedirectURI: "http://" + listen + "/oauth/callback",
 		Rotation: hubspottest.NewTokenFamily, UninstallEndsAccess: true,
 	}
-	i.portal = hubspottest.New(o)
+	i.portal = contract.Probed(t, o)
 	data := thnksapitest.Data{Seed: 1, N: 40, Recipients: 10}
 	thnks := thnksapitest.New(thnksapitest.Options{Keys: map[string]string{worldKey: ""}})
 	thnks.Add(thnksapitest.Generate(data)...)

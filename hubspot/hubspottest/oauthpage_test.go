@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 )
 
 // link is an install link of the test's app, with these parameters besides.
@@ -167,8 +168,8 @@ func TestUninstall(t *testing.T) {
 }
 
 func TestHub(t *testing.T) {
-	first := hubspottest.New(hubspottest.Options{ID: 1, Seed: 1, Token: "pat-1", App: testApp})
-	second := hubspottest.New(hubspottest.Options{ID: 2, Seed: 2, Token: "pat-2", App: testApp})
+	first := contract.Probed(t, hubspottest.Options{ID: 1, Seed: 1, Token: "pat-1", App: testApp})
+	second := contract.Probed(t, hubspottest.Options{ID: 2, Seed: 2, Token: "pat-2", App: testApp})
 	hub := hubspottest.NewHub(first, second)
 	c := newCaller(t, hubspottest.Options{})
 	c.client = &http.Client{Transport: hubspottest.Transport(hub)}

@@ -17,6 +17,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/app"
 	"thnks-hubspot-sync/sync/portal"
@@ -86,7 +87,7 @@ func newWorld(t *testing.T, o hubspottest.App, pkce bool) *world {
 	o.ClientID, o.ClientSecret, o.RedirectURI = clientID, clientWords, public+app.CallbackPath
 	w := &world{t: t, state: &memoryState{meta: make(map[string][]byte)}}
 	for i, p := range []**hubspottest.Portal{&w.account, &w.other, &w.stranger} {
-		*p = hubspottest.New(hubspottest.Options{ID: int64(i + 1), Seed: uint64(i + 1), Token: fmt.Sprint("pat-", i), App: o})
+		*p = contract.Probed(t, hubspottest.Options{ID: int64(i + 1), Seed: uint64(i + 1), Token: fmt.Sprint("pat-", i), App: o})
 	}
 	w.hub = hubspottest.NewHub(w.account, w.other, w.stranger)
 	var err error

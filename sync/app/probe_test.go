@@ -33,16 +33,19 @@ func TestE04UninstallIsFound(t *testing.T) {
 		}
 		w.account.ResetRequests()
 		time.Sleep(3 * 24 * time.Hour)
+		synctest.Wait()
 		if n := w.account.Requests().Total; n != 3 || ended != nil {
 			t.Errorf("in three days %d questions, and %v", n, ended)
 		}
 		w.account.Fault(hubspottest.Fault{Class: hubspottest.ClassOAuth, Kind: hubspottest.RespondStatus, Status: 503})
 		time.Sleep(24 * time.Hour)
+		synctest.Wait()
 		if ended != nil {
 			t.Errorf("an outage counts as an end: %v", ended)
 		}
 		w.account.Uninstall()
 		time.Sleep(3 * 24 * time.Hour)
+		synctest.Wait()
 		if e, ok := hubspot.AsError(errors.Join(ended...)); len(ended) != 1 || !ok || e.Kind != hubspot.Revoked {
 			t.Errorf("after the uninstall: %v", ended)
 		}

@@ -160,7 +160,7 @@ func TestCheck(t *testing.T) {
 		},
 		{
 			name: "no such deal label", spoil: func(w *simulation.World) { w.Rules.DealLabel = "Decision maker"; labelDeal(w, "Champion") },
-			bad: some(doctor.Fail, checkDealLabel), check: checkDealLabel, says: []string{`"Decision maker"`, `"Champion"`},
+			bad: some(doctor.Fail, checkDealLabel), check: checkDealLabel, says: []string{`"Decision maker"`, "create the label in HubSpot"},
 		},
 		{
 			name: "deal label", spoil: func(w *simulation.World) { w.Rules.DealLabel = "champion"; labelDeal(w, "Champion") },
