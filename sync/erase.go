@@ -28,18 +28,15 @@ type Archive interface {
 	ChangeSend(from store.SendState, now store.Send, audit []store.AuditEntry) error
 }
 
-// A Person is who is to be erased, or whose data is to be shown: by an e-mail
-// address, or by a contact of HubSpot, which need not exist any more. The contact
-// stands for the recipients of all gifts that the journal links to it.
+// A Person is who is to be erased.
 type Person struct {
-	Email     string `json:"email,omitempty"`
-	ContactID string `json:"contact_id,omitempty"`
+	Email string `json:"email"`
 }
 
 // An Erasure says what was done to erase a person. It names no one.
 type Erasure struct {
 	Portal      string           `json:"portal"`
-	Person      string           `json:"person,omitempty"` // by which the log points to the person; "" if only a contact was named
+	Person      string           `json:"person"`           // by which the log points to the person
 	Addresses   int              `json:"addresses"`        // that are suppressed from now on
 	Received    int              `json:"gifts_received"`   // gifts whose recipient was removed from the state file
 	Sent        int              `json:"gifts_sent"`       // gifts whose sender was removed from it
@@ -104,9 +101,9 @@ func newEraser(r *run, rep *Erasure) *eraser { return &eraser{r, r.cfg().Suppres
 
 func (e *eraser) erase(ctx context.Context, who Person) error {
 	r, list := e.run, e.list
-	addresses, received, err := identify(ctx, r.journal, who)
-	if err != nil {
-		return err
+	address, ok := plan.CanonicalEmail(who.Email)
+	if !ok {
+		return &RequestError{"what was given is no e-mail address: give it as name@example.com"}
 	}
 	switch err := list.Refresh(); {
 	case errors.Is(err, fs.ErrNotExist): // a lost one begins anew: see [lostSuppressed]
@@ -116,49 +113,15 @@ func (e *eraser) erase(ctx context.Context, who Person) error {
 	case err != nil:
 		return &Fatal{What: err.Error(), Remedy: "put back the newest copy of the file; if there is none, move the file aside and run `erase` again, for this person and for each who was erased before", Err: err}
 	}
-	if err := list.Add(addresses, received, nil); err != nil {
+	if err := list.Add([]string{address}, nil, nil); err != nil {
 		return err
 	}
-	e.rep.Addresses = len(addresses)
-	if who.Email != "" {
-		e.rep.Person = list.Short(addresses[0])
-	}
+	e.rep.Addresses, e.rep.Person = 1, list.Short(address)
 	// What was locked before has not seen the list.
 	if err := r.withAllLocked(ctx, func() error { return nil }); err != nil {
 		return err
 	}
-	return e.apply(ctx, addresses)
-}
-
-// identify returns the canonical addresses of a person, that of the request first,
-// and the transactions that a contact received.
-func identify(ctx context.Context, j History, who Person) (addresses, received []string, err error) {
-	if who.Email == "" && who.ContactID == "" {
-		return nil, nil, &RequestError{"no one is named: give an e-mail address"}
-	}
-	if who.Email != "" {
-		a, ok := plan.CanonicalEmail(who.Email)
-		if !ok {
-			return nil, nil, &RequestError{"what was given is no e-mail address: give it as name@example.com"}
-		}
-		addresses = append(addresses, a)
-	}
-	if who.ContactID == "" {
-		return addresses, nil, nil
-	}
-	for s, err := range j.After(ctx, "") {
-		if err != nil {
-			return nil, nil, err
-		}
-		if !plan.HasMadeLink(s.Links, plan.Contact, who.ContactID) {
-			continue
-		}
-		received = append(received, s.Gift.ID)
-		if a, ok := plan.CanonicalEmail(s.Gift.Recipient.Email); ok && !slices.Contains(addresses, a) {
-			addresses = append(addresses, a)
-		}
-	}
-	return addresses, received, nil
+	return e.apply(ctx, []string{address})
 }
 
 // finishErasures does what the list of erased people asks for and was not done. An

@@ -333,25 +333,6 @@ func TestListOfErasedLost(t *testing.T) {
 	})
 }
 
-// TestEraseByContact: a contact that HubSpot has deleted for privacy stands for the
-// recipients of its gifts.
-func TestEraseByContact(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newErasureWorld(t)
-		contact := w.Contacts()[bird].ID
-		w.Portal.Archive("contacts", contact)
-		st := w.Open()
-		rep, err := w.Engine(st).Erase(t.Context(), giftsync.Person{ContactID: contact})
-		st.Close()
-		if err != nil || rep.Received != 2 || rep.Addresses != 1 {
-			t.Errorf("%v: %+v", err, rep)
-		}
-		w.Must(giftsync.Backfill)
-		checkErased(t, w)
-	})
-}
-
 // TestEraseDeletedRecord: a record that people deleted in HubSpot cannot be written
 // to, which the report says.
 func TestEraseDeletedRecord(t *testing.T) {

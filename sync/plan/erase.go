@@ -69,7 +69,7 @@ func Erase(s Stored, of Party, at time.Time) Stored {
 		return s
 	}
 	s.Links = slices.DeleteFunc(slices.Clone(s.Links), func(l Link) bool { return l.Kind == Contact })
-	s.Orphan, s.Ambiguous = "", false
+	s.Former, s.Orphan, s.Ambiguous = Link{}, "", false
 	if s.Erased.IsZero() {
 		s.Erased = at
 	}
