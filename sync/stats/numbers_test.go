@@ -361,3 +361,18 @@ func TestWaitsAreBounded(t *testing.T) {
 		t.Errorf("%d minutes\n%s", len(w.Minutes), d)
 	}
 }
+
+// TestHorizons: a gift that expires today can still be opened, and one that
+// expired yesterday cannot.
+func TestHorizons(t *testing.T) {
+	t.Parallel()
+	const today = 20_000
+	for left, want := range map[int]string{-1: "overdue", 0: "< 7", 6: "< 7", 7: "< 30", 29: "< 30", 30: "< 90", 89: "< 90", 90: "more", 5000: "more"} {
+		if got := horizons[horizonOf(today+left, today)].name; got != want {
+			t.Errorf("%d days left: %q, want %q", left, got, want)
+		}
+	}
+	if got := horizons[horizonOf(unknownDay, today)].name; got != "unknown" {
+		t.Errorf("an unknown day: %q", got)
+	}
+}
