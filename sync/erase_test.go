@@ -166,7 +166,7 @@ func TestErase(t *testing.T) {
 			t.Fatal("the state file holds nothing of the person: the test shows nothing")
 		}
 		rep := erase(t, w)
-		if rep.Addresses != 1 || rep.Received != 2 || rep.Sent != 1 || rep.Blanked != 3 || rep.Quarantined != 1 || rep.Events != 3 || rep.Sends != 2 || rep.Refused+rep.Deleted != 0 || rep.File.After == 0 {
+		if rep.Addresses != 1 || rep.Received != 2 || rep.Sent != 1 || rep.Blanked != 3 || rep.Quarantined != 1 || rep.Events != 3 || rep.Sends != 2 || rep.Refused+rep.Deleted != 0 || rep.File.Before == 0 || rep.File.After == 0 {
 			t.Errorf("the report says %+v", rep)
 		}
 		if rep.Person == "" || strings.Contains(rep.Person, "canary") {
