@@ -199,7 +199,7 @@ func TestSummaryIsKept(t *testing.T) {
 	reads(33)
 	put(51, 52)
 	reads(1)
-	put(50, 52) // 51 again
+	put(45, 46) // again
 	noted := 0
 	err := s.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket([]byte(bucketBefore)).ForEach(func(_, value []byte) error {
