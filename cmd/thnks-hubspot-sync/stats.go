@@ -150,6 +150,7 @@ func (a *app) put(output string, data []byte) error {
 // writeStats writes the portals' statistics to where --output says.
 func (a *app) writeStats(reports []stats.Report, format, output string) error {
 	var out bytes.Buffer
+	var err error
 	switch format {
 	case "csv":
 		return a.writeSheets(stats.Sheets(reports), output)
@@ -158,7 +159,11 @@ func (a *app) writeStats(reports []stats.Report, format, output string) error {
 			return err
 		}
 	case "json":
-		if err := writeJSON(&out, document[stats.Report]{Portals: reports}); err != nil {
+		doc := statsDocument{Portals: reports}
+		if doc.Overall, err = together(reports); err != nil {
+			return err
+		}
+		if err := writeJSON(&out, doc); err != nil {
 			return err
 		}
 	default:
@@ -170,8 +175,33 @@ func (a *app) writeStats(reports []stats.Report, format, output string) error {
 				return err
 			}
 		}
+		all, err := together(reports)
+		if err != nil {
+			return err
+		}
+		if all != nil {
+			out.WriteByte('\n')
+			if err := stats.OverallTable(&out, *all, output == "-" && colours(a.stdout)); err != nil {
+				return err
+			}
+		}
 	}
 	return a.put(output, out.Bytes())
+}
+
+// A statsDocument is the document of stats --format json.
+type statsDocument struct {
+	Portals []stats.Report `json:"portals"`
+	Overall *stats.Overall `json:"overall,omitempty"` // of several portals
+}
+
+// together returns what several portals have together, nil for fewer.
+func together(reports []stats.Report) (*stats.Overall, error) {
+	if len(reports) < 2 {
+		return nil, nil
+	}
+	all, err := stats.Over(reports)
+	return &all, err
 }
 
 // writeSheets writes each sheet into a file of a folder, which is made if it is

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -272,7 +273,11 @@ func TestManyPortals(t *testing.T) {
 		}
 		base := servePages(t, ready(all...), PagesOptions{})
 		_, body := request(t, "GET", base+"/", nil)
-		if n := strings.Count(body, "<article "); n != tt.shown {
+		together := strings.Count(body, ">All "+strconv.Itoa(tt.portals)+" portals<")
+		if together > 1 || (together == 1) != (tt.shown > 1) {
+			t.Errorf("of %d portals, of which %d are shown, all stand together %d times", tt.portals, tt.shown, together)
+		}
+		if n := strings.Count(body, "<article ") - together; n != tt.shown {
 			t.Errorf("of %d portals %d are shown", tt.portals, n)
 		}
 		if offered := strings.Contains(body, `<option value="">all</option>`); offered != (tt.shown > 1) {
@@ -284,7 +289,7 @@ func TestManyPortals(t *testing.T) {
 		if _, body := request(t, "GET", base+"/?portal=portal-7", nil); strings.Count(body, "<article ") != 1 || !strings.Contains(body, "<option selected>portal-7</option>") {
 			t.Error("a portal cannot be chosen")
 		}
-		if _, body := request(t, "GET", base+"/stats.json", nil); strings.Count(body, `"total_sent"`) != tt.portals {
+		if _, body := request(t, "GET", base+"/stats.json", nil); strings.Count(body, `"total_sent"`) != tt.portals+1 || !strings.Contains(body, `"overall"`) {
 			t.Error("the document lacks portals")
 		}
 	}

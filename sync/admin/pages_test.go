@@ -75,6 +75,9 @@ func ready(portals ...giftsync.Status) fake {
 func canaries(portal string) stats.Report {
 	rep := filled[stats.Report](1)
 	rep.Portal = portal
+	rep.ByCurrency = []stats.Money{{Currency: "USD", Gifts: 1, Sent: "5.00", Refunded: "1.00", Net: "4.00", AtRisk: "2.00", Refundable: "2.00"}}
+	rep.MoneyAtRisk = []stats.Risk{{Days: "< 7", Count: 1, Value: stats.Amounts{"USD": "2.00"}, Refundable: stats.Amounts{"USD": "2.00"}}}
+	rep.Influenced = stats.Influenced{Deals: 1, Gifts: 1, Won: 1, WonValue: stats.Amounts{"USD": "7.00"}, LostValue: stats.Amounts{}, OpenValue: stats.Amounts{}}
 	for i, recipient := range []string{"NameCanary One", "two@canary.example", "+15550004711", ""} {
 		a := filled[stats.Activity](i)
 		a.Recipient = recipient
@@ -257,6 +260,11 @@ func TestToken(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := statsDocument{Portals: []stats.Report{canaries("acme"), canaries("other")}}
+		all, err := stats.Over(want.Portals)
+		if err != nil || all.TotalSent != 2*want.Portals[0].TotalSent {
+			t.Fatalf("together %+v: %v", all, err)
+		}
+		want.Overall = &all
 		if !tt.unmasked {
 			for _, canary := range []string{"NameCanary", "canary.example", "+1555"} {
 				if strings.Contains(body, canary) {

@@ -35,6 +35,7 @@ type answer struct {
 // A statsDocument is the document of /stats.json.
 type statsDocument struct {
 	Portals  []stats.Report `json:"portals"`
+	Overall  *stats.Overall `json:"overall,omitempty"` // of several portals
 	Problems []problem      `json:"problems,omitempty"`
 }
 
@@ -92,6 +93,13 @@ func readStats(ctx context.Context, service Service, q question, log *slog.Logge
 		default:
 			a.doc.Portals = append(a.doc.Portals, rep)
 		}
+	}
+	if len(a.doc.Portals) > 1 {
+		all, err := stats.Over(a.doc.Portals)
+		if err != nil {
+			return a, err
+		}
+		a.doc.Overall = &all
 	}
 	a.tag, err = a.doc.digest()
 	return a, err

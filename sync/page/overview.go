@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"thnks-hubspot-sync/sync/stats"
@@ -34,13 +33,27 @@ type card struct {
 	Means  []stats.Definition
 }
 
-func newPortal(i int, r stats.Report) portal {
-	p := portal{ID: "portal" + strconv.Itoa(i), Name: stats.Visible(r.Portal), Facts: factsOf(r)}
-	p.Cards = cards(r)
+// newOverall returns what portals have together. What does not add up stands with
+// each of them.
+func newOverall(o stats.Overall) portal {
+	r := o.Report()
+	added := slices.DeleteFunc(cards(r), func(c card) bool { return c.ID == "open" || c.ID == "redeem" })
+	p := newPortal("overall", r, []section{
+		moneySection(r), riskSection(r), funnelSection(r), influencedSection(r), winSection(r), statusSection(r), monthSection(r), orphanSection(r),
+	}, added)
+	p.Facts = []fact{
+		{"In quarantine", digits(o.Quarantined)}, {"Events waiting", digits(o.EventsWaiting)}, {"HubSpot calls today", digits(o.CallsToday)},
+	}
+	return p
+}
+
+// newPortal returns one report as these parts show it.
+func newPortal(id string, r stats.Report, parts []section, large []card) portal {
+	p := portal{ID: id, Name: stats.Visible(r.Portal), Facts: factsOf(r), Cards: large}
 	for j := range p.Cards {
 		p.Cards[j].ID = p.ID + "-" + p.Cards[j].ID
 	}
-	for _, s := range sections(r) {
+	for _, s := range parts {
 		if len(s.Rows) == 0 {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -110,8 +111,13 @@ func newView(p Page) view {
 	for _, problem := range p.Problems {
 		v.Problems = append(v.Problems, Problem{stats.Visible(problem.Portal), stats.Visible(problem.Text)})
 	}
+	if len(p.Reports) > 1 {
+		if all, err := stats.Over(p.Reports); err == nil { // else the portals' own reports show what is wrong
+			v.Portals = append(v.Portals, newOverall(all))
+		}
+	}
 	for i, r := range p.Reports {
-		v.Portals = append(v.Portals, newPortal(i, r))
+		v.Portals = append(v.Portals, newPortal("portal"+strconv.Itoa(i), r, sections(r), cards(r)))
 	}
 	if len(p.Reports) == 1 {
 		v.Title += ": " + stats.Visible(p.Reports[0].Portal)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -167,7 +168,7 @@ func TestDefinitions(t *testing.T) {
 		if !strings.Contains(whole, escaped(d.Text)) {
 			t.Errorf("%s: its definition is not on the page", d.Field)
 		}
-		apart := slices.Contains([]string{"portal", "made_at", "version", "time_zone", "period", "filter", "last_sync"}, d.Field)
+		apart := slices.Contains([]string{"portal", "made_at", "version", "time_zone", "period", "filter", "last_sync", "overall"}, d.Field)
 		if beside := strings.Contains(main, escaped(d.Text)); beside == apart {
 			t.Errorf("%s: its definition stands beside it: %t", d.Field, beside)
 		}
@@ -318,6 +319,30 @@ func TestCompared(t *testing.T) {
 }
 
 // TestNothing: a portal without gifts has a page too.
+// TestTogether: above several portals stands what they have together, and above
+// one alone nothing does.
+func TestTogether(t *testing.T) {
+	one := report(t, gifts(plain), stats.Filter{})
+	two := one
+	two.Portal = "beta"
+	text := numbers(t, file(one, two))
+	all, rest, found := strings.Cut(text, ">acme<")
+	if !found || !strings.Contains(rest, ">beta<") {
+		t.Fatal("a portal is missing")
+	}
+	for _, want := range []string{">All 2 portals<", `<p class="figure">` + strconv.Itoa(2*one.TotalSent) + "<", stats.Percent(one.RedemptionRate), `id="overall-money"`} {
+		if !strings.Contains(all, want) {
+			t.Errorf("above the portals there is no %q", want)
+		}
+	}
+	if strings.Contains(all, "Time to open") {
+		t.Error("medians are added up")
+	}
+	if alone := numbers(t, file(one)); strings.Contains(alone, "All 1") {
+		t.Error("one portal has something together")
+	}
+}
+
 func TestNothing(t *testing.T) {
 	text := numbers(t, file(report(t, nil, stats.Filter{}), stats.Report{Portal: "empty"}))
 	for _, want := range []string{">acme<", ">empty<", "Last sync <b><bdi>never<"} {

@@ -54,6 +54,7 @@ func Definitions() []Definition {
 		{"trend", "Trend", "The period compared with as many days before it: gifts and value by day of sending, redemptions by the day of redemption. Without a period, the last 30 whole days."},
 		{"health", "Sync health", "How fresh the numbers are: every change at Thnks is known up to the watermark, and the lag is what has passed since; records in quarantine could not be synced, and waiting events are still to be processed. Calls are those to HubSpot of today's runs and events; limit and calls left are HubSpot's, of all programs with such access together, as of the last count, and unknown where HubSpot names none, as for OAuth apps. Deals and companies are listed once a day, in so many calls."},
 		{"live", "Compared with HubSpot", "Only with --live: what HubSpot lists now, against what the program has written: records, by status and by value, whether sent or not. Missing are gifts of which HubSpot lists no record, extra are records that the program does not know, different are those that show another status or value. A gift that is written at this very moment may be named: ask again."},
+		{"overall", "All portals", "What several portals have together: the numbers above that add up, with rates of the sums. Money stays apart by currency, months are each portal's, and medians, lists of the largest and trends do not add up. It stands beside the portals, not in them."},
 	}
 }
 
