@@ -54,8 +54,8 @@ func Over(reports []Report) (Overall, error) {
 		addCounts(all.ByStatus, r.ByStatus)
 		addCounts(all.ByMonth, r.ByMonth)
 		addCounts(all.Orphans, r.Orphans)
-		all.addSteps(r.Funnel)
-		all.addMatch(r.Match)
+		all.Funnel = addSteps(all.Funnel, r.Funnel)
+		all.Match = addMatches(all.Match, r.Match)
 		sums.money(&all.ByCurrency, r.ByCurrency)
 		sums.risks(&all.MoneyAtRisk, r.MoneyAtRisk)
 		sums.deals(&all.Influenced, r.Influenced)
@@ -80,20 +80,20 @@ func addCounts[K comparable](all, some map[K]int) {
 	}
 }
 
-func (o *Overall) addSteps(steps []Step) {
-	if o.Funnel == nil {
-		o.Funnel = make([]Step, len(steps))
+// addSteps adds the counts of the same steps; all is nil before the first.
+func addSteps(all, some []Step) []Step {
+	if all == nil {
+		all = make([]Step, len(some))
 	}
-	for i, s := range steps {
-		o.Funnel[i].Status = s.Status
-		o.Funnel[i].Count += s.Count
+	for i, s := range some {
+		all[i].Status = s.Status
+		all[i].Count += s.Count
 	}
+	return all
 }
 
-func (o *Overall) addMatch(m Match) {
-	o.Match.Gifts += m.Gifts
-	o.Match.Matched += m.Matched
-	o.Match.Ambiguous += m.Ambiguous
+func addMatches(a, b Match) Match {
+	return Match{Gifts: a.Gifts + b.Gifts, Matched: a.Matched + b.Matched, Ambiguous: a.Ambiguous + b.Ambiguous}
 }
 
 // An adder adds amounts, and remembers the first that is no number.
