@@ -132,8 +132,11 @@ func TestBrowserFilters(t *testing.T) {
 	s, address, _ := serve(t, admin.PagesOptions{}, "acme", "other")
 	b := newTab(t, 390, true)
 	b.visit(address)
-	if n := value[int](b, `document.querySelectorAll('article').length`); n != 2 {
+	if n := value[int](b, `document.querySelectorAll('article[aria-labelledby^=portal]').length`); n != 2 {
 		t.Errorf("%d portals are shown", n)
+	}
+	if n := value[int](b, `document.querySelectorAll('article[aria-labelledby=overall]').length`); n != 1 {
+		t.Errorf("what they have together is shown %d times", n)
 	}
 	for _, fault := range b.faults(address) {
 		t.Error(fault)
