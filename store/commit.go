@@ -201,6 +201,11 @@ func (w *writer) putRest(c Commit) error {
 			return err
 		}
 	}
+	if c.Sending.Off != "" {
+		if err := w.stopSending(c.Sending); err != nil {
+			return err
+		}
+	}
 	for name, value := range c.Meta {
 		key := []byte(prefixRun + name)
 		if value == nil {

@@ -153,14 +153,16 @@ func (s *Store) Sending() (Sending, error) {
 // StopSending turns sending off and says why, for instance because the journal was
 // rebuilt. It does nothing if sending is off already.
 func (s *Store) StopSending(why string, now time.Time) error {
-	return s.write(func(w *writer) error {
-		g, err := w.generation()
-		if err != nil || g.Off != "" {
-			return err
-		}
-		g.Off, g.Since = why, stamp{now}
-		return w.putGeneration(g)
-	})
+	return s.write(func(w *writer) error { return w.stopSending(Sending{why, now}) })
+}
+
+func (w *writer) stopSending(why Sending) error {
+	g, err := w.generation()
+	if err != nil || g.Off != "" {
+		return err
+	}
+	g.Off, g.Since = why.Off, stamp{why.Since}
+	return w.putGeneration(g)
 }
 
 // ErrSendsUnknown says that there are sends whose outcome a person has to resolve

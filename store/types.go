@@ -69,5 +69,6 @@ type Commit struct {
 	Events      []Event               // by Seq: their new State, TransactionID, Reason, Attempts, NextTry and DoneAt
 	Bared       []uint64              // numbers of events that lose their bodies and all texts; they need not exist
 	Unmissed    []string              // canonical addresses whose searches are forgotten
+	Sending     Sending               // where it says why, sending is turned off, unless it is off already
 	Runs        []RunRecord           // put into the list of runs, which forgets old ones; audit entries older than [AuditKept] are cut off
 }

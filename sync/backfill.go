@@ -164,6 +164,8 @@ func rebuild(ctx context.Context, r *run) error {
 		cp = store.Checkpoint{Started: r.started}
 		c := checkpoint(rebuildCheckpoint, cp)
 		c.Meta = r.secondary.owe()
+		// What was sent before, the new file does not know, and could send again.
+		c.Sending = store.Sending{Off: "the state file was rebuilt from HubSpot's records", Since: r.started}
 		if err := r.recorder.Commit(c); err != nil {
 			return err
 		}
