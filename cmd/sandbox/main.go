@@ -10,6 +10,10 @@
 // removes the state of the one before. The control address answers GET /counts with
 // how far the portal and the source agree. It runs until SIGINT or SIGTERM.
 //
+// Data as most portals have it, five gifts a person, is
+//
+//	go run ./cmd/sandbox --transactions 10000 --matched 0.72 --open-deals 0.2 --further-contacts 2000
+//
 // With --portals there are that many, each with a Thnks account of its own, and
 // each of the three addresses has one below /1, /2 and so on.
 //
@@ -70,7 +74,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.size.transactions, "transactions", 3000, "how many transactions Thnks holds")
 	f.IntVar(&o.size.recipients, "recipients", 0, "to how many addresses they went; 0 for a fifth of the transactions")
 	f.Float64Var(&o.size.matched, "matched", 0.8, "share of the addresses that HubSpot has as contacts, 0 to 1")
-	f.IntVar(&o.size.deals, "deals", 1, "deals of each contact, all of them open")
+	f.IntVar(&o.size.deals, "deals", 1, "deals of each contact")
+	f.Float64Var(&o.size.open, "open-deals", 1, "share of the deals that are open, 0 to 1")
+	f.IntVar(&o.size.further, "further-contacts", 0, "so many contacts more, to whom nothing was sent, each with a second address")
 	f.Uint64Var(&o.size.seed, "seed", 1, "the same seed makes the same sandbox")
 	f.BoolVar(&o.size.ugly, "ugly", false, "with the texts, addresses and gaps that make real data awkward")
 	f.BoolVar(&o.size.limits, "limits", false, "enforce the rate limits of an account with an Enterprise subscription")
@@ -89,10 +95,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	switch {
 	case f.NArg() > 0:
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
-	case o.size.transactions < 0, o.size.recipients < 0, o.size.deals < 0:
-		return o, errors.New("--transactions, --recipients and --deals: 0 or more")
-	case o.size.matched < 0, o.size.matched > 1:
-		return o, errors.New("--matched: a share between 0 and 1")
+	case o.size.transactions < 0, o.size.recipients < 0, o.size.deals < 0, o.size.further < 0:
+		return o, errors.New("--transactions, --recipients, --deals and --further-contacts: 0 or more")
+	case !isShare(o.size.matched), !isShare(o.size.open):
+		return o, errors.New("--matched and --open-deals: a share between 0 and 1")
 	case o.portals < 1:
 		return o, errors.New("--portals: 1 or more")
 	case o.portals > 1 && (o.tick != 0 || o.hook.url != ""):
@@ -102,6 +108,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	return o, o.hook.check()
 }
+
+func isShare(x float64) bool { return x >= 0 && x <= 1 }
 
 // Ready is the line that is printed when all three addresses answer.
 type Ready struct {

@@ -149,11 +149,34 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestPeopleAndDeals: the shares are those that were asked for.
+func TestPeopleAndDeals(t *testing.T) {
+	t.Parallel()
+	w := build(size{transactions: 5000, matched: 0.7, deals: 2, open: 0.25, further: 30, seed: 1}, 0, time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
+	contacts, further, deals, open := 0, 0, 0, 0
+	for c := range w.portal.Records("contacts") {
+		if contacts++; c.Properties["hs_additional_emails"] != "" {
+			further++
+		}
+	}
+	for d := range w.portal.Records("deals") {
+		if deals++; d.Properties["hs_is_closed"] == "false" {
+			open++
+		}
+	}
+	known := contacts - further
+	if further != 30 || known < 650 || known > 750 || deals != 2*known || open < deals/5 || open > deals*3/10 {
+		t.Errorf("of 1,000 recipients %d are contacts, beside %d further ones, with %d deals of which %d are open; want about 700 beside 30, and a quarter", known, further, deals, open)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for _, args := range [][]string{
 		{"--hubspot", "0.0.0.0:0"},
 		{"--thnks", "example.com:80"},
 		{"--matched", "1.5"},
+		{"--open-deals", "NaN"},
+		{"--further-contacts", "-1"},
 		{"--transactions", "-1"},
 		{"extra"},
 		{"--unknown"},

@@ -18,10 +18,13 @@ const (
 
 // A size says what a sandbox holds.
 type size struct {
-	transactions, recipients, deals int
-	matched                         float64
-	seed                            uint64
-	ugly, limits                    bool
+	transactions, recipients int
+	matched                  float64 // share of the recipients
+	deals                    int     // of each contact
+	open                     float64 // share of the deals
+	further                  int     // contacts with a second address
+	seed                     uint64
+	ugly, limits             bool
 }
 
 // A world is a portal, a source, and what posts the source's events.
@@ -71,8 +74,13 @@ func build(s size, i int, now time.Time) *world {
 	}
 	w.thnks.Add(batch...)
 	w.portal.Populate(data.Addresses(), hubspottest.Population{
-		Seed: s.seed, Matched: s.matched, WithCompany: 1, DealsPer: s.deals, OpenDeals: 1,
+		Seed: s.seed, Matched: s.matched, WithCompany: 1, DealsPer: s.deals, OpenDeals: s.open,
 	})
+	for i := range s.further {
+		w.portal.AddContact(fmt.Sprintf("further%d@example.org", i), map[string]string{
+			"hs_additional_emails": fmt.Sprintf("second%d@example.org", i),
+		})
+	}
 	return w
 }
 
