@@ -47,6 +47,7 @@ var rooms = map[string]string{
 	"sync/send":              "sync/plan store thnksapi",
 	"sync":                   "sync/plan sync/portal store store/suppressed hubspot thnksapi",
 	"sync/app":               "sync/portal store hubspot",
+	"sync/card":              "sync/plan sync/send sync/stats store hubspot",
 	"sync/doctor":            "sync sync/plan sync/portal store hubspot thnksapi",
 	"sync/daemon":            "sync sync/app sync/plan sync/send sync/webhook sync/stats sync/doctor store",
 	"sync/metrics":           "sync sync/plan sync/daemon sync/turns store hubspot",
