@@ -23,7 +23,11 @@ type Feature struct {
 	Name     string
 	Without  string // what there is not without its scopes
 	Optional bool   // a portal is synced without it
-	Scopes   []Scope
+	// Conditional says that not every account can grant its scopes, so that an app
+	// names them as conditionally required: as plainly required ones they would keep
+	// the others from installing it.
+	Conditional bool
+	Scopes      []Scope
 }
 
 // A Scope is a permission of HubSpot's.
@@ -73,6 +77,7 @@ func Features(rules LinkRules) []Feature {
 	return append(features,
 		Feature{
 			Name: "gift records", Without: "no gift in HubSpot; accounts without an Enterprise subscription cannot grant these",
+			Conditional: true,
 			Scopes: []Scope{
 				{Name: CustomRecordsScope, For: "GET /crm/objects/{version}/{thnks}"},
 				{Name: "crm.objects.custom.write", For: "POST /crm/objects/{version}/{thnks}/batch/create"},
