@@ -72,13 +72,14 @@ type followed struct {
 	settled  map[uint64]bool           // numbers of events whose outcome is known
 	contacts map[uint64][]string       // that each event is about, by its number
 	now      map[string]plan.Candidate // contacts by the ids that events have for them; one that is gone is absent
-	failed   map[string]error          // those at which HubSpot fails
+	failed   map[string]error          // contacts at which HubSpot fails, or at whose deals
+	broken   map[uint64]bool           // events about a deal at which HubSpot fails, by number
 }
 
 // followSome follows some events.
 func (r *eventRun) followSome(ctx context.Context, events []store.Event) error {
 	r.run.portal.Directory.Forget()
-	f := &followed{events: events, settled: make(map[uint64]bool), contacts: make(map[uint64][]string)}
+	f := &followed{events: events, settled: make(map[uint64]bool), contacts: make(map[uint64][]string), broken: make(map[uint64]bool)}
 	if err := r.findContacts(ctx, f); err != nil {
 		return err
 	}
@@ -107,14 +108,14 @@ func (r *eventRun) findContacts(ctx context.Context, f *followed) error {
 			deals = append(deals, e.RecordIDs...)
 		}
 	}
-	of, err := portal.ContactsOf(ctx, r.run.portal.Directory, distinct(deals))
+	of, unread, err := portal.ContactsOf(ctx, r.run.portal.Directory, distinct(deals))
 	if err != nil {
 		return err
 	}
 	for _, e := range f.events {
 		ids := e.RecordIDs
 		if e.RecordType == "deal" {
-			ids = of[e.RecordIDs[0]]
+			ids, f.broken[e.Seq] = of[e.RecordIDs[0]], unread[e.RecordIDs[0]] != nil
 		}
 		f.contacts[e.Seq] = ids
 		contacts = append(contacts, ids...)
@@ -176,7 +177,7 @@ func (r *eventRun) giftsOf(ctx context.Context, f *followed) (linked, orphans []
 	if err != nil || len(orphans) == 0 {
 		return linked, nil, nil, err
 	}
-	who, err = r.matches(ctx, orphans, addresses)
+	who, err = r.matches(ctx, orphans, addresses, f.failed)
 	return linked, orphans, who, err
 }
 
@@ -204,26 +205,36 @@ func (r *eventRun) stored(ids []string, wanted func(plan.Stored) bool) ([]plan.G
 
 // matches returns the contacts of the orphans' recipients: by the look-up that a
 // run makes, and where that finds none yet the contact that was read and has the
-// address, as HubSpot's index lags behind its records.
-func (r *eventRun) matches(ctx context.Context, orphans []plan.Gift, holders map[string]plan.Candidate) (plan.Directory, error) {
+// address, as HubSpot's index lags behind its records. A contact of which HubSpot
+// does not say which deals it has is no match, as it would be linked without them: it
+// is added to failed.
+func (r *eventRun) matches(ctx context.Context, orphans []plan.Gift, holders map[string]plan.Candidate, failed map[string]error) (plan.Directory, error) {
 	directory := r.run.portal.Directory
 	need := addresses(r.run, orphans)
 	who, err := directory.LookUp(ctx, need, nil)
 	if err != nil {
 		return nil, err
 	}
+	var unmatched []string
 	var contacts []plan.Candidate
 	for _, a := range need {
-		if holder, ok := holders[a]; ok && who[a].ID == "" {
-			contacts = append(contacts, holder)
+		holder, ok := holders[a]
+		switch {
+		case !ok || who[a].ID != "":
+		case directory.Broken(a) != nil:
+			failed[holder.ID] = directory.Broken(a)
+		default:
+			unmatched, contacts = append(unmatched, a), append(contacts, holder)
 		}
 	}
-	deals, _, err := directory.OpenDeals(ctx, contacts)
+	deals, unread, err := directory.OpenDeals(ctx, contacts)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range need {
-		if holder, ok := holders[a]; ok && who[a].ID == "" {
+	maps.Copy(failed, unread)
+	for i, a := range unmatched {
+		holder := contacts[i]
+		if failed[holder.ID] == nil {
 			email, _ := plan.CanonicalEmail(holder.Email)
 			who[a] = plan.Match{ID: holder.ID, Company: holder.Company, Deals: deals[holder.ID], Secondary: email != a}
 		}
@@ -286,11 +297,11 @@ func goneByKind(kind string) bool {
 func (r *eventRun) endFollowed(f *followed, held map[string]bool) error {
 	var done []store.Event
 	for _, e := range f.events {
-		missing, broken := false, false
+		missing, broken := false, f.broken[e.Seq]
 		for _, id := range f.contacts[e.Seq] {
-			_, shown := f.now[id]
+			now, shown := f.now[id]
 			missing = missing || !shown
-			broken = broken || f.failed[id] != nil
+			broken = broken || f.failed[id] != nil || f.failed[now.ID] != nil
 		}
 		switch {
 		case f.settled[e.Seq]:
@@ -316,7 +327,7 @@ func (r *eventRun) endFollowed(f *followed, held map[string]bool) error {
 const (
 	reasonNotShown      = "HubSpot does not show the contact yet; it is looked for again"
 	reasonNoSuchContact = "HubSpot does not show the contact"
-	reasonContactBroken = "HubSpot fails at the contact; it is tried again"
+	reasonContactBroken = "HubSpot fails at the contact or at its deals; it is tried again"
 )
 
 // distinct returns the ids sorted, each once.

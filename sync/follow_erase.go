@@ -63,7 +63,8 @@ func (r *eventRun) eraseGone(ctx context.Context, f *followed) error {
 const listedByHand = 20
 
 // eraseContact erases the person of a contact that is gone, and returns the gifts
-// that were linked to the contact by hand and stay.
+// that were linked to the contact by hand and stay. An erasure that was interrupted
+// is finished.
 func (r *eventRun) eraseContact(ctx context.Context, contact string) (byHand []string, err error) {
 	ids, err := r.run.cfg().People.ByContact(contact)
 	if err != nil {
@@ -88,6 +89,11 @@ func (r *eventRun) eraseContact(ctx context.Context, contact string) (byHand []s
 	addresses = distinct(addresses)
 	for _, a := range addresses {
 		if _, err := r.run.engine.Erase(ctx, Person{Email: a}); err != nil {
+			return nil, err
+		}
+	}
+	if len(addresses) == 0 { // a process may have died after it had removed them from the journal
+		if err := finishErasures(ctx, r.run); err != nil {
 			return nil, err
 		}
 	}

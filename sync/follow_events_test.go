@@ -259,3 +259,73 @@ func TestFollowPrivacyDeletion(t *testing.T) {
 		})
 	}
 }
+
+// TestFollowWhereHubSpotFails: an event of whose contact, deals or deal HubSpot says
+// nothing is tried again until it does, and the gift is not linked by halves. The other
+// events of the same batch are followed.
+func TestFollowWhereHubSpotFails(t *testing.T) {
+	t.Parallel()
+	// deals are a contact's first one, and a second one that an event is about.
+	deals := func(first, second, of string) []string {
+		if of == "deal" {
+			return []string{first, second}
+		}
+		return []string{first}
+	}
+	for name, tt := range map[string]struct {
+		kind, of string
+		at       func(contact, deal string) func(path, body string) bool
+	}{
+		"contact": {"contact.creation", "contact", func(contact, _ string) func(path, body string) bool {
+			return func(path, body string) bool {
+				return strings.HasSuffix(path, "/objects/2026-09/contacts/batch/read") && strings.Contains(body, `"`+contact+`"`)
+			}
+		}},
+		"its deals": {"contact.creation", "contact", func(contact, _ string) func(path, body string) bool {
+			return func(path, body string) bool {
+				return strings.HasSuffix(path, "/contacts/deals/batch/read") && strings.Contains(body, `"`+contact+`"`)
+			}
+		}},
+		"a deal of it": {"contact.propertyChange", "contact", func(_, deal string) func(path, body string) bool {
+			return func(path, body string) bool {
+				return strings.HasSuffix(path, "/objects/2026-09/deals/batch/read") && strings.Contains(body, `"`+deal+`"`)
+			}
+		}},
+		"the deal's contacts": {"deal.creation", "deal", func(_, deal string) func(path, body string) bool {
+			return func(path, body string) bool {
+				return strings.HasSuffix(path, "/deals/contacts/batch/read") && strings.Contains(body, `"`+deal+`"`)
+			}
+		}},
+	} {
+		for _, lag := range []time.Duration{0, time.Hour} { // whether HubSpot's search has the contact
+			t.Run(fmt.Sprint(name, lag), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					f := newFollowedWorld(t, hubspottest.Options{Seed: 15, SearchLag: lag}, "ann@acme.example", "bob@acme.example")
+					ann, company, deal := f.AddPerson("ann@acme.example")
+					bob, bobs, his := f.AddPerson("bob@acme.example")
+					before, first, second := map[string][]string{}, ann, bob
+					if tt.of == "deal" { // which concerns gifts that are linked
+						f.follow(0, records("contact.creation", "contact", ann), records("contact.creation", "contact", bob))
+						before = f.Links(f.Record(simulation.ID(1)))
+						first, second = f.AddDeal(ann), f.AddDeal(bob)
+					}
+					f.WrapHubSpot = failingCalls(tt.at(ann, map[string]string{"contact": deal, "deal": first}[tt.of]))
+					f.e = f.Engine(f.st)
+					f.follow(0, records(tt.kind, tt.of, first), records(tt.kind, tt.of, second))
+					f.WantLinked(simulation.ID(1), before)
+					f.WantLinked(simulation.ID(2), map[string][]string{"contacts": {bob}, "companies": {bobs}, "deals": deals(his, second, tt.of)})
+					f.WrapHubSpot = nil
+					f.e = f.Engine(f.st)
+					f.follow(2 * time.Minute)
+					f.WantLinked(simulation.ID(1), map[string][]string{"contacts": {ann}, "companies": {company}, "deals": deals(deal, first, tt.of)})
+					for seq, state := range f.EventStates(f.st) {
+						if state != store.EventApplied {
+							t.Errorf("event %d is %s", seq, state)
+						}
+					}
+				})
+			})
+		}
+	}
+}

@@ -145,26 +145,29 @@ func (o *openDeals) openOf(ctx context.Context, contacts []string, related *rela
 }
 
 // ContactsOf returns the contacts that each of the deals is associated with now, which
-// the directory asks HubSpot for.
-func ContactsOf(ctx context.Context, d *Directory, deals []string) (map[string][]string, error) {
+// the directory asks HubSpot for. failed are the deals at which HubSpot fails, and how.
+func ContactsOf(ctx context.Context, d *Directory, deals []string) (contacts map[string][]string, failed map[string]error, err error) {
 	if len(deals) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	client, err := d.contacts.enter(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	related, err := client.Associated(ctx, "deals", "contacts", deals)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	contacts := make(map[string][]string)
+	contacts, failed = make(map[string][]string), make(map[string]error)
 	for i, outcome := range related {
+		if outcome.Err != nil {
+			failed[deals[i]] = outcome.Err
+		}
 		for _, contact := range outcome.Found {
 			contacts[deals[i]] = append(contacts[deals[i]], contact.ToID)
 		}
 	}
-	return contacts, nil
+	return contacts, failed, nil
 }
 
 // OpenDeals returns the deals of each contact that are open now. failed are the
