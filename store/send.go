@@ -64,6 +64,9 @@ type Send struct {
 	Contact string   // HubSpot id of the recipient's contact, "" if it was not given
 	Deals   []string // HubSpot ids of deals that were given
 
+	Callback string    // HubSpot's id of the workflow that waits for the outcome, "" if none does
+	Called   time.Time // when it was told; zero before
+
 	State    SendState
 	Guard    string    // that refused it or holds it, "" if none does
 	Reason   string    // why it is in its state, in words for the admin
@@ -79,8 +82,11 @@ type Send struct {
 }
 
 // Open reports whether something is still to happen to the send: it waits, its
-// outcome is unknown, or its transaction has not appeared.
+// outcome is unknown, its transaction has not appeared, or a workflow was not told.
 func (s Send) Open() bool {
+	if s.Callback != "" && s.Called.IsZero() {
+		return true
+	}
 	switch s.State {
 	case SendHeld, SendScheduled, SendSending, SendUnknown:
 		return true

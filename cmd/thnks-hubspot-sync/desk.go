@@ -136,28 +136,36 @@ func stopped(stateDir string) string {
 	return "the file " + stopFile + " in state_dir stops all sending: remove it to send"
 }
 
-// optOuts asks HubSpot which property, if any, says that the contact of an address
-// has opted out. Of several contacts with the address each is asked about.
-func optOuts(c *hubspot.Client, properties []string) func(context.Context, string) (string, error) {
+// optOuts asks HubSpot, for each of some addresses, which property says that a
+// contact of it has opted out. Of several contacts with the address each is asked
+// about.
+func optOuts(c *hubspot.Client, properties []string) func(context.Context, []string) (map[string]string, error) {
 	if len(properties) == 0 {
 		return nil
 	}
-	return func(ctx context.Context, canonical string) (string, error) {
-		outcomes, err := c.ContactsByEmail(ctx, plan.Spellings(canonical), properties)
-		if err != nil {
-			return "", err
+	return func(ctx context.Context, canonical []string) (map[string]string, error) {
+		var spellings, of []string
+		for _, address := range canonical {
+			for _, spelling := range plan.Spellings(address) {
+				spellings, of = append(spellings, spelling), append(of, address)
+			}
 		}
-		for _, o := range outcomes {
+		outcomes, err := c.ContactsByEmail(ctx, spellings, properties)
+		if err != nil {
+			return nil, err
+		}
+		out := make(map[string]string)
+		for i, o := range outcomes {
 			if o.Err != nil {
-				return "", o.Err
+				return nil, o.Err
 			}
 			for _, contact := range o.Found {
 				said := slices.IndexFunc(properties, func(p string) bool { return strings.EqualFold(contact.Properties[p], "true") })
 				if said >= 0 {
-					return properties[said], nil
+					out[of[i]] = properties[said]
 				}
 			}
 		}
-		return "", nil
+		return out, nil
 	}
 }

@@ -50,9 +50,9 @@ type Config struct {
 	// Senders are the APIs by the canonical address of the sender; "" is the only
 	// key of a portal that names no senders.
 	Senders map[string]API
-	// OptedOut returns the name of the HubSpot property by which the contact of an
-	// address has opted out, "" if none. Its error stops the send.
-	OptedOut func(ctx context.Context, canonical string) (string, error)
+	// OptedOut returns, for those of some addresses whose contacts have opted out, the
+	// name of the HubSpot property by which they did. Its error stops the sends.
+	OptedOut func(ctx context.Context, canonical []string) (map[string]string, error)
 	// Erased reports whether an address was erased at its owner's wish. Nil where
 	// none is.
 	Erased func(canonical string) (bool, error)
@@ -119,29 +119,12 @@ var ErrOrder = errors.New("the order cannot be taken")
 // Errors: [ErrOrder], [store.ErrSendDiffers]; those of the ledger. What the guards
 // refuse is no error.
 func (d *Desk) Ask(ctx context.Context, o Order) ([]store.Send, error) {
-	if o.Sender == "" && len(d.cfg.Senders) == 1 {
-		for only := range d.cfg.Senders {
-			o.Sender = only
-		}
-	}
-	now := time.Now().UTC()
-	sends, err := o.sends(d.cfg.Rules().Zone, now)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrOrder, err)
-	}
-	_, known, err := d.cfg.Ledger.Send(sends[0].ID)
+	taken, err := d.Take(ctx, []Order{o})
 	if err != nil {
 		return nil, err
 	}
-	if at := sends[0].At; !known && !at.IsZero() { // a repeat may come later
-		if err := checkAt(at, now); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrOrder, err)
-		}
-	}
-	if _, ok := d.cfg.Senders[sends[0].Sender]; !ok {
-		return nil, fmt.Errorf("%w: %s", ErrOrder, d.unknownSender(sends[0].Sender))
-	}
-	if sends, err = d.admit(ctx, sends); err != nil {
+	sends, err := taken[0].Sends, taken[0].Err
+	if err != nil {
 		return nil, err
 	}
 	for i, s := range sends {
@@ -161,48 +144,29 @@ func (d *Desk) unknownSender(sender string) string {
 	return "the portal has no API key of that sender"
 }
 
-// admit judges the sends of an order one after another, each with what those
-// before it spend, and puts them into the ledger.
-func (d *Desk) admit(ctx context.Context, sends []store.Send) ([]store.Send, error) {
-	optedOut := make([]string, len(sends)) // asked for before the lock, as HubSpot may be slow
-	for i, s := range sends {
-		var err error
-		if optedOut[i], err = d.optedOut(ctx, s); err != nil {
-			return nil, err
-		}
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	rules := d.cfg.Rules()
-	var audit []store.AuditEntry
-	for i := range sends {
-		s := &sends[i]
-		if item, ok := rules.Catalogue[s.Gift]; ok {
-			s.GiftName, s.Price = item.Name, plan.Money{Value: item.Price, Currency: rules.Currency}
-		}
-		facts, err := d.facts(rules, *s, s.When(), optedOut[i], sends[:i])
-		if err != nil {
-			return nil, err
-		}
-		if v := rules.Judge(*s, facts); v.Guard != "" {
-			d.stop(s, v)
-			audit = append(audit, entry(*s, "send "+string(s.State)))
-		}
-	}
-	return d.cfg.Ledger.AddSends(sends, audit)
-}
-
 // optedOut asks HubSpot whether the recipient of a send has opted out.
 func (d *Desk) optedOut(ctx context.Context, s store.Send) (string, error) {
-	canonical, ok := plan.CanonicalEmail(s.Recipient)
-	if !ok || d.cfg.OptedOut == nil {
-		return "", nil
+	all, err := d.optOuts(ctx, []store.Send{s})
+	canonical, _ := plan.CanonicalEmail(s.Recipient)
+	return all[canonical], err
+}
+
+// optOuts asks HubSpot which of the recipients have opted out, all at once.
+func (d *Desk) optOuts(ctx context.Context, sends []store.Send) (map[string]string, error) {
+	var addresses []string
+	for _, s := range sends {
+		if canonical, ok := plan.CanonicalEmail(s.Recipient); ok && !slices.Contains(addresses, canonical) {
+			addresses = append(addresses, canonical)
+		}
 	}
-	property, err := d.cfg.OptedOut(ctx, canonical)
+	if len(addresses) == 0 || d.cfg.OptedOut == nil {
+		return nil, nil
+	}
+	all, err := d.cfg.OptedOut(ctx, addresses)
 	if err != nil {
-		return "", fmt.Errorf("whether the recipient has opted out in HubSpot could not be read, and nothing was sent: %w", err)
+		return nil, fmt.Errorf("whether the recipient has opted out in HubSpot could not be read, and nothing was sent: %w", err)
 	}
-	return property, nil
+	return all, nil
 }
 
 // facts gathers what the guards judge a send by. others are sends that are not in

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -580,15 +581,12 @@ func TestOptOut(t *testing.T) {
 	var asked []string
 	desk, err := send.New(send.Config{
 		Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: w.store, Journal: w.store, Senders: map[string]send.API{"": api},
-		OptedOut: func(_ context.Context, canonical string) (string, error) {
-			asked = append(asked, canonical)
-			switch canonical {
-			case "out@acme.example":
-				return "hs_email_optout", nil
-			case "down@acme.example":
-				return "", down
+		OptedOut: func(_ context.Context, canonical []string) (map[string]string, error) {
+			asked = append(asked, canonical...)
+			if slices.Contains(canonical, "down@acme.example") {
+				return nil, down
 			}
-			return "", nil
+			return map[string]string{"out@acme.example": "hs_email_optout"}, nil
 		},
 		Erased: func(canonical string) (bool, error) { return canonical == "erased@acme.example", nil },
 	})

@@ -29,6 +29,9 @@ type Order struct {
 	To      []Recipient `json:"to"`
 	Message string      `json:"message"` // a template; see [Fill]
 	At      string      `json:"at"`      // when to send; see [ParseAt]; "" for at once
+
+	// Callback is HubSpot's id of the workflow that waits for the outcome.
+	Callback string `json:"callback,omitempty"`
 }
 
 // Command is the cause of an order from the command line.
@@ -106,7 +109,7 @@ func (o Order) sends(zone *time.Location, now time.Time) ([]store.Send, error) {
 		sends[i] = store.Send{
 			ID: store.SendID(o.Request, i+1, len(o.To)), Request: o.Request, Cause: cmp.Or(o.Cause, Command),
 			Gift: o.Gift, Sender: CanonicalSender(o.Sender), Recipient: to.Email, FirstName: to.FirstName, LastName: to.LastName, Message: message,
-			Contact: to.Contact, Deals: to.Deals,
+			Contact: to.Contact, Deals: to.Deals, Callback: o.Callback,
 			State: store.SendScheduled, Created: now, At: at,
 			Digest: digest(strconv.FormatInt(o.Gift, 10), CanonicalSender(o.Sender), canonical, message, at.Format(time.RFC3339)),
 		}

@@ -35,7 +35,7 @@ func Reconcile(ledger Outcomes, journal Journal) (found int, err error) {
 	var waiting []store.Send
 	var earliest time.Time
 	for _, s := range open {
-		if s.State != store.SendUnknown && s.State != store.SendSent {
+		if s.State != store.SendUnknown && (s.State != store.SendSent || s.TransactionID != "") {
 			continue
 		}
 		waiting = append(waiting, s)

@@ -1,0 +1,105 @@
+package send_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/send"
+)
+
+// TestForesight: what a preview says of some orders is what becomes of them when they
+// are taken, with the same guards, and the budget falls by what it says they cost.
+func TestForesight(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWorld(t)
+		defer w.end()
+		w.rules.MostGifts, w.rules.ApproveAbove = 1, usd("20")
+		w.rules.DoNotGift = []string{"@gov.example"}
+		w.rules.PortalBudget = usd(rapid.SampledFrom([]string{"7.50", "30", "1000"}).Draw(rt, "budget"))
+		addresses := []string{"bea@acme.example", "cyd@acme.example", "dee@gov.example", "eve@acme.example", "not an address"}
+		var orders []send.Order
+		for i := range rapid.IntRange(1, 6).Draw(rt, "orders") {
+			o := order(fmt.Sprintf("r%d", i), rapid.SampledFrom(addresses).Draw(rt, "to"))
+			o.Gift = rapid.SampledFrom([]int64{5659, 5671, 1}).Draw(rt, "gift")
+			o.Message = rapid.SampledFrom([]string{"Thank you", "Dear {first_name}"}).Draw(rt, "message")
+			orders = append(orders, o)
+		}
+		before, err := w.desk.Budget("", time.Now())
+		if err != nil {
+			rt.Fatal(err)
+		}
+		foreseen, err := w.desk.Foresee(rt.Context(), orders)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if open, err := w.store.OpenSends(); err != nil || len(open) != 0 {
+			rt.Fatalf("a preview left %d sends: %v", len(open), err)
+		}
+		taken, err := w.desk.Take(rt.Context(), orders)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		cost := before.PortalSpent
+		for i, f := range foreseen {
+			if (f.Err == nil) != (taken[i].Err == nil) || f.Err != nil && !errors.Is(f.Err, send.ErrOrder) {
+				rt.Fatalf("order %d: foreseen %v, came %v", i, f.Err, taken[i].Err)
+			}
+			if f.Err != nil {
+				continue
+			}
+			s := taken[i].Sends[0]
+			if s.Guard != f.Verdict.Guard || (s.State == store.SendHeld) != f.Verdict.Hold {
+				rt.Errorf("order %d: foreseen %+v, came %s by %q", i, f.Verdict, s.State, s.Guard)
+			}
+			if s.State.Spends() {
+				cost = cost.Add(s.Price.Value)
+			}
+		}
+		after, err := w.desk.Budget("", time.Now())
+		if err != nil || !after.PortalSpent.Equal(cost) || !after.SenderSpent.Equal(cost) {
+			rt.Errorf("spent are %s, and %s by the sender, of %s: %v", after.PortalSpent, after.SenderSpent, cost, err)
+		}
+		if n := len(w.thnks.Gifts()); n != 0 {
+			rt.Errorf("taking orders has sent %d gifts", n)
+		}
+	})
+}
+
+// TestForesightInTestMode: in test mode a preview counts what would be spent without.
+func TestForesightInTestMode(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Live, w.rules.PortalBudget = false, usd("10")
+	foreseen, err := w.desk.Foresee(t.Context(), []send.Order{order("a", "bea@acme.example"), order("b", "cyd@acme.example")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := foreseen[0].Verdict.Guard, foreseen[1].Verdict.Guard; a != send.GuardTestMode || b != send.GuardPortalBudget {
+		t.Errorf("the guards are %s and %s", a, b)
+	}
+}
+
+// TestCallback: a send is open until its workflow was told.
+func TestCallback(t *testing.T) {
+	w := newWorld(t)
+	o := order("ap-1", "bea@acme.example")
+	o.Callback = "ap-1"
+	w.rules.DoNotGift = []string{"@acme.example"}
+	if _, err := w.desk.Ask(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	open, err := w.store.OpenSends()
+	if err != nil || len(open) != 1 || open[0].Callback != "ap-1" || open[0].State != store.SendRefused {
+		t.Fatalf("open are %+v, %v", open, err)
+	}
+	if err := w.desk.Called("ap-1"); err != nil {
+		t.Fatal(err)
+	}
+	if open, err = w.store.OpenSends(); err != nil || len(open) != 0 {
+		t.Errorf("open are %+v, %v", open, err)
+	}
+}
