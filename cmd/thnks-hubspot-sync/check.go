@@ -235,7 +235,7 @@ func (s *session) checkSecrets(p configs.Portal) []doctor.Finding {
 		f := doctor.Finding{Portal: p.Name, Check: "credentials", Level: doctor.OK, What: key + ": its secrets are readable and of the right form"}
 		if _, err := s.scheme(h); err != nil {
 			f.Level, f.What = doctor.Fail, key+": "+err.Error()
-			f.Remedy = "copy the secret from where the webhook is set up into its file (chmod 600), then restart the service"
+			f.Remedy = "copy the secret from where the webhook is set up into its file (chmod 600), then reload the service"
 		}
 		findings = append(findings, f)
 		if h.settings.Scheme == configs.SchemeHMAC && h.settings.TimestampHeader == "" {

@@ -26,7 +26,7 @@ func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
 		for _, h := range webhooksOf(p.Webhooks) {
 			scheme, err := s.scheme(h)
 			if err != nil {
-				problem := fmt.Sprintf("webhooks.%s: %v; fix it, then restart the service", h.dialect, err)
+				problem := fmt.Sprintf("webhooks.%s: %v; fix it, then reload the service", h.dialect, err)
 				d.SetProblem(p.Name, problem)
 				s.log.Error("portal needs attention", logPortal, p.Name, logProblem, problem)
 				down[webhook.Prefix+p.Name+"/"+h.dialect] = true

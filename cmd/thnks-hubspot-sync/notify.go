@@ -34,18 +34,19 @@ type notifier struct {
 
 // newNotifier returns the notifier of a daemon. Without systemd, which names its
 // socket in the environment, it tells no one.
-func (s *session) newNotifier(d *daemon.Daemon) (*notifier, error) {
+func (h *host) newNotifier() (*notifier, error) {
 	n := &notifier{
 		tell:     func(state string) error { _, err := sd.SdNotify(false, state); return err },
 		every:    notifyEvery,
-		standing: func() string { return standing(d.Figures()) },
+		standing: h.standing,
 		stalled: func() string {
-			if longest := s.turns.Load().Longest; longest > stuckAfter {
+			g := h.now.Load()
+			if longest := g.s.turns.Load().Longest; longest > stuckAfter {
 				return fmt.Sprintf("a run for %v", longest.Round(time.Second))
 			}
-			return d.Stalled()
+			return g.daemon.Stalled()
 		},
-		log: s.log,
+		log: h.log,
 	}
 	watchdog, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
@@ -57,28 +58,51 @@ func (s *session) newNotifier(d *daemon.Daemon) (*notifier, error) {
 	return n, nil
 }
 
+// standing says in one line how the daemon stands.
+func (h *host) standing() string {
+	s := standing(h.now.Load().daemon.Figures())
+	if h.problem.Load() != nil {
+		s = "the changed configuration has a mistake, and the one before is in use: see the log; " + s
+	}
+	return s
+}
+
+// say tells the manager something, and how the daemon stands.
+func (n *notifier) say(what string) {
+	if err := n.tell(what + "\nSTATUS=" + n.standing()); err != nil {
+		n.log.Warn("systemd could not be told how the daemon stands", "error", err)
+	}
+}
+
+// reloading says that the daemon reads its configuration anew; ready says that this is
+// over.
+func (n *notifier) reloading() {
+	what := sd.SdNotifyReloading
+	if usec := sd.SdNotifyMonotonicUsec(); usec != "" { // Type=notify-reload wants it
+		what += "\n" + strings.TrimSpace(usec)
+	}
+	n.say(what)
+}
+
+func (n *notifier) ready() { n.say(sd.SdNotifyReady) }
+
 // run tells until ctx ends. While something is stalled the watchdog is told
 // nothing, so that systemd restarts the daemon.
 func (n *notifier) run(ctx context.Context) {
-	say := func(first string) {
-		if err := n.tell(first + "\nSTATUS=" + n.standing()); err != nil {
-			n.log.Warn("systemd could not be told how the daemon stands", "error", err)
-		}
-	}
 	tick := time.NewTicker(n.every)
 	defer tick.Stop()
-	say(sd.SdNotifyReady)
+	n.ready()
 	for stuck := false; ; {
 		select {
 		case <-ctx.Done():
-			say(sd.SdNotifyStopping)
+			n.say(sd.SdNotifyStopping)
 			return
 		case <-tick.C:
 		}
 		stalled := n.stalled()
 		switch {
 		case stalled == "":
-			say(sd.SdNotifyWatchdog)
+			n.say(sd.SdNotifyWatchdog)
 		case !stuck:
 			n.log.Error("the daemon is stuck: systemd restarts it where WatchdogSec is set", "what", stalled)
 		}

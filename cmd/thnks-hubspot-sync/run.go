@@ -4,17 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/admin"
+	"thnks-hubspot-sync/sync/listen"
 	"thnks-hubspot-sync/sync/webhook"
 )
 
@@ -31,116 +36,141 @@ where none has finished, then a pass at every slot of the schedule. Other
 commands work meanwhile: they go through the daemon's admin socket, in
 state_dir. Health, readiness, statistics and metrics are served on admin_listen.
 
-It stops at a safe point within ten seconds; a second signal stops it at once.`,
+It stops at a safe point within ten seconds; a second signal stops it at once.
+
+SIGHUP has it read the configuration and the secrets anew, without a refused
+request: portals are added, changed and let go. A configuration with a mistake
+changes nothing. state_dir, listen, admin_listen, trusted_proxies and log.format
+take a restart, and the log says so where one of them has changed.`,
 		Example: `  thnks-hubspot-sync run --config /etc/thnks-hubspot-sync/config.yaml
-  curl http://127.0.0.1:9090/readyz`,
+  curl http://127.0.0.1:9090/readyz
+  kill -HUP $(pidof thnks-hubspot-sync)    # systemctl reload thnks-hubspot-sync`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			signal.Ignore(syscall.SIGHUP) // a terminal that goes away is no reason to stop
+			reload := make(chan os.Signal, 1) // a terminal that goes away is no reason to stop, either
+			signal.Notify(reload, syscall.SIGHUP)
+			defer signal.Stop(reload)
 			s, err := a.session("", false)
 			if err != nil {
 				return err
 			}
-			return s.serve(cmd.Context())
+			return serve(cmd.Context(), s, a.anew, reload)
 		},
 	}
 }
 
-// serve is the daemon.
-func (s *session) serve(ctx context.Context) error {
+// A host is the process of the daemon: what goes on while a generation ends and the
+// next begins.
+type host struct {
+	socket, private net.Listener
+	public          net.Listener // nil as long as no portal has webhooks
+	commands        listen.Gate  // behind socket
+	pages           listen.Gate  // behind private
+	hooks           listen.Gate  // behind public
+	now             atomic.Pointer[generation]
+	problem         atomic.Pointer[string] // why the last reload changed nothing; nil where it did
+
+	log  *slog.Logger
+	part func(what string, f func() error) // runs a part until the daemon stops, and stops it when the part fails
+}
+
+// serve is the daemon. Each reload has it read the configuration, by anew, which gets
+// the one in use.
+func serve(ctx context.Context, s *session, anew func(*configs.Config) (*session, error), reload <-chan os.Signal) error {
 	if err := store.MakeDir(s.cfg.StateDir); err != nil {
 		return usage{err}
 	}
-	// First of all, as it is what keeps a second daemon away.
-	socket, err := admin.Listen(s.socket())
-	if err != nil {
-		return err
-	}
-	defer socket.Close()
-	private, err := listenAt("admin_listen", s.cfg.AdminListen)
-	if err != nil {
-		return err
-	}
-	defer private.Close()
-	token, err := s.adminToken()
-	if err != nil {
-		return err
-	}
-	d, err := s.newDaemon()
-	if err != nil {
-		return err
-	}
-	public, err := s.public(d)
-	if err != nil {
-		return err
-	}
-	manager, err := s.newNotifier(d)
-	if err != nil {
-		return err
-	}
-	by, err := newAccess(s, d.StateFile, d.Hint)
-	if err != nil {
-		return err
-	}
-	options := admin.Options{Usage: isUsage, Sender: d.Sender(), Trail: d, Logger: s.log}
-	if by != nil {
-		options.Access = by
-		public = withInstalls(by.installer, public)
-	}
-	var listener net.Listener
-	if public != nil {
-		if listener, err = listenAt("listen", s.cfg.Listen); err != nil {
-			return err
-		}
-		defer listener.Close()
-	}
-
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var parts sync.WaitGroup
-	part := func(what string, f func() error) {
+	h := &host{log: s.log, part: func(what string, f func() error) {
 		parts.Go(func() {
 			if err := f(); err != nil && ctx.Err() == nil {
 				stop(fmt.Errorf("%s: %w", what, err))
 			}
 		})
+	}}
+	var err error
+	// First of all, as it is what keeps a second daemon away.
+	if h.socket, err = admin.Listen(s.socket()); err != nil {
+		return err
 	}
-	part("admin socket", func() error {
-		return admin.Serve(ctx, socket, d, options)
-	})
-	part("admin_listen", func() error {
-		return admin.ServePages(ctx, private, admin.Pages(d, admin.PagesOptions{
-			Hosts: []string{s.cfg.AdminListen}, Token: token, Logger: s.log,
-			Metrics: s.metrics.Handler(d, s.turns.Load, s.log),
-		}), s.log)
-	})
-	attrs := []any{"portals", len(s.cfg.Portals), "admin", private.Addr().String(), "pid", os.Getpid()}
-	if public != nil {
-		attrs = append(attrs, "webhooks", listener.Addr().String())
-		part("listen", func() error { return webhook.Serve(ctx, listener, public, s.cfg.TrustedProxies, s.log) })
+	defer h.socket.Close()
+	if h.private, err = listenAt("admin_listen", s.cfg.AdminListen); err != nil {
+		return err
 	}
-	part("schedule", func() error { d.Keep(ctx, s.log); return nil })
-	part("systemd", func() error { manager.run(ctx); return nil })
+	defer h.private.Close()
+	first, err := newGeneration(ctx, s)
+	if err != nil {
+		return err
+	}
+	manager, err := h.newNotifier()
+	if err != nil {
+		return err
+	}
+	if err := h.listen(ctx, first); err != nil {
+		return err
+	}
+	h.begin(ctx, first)
+	h.part("admin socket", func() error { return admin.Serve(ctx, h.socket, &h.commands, s.log) })
+	h.part("admin_listen", func() error { return admin.ServePages(ctx, h.private, &h.pages, s.log) })
+	h.part("systemd", func() error { manager.run(ctx); return nil })
+	attrs := []any{"portals", len(s.cfg.Portals), "admin", h.private.Addr().String(), "pid", os.Getpid()}
+	if h.public != nil {
+		attrs = append(attrs, "webhooks", h.public.Addr().String())
+	}
 	s.log.Info("daemon ready", attrs...)
+	h.reloads(ctx, reload, anew, manager, stop)
 
-	<-ctx.Done()
 	s.log.Info("daemon stopping")
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		parts.Wait()
-		d.Close() // not from under a run: that would wait for it, however long
+		h.now.Load().close()
 	}()
 	select {
 	case <-ended:
 	case <-time.After(stopWithin):
-		return errors.New("a run did not come to a safe point in time; the next start resumes where its last commit left it")
+		return errNoSafePoint
 	}
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	s.log.Info("daemon stopped")
 	return nil
+}
+
+// errNoSafePoint is the error of a daemon that did not come to a safe point in time.
+var errNoSafePoint = errors.New("a run did not come to a safe point in time; the next start resumes where its last commit left it")
+
+// listen listens for webhooks, where a generation has any and the host does not
+// listen yet.
+func (h *host) listen(ctx context.Context, g *generation) (err error) {
+	if g.public == nil || h.public != nil {
+		return nil
+	}
+	if h.public, err = listenAt("listen", g.s.cfg.Listen); err != nil {
+		return err
+	}
+	h.part("listen", func() error {
+		return webhook.Serve(ctx, h.public, &h.hooks, g.s.cfg.TrustedProxies, h.log)
+	})
+	return nil
+}
+
+// begin begins a generation and passes requests on to it.
+func (h *host) begin(ctx context.Context, g *generation) {
+	h.now.Store(g)
+	g.begin()
+	h.commands.Open(g.life, g.commands)
+	h.pages.Open(g.life, g.pages)
+	hooks := g.public
+	if hooks == nil {
+		hooks = http.NotFoundHandler()
+	}
+	// What a sender sends is taken to its end: a 200 is on disk.
+	h.hooks.Open(context.WithoutCancel(ctx), hooks)
 }
 
 // listenAt listens on the address of a setting.

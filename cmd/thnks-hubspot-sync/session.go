@@ -59,14 +59,23 @@ func (a *app) session(portal string, watch bool) (*session, error) {
 		}
 		chosen = chosen[i : i+1]
 	}
-	if err := store.CheckDir(cfg.StateDir); err != nil {
-		return nil, usage{err}
-	}
-	if err := cfg.CheckBindings(); err != nil {
+	if err := examine(cfg, chosen); err != nil {
 		return nil, err
 	}
-	limitMemory(len(chosen), runsAtOnce(cfg))
 	return newSession(cfg, chosen, a.stderr, watch), nil
+}
+
+// examine looks at what a configuration does not say by itself, and has the process
+// get by with the memory for its portals.
+func examine(cfg *configs.Config, portals []configs.Portal) error {
+	if err := store.CheckDir(cfg.StateDir); err != nil {
+		return usage{err}
+	}
+	if err := cfg.CheckBindings(); err != nil {
+		return err
+	}
+	limitMemory(len(portals), runsAtOnce(cfg))
+	return nil
 }
 
 // one refuses what belongs to one portal, such as an export file, where the

@@ -6,7 +6,7 @@
 // implements it and serves it:
 //
 //	l, err := admin.Listen(filepath.Join(stateDir, "admin.sock"))
-//	err = admin.Serve(ctx, l, service, admin.Options{Usage: isUsage, Logger: log})
+//	err = admin.Serve(ctx, l, admin.Handler(ctx, service, admin.Options{Usage: isUsage, Logger: log}), log)
 //
 // A command talks to the same service over the socket; if Dial returns
 // [ErrNotRunning], it does the work itself:

@@ -300,7 +300,7 @@ func TestSilence(t *testing.T) {
 		conn := l.dial()
 		s.owner = peerOf(conn).uid // a pipe has no user
 		served := make(chan error, 1)
-		go func() { served <- s.serve(l) }()
+		go func() { served <- serve(ctx, l, s.handler(), s.grace, s.log) }()
 
 		const head = "POST /v1/run?portal=acme HTTP/1.1\r\nHost: daemon\r\nConnection: close\r\nContent-Length: 15\r\n\r\n"
 		go func() { _, _ = io.WriteString(conn, head+`{"DryRun":true}`) }()

@@ -34,7 +34,7 @@ const (
 // point, so that the commands that started them get their reports.
 const stopGrace = 5 * time.Second
 
-// Options say how [Serve] serves.
+// Options say how [Handler] answers.
 type Options struct {
 	// Access gives portals access to HubSpot by OAuth. Nil means that none can get it.
 	Access Access
@@ -49,18 +49,41 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Serve serves the service on the socket l, which it closes, to processes of
-// this process's user, until ctx ends. It then waits a few seconds for what is
-// under way and returns nil.
+// Handler answers commands of this process's user, which the connections of [Serve]
+// tell. When life ends, it waits a few seconds for what is under way.
 //
 // A run goes on when the command that started it disconnects: its context is
-// ctx. A dry run, which has no effect but its report, ends with the command.
-func Serve(ctx context.Context, l net.Listener, service Service, o Options) error {
-	s := newServer(ctx, service, o)
-	return s.serve(l)
+// life. A dry run, which has no effect but its report, ends with the command.
+func Handler(life context.Context, service Service, o Options) http.Handler {
+	return newServer(life, service, o).handler()
 }
 
-// A server is one Serve.
+// Serve serves a [Handler] on the socket l, which it closes, until ctx ends. It then
+// waits a few seconds for what is under way and returns nil. The logger gets what
+// goes wrong with connections; nil discards that.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, logger *slog.Logger) error {
+	return serve(ctx, l, h, stopGrace, logger)
+}
+
+// serve is Serve with another grace. It sets no time limit on answers: a run may
+// take hours.
+func serve(ctx context.Context, l net.Listener, h http.Handler, grace time.Duration, logger *slog.Logger) error {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return serveUntil(ctx, grace+time.Second, listen.New(peerListener{l}, listen.Options{Places: connections, Log: logger}), &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          log.New(hubspot.StandardLog(logger), "", 0),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, peerKey{}, c.RemoteAddr())
+		},
+	})
+}
+
+// A server is one [Handler].
 type server struct {
 	life    context.Context // ends when the daemon stops, and with it every run
 	service Service
@@ -82,20 +105,6 @@ func newServer(ctx context.Context, service Service, o Options) *server {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	return s
-}
-
-// serve sets no time limit on answers: a run may take hours.
-func (s *server) serve(l net.Listener) error {
-	return serveUntil(s.life, s.grace+time.Second, listen.New(peerListener{l}, listen.Options{Places: connections, Log: s.log}), &http.Server{
-		Handler:           s.handler(),
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          log.New(hubspot.StandardLog(s.log), "", 0),
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, peerKey{}, c.RemoteAddr())
-		},
-	})
 }
 
 // serveUntil serves until ctx ends, which ends the requests' contexts too, and
@@ -280,7 +289,7 @@ func (s *server) fault(err error) (status int, f fault) {
 	var large *http.MaxBytesError
 	switch {
 	case s.life.Err() != nil && errors.Is(err, context.Canceled) && !errors.Is(err, giftsync.ErrStopping):
-		return http.StatusServiceUnavailable, fault{failed, "the daemon is stopping: run the command again when it has started"}
+		return http.StatusServiceUnavailable, fault{failed, "the daemon is stopping, or reads its configuration anew: run the command again when it has started"}
 	case errors.As(err, &large):
 		return http.StatusRequestEntityTooLarge, fault{misused, fmt.Sprintf("the request is larger than %d bytes: name fewer keys at a time", large.Limit)}
 	case errors.As(err, &bad):

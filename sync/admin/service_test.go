@@ -149,7 +149,7 @@ func start(t testing.TB, service Service, usage func(error) bool, adjust ...func
 		f(s)
 	}
 	served := make(chan error, 1)
-	go func() { served <- s.serve(l) }()
+	go func() { served <- serve(ctx, l, s.handler(), s.grace, s.log) }()
 	stop := func() {
 		cancel()
 		if err := <-served; err != nil {

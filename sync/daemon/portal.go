@@ -66,6 +66,7 @@ type managedPortal struct {
 	openErr  error        // why it could not be opened the last time; nil where it was
 	openedAt time.Time    // when that was tried
 	lost     bool         // a state file that was open does no more work, and no other is open yet
+	closed   bool         // the daemon has ended: no state file is opened any more
 	open     *Connection  // over the journal
 
 	opened atomic.Pointer[store.Store] // the journal, for those who must not wait for mu
@@ -135,6 +136,9 @@ func (p *managedPortal) stateForEvents() (*store.Store, error) {
 
 // openState is called with mu held.
 func (p *managedPortal) openState() (*store.Store, error) {
+	if p.closed {
+		return nil, giftsync.ErrStopping
+	}
 	if p.journal != nil {
 		if err := unusable(p.journal); err != nil {
 			p.giveUp(err)
@@ -178,6 +182,7 @@ func (p *managedPortal) giveUp(err error) {
 func (p *managedPortal) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.closed = true
 	if p.open != nil {
 		p.open.Close()
 	}

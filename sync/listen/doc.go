@@ -11,4 +11,7 @@
 // When places run short, connections that wait are closed for the next one, of the
 // peer that has most connections. A request under way is never cut off, nor does a
 // peer take the place of one that has fewer connections.
+//
+// A [Gate] is the server's handler where what answers is exchanged while requests
+// come.
 package listen
