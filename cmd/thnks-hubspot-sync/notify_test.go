@@ -64,6 +64,16 @@ func (m *manager) count(line string) (n int) {
 	return n
 }
 
+// last returns the last message, "" before the first.
+func (m *manager) last() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.heard) == 0 {
+		return ""
+	}
+	return m.heard[len(m.heard)-1]
+}
+
 // TestSystemdIsTold: the daemon says once that it is ready, when it answers, then
 // that it lives and how it stands, and that it stops.
 func TestSystemdIsTold(t *testing.T) {

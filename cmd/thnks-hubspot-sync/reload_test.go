@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -171,6 +172,7 @@ func TestReloadOfAMistake(t *testing.T) {
 	h.write(t, "log: {format: json}\n", h.first.config+h.second.config)
 	h.reload(t)
 	await(t, "the portals are served", func() bool { return len(h.status(t)) == 2 })
+	await(t, "the mistake is forgotten", func() bool { return !strings.Contains(m.last(), "mistake") })
 	if !h.said("a changed setting takes a restart") || !h.said("key=listen") || !h.said("key=log.format") || h.said("key=state_dir") {
 		t.Error("the log does not say what takes a restart")
 	}

@@ -220,6 +220,10 @@ func TestFiguresOpenNothing(t *testing.T) {
 	if h := d.Figures()[0].Holdings; h != nil {
 		t.Errorf("of a closed file: %+v", h)
 	}
+	// Another daemon may have it now.
+	if _, err := d.Inbox("acme").Receive(t.Context(), event); !errors.Is(err, giftsync.ErrStopping) {
+		t.Errorf("after the end an event is received with %v", err)
+	}
 	if opens != 1 {
 		t.Errorf("opened %d times", opens)
 	}
