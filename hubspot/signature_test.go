@@ -6,15 +6,18 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/hubspot/hubspottest"
 )
 
 // The values of HubSpot's published vectors.
@@ -147,4 +150,28 @@ func FuzzSignature(f *testing.F) {
 			t.Error("a forgery is good")
 		}
 	})
+}
+
+// TestSignatureOfTheEmulator: the emulated portal signs its webhooks by each version
+// as this package checks them.
+func TestSignatureOfTheEmulator(t *testing.T) {
+	t.Parallel()
+	for version := range 4 { // 0 is the default, 3
+		synctest.Test(t, func(t *testing.T) {
+			const url = "https://sync.example.com/hubspot/webhooks?via=proxy"
+			verified := make(chan error, 1)
+			portal := hubspottest.New(hubspottest.Options{})
+			portal.Subscribe(t.Context(), hubspottest.Webhook{
+				URL: url, Secret: vectorSecret, Signature: version,
+				Client: &http.Client{Transport: hubspottest.Transport(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					body, _ := io.ReadAll(r.Body)
+					verified <- hubspot.SignedRequest{Method: r.Method, URL: url, Header: r.Header, Body: body}.Verify(vectorSecret, time.Now())
+				}))},
+			})
+			portal.AddContact("ann@example.com", nil)
+			if err := <-verified; err != nil {
+				t.Errorf("version %d: %v", version, err)
+			}
+		})
+	}
 }

@@ -238,7 +238,7 @@ func (c *call) batchArchive(t *objectType) answer {
 	}
 	for _, i := range in.Inputs {
 		if rec := t.find(string(i.ID)); rec != nil {
-			c.p.archive(t, rec, c.now)
+			c.archive(t, rec)
 		}
 	}
 	return answer{status: http.StatusNoContent}

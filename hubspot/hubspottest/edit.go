@@ -137,9 +137,7 @@ func (p *Portal) Merge(objectType, id, other string) string {
 		panic("hubspottest: a record cannot be merged with itself")
 	}
 	both := p.merge(t, a, b, time.Now())
-	p.emit(objectType, "merge", a.id, func(e *event) {
-		e.PrimaryObjectID, e.MergedObjectIDs, e.NewObjectID = a.id, []int64{a.id, b.id}, both.id
-	})
+	p.emit(objectType, "merge", a.id, merged(a, b, both))
 	return both.idText()
 }
 

@@ -42,7 +42,7 @@ func (c *call) objects() answer {
 		return c.patchRecord(t, c.seg[1])
 	case c.is("DELETE", "*", "*"):
 		if rec := t.find(c.seg[1]); rec != nil {
-			c.p.archive(t, rec, c.now)
+			c.archive(t, rec)
 		}
 		return answer{status: http.StatusNoContent}
 	}
@@ -232,6 +232,7 @@ func (c *call) mergeRecords(t *objectType) answer {
 		return c.refuse(missingObject())
 	}
 	rec := c.p.merge(t, a, b, c.now)
+	c.emit(t, "merge", a.id, merged(a, b, rec))
 	show := c.projection(t, []string{"hs_merged_object_ids"})
 	return answer{status: http.StatusOK, body: c.appendView(nil, t, view{rec: rec, values: rec.values, show: show})}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"math/rand/v2"
@@ -22,6 +23,9 @@ type Webhook struct {
 	AppID  int64  // the app's id
 	Secret string // the app's client secret
 	Legacy bool   // names and fields of the older form
+	// Signature is the version of the signature: 3, or an older one of HubSpot's, 2
+	// or 1. 3 when zero.
+	Signature int
 
 	// Seed decides the fate of each event. The same events in the same order have the
 	// same fate.
@@ -35,63 +39,10 @@ type Webhook struct {
 	Client              *http.Client    // default is one with connections of its own
 }
 
-// An event is a webhook event as HubSpot sends it.
-// https://developers.hubspot.com/docs/api-reference/latest/webhooks/guide
-type event struct {
-	EventID            int64   `json:"eventId"`
-	SubscriptionID     int64   `json:"subscriptionId"`
-	PortalID           int64   `json:"portalId"`
-	AppID              int64   `json:"appId"`
-	OccurredAt         int64   `json:"occurredAt"`
-	SubscriptionType   string  `json:"subscriptionType"`
-	AttemptNumber      int     `json:"attemptNumber"`
-	ObjectID           int64   `json:"objectId,omitempty"`
-	ObjectTypeID       string  `json:"objectTypeId,omitempty"`
-	PropertyName       string  `json:"propertyName,omitempty"`
-	PropertyValue      *string `json:"propertyValue,omitempty"`
-	ChangeFlag         string  `json:"changeFlag,omitempty"`
-	ChangeSource       string  `json:"changeSource"`
-	SourceID           string  `json:"sourceId"`
-	PrimaryObjectID    int64   `json:"primaryObjectId,omitempty"`
-	MergedObjectIDs    []int64 `json:"mergedObjectIds,omitempty"`
-	NewObjectID        int64   `json:"newObjectId,omitempty"`
-	AssociationType    string  `json:"associationType,omitempty"`
-	FromObjectID       int64   `json:"fromObjectId,omitempty"`
-	ToObjectID         int64   `json:"toObjectId,omitempty"`
-	AssociationRemoved bool    `json:"associationRemoved,omitempty"`
-}
-
-// objectTypeIDs are the types that events are sent of.
-var objectTypeIDs = map[string]string{"contacts": "0-1", "companies": "0-2", "deals": "0-3"}
-
-// legacyNames are what the older form calls these types.
-var legacyNames = map[string]string{"0-1": "contact", "0-2": "company", "0-3": "deal"}
-
-// emit sends the subscribers an event of a user's change. The caller holds p.mu.
-func (p *Portal) emit(objectType, what string, id int64, fill func(*event)) {
-	typeID, ok := objectTypeIDs[objectType]
-	if !ok || len(p.senders) == 0 {
-		return
-	}
-	p.nextEvent++
-	e := event{
-		EventID: p.nextEvent, SubscriptionID: 12345, PortalID: p.opt.ID, OccurredAt: time.Now().UnixMilli(),
-		SubscriptionType: "object." + what, ObjectID: id, ObjectTypeID: typeID, ChangeSource: "CRM_UI", SourceID: "userId:42",
-	}
-	if what == "privacyDeletion" { // there is no generic form of it
-		e.SubscriptionType, e.ObjectTypeID = "contact."+what, ""
-	}
-	if fill != nil {
-		fill(&e)
-	}
-	for _, s := range p.senders {
-		s.add(e)
-	}
-}
-
 // Subscribe begins to send the events of what users do from now on, by the portal's
-// methods. What is done through the API is not told. One goroutine sends; it ends
-// with the context. There can be several subscriptions.
+// methods, and of what apps do through the API to contacts, companies and deals. Their
+// associations are not told. One goroutine sends; it ends with the context. There can
+// be several subscriptions.
 func (p *Portal) Subscribe(ctx context.Context, w Webhook) *WebhookSender {
 	setDefault(&w.Batch, 100)
 	if w.Retry == nil {
@@ -131,6 +82,9 @@ func (s *WebhookSender) add(e event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.AppID = s.hook.AppID
+	if e.ours {
+		e.SourceID = strconv.FormatInt(e.AppID, 10)
+	}
 	if name := legacyNames[e.ObjectTypeID]; s.hook.Legacy && name != "" {
 		e.SubscriptionType, e.ObjectTypeID = name+e.SubscriptionType[len("object"):], ""
 	}
@@ -229,12 +183,8 @@ func (s *WebhookSender) post(ctx context.Context, batch []event) bool {
 	if err != nil {
 		return false
 	}
-	stamp := strconv.FormatInt(time.Now().UnixMilli(), 10)
-	mac := hmac.New(sha256.New, []byte(s.hook.Secret))
-	mac.Write([]byte(http.MethodPost + s.hook.URL + string(body) + stamp))
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("X-HubSpot-Signature-v3", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	r.Header.Set("X-HubSpot-Request-Timestamp", stamp)
+	s.hook.sign(r.Header, string(body))
 	res, err := s.client.Do(r)
 	if err != nil {
 		return false
@@ -242,6 +192,27 @@ func (s *WebhookSender) post(ctx context.Context, batch []event) bool {
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxBody)) // so that the connection serves again
 	return res.StatusCode/100 == 2
+}
+
+// sign puts the signature of a body into the header.
+// https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation
+func (w *Webhook) sign(h http.Header, body string) {
+	switch w.Signature {
+	case 1, 2:
+		signed := w.Secret + body
+		if w.Signature == 2 {
+			signed = w.Secret + http.MethodPost + w.URL + body
+		}
+		sum := sha256.Sum256([]byte(signed))
+		h.Set("X-HubSpot-Signature", hex.EncodeToString(sum[:]))
+		h.Set("X-HubSpot-Signature-Version", "v"+strconv.Itoa(w.Signature))
+	default:
+		stamp := strconv.FormatInt(time.Now().UnixMilli(), 10)
+		mac := hmac.New(sha256.New, []byte(w.Secret))
+		mac.Write([]byte(http.MethodPost + w.URL + body + stamp))
+		h.Set("X-HubSpot-Signature-v3", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+		h.Set("X-HubSpot-Request-Timestamp", stamp)
+	}
 }
 
 // Settle waits until nothing is queued, or the context ends.

@@ -285,6 +285,12 @@ func (c *call) apply(t *objectType, s *staged) {
 	if s.rec == nil {
 		s.rec = c.p.insert(t, c.now)
 		s.fresh = true
+		c.emit(t, "creation", s.rec.id, func(e *event) { e.ChangeFlag = "NEW" })
+	}
+	for _, ch := range s.changes {
+		if !s.fresh && s.rec.values.get(ch.slot) != ch.value {
+			c.emit(t, "propertyChange", s.rec.id, func(e *event) { e.PropertyName, e.PropertyValue = t.slots[ch.slot].Name, &ch.value })
+		}
 	}
 	c.p.set(t, s.rec, s.changes, c.now)
 	for _, l := range s.links {

@@ -163,7 +163,10 @@ func readHubSpot(app *App, raw []byte, now time.Time) (account int64, e store.Ev
 	return account, e, true
 }
 
-// caused reports whether an event tells of what this program did through the app.
+// caused reports whether an event tells of what this program did through the app. What
+// sourceId has in it is on no page of HubSpot's; in recorded deliveries it is the id of
+// the app that made the change. An event of any other source is followed: the change of
+// another integration counts, and a look too many does no harm.
 func caused(app *App, body object) bool {
 	source := strings.TrimPrefix(body.plain("sourceId"), "appId:")
 	return source == fmt.Sprint(app.ID) && strings.EqualFold(body.word("changeSource"), "INTEGRATION")
