@@ -28,6 +28,9 @@ type Config struct {
 	// RequestsPerSecond is how many requests may begin in any second, retries
 	// included; 0 is 10. Further ones wait.
 	RequestsPerSecond int
+	// Pace is the one of the key, which all clients that have the key share; nil
+	// is one that no other client has.
+	Pace *Pace
 	// Memory bounds what the answers of several clients hold while they are
 	// read; nil is no bound but 64 MiB for each.
 	Memory Memory
@@ -38,9 +41,6 @@ type Config struct {
 	// none. It may be called from any goroutine.
 	Waiting func(ctx context.Context) (resume func(context.Context) error)
 }
-
-// defaultPace is the default of [Config].RequestsPerSecond.
-const defaultPace = 10
 
 // A Client reads transactions with one API key. It is safe for concurrent use.
 type Client struct {
@@ -54,7 +54,7 @@ type Client struct {
 	http                    *http.Client
 	log                     *slog.Logger
 	warnings                warnings
-	pace                    pace
+	pace                    *Pace
 	memory                  rooms
 	waiting                 func(context.Context) func(context.Context) error
 	walks                   walks
@@ -90,7 +90,7 @@ func New(cfg Config) (*Client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		log:     cfg.Logger,
-		pace:    pace{most: cmp.Or(cfg.RequestsPerSecond, defaultPace)},
+		pace:    cfg.Pace,
 		memory:  rooms{memory: cfg.Memory},
 		waiting: cfg.Waiting,
 	}
@@ -106,6 +106,10 @@ func New(cfg Config) (*Client, error) {
 	if c.waiting == nil {
 		c.waiting = notWaiting
 	}
+	if c.pace == nil {
+		c.pace = NewPace()
+	}
+	c.pace.limit(cmp.Or(cfg.RequestsPerSecond, defaultPace))
 	return c, nil
 }
 

@@ -67,10 +67,8 @@ func escapeID(id string) string {
 // answer. An answer that turns out larger is asked for again with more.
 func (c *Client) attempt(ctx context.Context, call call, target string) (*answer, error) {
 	for room := c.memory.estimate(call); ; room = c.memory.more(room) {
-		if wait := c.pace.reserve(time.Now()); wait > 0 {
-			if err := c.wait(ctx, wait); err != nil {
-				return nil, err
-			}
+		if err := c.keepPace(ctx); err != nil {
+			return nil, err
 		}
 		if err := c.reserve(ctx, room); err != nil {
 			return nil, err

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -224,6 +225,86 @@ func TestPace(t *testing.T) {
 	if _, err := thnksapi.New(thnksapi.Config{BaseURL: "https://thnks.test", Key: testKey, Dialect: thnksapi.DefaultDialect(), RequestsPerSecond: -1}); err == nil || !strings.Contains(err.Error(), "requests_per_second") {
 		t.Errorf("a negative pace: %v", err)
 	}
+}
+
+// TestPaceIsShared: clients of one key have one pace together, the lowest that any
+// of them has.
+func TestPaceIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var starts []time.Time
+		h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			starts = append(starts, time.Now())
+			_, _ = io.WriteString(w, `{"id":"a"}`)
+		})
+		pace := thnksapi.NewPace()
+		client := func(most int) *thnksapi.Client {
+			return with(t, h, func(cfg *thnksapi.Config) { cfg.RequestsPerSecond, cfg.Pace = most, pace })
+		}
+		ask := func(clients ...*thnksapi.Client) {
+			var done sync.WaitGroup
+			for i := range 20 {
+				done.Go(func() {
+					if _, err := clients[i%len(clients)].Transaction(t.Context(), "a"); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			done.Wait()
+		}
+		one := client(5)
+		ask(one)
+		ask(one, client(2), client(7))
+		for i, most := range append(slices.Repeat([]int{5}, 20), slices.Repeat([]int{2}, 20)...) {
+			if i < most {
+				continue
+			}
+			if gap := starts[i].Sub(starts[i-most]); gap < time.Second || gap > 2*time.Second {
+				t.Errorf("call %d came %v after the %d. before it", i, gap, most)
+			}
+		}
+	})
+}
+
+// TestPaceOfCallsGivenUp: calls that are given up while they wait take no places
+// from those that go on, and what is served to these stays in order.
+func TestPaceOfCallsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var starts []time.Time
+		h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			starts = append(starts, time.Now())
+			_, _ = io.WriteString(w, `{"id":"a"}`)
+		})
+		pace := thnksapi.NewPace()
+		one := with(t, h, func(cfg *thnksapi.Config) { cfg.RequestsPerSecond, cfg.Pace = 1, pace })
+		other := with(t, h, func(cfg *thnksapi.Config) { cfg.RequestsPerSecond, cfg.Pace = 1, pace })
+		if _, err := one.Transaction(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		var done sync.WaitGroup
+		for range 50 {
+			done.Go(func() {
+				if _, err := one.Transaction(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("given up: %v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		done.Go(func() {
+			if _, err := other.Transaction(t.Context(), "a"); err != nil {
+				t.Error(err)
+			}
+		})
+		done.Wait()
+		if len(starts) != 2 || starts[1].Sub(began) != time.Second {
+			t.Errorf("calls at %v after %v, want one after a second", starts, began)
+		}
+	})
 }
 
 // TestWarnings: an outage makes one line a minute, with the number of warnings.

@@ -15,17 +15,13 @@ func notWaiting(context.Context) func(context.Context) error {
 	return func(context.Context) error { return nil }
 }
 
-// wait waits, or until ctx ends.
-func (c *Client) wait(ctx context.Context, d time.Duration) error {
-	resume := c.waiting(ctx)
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	var err error
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		err = ctx.Err()
+// keepPace waits for a place among the calls with the key.
+func (c *Client) keepPace(ctx context.Context) error {
+	if c.pace.tryTake() {
+		return nil
 	}
+	resume := c.waiting(ctx)
+	err := c.pace.take(ctx)
 	if e := resume(ctx); e != nil {
 		return e
 	}
@@ -48,31 +44,6 @@ func (c *Client) whileSlow(ctx context.Context) (answered func() error) {
 		<-waits
 		return resume(ctx)
 	}
-}
-
-// A pace keeps calls with one key to a number in any second.
-type pace struct {
-	mu     sync.Mutex
-	most   int
-	starts []time.Time // of the last calls, in a ring
-	oldest int
-}
-
-// reserve takes the next place, and returns how long to wait for it.
-func (p *pace) reserve(now time.Time) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.starts) < p.most {
-		p.starts = append(p.starts, now)
-		return 0
-	}
-	at := p.starts[p.oldest].Add(time.Second)
-	if at.Before(now) {
-		at = now
-	}
-	p.starts[p.oldest] = at
-	p.oldest = (p.oldest + 1) % p.most
-	return at.Sub(now)
 }
 
 // warnEvery is the least time between two warnings.

@@ -19,6 +19,7 @@ import (
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 	giftportal "thnks-hubspot-sync/sync/portal"
+	"thnks-hubspot-sync/thnksapi"
 )
 
 // paces are the paces of the HubSpot accounts that this process calls. An
@@ -66,6 +67,28 @@ func server(h configs.HubSpot) string {
 		return "hubapi.com"
 	}
 	return host
+}
+
+// keyPaces are the paces of the Thnks keys that this process calls with. They
+// outlive the clients: a portal that is opened anew goes on where it was.
+type keyPaces struct {
+	mu sync.Mutex
+	of map[string]*thnksapi.Pace
+}
+
+// shared returns the pace of a key at a server.
+func (p *keyPaces) shared(server, key string) *thnksapi.Pace {
+	digest := sha256.Sum256([]byte(key))
+	name := strings.ToLower(strings.TrimRight(server, "/")) + " " + string(digest[:])
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.of == nil {
+		p.of = make(map[string]*thnksapi.Pace)
+	}
+	if p.of[name] == nil {
+		p.of[name] = thnksapi.NewPace()
+	}
+	return p.of[name]
 }
 
 // owners knows which portal of a configuration an object of a HubSpot account

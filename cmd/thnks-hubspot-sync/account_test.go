@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/hubspot"
 	giftportal "thnks-hubspot-sync/sync/portal"
+	"thnks-hubspot-sync/thnksapi"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -205,6 +207,54 @@ func TestSharedPaces(t *testing.T) {
 		"another token":   p.shared(us, "", "token-4"),
 		"another account": p.shared(us, "8", "token-5"),
 		"another server":  p.shared(configs.HubSpot{BaseURL: "http://127.0.0.1:1"}, "7", "token-6"),
+	} {
+		if pace == one {
+			t.Errorf("%s: the same pace", what)
+		}
+	}
+}
+
+// TestSharedKeyPace: portals with one key of one server share its pace, and one
+// that is opened anew goes on where it was.
+func TestSharedKeyPace(t *testing.T) {
+	t.Parallel()
+	var starts []time.Time
+	thnks := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		starts = append(starts, time.Now())
+		rw.WriteHeader(404)
+	}))
+	defer thnks.Close()
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte("key-1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newSession(configs.Default(), nil, io.Discard, false)
+	ask := func(server, portal string) {
+		t.Helper()
+		p := configs.DefaultPortal()
+		p.Name, p.Thnks.BaseURL, p.Thnks.APIKeyFile, p.Thnks.RequestsPerSecond = portal, server, key, 1
+		keys, err := s.keys(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients, err := s.clients(p, keys, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := clients[0].Transaction(t.Context(), "T-1"); err == nil {
+			t.Error("a gift that there is not")
+		}
+	}
+	ask(thnks.URL, "acme")
+	ask(thnks.URL, "globex")
+	ask(thnks.URL+"/", "acme")
+	if len(starts) != 3 || starts[1].Sub(starts[0]) < 900*time.Millisecond || starts[2].Sub(starts[1]) < 900*time.Millisecond {
+		t.Errorf("calls at %v, want one a second", starts)
+	}
+	one := s.keyPaces.shared("https://api.thnks.com", "key-1")
+	for what, pace := range map[string]*thnksapi.Pace{
+		"another key":    s.keyPaces.shared("https://api.thnks.com", "key-2"),
+		"another server": s.keyPaces.shared(thnks.URL, "key-1"),
 	} {
 		if pace == one {
 			t.Errorf("%s: the same pace", what)

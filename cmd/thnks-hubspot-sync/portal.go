@@ -247,6 +247,7 @@ func (s *session) clients(p configs.Portal, keys []thnksKey, zone func() *time.L
 			Logger:  s.log.With(logPortal, p.Name),
 
 			RequestsPerSecond: p.Thnks.RequestsPerSecond,
+			Pace:              s.keyPaces.shared(p.Thnks.BaseURL, k.secret.Reveal()),
 			Memory:            s.answers,
 			Waiting:           s.metrics.Portal(p.Name).Waiting(metrics.Thnks, turns.Waiting),
 		})

@@ -32,6 +32,7 @@ type session struct {
 	turns    *turns.Turns
 	answers  *semaphore.Weighted // the memory of all answers of both vendors
 	paces    paces
+	keyPaces keyPaces
 	accounts owners
 	grants   grants
 	erased   erasedLists
