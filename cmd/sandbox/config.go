@@ -31,10 +31,13 @@ func makeWay(dir string) error {
 	return os.RemoveAll(filepath.Join(dir, "state"))
 }
 
+// A file is one that a configuration consists of.
+type file struct{ path, text string }
+
 // writeConfig writes a configuration for the sandbox's portals, with their
 // credentials, into dir, which it makes where it does not exist. With a secret it
-// has the webhook endpoint as well.
-func writeConfig(dir string, r Ready, portals int, secret []byte) (path string, err error) {
+// has the webhook endpoint as well; if HubSpot posts webhooks, an app whose they are.
+func writeConfig(dir string, r Ready, portals int, secret []byte, tells hubspotHook) (path string, err error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return "", err
 	}
@@ -45,18 +48,26 @@ func writeConfig(dir string, r Ready, portals int, secret []byte) (path string, 
 		return "", err
 	}
 	path = filepath.Join(dir, "config.yaml")
-	config := madeHere + fmt.Sprintf("state_dir: %q\nportals:\n", filepath.Join(dir, "state"))
-	type file struct{ path, text string }
+	config := madeHere + fmt.Sprintf("state_dir: %q\n", filepath.Join(dir, "state"))
 	files := []file{{filepath.Join(dir, "thnks-key"), r.Key}}
+	if tells.url != "" {
+		lines, more := tells.config(dir, r.HubSpot)
+		config, files = config+lines, append(files, more...)
+	}
+	config += "portals:\n"
 	for i := range portals {
 		name, below, tokenFile := "sandbox", under(i, portals), "hubspot-token"
 		if portals > 1 { // of which each must have a token of its own
 			name, tokenFile = fmt.Sprintf("sandbox-%d", i+1), fmt.Sprintf("hubspot-token-%d", i+1)
 		}
+		access := "token_file: " + tokenFile
+		if tells.url != "" {
+			access = fmt.Sprintf("app: sandbox, account_id: %d", firstAccount)
+		}
 		config += fmt.Sprintf(`  - name: %s
-    hubspot: {base_url: %q, token_file: %s}
+    hubspot: {base_url: %q, %s}
     thnks: {base_url: %q, api_key_file: thnks-key}
-`, name, r.HubSpot+below, tokenFile, r.Thnks+below)
+`, name, r.HubSpot+below, access, r.Thnks+below)
 		files = append(files, file{filepath.Join(dir, tokenFile), tokenOf(i)})
 	}
 	if secret != nil {

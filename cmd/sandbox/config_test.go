@@ -27,12 +27,12 @@ func TestFolderOfItsOwn(t *testing.T) {
 			put(filepath.Join(dir, "config.yaml"), earlier)
 		}
 		for range 2 {
-			if _, err := writeConfig(dir, Ready{}, 1, nil); err != nil {
+			if _, err := writeConfig(dir, Ready{}, 1, nil, hubspotHook{}); err != nil {
 				t.Fatal(err)
 			}
 			put(state, "old")
 		}
-		if _, err := writeConfig(dir, Ready{}, 1, nil); err != nil {
+		if _, err := writeConfig(dir, Ready{}, 1, nil, hubspotHook{}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := os.Stat(state); err == nil {
@@ -42,7 +42,7 @@ func TestFolderOfItsOwn(t *testing.T) {
 	theirs := t.TempDir()
 	put(filepath.Join(theirs, "config.yaml"), "state_dir: state\n")
 	put(filepath.Join(theirs, "state", "acme.db"), "precious")
-	if _, err := writeConfig(theirs, Ready{}, 1, nil); err == nil || !strings.Contains(err.Error(), "--config-dir") {
+	if _, err := writeConfig(theirs, Ready{}, 1, nil, hubspotHook{}); err == nil || !strings.Contains(err.Error(), "--config-dir") {
 		t.Errorf("error %v", err)
 	}
 	for _, name := range []string{"config.yaml", "state/acme.db"} {
@@ -59,15 +59,17 @@ func TestFolderOfItsOwn(t *testing.T) {
 func TestNextStep(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		config string
-		hooks  bool
-		want   string
+		config, webhook, hubspot, want string
 	}{
-		{"", false, "--config-dir DIR"},
-		{"/tmp/it's/config.yaml", false, `thnks-hubspot-sync sync --backfill --config '/tmp/it'\''s/config.yaml'`},
-		{"/tmp/s/config.yaml", true, "thnks-hubspot-sync run --config '/tmp/s/config.yaml'"},
+		{"", "", "", "--config-dir DIR"},
+		{"/tmp/it's/config.yaml", "", "", `thnks-hubspot-sync sync --backfill --config '/tmp/it'\''s/config.yaml'`},
+		{"/tmp/s/config.yaml", "u", "", "thnks-hubspot-sync run --config '/tmp/s/config.yaml'"},
+		{"/tmp/s/config.yaml", "u", "u", "thnks-hubspot-sync connect --config '/tmp/s/config.yaml'"},
+		{"/tmp/s/config.yaml", "", "u", "curl -X POST http://c/contacts"},
 	} {
-		if got := next(tt.config, tt.hooks); !strings.Contains(got, tt.want) {
+		var o options
+		o.hook.url, o.tells.url = tt.webhook, tt.hubspot
+		if got := next(Ready{Config: tt.config, Control: "http://c"}, o); !strings.Contains(got, tt.want) {
 			t.Errorf("%q, want %q in it", got, tt.want)
 		}
 	}

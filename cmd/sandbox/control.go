@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"net/mail"
+	"strings"
 
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
@@ -26,8 +28,17 @@ type Counts struct {
 	Webhook map[thnksapitest.Outcome]int `json:"webhook,omitempty"`
 }
 
-// control answers GET /counts?object=NAME, by default of the object thnks, and
-// POST /events?id=ID&status=STATUS, which moves a transaction to a status.
+// A MadeContact is a contact that was made by POST /contacts.
+type MadeContact struct {
+	Contact string `json:"contact"` // its id
+	Email   string `json:"email"`
+	Gift    string `json:"gift,omitempty"` // the transaction of the orphan whose recipient it is
+}
+
+// control answers GET /counts?object=NAME, by default of the object thnks,
+// POST /events?id=ID&status=STATUS, which moves a transaction to a status, and
+// POST /contacts?email=EMAIL, which makes a contact as a user does: by default of the
+// recipient of an orphan.
 func (w *world) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /counts", func(rw http.ResponseWriter, r *http.Request) {
@@ -49,7 +60,45 @@ func (w *world) control() http.Handler {
 			rw.WriteHeader(http.StatusNoContent)
 		}
 	})
+	mux.HandleFunc("POST /contacts", func(rw http.ResponseWriter, r *http.Request) {
+		made := MadeContact{Email: r.FormValue("email")}
+		if made.Email == "" {
+			made.Gift, made.Email = w.orphan()
+		}
+		address, err := mail.ParseAddress(made.Email)
+		switch {
+		case made.Email == "":
+			http.Error(rw, "no gift in HubSpot is without a contact: write /contacts?email=ann@acme.example", http.StatusNotFound)
+			return
+		case err != nil || address.Address != made.Email:
+			http.Error(rw, "email is no address: write /contacts?email=ann@acme.example", http.StatusBadRequest)
+			return
+		case w.holds(made.Email):
+			http.Error(rw, "HubSpot has a contact with that address", http.StatusConflict)
+			return
+		}
+		made.Contact = w.portal.AddContact(made.Email, nil)
+		rw.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(rw).Encode(made) // the client has gone
+	})
 	return mux
+}
+
+// orphan returns the transaction of a gift in HubSpot that has no contact, and its
+// recipient's address, which no contact has; "" if there is none.
+func (w *world) orphan() (id, email string) {
+	for gift := range w.portal.Records("thnks") {
+		email := strings.ToLower(gift.Properties["recipient_email"])
+		if email != "" && len(w.portal.Links("thnks", gift.ID)["contacts"]) == 0 && !w.holds(email) {
+			return gift.Properties["thnks_transaction_id"], email
+		}
+	}
+	return "", ""
+}
+
+// holds reports whether a contact has an address, as its only one or beside others.
+func (w *world) holds(email string) bool {
+	return len(w.portal.Find("contacts", "email", email))+len(w.portal.Find("contacts", "hs_additional_emails", email)) > 0
 }
 
 func (w *world) count(object string) Counts {

@@ -26,6 +26,17 @@
 //	go run ./cmd/sandbox --config-dir /tmp/sandbox --tick 5s --webhook-secret-file /tmp/secret \
 //		--webhook http://127.0.0.1:8080/webhooks/sandbox/gift-events &
 //	go run ./cmd/thnks-hubspot-sync run --config /tmp/sandbox/config.yaml
+//
+// With --hubspot-webhook HubSpot posts what its users do to contacts and deals. The
+// configuration then has an OAuth app that signs it, and the portal is to be connected
+// once. POST /contacts to the control address makes a contact of a gift's recipient
+// whom HubSpot does not know yet, or with ?email= of anyone:
+//
+//	go run ./cmd/sandbox --config-dir /tmp/sandbox --control 127.0.0.1:8099 \
+//		--hubspot-webhook http://127.0.0.1:8080/hubspot/webhooks &
+//	go run ./cmd/thnks-hubspot-sync connect --config /tmp/sandbox/config.yaml
+//	go run ./cmd/thnks-hubspot-sync run --config /tmp/sandbox/config.yaml &
+//	curl -X POST http://127.0.0.1:8099/contacts
 package main
 
 import (
@@ -64,6 +75,7 @@ type options struct {
 	portals                      int
 	hubspot, thnks, control, dir string
 	hook                         hook
+	tells                        hubspotHook
 	tick                         time.Duration
 }
 
@@ -80,15 +92,16 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.Uint64Var(&o.size.seed, "seed", 1, "the same seed makes the same sandbox")
 	f.BoolVar(&o.size.ugly, "ugly", false, "with the texts, addresses and gaps that make real data awkward")
 	f.BoolVar(&o.size.limits, "limits", false, "enforce the rate limits of an account with an Enterprise subscription")
-	f.IntVar(&o.portals, "portals", 1, "so many portals of that size; none with --tick or --webhook if there are several")
+	f.IntVar(&o.portals, "portals", 1, "so many portals of that size; none with --tick or a webhook if there are several")
 	f.StringVar(&o.hubspot, "hubspot", "127.0.0.1:0", "loopback `address` of HubSpot; port 0 for a free one")
 	f.StringVar(&o.thnks, "thnks", "127.0.0.1:0", "loopback `address` of Thnks")
-	f.StringVar(&o.control, "control", "127.0.0.1:0", "loopback `address` of GET /counts and POST /events")
+	f.StringVar(&o.control, "control", "127.0.0.1:0", "loopback `address` of GET /counts, POST /events and POST /contacts")
 	f.StringVar(&o.dir, "config-dir", "", "write config.yaml and the credentials into `DIR`")
 	f.DurationVar(&o.tick, "tick", 0, "send new gifts, and change the status of others, this often; 0 for never")
 	f.StringVar(&o.hook.url, "webhook", "", "post an event for each change of a status to `URL`")
 	f.StringVar(&o.hook.secretFile, "webhook-secret-file", "", "sign events with the secret in `FILE`, as Standard Webhooks says")
-	f.BoolVar(&o.hook.unreliable, "webhook-unreliable", false, "drop, double and hold back a tenth of the events each, and delay all by up to 10 s")
+	f.StringVar(&o.tells.url, "hubspot-webhook", "", "have HubSpot post what happens to contacts and deals to `URL`")
+	f.BoolVar(&o.hook.unreliable, "webhook-unreliable", false, "double and hold back a tenth of the events each; of those of Thnks drop a tenth, too, and delay all by up to 10 s")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -101,12 +114,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, errors.New("--matched and --open-deals: a share between 0 and 1")
 	case o.portals < 1:
 		return o, errors.New("--portals: 1 or more")
-	case o.portals > 1 && (o.tick != 0 || o.hook.url != ""):
-		return o, errors.New("--portals: the world of several does not turn: leave --tick and --webhook out")
+	case o.portals > 1 && (o.tick != 0 || o.hook.url != "" || o.tells.url != ""):
+		return o, errors.New("--portals: the world of several does not turn: leave --tick, --webhook and --hubspot-webhook out")
 	case o.tick < 0:
 		return o, errors.New("--tick: 0 or more")
 	}
-	return o, o.hook.check()
+	return o, errors.Join(o.hook.check(o.tells.url != ""), o.tells.check())
 }
 
 func isShare(x float64) bool { return x >= 0 && x <= 1 }
@@ -147,6 +160,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		w.sender = w.thnks.Subscribe(ctx, hook)
 		running.Go(func() { <-w.sender.Done() })
 	}
+	if o.tells.url != "" {
+		o.tells.subscribe(ctx, w.portal, o.size.seed, o.hook.unreliable)
+	}
 	if o.tick > 0 {
 		running.Go(func() { w.turn(ctx, o.tick, o.size.seed) })
 	}
@@ -171,14 +187,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		go func() { failed <- srv.Serve(l) }()
 	}
 	if o.dir != "" {
-		if ready.Config, err = writeConfig(o.dir, ready, o.portals, secret); err != nil {
+		if ready.Config, err = writeConfig(o.dir, ready, o.portals, secret, o.tells); err != nil {
 			return err
 		}
 	}
 	if err := json.NewEncoder(stdout).Encode(ready); err != nil {
 		return err
 	}
-	fmt.Fprintln(stderr, next(ready.Config, o.hook.url != ""))
+	fmt.Fprintln(stderr, next(ready, o))
 	select {
 	case <-ctx.Done():
 		return nil
@@ -188,14 +204,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // next is what to type when the sandbox is ready.
-func next(config string, hooks bool) string {
+func next(r Ready, o options) string {
+	const ends = "Ctrl-C ends the sandbox."
+	config := " --config " + quoted(r.Config)
 	switch {
-	case config == "":
-		return "With --config-dir DIR a configuration for it is written into DIR. Ctrl-C ends the sandbox."
-	case hooks:
-		return "Next, in another terminal: thnks-hubspot-sync run --config " + quoted(config) + "\nCtrl-C ends the sandbox."
+	case r.Config == "":
+		return "With --config-dir DIR a configuration for it is written into DIR. " + ends
+	case o.tells.url != "":
+		return "Next, in another terminal: thnks-hubspot-sync connect" + config + "\nThen: thnks-hubspot-sync run" + config +
+			"\nWhile it runs, a contact of a gift's recipient: curl -X POST " + r.Control + "/contacts\n" + ends
+	case o.hook.url != "":
+		return "Next, in another terminal: thnks-hubspot-sync run" + config + "\n" + ends
 	}
-	return "Next, in another terminal: thnks-hubspot-sync sync --backfill --config " + quoted(config) + "\nCtrl-C ends the sandbox."
+	return "Next, in another terminal: thnks-hubspot-sync sync --backfill" + config + "\n" + ends
 }
 
 // quoted writes a path as a shell reads it.

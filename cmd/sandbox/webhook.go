@@ -16,22 +16,28 @@ type hook struct {
 	unreliable      bool
 }
 
-// check says what is wrong with the options.
-func (h hook) check() error {
+// check says what is wrong with the options. others says whether there are webhooks
+// beside these.
+func (h hook) check(others bool) error {
 	if h.url == "" {
-		if h.secretFile != "" || h.unreliable {
+		if h.secretFile != "" || h.unreliable && !others {
 			return errors.New("--webhook-secret-file and --webhook-unreliable: name the endpoint with --webhook")
 		}
 		return nil
 	}
-	u, err := url.Parse(h.url)
 	switch {
-	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+	case !isAddress(h.url):
 		return errors.New("--webhook: not an address: write http://127.0.0.1:8080/webhooks/sandbox/gift-events")
 	case h.secretFile == "":
 		return errors.New("--webhook-secret-file: name the file that holds the endpoint's secret, whsec_ and 24 to 64 bytes in base64")
 	}
 	return nil
+}
+
+// isAddress reports whether a text is the address of an endpoint.
+func isAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 // webhook reads the secret and returns what to subscribe.
