@@ -13,11 +13,11 @@ import (
 // A walk is what a client remembers of a listing while it reads it, beside what
 // the cursor holds.
 type walk struct {
-	resumed bool                // begun at the cursor of another client or an earlier time
-	shown   map[uint64]struct{} // hashes of the elements
-	again   int                 // pages in a row whose elements were all shown before
-	largest int                 // elements of the largest page
-	full    time.Time           // when the last page was read, if that was a full one
+	resumed bool      // begun at the cursor of another client or an earlier time
+	shown   shown     // the elements
+	again   int       // pages in a row whose elements were all shown before
+	largest int       // elements of the largest page
+	full    time.Time // when the last page was read, if that was a full one
 }
 
 // seed makes the hashes of this process.
@@ -26,11 +26,49 @@ var seed = maphash.MakeSeed()
 // news reports whether a page has an element that was not shown before, and
 // notes what it shows.
 func (w *walk) news(elements []json.RawMessage) bool {
-	before := len(w.shown)
+	fresh := false
 	for _, e := range elements {
-		w.shown[maphash.Bytes(seed, e)] = struct{}{}
+		if w.shown.add(maphash.Bytes(seed, e)) {
+			fresh = true
+		}
 	}
-	return len(w.shown) > before
+	return fresh && w.shown.stale <= mostRecent
+}
+
+const (
+	// mostRecent is how many of the newest elements are remembered at least.
+	mostRecent = 1 << 15
+	// sampled is of how many elements one is remembered for the whole listing.
+	sampled = 64
+)
+
+// shown remembers the elements of a listing by their hashes, in a megabyte or two for
+// a million of them. Those shown lately are all there. Of those before samples are:
+// in a listing that goes on, the next mostRecent elements have hundreds of new ones.
+type shown struct {
+	now, before map[uint64]struct{} // the newest, at most mostRecent each
+	samples     map[uint64]struct{}
+	stale       int // elements, none of the newest, since the last new sample
+}
+
+// add adds the hash of an element, and reports whether it is none of the newest.
+func (s *shown) add(h uint64) (fresh bool) {
+	_, now := s.now[h]
+	_, before := s.before[h]
+	if fresh = !now && !before; fresh {
+		s.stale++
+	}
+	if s.now == nil || len(s.now) == mostRecent {
+		s.before, s.now = s.now, make(map[uint64]struct{})
+	}
+	s.now[h] = struct{}{}
+	if _, ok := s.samples[h]; !ok && h%sampled == 0 {
+		if s.samples == nil {
+			s.samples = make(map[uint64]struct{})
+		}
+		s.samples[h], s.stale = struct{}{}, 0
+	}
+	return fresh
 }
 
 // circles notes a page and reports whether the listing goes in circles: more
@@ -98,7 +136,7 @@ func (s *walks) take(cursor string) *walk {
 	defer s.mu.Unlock()
 	w := s.at[cursor]
 	if w == nil {
-		return &walk{resumed: cursor != "", shown: make(map[uint64]struct{})}
+		return &walk{resumed: cursor != ""}
 	}
 	s.forget(cursor)
 	return w
