@@ -2,7 +2,7 @@ package sync
 
 import (
 	"context"
-	"slices"
+	"time"
 
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/portal"
@@ -19,19 +19,30 @@ type upcoming struct {
 // follows. A listing by change times goes on until now; the gifts of the time to come
 // are taken to be as dense as those seen.
 func (w *window) upcoming(next *window) upcoming {
-	seen, windows, last := w.gifts, 1.0, w
-	var u upcoming
+	u, windows, last := upcoming{}, 1.0, w
 	if next != nil {
 		u.gifts, windows, last = next.gifts, 2, next
-		seen = slices.Concat(seen, next.gifts)
 	}
 	u.more = last.next != ""
-	if !u.more || len(seen) == 0 {
+	if !u.more {
 		return u
 	}
-	byTime := func(a, b plan.Gift) int { return a.UpdatedAt.Compare(b.UpdatedAt) }
-	from, to := slices.MinFunc(seen, byTime).UpdatedAt, slices.MaxFunc(seen, byTime).UpdatedAt
-	if span := to.Sub(from); !from.IsZero() && span > 0 && last.clock.After(to) {
+	var from, to time.Time
+	for _, gifts := range [][]plan.Gift{w.gifts, u.gifts} {
+		for i := range gifts {
+			at := gifts[i].UpdatedAt
+			if at.IsZero() {
+				continue
+			}
+			if from.IsZero() || at.Before(from) {
+				from = at
+			}
+			if at.After(to) {
+				to = at
+			}
+		}
+	}
+	if span := to.Sub(from); span > 0 && last.clock.After(to) {
 		u.windows = windows * float64(last.clock.Sub(to)) / float64(span)
 	}
 	return u

@@ -367,10 +367,13 @@ func (r *run) listOnce(ctx context.Context, l listing, moved func(*window) store
 			}
 			recorded = true
 		}
-		if err := r.process(ctx, cur.window.input(policy{listed: true, countFailures: true}), cur.window.upcoming(ahead.window), moved(cur.window)); err != nil {
+		in, next, commit := cur.window.input(policy{listed: true, countFailures: true}), cur.window.upcoming(ahead.window), moved(cur.window)
+		last := cur.window.next == ""
+		cur.window = nil // what is done of it is let go
+		if err := r.process(ctx, in, next, commit); err != nil {
 			return err
 		}
-		if !alone && cur.window.next != "" {
+		if !alone && !last {
 			if err := r.turn.Round(ctx); err != nil {
 				return err
 			}

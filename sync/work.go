@@ -237,6 +237,7 @@ func (r *run) process(ctx context.Context, in input, next upcoming, checkpoint s
 		needed[a] = true
 	}
 	for i, part := range rest {
+		rest[i] = input{} // what is done is let go
 		if err := renew(ctx, r); err != nil {
 			return err
 		}
@@ -293,10 +294,19 @@ func (r *run) cut(ctx context.Context, in *input) (rest []input, need []string, 
 // split parts an input into the gifts that need no calls and slices of those that
 // do, of at most size gifts. Versions of one gift stay together and in order.
 // Records to create come first, so that at most one slice has batches of both
-// kinds that are not full.
+// kinds that are not full. No part keeps the memory of another's gifts.
 func (in input) split(busy map[string]bool, have map[string]plan.Stored, size int) (kept input, parts []input) {
-	gifts := slices.DeleteFunc(slices.Clone(in.gifts), func(g plan.Gift) bool { return !busy[g.ID] })
-	slices.SortStableFunc(gifts, func(x, y plan.Gift) int {
+	kept = in
+	kept.gifts = nil
+	var gifts []*plan.Gift
+	for i, g := range in.gifts {
+		if busy[g.ID] {
+			gifts = append(gifts, &in.gifts[i])
+		} else {
+			kept.gifts = append(kept.gifts, g)
+		}
+	}
+	slices.SortStableFunc(gifts, func(x, y *plan.Gift) int {
 		_, xKnown := have[x.ID]
 		_, yKnown := have[y.ID]
 		switch {
@@ -308,8 +318,6 @@ func (in input) split(busy map[string]bool, have map[string]plan.Stored, size in
 			return -1
 		}
 	})
-	kept = in
-	kept.gifts = slices.DeleteFunc(slices.Clone(in.gifts), func(g plan.Gift) bool { return busy[g.ID] })
 	kept.count, kept.newest = in.count-len(gifts), time.Time{}
 	for len(gifts) > 0 {
 		part := input{policy: in.policy, rows: in.rows, planner: in.planner}
@@ -321,17 +329,25 @@ func (in input) split(busy map[string]bool, have map[string]plan.Stored, size in
 	return kept, parts
 }
 
-// firstIDs cuts gifts, versions of one next to each other, after n distinct ids.
-func firstIDs(gifts []plan.Gift, n int) (part, rest []plan.Gift) {
-	for i := range gifts {
-		if i == 0 || gifts[i].ID != gifts[i-1].ID {
-			if n == 0 {
-				return gifts[:i:i], gifts[i:]
-			}
-			n--
+// firstIDs returns gifts, versions of one next to each other, up to n distinct ids,
+// and what is left of them.
+func firstIDs(gifts []*plan.Gift, n int) (part []plan.Gift, rest []*plan.Gift) {
+	end, id := len(gifts), ""
+	for i, g := range gifts {
+		if i > 0 && g.ID == id {
+			continue
 		}
+		if n == 0 {
+			end = i
+			break
+		}
+		n, id = n-1, g.ID
 	}
-	return gifts, nil
+	part = make([]plan.Gift, end)
+	for i, g := range gifts[:end] {
+		part[i] = *g
+	}
+	return part, gifts[end:]
 }
 
 // giftIDs are the transaction ids of gifts.

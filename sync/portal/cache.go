@@ -15,21 +15,23 @@ const (
 	cacheEntry  = 32       // bytes a slot
 	cacheMost   = 16 << 10 // bytes of the largest entry
 	cacheProbes = 4
+	cachePiece  = 1 << 16 // bytes of a piece of the ring
 
 	leastSlots = 1 << 6  // of a table that has any
-	leastArena = 1 << 12 // bytes of a ring that has any
+	leastPiece = 1 << 12 // bytes of a piece that has any
 )
 
 // A cache remembers the people looked up, in a bounded amount of memory. Entries
 // stand in a ring of bytes, where the newest overwrite the oldest, and are found
 // through a table of positions. Both grow with what they hold, up to their bounds,
-// and before these nothing is forgotten. An entry is recognised by a 128-bit keyed
-// hash of the address. Forgetting costs a look-up, nothing else.
+// and before these nothing is forgotten. The ring grows by pieces, so that no copy of
+// it is ever made. An entry is recognised by a 128-bit keyed hash of the address.
+// Forgetting costs a look-up, nothing else.
 type cache struct {
 	seeds [2]maphash.Seed
 	most  uint64   // slots, at most
 	slots []uint64 // 1 + position of an entry; 0 is free
-	arena []byte   // the ring, or as much of it as is used
+	ring  [][]byte // pieces, as many as are used
 	head  uint64   // position where the next entry goes; positions only grow
 }
 
@@ -42,8 +44,11 @@ func newCache(slots uint64) *cache {
 // room is the ring's size in bytes, at most.
 func (c *cache) room() uint64 { return c.most * cacheEntry }
 
-// at returns the ring's bytes from an entry on.
-func (c *cache) at(pos uint64) []byte { return c.arena[pos%c.room():] }
+// at returns the bytes of a piece of the ring from an entry on.
+func (c *cache) at(pos uint64) []byte {
+	pos %= c.room()
+	return c.ring[pos/cachePiece][pos%cachePiece:]
+}
 
 func (c *cache) key(address string) [16]byte {
 	var k [16]byte
@@ -107,19 +112,27 @@ func (c *cache) put(address string, m cachedMatch) {
 // append puts an entry into the ring and returns its position.
 func (c *cache) append(entry []byte) (pos uint64) {
 	need := uint64(len(entry))
-	if end := c.head%c.room() + need; end > c.room() {
-		c.head += c.room() - c.head%c.room() // entries do not wrap around
+	if at := c.head % c.room(); at%cachePiece+need > c.size(at/cachePiece) {
+		c.head += c.size(at/cachePiece) - at%cachePiece // an entry stands in one piece
 	}
-	if size := uint64(len(c.arena)); c.head+need > size && size < c.room() {
-		grown := make([]byte, min(max(2*size, c.head+need, leastArena), c.room()))
-		copy(grown, c.arena)
-		c.arena = grown
+	at := c.head % c.room()
+	i, end := at/cachePiece, at%cachePiece+need
+	if i == uint64(len(c.ring)) {
+		c.ring = append(c.ring, nil)
+	}
+	if have := uint64(len(c.ring[i])); end > have {
+		grown := make([]byte, min(max(2*have, end, leastPiece), c.size(i)))
+		copy(grown, c.ring[i])
+		c.ring[i] = grown
 	}
 	pos = c.head
 	copy(c.at(pos), entry)
 	c.head += need
 	return pos
 }
+
+// size is how many bytes the i-th piece of the ring may have.
+func (c *cache) size(i uint64) uint64 { return min(cachePiece, c.room()-i*cachePiece) }
 
 // insert has the entry at pos found. It reports false where another would no longer
 // be found and the table may grow instead; at its bound the oldest gives way.
@@ -145,7 +158,8 @@ func (c *cache) insert(key [16]byte, pos uint64) bool {
 // growTable makes the table larger, with the entries that it holds, inserted as
 // they came.
 func (c *cache) growTable() {
-	positions := slices.DeleteFunc(slices.Sorted(slices.Values(c.slots)), func(p uint64) bool { return p == 0 || !c.live(p-1) })
+	positions := slices.DeleteFunc(slices.Clone(c.slots), func(p uint64) bool { return p == 0 || !c.live(p-1) })
+	slices.Sort(positions)
 	for size, whole := uint64(len(c.slots)), false; !whole; {
 		size = min(max(2*size, leastSlots), c.most)
 		c.slots = make([]uint64, size)
