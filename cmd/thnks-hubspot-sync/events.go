@@ -12,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/admin"
 	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/send"
 	"thnks-hubspot-sync/sync/webhook"
 )
 
@@ -53,11 +55,18 @@ func (a *app) eventsCommand() *cobra.Command {
 again where these are kept, by the program and the settings of today. The daemon
 processes them at once, and without a daemon the next sync does. An event that
 changed nothing the first time because something newer was known changes nothing
-now either.`,
-		Example: `  thnks-hubspot-sync events replay 17 18 --portal acme`,
-		Args:    cobra.MinimumNArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.replayEvents(cmd.Context(), f, args) },
+now either.
+
+A replayed event sends no gift. With --fire the portal's triggers look at it once
+more, however old it is and whatever became of it, and send what the guards let
+pass. A gift that such an event has asked for already is not sent again. The exit
+status is 1 if nothing is sent for one of them.`,
+		Example: `  thnks-hubspot-sync events replay 17 18 --portal acme
+  thnks-hubspot-sync events replay 17 --fire --portal acme`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.replayEvents(cmd.Context(), f, args) },
 	}
+	replay.Flags().BoolVar(&f.fire, "fire", false, "let triggers send gifts for them")
 	cmd.PersistentFlags().StringVar(&f.portal, "portal", "", "only the portal `NAME`")
 	cmd.PersistentFlags().BoolVar(&f.json, "json", false, "print one JSON document")
 	cmd.AddCommand(listing, replay)
@@ -67,6 +76,7 @@ now either.`,
 type eventsFlags struct {
 	portal string
 	json   bool
+	fire   bool
 	since  string
 	query  giftsync.EventQuery
 }
@@ -193,22 +203,43 @@ func (a *app) replayEvents(ctx context.Context, f eventsFlags, args []string) er
 		return usagef("there are several portals, and each numbers its events: name one with --portal")
 	}
 	p := s.portals[0].Name
-	n, err := ask(s, func(d service) (int, error) { return d.Replay(ctx, p, seqs) })
-	if err != nil {
+	if f.fire && len(s.portals[0].Triggers) == 0 {
+		return usagef("--fire: portal %s has no triggers in the configuration", p)
+	}
+	r := replayed{Portal: p}
+	if r.Replayed, err = ask(s, func(d service) (int, error) { return d.Replay(ctx, p, seqs) }); err != nil {
 		return fmt.Errorf("portal %s: %w", p, err)
 	}
-	if f.json {
-		return writeJSON(a.stdout, struct {
-			Portal   string `json:"portal"`
-			Replayed int    `json:"replayed"`
-		}{p, n})
+	if f.fire {
+		r.Fired, err = askSender(s, func(d admin.Sender) ([]send.Fired, error) { return d.FireEvents(ctx, p, seqs) })
+		if err != nil {
+			return fmt.Errorf("portal %s: %w; what became of the gifts is in 'send list', and repeating the command sends none twice", p, err)
+		}
 	}
-	fmt.Fprintf(a.stdout, "%s: %s to be processed again", p, plural(n, "event"))
-	if rest := len(seqs) - n; rest > 0 {
+	worst := done
+	if slices.ContainsFunc(r.Fired, func(f send.Fired) bool { return f.Send == nil || fails(*f.Send) }) {
+		worst = failed
+	}
+	if f.json {
+		if err := writeJSON(a.stdout, r); err != nil {
+			return err
+		}
+		return worst.asError()
+	}
+	fmt.Fprintf(a.stdout, "%s: %s to be processed again", p, plural(r.Replayed, "event"))
+	if rest := len(seqs) - r.Replayed; rest > 0 {
 		fmt.Fprintf(a.stdout, "; %s passed over, as repeats of others", plural(rest, "event"))
 	}
 	fmt.Fprintln(a.stdout)
-	return nil
+	printFired(a.stdout, p, r.Fired)
+	return worst.asError()
+}
+
+// replayed is what became of events that were replayed.
+type replayed struct {
+	Portal   string       `json:"portal"`
+	Replayed int          `json:"replayed"`
+	Fired    []send.Fired `json:"fired,omitempty"` // with --fire
 }
 
 // plural writes how many there are of a thing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -183,10 +184,8 @@ func (f sendFlags) change(ctx context.Context, a *app, c send.Change) error {
 // person, fails the command.
 func reportSends(a *app, portal string, rows []send.Row, asJSON bool) error {
 	worst := done
-	for _, r := range rows {
-		if r.State != store.SendSent && r.State != store.SendScheduled && r.State != store.SendCancelled {
-			worst = failed
-		}
+	if slices.ContainsFunc(rows, fails) {
+		worst = failed
 	}
 	if asJSON {
 		if rows == nil {
@@ -199,6 +198,11 @@ func reportSends(a *app, portal string, rows []send.Row, asJSON bool) error {
 	}
 	printSends(a.stdout, portal, rows)
 	return worst.asError()
+}
+
+// fails reports whether a send will not arrive as it is, or waits for a person.
+func fails(r send.Row) bool {
+	return r.State != store.SendSent && r.State != store.SendScheduled && r.State != store.SendCancelled
 }
 
 func (f sendFlags) list(ctx context.Context, a *app) error {
@@ -277,6 +281,15 @@ func (l localService) TryTriggers(ctx context.Context, name string, t send.Trial
 		return nil, err
 	})
 	return tried, err
+}
+
+// FireEvents implements [admin.Sender].
+func (l localService) FireEvents(ctx context.Context, name string, seqs []uint64) (fired []send.Fired, err error) {
+	_, err = l.atDesk(name, func(d *send.Desk) ([]store.Send, error) {
+		fired, err = d.Fire(ctx, seqs)
+		return nil, err
+	})
+	return fired, err
 }
 
 // Sends implements [admin.Sender].

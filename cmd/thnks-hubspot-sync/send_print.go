@@ -17,6 +17,22 @@ func printSends(w io.Writer, portal string, rows []send.Row) {
 	}
 }
 
+// printFired writes what triggers have done with each event.
+func printFired(w io.Writer, portal string, fired []send.Fired) {
+	for _, f := range fired {
+		at := fmt.Sprintf("%s: event %d", portal, f.Event)
+		if f.Trigger != "" {
+			at += ", trigger " + f.Trigger
+		}
+		if f.Send == nil {
+			printWrapped(w, "", at+": nothing is sent: "+f.Reason)
+			continue
+		}
+		fmt.Fprintln(w, printable(at))
+		printSends(w, portal, []send.Row{*f.Send})
+	}
+}
+
 // printLedger writes a portal's ledger: whether it sends, what the month has cost,
 // and its sends.
 func printLedger(w io.Writer, l send.List) {

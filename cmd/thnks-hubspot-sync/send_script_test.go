@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -43,7 +44,8 @@ func optOut(ts *testscript.TestScript, _ bool, args []string) {
 	worldOf(ts).portal.AddContact(args[0], map[string]string{"hs_email_optout": "true"})
 }
 
-// becomes ID STATE waits until the daemon says that a send is in a state.
+// becomes ID STATE waits until the daemon says that a send is in a state: the one
+// with that id, or one that was asked for by a trigger.
 func becomes(ts *testscript.TestScript, _ bool, args []string) {
 	socket := filepath.Join(ts.MkAbs("state"), "admin.sock")
 	ts.Check(until("send "+args[0]+" is "+args[1], func() bool {
@@ -52,7 +54,10 @@ func becomes(ts *testscript.TestScript, _ bool, args []string) {
 			return false
 		}
 		l, err := d.Sends(context.Background(), "acme", send.Query{})
-		return err == nil && slices.ContainsFunc(l.Sends, func(r send.Row) bool { return r.ID == args[0] && string(r.State) == args[1] })
+		return err == nil && slices.ContainsFunc(l.Sends, func(r send.Row) bool {
+			named := r.ID == args[0] || strings.HasPrefix(r.Cause, args[0]+" ")
+			return named && string(r.State) == args[1]
+		})
 	}))
 }
 

@@ -207,11 +207,16 @@ func (c *Client) Replay(ctx context.Context, portal string, seqs []uint64) (int,
 // [ErrUnanswered]: the order may have been taken.
 func (c *Client) Send(ctx context.Context, portal string, o send.Order) ([]send.Row, error) {
 	a, err := fetch[sendAnswer](ctx, c, http.MethodPost, sendRoute+"?"+encodePortal(portal), o)
+	return a.Sends, ofOrder(err)
+}
+
+// ofOrder is the error of a request that asks for gifts.
+func ofOrder(err error) error {
 	var remote *RemoteError
 	if err != nil && !errors.As(err, &remote) && !errors.Is(err, ErrNotRunning) && !errors.Is(err, ErrVersion) {
-		err = ErrUnanswered
+		return ErrUnanswered
 	}
-	return a.Sends, err
+	return err
 }
 
 // Sends implements [Sender].
@@ -229,6 +234,13 @@ func (c *Client) ChangeSends(ctx context.Context, portal string, ch send.Change)
 func (c *Client) TryTriggers(ctx context.Context, portal string, t send.Trial) ([]send.Tried, error) {
 	a, err := fetch[triedAnswer](ctx, c, http.MethodPost, tryRoute+"?"+encodePortal(portal), t)
 	return a.Triggers, err
+}
+
+// FireEvents implements [Sender]. If the daemon did not answer, the error is
+// [ErrUnanswered].
+func (c *Client) FireEvents(ctx context.Context, portal string, seqs []uint64) ([]send.Fired, error) {
+	a, err := fetch[firedAnswer](ctx, c, http.MethodPost, fireRoute+"?"+encodePortal(portal), fireRequest{seqs})
+	return a.Fired, ofOrder(err)
 }
 
 // fetch requests one document. in, if any, is the request's body.

@@ -18,6 +18,7 @@ import (
 	"thnks-hubspot-sync/hubspot"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/listen"
+	"thnks-hubspot-sync/sync/send"
 )
 
 // Bounds of both the socket and the pages.
@@ -154,6 +155,7 @@ func (s *server) handler() http.Handler {
 		mux.HandleFunc("POST "+sendsRoute, s.sends)
 		mux.HandleFunc("POST "+changeRoute, s.changeSends)
 		mux.HandleFunc("POST "+tryRoute, s.tryTriggers)
+		mux.HandleFunc("POST "+fireRoute, s.fireEvents)
 	}
 	if s.trail != nil {
 		s.handleTrail(mux, s.trail)
@@ -217,6 +219,13 @@ func (s *server) changeSends(w http.ResponseWriter, r *http.Request) {
 func (s *server) tryTriggers(w http.ResponseWriter, r *http.Request) {
 	tried, err := callWith(s, r, s.sender.TryTriggers)
 	s.answer(w, triedAnswer{tried}, err)
+}
+
+func (s *server) fireEvents(w http.ResponseWriter, r *http.Request) {
+	fired, err := callWith(s, r, func(ctx context.Context, portal string, q fireRequest) ([]send.Fired, error) {
+		return s.sender.FireEvents(ctx, portal, q.Seqs)
+	})
+	s.answer(w, firedAnswer{fired}, err)
 }
 
 func (s *server) show(w http.ResponseWriter, r *http.Request) {

@@ -58,6 +58,9 @@ type Sender interface {
 	// TryTriggers says what each of the portal's triggers would do with an event that
 	// came now. Nothing is sent or kept.
 	TryTriggers(ctx context.Context, portal string, t send.Trial) ([]send.Tried, error)
+	// FireEvents has the portal's triggers look at events that have come, by their
+	// numbers, as a person wants it, and returns what each trigger has done.
+	FireEvents(ctx context.Context, portal string, seqs []uint64) ([]send.Fired, error)
 }
 
 // ErrUnanswered says that the daemon did not tell what became of an order.

@@ -31,6 +31,7 @@ const (
 	sendsRoute      = "/v1/sends"
 	changeRoute     = sendsRoute + "/change"
 	tryRoute        = "/v1/triggers/try"
+	fireRoute       = "/v1/triggers/fire"
 )
 
 // chunk is how many elements of a long list go into one line.
@@ -90,6 +91,12 @@ type (
 	}
 	replayAnswer struct {
 		Replayed int `json:"replayed"`
+	}
+	fireRequest struct {
+		Seqs []uint64 `json:"seqs"`
+	}
+	firedAnswer struct {
+		Fired []send.Fired `json:"fired"`
 	}
 	triedAnswer struct {
 		Triggers []send.Tried `json:"triggers"`

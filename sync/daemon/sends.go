@@ -99,6 +99,21 @@ func (s Sender) TryTriggers(ctx context.Context, name string, trial send.Trial) 
 	return desk.Try(ctx, trial)
 }
 
+// FireEvents has a portal's triggers look at events again.
+func (s Sender) FireEvents(ctx context.Context, name string, seqs []uint64) ([]send.Fired, error) {
+	p, err := s.d.portal(name)
+	if err != nil {
+		return nil, err
+	}
+	desk, err := p.desk()
+	if err != nil {
+		return nil, err
+	}
+	fired, err := desk.Fire(ctx, seqs)
+	p.sendsChanged()
+	return fired, err
+}
+
 // Sends lists a portal's ledger.
 func (s Sender) Sends(ctx context.Context, name string, q send.Query) (send.List, error) {
 	p, j, err := s.d.state(name)

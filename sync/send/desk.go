@@ -74,8 +74,8 @@ type Config struct {
 // resolves.
 type Desk struct {
 	cfg    Config
-	mu     sync.Mutex // held while guards judge and the ledger takes their verdict
-	firing sync.Mutex // held while events are looked at
+	mu     sync.Mutex    // held while guards judge and the ledger takes their verdict
+	firing chan struct{} // full while events are looked at, which may take as long as Thnks does
 }
 
 // New opens the ledger for sending and returns the desk.
@@ -94,7 +94,7 @@ func New(cfg Config) (*Desk, error) {
 	if sending.Off != "" {
 		cfg.Logger.Warn("sending is off until a person has looked: run send list", logReason, sending.Off)
 	}
-	return &Desk{cfg: cfg}, nil
+	return &Desk{cfg: cfg, firing: make(chan struct{}, 1)}, nil
 }
 
 // Keys of log lines.

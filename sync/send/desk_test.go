@@ -193,10 +193,11 @@ func order(request string, to ...string) send.Order {
 	return o
 }
 
-// TestNeverTwice sends orders, each asked for several times at once, through
-// processes that die at any step, against a Thnks that loses answers, is slow and
-// refuses, and now and then with an older state file. However it goes, no request
-// id has two gifts, and the ledger never denies a gift that there is.
+// TestNeverTwice sends orders, each asked for several times at once, and events that
+// fire a trigger, each delivered and fired several times, through processes that die
+// at any step, against a Thnks that loses answers, is slow and refuses, and now and
+// then with an older state file. However it goes, no request id has two gifts, and
+// the ledger never denies a gift that there is.
 func TestNeverTwice(t *testing.T) {
 	seeds := 200
 	if n, err := strconv.Atoi(os.Getenv("THNKS_SEND_SEEDS")); err == nil {
@@ -207,6 +208,12 @@ func TestNeverTwice(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(seed), 23))
 			w := newWorld(t)
+			w.triggers = []send.Trigger{{
+				Name: "gold", Source: "zoho-thrive", Event: "tier_upgrade", Gift: 5659,
+				To: "{email}", Message: "For gold", OncePer: "{email}",
+			}}
+			w.restart(0)
+			w.due()
 			old := filepath.Join(filepath.Dir(w.path), "old")
 			before := 0 // gifts when the state file was turned back; nothing is sent any more from then on
 			for range 1 + rng.IntN(4) {
@@ -217,7 +224,7 @@ func TestNeverTwice(t *testing.T) {
 				if rng.IntN(12) == 0 {
 					copyFile(t, w.path, old)
 				}
-				w.restart(rng.Int64N(25))
+				w.restart(rng.Int64N(40))
 				var callers sync.WaitGroup
 				for range 1 + rng.IntN(4) {
 					r := rng.IntN(3)
@@ -232,6 +239,11 @@ func TestNeverTwice(t *testing.T) {
 					}
 					callers.Go(func() { _, _ = desk.Ask(t.Context(), o) }) // dead, most of the time
 					callers.Go(func() { _, _ = desk.Due(t.Context()) })
+					who, key := rng.IntN(2), rng.IntN(3) // an event that is repeated, or another of the same person
+					w.receive(event(fmt.Sprint(who, key), fmt.Sprintf(`{"email": "p%d@acme.example", "key": %d}`, who, key)))
+					if seq := rng.Uint64N(4); seq > 0 {
+						callers.Go(func() { _, _ = desk.Fire(t.Context(), []uint64{seq}) })
+					}
 				}
 				callers.Wait()
 				time.Sleep(2 * time.Minute)
@@ -284,8 +296,12 @@ func check(t *testing.T, seed int, w *world, restored bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := sent[s.Request+" "+s.Recipient]
-		delete(sent, s.Request+" "+s.Recipient)
+		order := s.Request
+		if name, ok := strings.CutPrefix(s.Cause, "trigger "); ok {
+			order = name
+		}
+		n := sent[order+" "+s.Recipient]
+		delete(sent, order+" "+s.Recipient)
 		switch {
 		case s.State == store.SendSent && n != 1,
 			s.State != store.SendSent && s.State != store.SendUnknown && n != 0 && !restored:

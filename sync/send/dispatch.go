@@ -23,9 +23,7 @@ func (d *Desk) Due(ctx context.Context) (next time.Time, err error) {
 			d.cfg.Logger.Info("transactions of gifts that were sent have appeared", logCount, found)
 		}
 	}
-	d.firing.Lock()
 	fired := d.fire(ctx)
-	d.firing.Unlock()
 	open, err := d.cfg.Ledger.OpenSends()
 	if err != nil {
 		return next, err

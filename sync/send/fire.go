@@ -32,10 +32,16 @@ type fired struct {
 }
 
 // fire looks at the events that have come, and asks for the gifts of the triggers
-// that they fit. It is called with firing held.
+// that they fit.
 func (d *Desk) fire(ctx context.Context) error {
 	if len(d.cfg.Triggers) == 0 {
 		return nil
+	}
+	select {
+	case d.firing <- struct{}{}:
+		defer func() { <-d.firing }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	now := time.Now().UTC()
 	var at fired
@@ -128,9 +134,14 @@ func (d *Desk) fireTrigger(ctx context.Context, t Trigger, e store.Event, fields
 			return err
 		}
 	}
-	d.cfg.Logger.Warn("a trigger sends nothing, as its order cannot be made", "trigger", t.Name, "event", e.Seq, logReason, err)
+	return d.auditNothing(o, t, e, err)
+}
+
+// auditNothing puts into the audit trail that an order could not be made, and why.
+func (d *Desk) auditNothing(o Order, t Trigger, e store.Event, why error) error {
+	d.cfg.Logger.Warn("a trigger sends nothing, as its order cannot be made", "trigger", t.Name, "event", e.Seq, logReason, why)
 	return d.cfg.Events.Commit(store.Commit{Audit: []store.AuditEntry{{
-		At: time.Now().UTC(), Run: o.Cause, Action: "trigger refused", Reasons: []string{fmt.Sprintf("event %d", e.Seq), err.Error()},
+		At: time.Now().UTC(), Run: o.Cause, Action: "trigger refused", Reasons: []string{fmt.Sprintf("event %d", e.Seq), why.Error()},
 	}}})
 }
 
