@@ -266,7 +266,14 @@ func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
 	defer e.cfg.Idle()
 
 	turn, err := e.cfg.Turns(ctx)
+	var again []portal.Feature
+	if err == nil {
+		again = e.conn.Reconsider(turn.Context(ctx), req.DryRun)
+	}
 	r := e.newRun(req)
+	for _, f := range again {
+		r.log.Info("the HubSpot token's scopes allow a feature again; `sync --reassociate=all` makes the links that were left out", logFeature, f.Name)
+	}
 	if err != nil {
 		err = fmt.Errorf("waiting for its turn: %w", err)
 	} else {
@@ -288,9 +295,10 @@ func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
 // inTurn does what the request asks for.
 func (r *run) inTurn(ctx context.Context) error {
 	err := r.do(ctx)
-	if r.secondary.search != nil {
-		<-r.secondary.search.done // of a run that failed: its result is not used
+	for r.without(err) {
+		err = r.do(ctx)
 	}
+	r.stopSearch()
 	if errors.Is(err, errNotDeleted) {
 		err = withCommitError(err, r.counts.deletions.revive(ctx, r))
 	}
@@ -300,6 +308,28 @@ func (r *run) inTurn(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// without reports whether a run that ended with err can go on without one of the
+// features that HubSpot withholds, and prepares it to: whatever it did can be
+// repeated.
+func (r *run) without(err error) bool {
+	f, ok := r.engine.conn.Withhold(err)
+	if !ok {
+		return false
+	}
+	r.stopSearch()
+	r.log.Warn("the HubSpot token lacks a scope; the run goes on without what it is for", logFeature, f.Name, logScope, f.Scopes[0].Name)
+	r.secondary, r.portal = secondary{}, r.enter()
+	return true
+}
+
+// stopSearch waits for the end of a search that a failure has left under way; its
+// result is not used.
+func (r *run) stopSearch() {
+	if r.secondary.search != nil {
+		<-r.secondary.search.done
+	}
 }
 
 var (

@@ -95,7 +95,12 @@ func (e *Engine) processEvents(ctx context.Context, w *eventWorker, work func(*e
 	}
 	r := &eventRun{run: e.newRun(Request{Mode: byEvents}), alone: make(map[string]bool)}
 	w.begin(r.run)
-	err := w.end(ctx, r.run, r.each(hubspot.WithCulprits(hubspot.Urgent(ctx), w.culprits), work))
+	working := hubspot.WithCulprits(hubspot.Urgent(ctx), w.culprits)
+	err := r.each(working, work)
+	for r.run.without(err) {
+		err = r.each(working, work)
+	}
+	err = w.end(ctx, r.run, err)
 	logChosen(r.run)
 	if n := r.run.counts.refusedLinks(); n > 0 {
 		logRefusedLinks(r.run, n)

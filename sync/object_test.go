@@ -141,8 +141,8 @@ func TestObjectRefusals(t *testing.T) {
 		},
 		{
 			name: "a missing scope that is needed last",
-			opt:  hubspottest.Options{Scopes: slices.DeleteFunc(hubspottest.DefaultScopes(), func(s string) bool { return s == "crm.objects.deals.read" })},
-			says: []string{"lacks crm.objects.deals.read:"},
+			opt:  hubspottest.Options{Scopes: slices.DeleteFunc(hubspottest.DefaultScopes(), func(s string) bool { return s == "crm.objects.custom.write" })},
+			says: []string{"lacks crm.objects.custom.write:"},
 		},
 		{
 			name: "a token that is not accepted",

@@ -19,11 +19,16 @@ type linkedRecord struct {
 }
 
 // removed returns the links that the journal knows and the record does not have,
-// where everything was read that the record is associated with.
+// where everything was read that the record is associated with and links are made to.
 func (r linkedRecord) removed(known []plan.Link) []plan.Link {
 	return slices.DeleteFunc(slices.Clone(known), func(l plan.Link) bool {
 		return plan.HasMadeLink(r.seen, l.Kind, l.ID)
 	})
+}
+
+// withheld reports whether the token's scopes allow no links of a kind to be read.
+func withheld(r *run, kind plan.Kind) bool {
+	return slices.ContainsFunc(r.portal.Withheld, func(f portal.Feature) bool { return f.Links == kind })
 }
 
 // preferLinkedContacts respects contacts that users linked by hand: before an
@@ -171,6 +176,9 @@ func (p *reviewPlanner) first(ctx context.Context, b *batch) ([]plan.Change, []s
 		}
 	}
 	for _, kind := range plan.Kinds() {
+		if withheld(b.run, kind) {
+			continue
+		}
 		if err := b.readLinks(ctx, changes, kind, p.records); err != nil {
 			return nil, nil, err
 		}
@@ -321,6 +329,9 @@ func (p *reviewPlanner) followContacts(ctx context.Context, b *batch, changes []
 // followCompanies re-keys the journal's links to companies that the records no
 // longer show.
 func (p *reviewPlanner) followCompanies(ctx context.Context, b *batch, changes []plan.Change) error {
+	if withheld(b.run, plan.Company) {
+		return nil
+	}
 	var ids []string
 	for _, r := range p.records {
 		for _, id := range plan.LinkIDs(changes[r.at].Have.Links, plan.Company) {

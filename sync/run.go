@@ -25,6 +25,8 @@ const (
 	logCorrelation = "correlation"
 	logEvent       = "event"
 	logReason      = "reason"
+	logFeature     = "feature"
+	logScope       = "scope"
 	logCount       = "count"
 	logError       = "error"
 )
@@ -81,12 +83,17 @@ func (e *Engine) newRun(req Request) *run {
 		now: Progress{Portal: e.cfg.Portal, Mode: req.Mode, Phase: PhaseListing},
 	}
 	r.counts.failures.lastSync = LastSync(e.cfg.Journal)
-	r.portal = e.conn.Begin(portal.Session{
+	r.portal = r.enter()
+	return r
+}
+
+// enter begins the run's use of the portal.
+func (r *run) enter() *portal.Portal {
+	return r.engine.conn.Begin(portal.Session{
 		Run: r.id, Started: r.started, Memory: r.memory(), Log: r.log,
-		DryRun: req.DryRun, Events: req.Mode == byEvents,
+		DryRun: r.req.DryRun, Events: r.req.Mode == byEvents,
 		Waiting: func(ctx context.Context) func(context.Context) error { return r.turn.Wait(ctx) },
 	})
-	return r
 }
 
 func (r *run) cfg() *Config { return &r.engine.cfg }
@@ -95,7 +102,7 @@ func (r *run) memory() memory { return memory{r.journal, r.recorder} }
 
 // rules are the portal's rules for planning, at the run's time.
 func (r *run) rules() plan.Rules {
-	links := r.cfg().Links
+	links := r.portal.Links
 	return plan.Rules{Companies: links.Companies, MaxDeals: links.MaxDeals, Lookback: links.Lookback, Now: r.started, LeaveOut: r.cfg().LeaveOut}
 }
 
@@ -248,6 +255,9 @@ func (r *run) finish(runErr error) (Report, error) {
 	}
 	if rep.Ambiguous, err = r.journal.AmbiguousCount(); err != nil {
 		return rep, err
+	}
+	for _, f := range r.portal.Withheld {
+		rep.Warnings = append(rep.Warnings, fmt.Sprintf("the HubSpot token lacks %s: %s; grant it to the app or service key, then run `sync --reassociate=all`", f.Scopes[0].Name, f.Without))
 	}
 	logChosen(r)
 	if n := r.counts.refusedLinks(); n > 0 {

@@ -128,6 +128,9 @@ func (c *call) batchWrite(t *objectType, verb string) answer {
 			return c.refuse(r)
 		}
 	}
+	if r := c.permitLinks(t, in.Inputs); r != nil {
+		return c.refuse(r)
+	}
 	partial := ownTraces(in.Inputs)
 	taken := newClaims()
 	var todo []*staged

@@ -62,6 +62,29 @@ func (p *Portal) permitRecords(c *call) *refusal {
 	return p.need(c, custom, a+access[reads], b+access[reads])
 }
 
+// permitLinks checks that a token may make the links of new records. HubSpot does not
+// say which scopes of the other side that takes; here they are those of making the
+// same links afterwards.
+func (c *call) permitLinks(t *objectType, in []writeInput) *refusal {
+	access := ".read"
+	if c.p.opt.FarSideWrite {
+		access = ".write"
+	}
+	for _, input := range in {
+		for _, l := range input.Associations {
+			kinds, r := c.kinds(t, nil, l.Types)
+			if r != nil {
+				continue // the input is refused for it
+			}
+			own, far := c.p.scopeName(t.name), c.p.scopeName(kinds[0].to.name)
+			if r := c.p.need(c, own == "custom" || far == "custom", "crm.objects."+own+".write", "crm.objects."+far+access); r != nil {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
 // permitProperties lets object readers read definitions too.
 func (p *Portal) permitProperties(c *call) *refusal {
 	if len(c.seg) == 0 {

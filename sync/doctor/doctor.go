@@ -8,6 +8,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/portal"
 	"thnks-hubspot-sync/thnksapi"
 )
@@ -56,7 +57,7 @@ type Client interface {
 //
 // Findings are for the admin alone: the senders' addresses stand in them.
 func Check(ctx context.Context, view giftsync.View, client Client, busy func() bool) []Finding {
-	x := &examination{view: view, cfg: &view.Config, portal: view.Portal, client: client, otherBusy: busy}
+	x := &examination{view: view, cfg: &view.Config, portal: view.Portal, client: client, otherBusy: busy, lost: make(map[plan.Kind]bool)}
 	x.examinePortal(ctx)
 	for _, s := range x.cfg.Sources {
 		x.examineSource(ctx, s)
@@ -76,9 +77,10 @@ type examination struct {
 
 	findings []Finding
 	clocks   []serverClock
-	scopes   map[string]bool // of the token; nil where HubSpot does not list them
-	typeID   string          // of the custom object; "" where there is none of ours
-	barred   string          // why HubSpot cannot be asked about anything; "" when it can
+	scopes   map[string]bool    // of the token; nil where HubSpot does not list them
+	lost     map[plan.Kind]bool // links that the token's scopes do not allow
+	typeID   string             // of the custom object; "" where there is none of ours
+	barred   string             // why HubSpot cannot be asked about anything; "" when it can
 }
 
 // report adds a finding.

@@ -136,6 +136,9 @@ func (x *examination) examineProperties(ctx context.Context, s *hubspot.Schema) 
 func (x *examination) examineAssociations(ctx context.Context, s *hubspot.Schema, known portal.Definition) {
 	var missing, moved []string
 	for _, kind := range plan.Kinds() {
+		if x.lost[kind] {
+			continue
+		}
 		t, err := x.portal.Object.LinkType(ctx, s, kind)
 		was, recorded := known.Links[kind]
 		switch {
@@ -154,7 +157,13 @@ func (x *examination) examineAssociations(ctx context.Context, s *hubspot.Schema
 	case len(moved) > 0:
 		x.report(checkAssociations, Warn, "made anew in HubSpot: to "+strings.Join(moved, ", to "), "nothing: a run learns them when it next looks at the definition, once a day; or at once: `sync --backfill`")
 	default:
-		x.ok(checkAssociations, "to contacts, companies, deals")
+		var to []string
+		for _, kind := range plan.Kinds() {
+			if !x.lost[kind] {
+				to = append(to, portal.ObjectTypes[kind])
+			}
+		}
+		x.ok(checkAssociations, "to %s", strings.Join(to, ", "))
 	}
 }
 
@@ -162,6 +171,10 @@ func (x *examination) examineAssociations(ctx context.Context, s *hubspot.Schema
 // exists.
 func (x *examination) examineDealLabel(ctx context.Context) {
 	if x.cfg.Links.DealLabel == "" {
+		return
+	}
+	if x.lost[plan.Deal] {
+		x.skipped("the token may not read deals", checkDealLabel)
 		return
 	}
 	if err := x.portal.Directory.LearnDealLabel(ctx); err != nil {

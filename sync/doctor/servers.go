@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,56 +54,80 @@ func (x *examination) examineToken(ctx context.Context) bool {
 	return err == nil
 }
 
-// examineScopes examines the token's scopes. Where HubSpot does not list
-// them, what can be read shows those for reading.
+// examineScopes examines the token's scopes: a run ends without some, and goes on
+// without others.
 func (x *examination) examineScopes(ctx context.Context) {
-	needed := portal.NeededScopes(x.cfg.Links)
+	missing, unknown, err := x.missingScopes(ctx)
+	if err != nil {
+		x.reportError(ctx, checkScopes, err)
+		return
+	}
+	var needed, without []string
+	for _, f := range portal.Features(x.cfg.Links) {
+		for _, s := range f.Scopes {
+			switch {
+			case !missing[s.Name]:
+			case !f.Optional:
+				needed = append(needed, s.Name)
+			case f.Links != "": // that of owners is said where senders are matched with them
+				x.lost[f.Links] = true
+				without = append(without, "without "+s.Name+" there are "+f.Without)
+			}
+		}
+	}
+	switch {
+	case len(needed) > 0:
+		what := "the token lacks " + strings.Join(needed, ", ")
+		x.report(checkScopes, Fail, strings.Join(append([]string{what}, without...), "; ")+unknown,
+			"grant these scopes to the app or service key (custom-object scopes exist only in accounts with an Enterprise subscription), then run `check` again")
+	case len(without) > 0:
+		x.report(checkScopes, Warn, strings.Join(without, "; ")+unknown, "grant the scope to the app or service key, then run `sync --reassociate=all`")
+	default:
+		x.ok(checkScopes, "all that the sync needs%s", unknown)
+	}
+}
+
+// missingScopes returns the scopes that the token is known to lack. Where HubSpot
+// does not list them, what can be read shows those for reading, and unknown says so.
+func (x *examination) missingScopes(ctx context.Context) (missing map[string]bool, unknown string, err error) {
+	var all []portal.Scope
+	for _, f := range portal.Features(x.cfg.Links) {
+		all = append(all, f.Scopes...)
+	}
+	all = slices.DeleteFunc(all, func(s portal.Scope) bool { return s.OAuthOnly })
+	missing = make(map[string]bool)
 	scopes, err := x.client.Scopes(ctx)
-	var missing []string
-	var unknown string
 	switch {
 	case err == nil:
 		x.scopes = make(map[string]bool)
 		for _, s := range scopes {
 			x.scopes[s] = true
 		}
-		for _, s := range needed {
-			if !x.scopes[s.Name] {
-				missing = append(missing, s.Name)
-			}
+		for _, s := range all {
+			missing[s.Name] = !x.scopes[s.Name]
 		}
-	case portal.ScopesUnlisted(err):
-		unknown = "; HubSpot does not list this token's scopes, so that those for writing show only when something is written"
-		known, _, err := x.portal.Object.Recorded()
-		if err != nil {
-			known = portal.Definition{}
-		}
-		for _, s := range needed {
-			if s.Name == portal.CustomRecordsScope {
-				s.Probe = known.TypeID
-			}
-			if s.Probe == "" {
-				continue
-			}
-			_, err := x.client.List(ctx, s.Probe, "", 1, false, nil)
-			switch {
-			case portal.KindIs(err, hubspot.Forbidden):
-				missing = append(missing, s.Name)
-			case err != nil:
-				x.reportError(ctx, checkScopes, err)
-				return
-			}
-		}
-	default:
-		x.reportError(ctx, checkScopes, err)
-		return
+		return missing, "", nil
+	case !portal.ScopesUnlisted(err):
+		return nil, "", err
 	}
-	if len(missing) > 0 {
-		x.report(checkScopes, Fail, "the token lacks "+strings.Join(missing, ", ")+unknown,
-			"grant these scopes to the app or service key (custom-object scopes exist only in accounts with an Enterprise subscription), then run `check` again")
-		return
+	known, _, err := x.portal.Object.Recorded()
+	if err != nil {
+		known = portal.Definition{}
 	}
-	x.ok(checkScopes, "all that the sync needs%s", unknown)
+	for _, s := range all {
+		if s.Name == portal.CustomRecordsScope {
+			s.Probe = known.TypeID
+		}
+		if s.Probe == "" {
+			continue
+		}
+		_, err := x.client.List(ctx, s.Probe, "", 1, false, nil)
+		if err != nil && !portal.KindIs(err, hubspot.Forbidden) {
+			return nil, "", err
+		}
+		missing[s.Name] = err != nil
+	}
+	return missing, "; HubSpot does not list this token's scopes, so that those for writing show only when something is written", nil
 }
 
 // examineTier examines whether the account has custom objects, by how the reading of

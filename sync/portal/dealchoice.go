@@ -76,7 +76,7 @@ func (o *openDeals) fresh() bool {
 // locked meanwhile: a listing takes a call for every 200 open deals.
 func (d *Directory) Choose(ctx context.Context, n Need) (*DealListing, error) {
 	o := &d.deals
-	if d.conn.cfg.Links.MaxDeals == 0 || o.refused || len(n.Addresses)+len(n.Contacts) == 0 {
+	if d.session.links.MaxDeals == 0 || o.refused || len(n.Addresses)+len(n.Contacts) == 0 {
 		return nil, nil
 	}
 	if o.table != nil {

@@ -21,7 +21,7 @@ type foundDeals struct {
 // deals it will tell have none yet. related are the contacts' deals where they were
 // read before, and nil otherwise.
 func (o *openDeals) find(ctx context.Context, contacts []plan.Candidate, related *relatedDeals) (foundDeals, error) {
-	if len(contacts) == 0 || o.conn.cfg.Links.MaxDeals == 0 {
+	if len(contacts) == 0 || o.session.links.MaxDeals == 0 {
 		return foundDeals{}, nil
 	}
 	told := make(map[string]bool)
@@ -147,7 +147,7 @@ func (o *openDeals) openOf(ctx context.Context, contacts []string, related *rela
 // ContactsOf returns the contacts that each of the deals is associated with now, which
 // the directory asks HubSpot for. failed are the deals at which HubSpot fails, and how.
 func ContactsOf(ctx context.Context, d *Directory, deals []string) (contacts map[string][]string, failed map[string]error, err error) {
-	if len(deals) == 0 {
+	if len(deals) == 0 || d.session.withheld[plan.Deal] {
 		return nil, nil, nil
 	}
 	client, err := d.contacts.enter(ctx)

@@ -20,6 +20,9 @@ var ErrNoLinkType = errors.New("no association type")
 func (d definer) findLinkTypes(ctx context.Context, schema *hubspot.Schema) error {
 	d.object.def.Links = make(map[plan.Kind]hubspot.AssociationType)
 	for _, kind := range plan.Kinds() {
+		if d.object.session.withheld[kind] {
+			continue
+		}
 		t, err := d.linkType(ctx, schema, kind)
 		if errors.Is(err, ErrNoLinkType) {
 			var made bool

@@ -82,7 +82,7 @@ func (o *Object) Find(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if recorded && !o.reread && !o.olderThan(known.Checked, RecheckAfter) && o.hasMetadata(known) {
+	if recorded && !o.reread && !o.olderThan(known.Checked, RecheckAfter) && o.suffices(known) {
 		o.def = &known
 		return nil
 	}
@@ -117,17 +117,23 @@ func (o *Object) Find(ctx context.Context) error {
 	return o.complete(ctx, client, schema)
 }
 
-// hasMetadata reports whether a definition has the properties that the portal's
-// settings name.
-func (o *Object) hasMetadata(known Definition) bool {
-	return !slices.ContainsFunc(o.conn.cfg.Metadata, func(name string) bool { return !slices.Contains(known.Metadata, name) })
+// suffices reports whether a definition has the properties that the portal's
+// settings name, and the types of the links that the scopes allow: some may have been
+// withheld when it was read.
+func (o *Object) suffices(known Definition) bool {
+	lacksProperty := slices.ContainsFunc(o.conn.cfg.Metadata, func(name string) bool { return !slices.Contains(known.Metadata, name) })
+	lacksLink := len(known.Links) > 0 && slices.ContainsFunc(plan.Kinds(), func(kind plan.Kind) bool {
+		_, ok := known.Links[kind]
+		return !ok && !o.session.withheld[kind]
+	})
+	return !lacksProperty && !lacksLink
 }
 
-// Complement adds the properties that the portal's settings name and the recorded
+// Complement adds what gifts need by the portal's settings and the recorded
 // definition lacks. Without such, or before anything is recorded, it makes no call.
 func (o *Object) Complement(ctx context.Context) error {
 	known, recorded, err := o.Recorded()
-	if err != nil || !recorded || o.hasMetadata(known) {
+	if err != nil || !recorded || o.suffices(known) {
 		return err
 	}
 	return o.Find(ctx)
@@ -164,7 +170,7 @@ func (o *Object) UseRecorded() (recorded, complete bool, err error) {
 		return false, false, err
 	}
 	o.def = &known
-	return true, o.hasMetadata(known), nil
+	return true, o.suffices(known), nil
 }
 
 // Recorded returns the definition as the last run left it, and whether there is

@@ -75,6 +75,7 @@ type Connection struct {
 	cfg      Config
 	verified atomic.Bool   // a run has seen that the token belongs to the right account
 	options  chan struct{} // full while a run adds options to the object's properties
+	withheld withheld
 }
 
 // Connect returns the connection to a portal. It makes no call.
@@ -98,6 +99,9 @@ type Session struct {
 	// show in HubSpot, and the function that it returns when the wait is over; nil
 	// for none.
 	Waiting func(context.Context) (resume func(context.Context) error)
+
+	links    LinkRules          // those that the scopes allow
+	withheld map[plan.Kind]bool // links that they do not
 }
 
 // pause waits for d, or until the context ends.
@@ -119,6 +123,9 @@ func (s Session) pause(ctx context.Context, d time.Duration) error {
 // A Portal is one run's view of a portal. Its parts are for one goroutine at a
 // time, but for [Search.Do].
 type Portal struct {
+	Links    LinkRules // the settings, less what is withheld
+	Withheld []Feature // what the run does without; see [Connection.Withhold]
+
 	Account   *Account
 	Object    *Object
 	Directory *Directory
@@ -134,6 +141,15 @@ const eventPeople = 1 << 12
 
 // Begin returns the portal for one run.
 func (c *Connection) Begin(s Session) *Portal {
+	without := c.withheld.features()
+	s.links, s.withheld = c.cfg.Links, make(map[plan.Kind]bool)
+	for _, f := range without {
+		s.withheld[f.Links] = true
+	}
+	s.links.Companies = s.links.Companies && !s.withheld[plan.Company]
+	if s.withheld[plan.Deal] {
+		s.links.MaxDeals = 0
+	}
 	account := &Account{conn: c, session: s}
 	account.verified.Store(s.Events && c.verified.Load())
 	slots := c.cfg.People
@@ -159,7 +175,7 @@ func (c *Connection) Begin(s Session) *Portal {
 		records.writer = readingWriter{records.calls.client, c.cfg.Metadata}
 	}
 	sales := &Sales{calls: door[SalesCalls]{account, c.cfg.Client.Records}, accounts: c.cfg.Client.Accounts}
-	return &Portal{Account: account, Object: object, Directory: directory, Records: records, Sales: sales}
+	return &Portal{Links: s.links, Withheld: without, Account: account, Object: object, Directory: directory, Records: records, Sales: sales}
 }
 
 // A door hands a part its client once the account behind the token is verified.

@@ -225,6 +225,9 @@ func (r *Records) readLinks(ctx context.Context, gifts []plan.Stored) error {
 		ids[i] = s.ObjectID
 	}
 	for _, kind := range plan.Kinds() {
+		if r.session.withheld[kind] { // they are noted when they are looked at again
+			continue
+		}
 		found, err := r.Associations(ctx, kind, ids)
 		if err != nil {
 			return err

@@ -4,8 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/sync/plan"
 )
 
 // OwnersScope lets records be given to their senders. It may be missing.
@@ -28,6 +32,9 @@ type Feature struct {
 	// the others from installing it.
 	Conditional bool
 	Scopes      []Scope
+	// Links are the links that it is about, where it is about one kind; see
+	// [Connection.Withhold].
+	Links plan.Kind
 }
 
 // A Scope is a permission of HubSpot's.
@@ -65,12 +72,13 @@ func Features(rules LinkRules) []Feature {
 	if rules.Companies {
 		features = append(features, Feature{
 			Name: "companies", Without: "gifts without links to companies; associations.companies: none does without, too",
+			Optional: true, Links: plan.Company,
 			Scopes: []Scope{{Name: "crm.objects.companies.read", For: "POST /crm/associations/{version}/{thnks}/companies/batch/create", Probe: "companies"}},
 		})
 	}
 	if rules.MaxDeals > 0 {
 		features = append(features, Feature{
-			Name: "deals", Without: "gifts without links to deals",
+			Name: "deals", Without: "gifts without links to deals", Optional: true, Links: plan.Deal,
 			Scopes: []Scope{{Name: "crm.objects.deals.read", For: "POST /crm/objects/{version}/deals/batch/read", Probe: "deals"}},
 		})
 	}
@@ -123,9 +131,12 @@ func RequestedScopes(rules LinkRules) (required, optional []string) {
 
 // Lost returns the features that a grant of these scopes does not allow.
 func Lost(rules LinkRules, granted []string) []Feature {
-	return slices.DeleteFunc(Features(rules), func(f Feature) bool {
-		return !slices.ContainsFunc(f.Scopes, func(s Scope) bool { return !slices.Contains(granted, s.Name) })
-	})
+	return slices.DeleteFunc(Features(rules), func(f Feature) bool { return allows(granted, f) })
+}
+
+// allows reports whether all scopes of a feature are granted.
+func allows(granted []string, f Feature) bool {
+	return !slices.ContainsFunc(f.Scopes, func(s Scope) bool { return !slices.Contains(granted, s.Name) })
 }
 
 // ScopesUnlisted reports whether err says that HubSpot does not list the
@@ -155,4 +166,97 @@ func (o *Object) checkScopes(ctx context.Context, client Schemas) error {
 		return LacksScopes(missing, nil)
 	}
 	return nil
+}
+
+// askAgainAfter is after how long HubSpot is asked again for what it has withheld,
+// where it does not list the token's scopes.
+const askAgainAfter = 6 * time.Hour
+
+// withheld are the features that HubSpot has refused for want of a scope, with the
+// links of each kind, and since when.
+type withheld struct {
+	mu    sync.Mutex
+	since map[plan.Kind]time.Time
+}
+
+// linkFeatures are the features that are about links of one kind, whatever the
+// settings say: the links that people have made are read, too.
+func linkFeatures() []Feature {
+	return slices.DeleteFunc(Features(LinkRules{Companies: true, MaxDeals: 1}), func(f Feature) bool { return f.Links == "" })
+}
+
+// features returns what is withheld now.
+func (w *withheld) features() []Feature {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(linkFeatures(), func(f Feature) bool { return w.since[f.Links].IsZero() })
+}
+
+// Withhold notes that err is HubSpot's refusal, for want of a scope, of a call about
+// links of one kind, which a portal is synced without. Sessions that begin afterwards
+// neither ask about such links nor make any. It returns the feature, and false where
+// err is anything else, or this was known.
+func (c *Connection) Withhold(err error) (Feature, bool) {
+	he, ok := hubspot.AsError(err)
+	if !ok || he.Kind != hubspot.Forbidden {
+		return Feature{}, false
+	}
+	features := linkFeatures()
+	i := slices.IndexFunc(features, func(f Feature) bool { return isAbout(he, f.Links) })
+	if i < 0 {
+		return Feature{}, false
+	}
+	w := &c.withheld
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.since[features[i].Links].IsZero() {
+		return Feature{}, false
+	}
+	if w.since == nil {
+		w.since = make(map[plan.Kind]time.Time)
+	}
+	w.since[features[i].Links] = time.Now()
+	return features[i], true
+}
+
+// isAbout reports whether a refusal names a scope for records of a kind; where it
+// names none, whether the call was about such records.
+func isAbout(he *hubspot.Error, kind plan.Kind) bool {
+	var named []string
+	for _, d := range he.Details {
+		named = append(named, d.Scopes...)
+	}
+	if len(named) == 0 {
+		return slices.Contains(strings.Split(he.Path, "/"), ObjectTypes[kind])
+	}
+	return slices.ContainsFunc(named, func(s string) bool { return strings.HasPrefix(s, "crm.objects."+ObjectTypes[kind]+".") })
+}
+
+// Reconsider asks for the token's scopes where something is withheld, or where ask is
+// set, and withholds from then on what they do not allow. It returns what they allow
+// again. Where HubSpot does not list them, what was withheld for six hours is tried
+// once more.
+func (c *Connection) Reconsider(ctx context.Context, ask bool) (again []Feature) {
+	before := c.withheld.features()
+	if len(before) == 0 && !ask {
+		return nil
+	}
+	granted, err := c.cfg.Client.Schemas.Scopes(ctx)
+	w := &c.withheld
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := make(map[plan.Kind]time.Time)
+	for _, f := range linkFeatures() {
+		since := w.since[f.Links]
+		switch {
+		case err == nil && allows(granted, f):
+		case err == nil && since.IsZero():
+			now[f.Links] = time.Now()
+		case err != nil && ScopesUnlisted(err) && time.Since(since) >= askAgainAfter:
+		case !since.IsZero():
+			now[f.Links] = since
+		}
+	}
+	w.since = now
+	return slices.DeleteFunc(before, func(f Feature) bool { return !now[f.Links].IsZero() })
 }

@@ -1,0 +1,189 @@
+package sync_test
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/simulation"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
+)
+
+// mayLack are the scopes that a portal is synced without, by what there is not without
+// each.
+var mayLack = map[string]string{
+	"crm.objects.companies.read": "companies",
+	"crm.objects.deals.read":     "deals",
+	"crm.objects.owners.read":    "owner",
+}
+
+// scopesWithout are all scopes but some.
+func scopesWithout(lacking ...string) []string {
+	return slices.DeleteFunc(hubspottest.DefaultScopes(), func(s string) bool { return slices.Contains(lacking, s) })
+}
+
+// TestD05FewerScopes: in every combination of the scopes that may be missing, each
+// costs its own feature and no other, and a few calls at most; when all are granted
+// again, what was left out is made up for.
+func TestD05FewerScopes(t *testing.T) {
+	t.Parallel()
+	scopes := []string{"crm.objects.companies.read", "crm.objects.deals.read", "crm.objects.owners.read"}
+	for n := range 1 << len(scopes) {
+		var lacking []string
+		for i, s := range scopes {
+			if n>>i&1 == 1 {
+				lacking = append(lacking, s)
+			}
+		}
+		for _, unlisted := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%d scopes not listed %v", n, unlisted), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { syncWithout(t, unlisted, lacking) })
+			})
+		}
+	}
+}
+
+func syncWithout(t *testing.T, unlisted bool, lacking []string) {
+	w := simulation.New(t, hubspottest.Options{Seed: 71, NoTokenInfo: unlisted}, thnksapitest.Options{})
+	w.Bounds.WindowRows = 2 // the runs begin anew behind a first window
+	w.Portal.AddOwner("sam@example.com", "Sam", "Poe")
+	contact, company, deal := w.AddPerson("ann@acme.example")
+	w.Must(giftsync.Backfill)
+	w.Portal.SetScopes(scopesWithout(lacking...)...)
+	st := w.Open()
+	defer st.Close()
+	e := w.Engine(st)
+	may := func(feature string) bool {
+		return !slices.ContainsFunc(lacking, func(s string) bool { return mayLack[s] == feature })
+	}
+	check := func(ids []string, all bool) {
+		t.Helper()
+		for _, id := range ids {
+			want := map[string][]string{"contacts": {contact}}
+			if all || may("companies") {
+				want["companies"] = []string{company}
+			}
+			if all || may("deals") {
+				want["deals"] = []string{deal}
+			}
+			w.WantLinked(id, want)
+			if got := owner(w, id); (got != "") != (all || may("owner")) {
+				t.Errorf("%s: owner %q", id, got)
+			}
+		}
+	}
+	run := func(mode giftsync.Mode) giftsync.Report {
+		t.Helper()
+		rep, err := e.Run(t.Context(), giftsync.Request{Mode: mode})
+		if err != nil {
+			t.Fatalf("%s: %v", mode, err)
+		}
+		simulation.CheckReport(t, rep)
+		return rep
+	}
+
+	var ids []string
+	for i := range 5 {
+		ids = append(ids, fmt.Sprintf("T-%d", i))
+		w.AddGift(ids[i], "ann@acme.example", time.Hour)
+		w.Thnks.Update(ids[i], func(tx *thnksapitest.Transaction) { tx.Sender.Email = "sam@example.com" })
+	}
+	w.Portal.ResetRequests()
+	rep := run(giftsync.Incremental)
+	if rep.Created != 5 {
+		t.Errorf("%+v", rep)
+	}
+	check(ids, false)
+	said := strings.Join(rep.Warnings, "\n")
+	for _, s := range lacking {
+		if mayLack[s] != "owner" && !strings.Contains(said, s+": gifts without links to "+mayLack[s]) {
+			t.Errorf("the report says %q", said)
+		}
+	}
+	if len(lacking) == 0 && said != "" {
+		t.Errorf("the report says %q", said)
+	}
+	run(giftsync.ReassociateAll) // nothing that cannot be read counts as removed
+	if refused := w.Portal.Requests().ByStatus[403]; refused > 2*len(lacking) {
+		t.Errorf("HubSpot refused %d calls", refused)
+	}
+	check(ids, false)
+
+	w.Portal.SetScopes(hubspottest.DefaultScopes()...)
+	if unlisted {
+		time.Sleep(6 * time.Hour)
+	}
+	rep = run(giftsync.ReassociateAll)
+	if rep.Warnings != nil {
+		t.Errorf("with all scopes the report says %q", rep.Warnings)
+	}
+	check(ids, true)
+
+	// Links that exist already outlive the time without their scope.
+	w.Portal.SetScopes(scopesWithout(lacking...)...)
+	run(giftsync.ReassociateAll)
+	w.Portal.SetScopes(hubspottest.DefaultScopes()...)
+	if unlisted {
+		time.Sleep(6 * time.Hour)
+	}
+	if rep = run(giftsync.ReassociateAll); rep.AssociationsCreated != 0 {
+		t.Errorf("links are made twice: %+v", rep)
+	}
+	check(ids, true)
+}
+
+// TestD05Events: HubSpot's events about deals do not fail for want of their scope.
+func TestD05Events(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{Seed: 72}, thnksapitest.Options{})
+		contact, _, deal := w.AddPerson("ann@acme.example")
+		w.Must(giftsync.Backfill)
+		w.Portal.SetScopes(scopesWithout("crm.objects.deals.read", "crm.objects.companies.read")...)
+		w.AddGift("T-1", "ann@acme.example", time.Hour)
+		st := w.Open()
+		defer st.Close()
+		e := w.Engine(st)
+		seqs := w.Receive(st, store.Event{
+			Dialect: "hubspot", Key: "1", Kind: "deal.associationChange", RecordType: "deal", RecordIDs: []string{deal},
+			Effect: store.EffectRecord, At: time.Now().UTC(), ReceivedAt: time.Now().UTC(), Signed: true,
+		})
+		if _, err := e.FollowEvents(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.EventStates(st)[seqs[0]]; got != store.EventApplied {
+			t.Errorf("the event is in state %v", got)
+		}
+		if _, err := e.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental}); err != nil {
+			t.Fatal(err)
+		}
+		w.WantLinked("T-1", map[string][]string{"contacts": {contact}})
+	})
+}
+
+// TestD05DryRun: a dry run shows no links that the token's scopes do not allow.
+func TestD05DryRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{Seed: 73}, thnksapitest.Options{})
+		w.Logger = slog.New(slog.DiscardHandler)
+		w.AddPerson("ann@acme.example")
+		w.Must(giftsync.Backfill)
+		w.Portal.SetScopes(scopesWithout("crm.objects.companies.read")...)
+		w.AddGift("T-1", "ann@acme.example", time.Hour)
+		rep, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental, DryRun: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rep.Changes) != 1 || strings.Contains(fmt.Sprint(rep.Changes), "company") || len(rep.Warnings) != 1 {
+			t.Errorf("%v, with warnings %q", rep.Changes, rep.Warnings)
+		}
+	})
+}
