@@ -295,10 +295,10 @@ func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
 // inTurn does what the request asks for.
 func (r *run) inTurn(ctx context.Context) error {
 	err := r.do(ctx)
-	for r.without(err) {
+	for without(r, err) {
 		err = r.do(ctx)
 	}
-	r.stopSearch()
+	stopSearch(r)
 	if errors.Is(err, errNotDeleted) {
 		err = withCommitError(err, r.counts.deletions.revive(ctx, r))
 	}
@@ -313,20 +313,20 @@ func (r *run) inTurn(ctx context.Context) error {
 // without reports whether a run that ended with err can go on without one of the
 // features that HubSpot withholds, and prepares it to: whatever it did can be
 // repeated.
-func (r *run) without(err error) bool {
+func without(r *run, err error) bool {
 	f, ok := r.engine.conn.Withhold(err)
 	if !ok {
 		return false
 	}
-	r.stopSearch()
+	stopSearch(r)
 	r.log.Warn("the HubSpot token lacks a scope; the run goes on without what it is for", logFeature, f.Name, logScope, f.Scopes[0].Name)
-	r.secondary, r.portal = secondary{}, r.enter()
+	r.secondary, r.portal = secondary{}, enter(r)
 	return true
 }
 
 // stopSearch waits for the end of a search that a failure has left under way; its
 // result is not used.
-func (r *run) stopSearch() {
+func stopSearch(r *run) {
 	if r.secondary.search != nil {
 		<-r.secondary.search.done
 	}

@@ -97,7 +97,7 @@ func (e *Engine) processEvents(ctx context.Context, w *eventWorker, work func(*e
 	w.begin(r.run)
 	working := hubspot.WithCulprits(hubspot.Urgent(ctx), w.culprits)
 	err := r.each(working, work)
-	for r.run.without(err) {
+	for without(r.run, err) {
 		err = r.each(working, work)
 	}
 	err = w.end(ctx, r.run, err)

@@ -83,12 +83,12 @@ func (e *Engine) newRun(req Request) *run {
 		now: Progress{Portal: e.cfg.Portal, Mode: req.Mode, Phase: PhaseListing},
 	}
 	r.counts.failures.lastSync = LastSync(e.cfg.Journal)
-	r.portal = r.enter()
+	r.portal = enter(r)
 	return r
 }
 
 // enter begins the run's use of the portal.
-func (r *run) enter() *portal.Portal {
+func enter(r *run) *portal.Portal {
 	return r.engine.conn.Begin(portal.Session{
 		Run: r.id, Started: r.started, Memory: r.memory(), Log: r.log,
 		DryRun: r.req.DryRun, Events: r.req.Mode == byEvents,
