@@ -52,3 +52,6 @@ require (
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
+
+// Packages of Node have Go files at times.
+ignore node_modules

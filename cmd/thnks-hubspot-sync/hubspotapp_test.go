@@ -4,11 +4,16 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -85,7 +90,7 @@ func TestAppAddresses(t *testing.T) {
 	served := map[string]string{
 		"src/app/app-hsmeta.json":                           cfg.RedirectURL() + " " + cfg.Public(""),
 		"src/app/webhooks/webhooks-hsmeta.json":             cfg.Public(webhook.HubSpotPath),
-		"src/app/workflow-actions/send-a-thnks-hsmeta.json": cfg.Public("/hubspot/actions/send") + " " + cfg.Public("/hubspot/actions/options"),
+		"src/app/workflow-actions/send-a-thnks-hsmeta.json": cfg.Public("/hubspot/actions/send") + strings.Repeat(" "+cfg.Public("/hubspot/actions/options"), 2),
 	}
 	address := regexp.MustCompile(`"(\$\{|https?:)[^"]*"`)
 	err := filepath.WalkDir(filepath.Join(appProject, "src/app"), func(path string, entry fs.DirEntry, err error) error {
@@ -115,6 +120,50 @@ func TestAppAddresses(t *testing.T) {
 	})
 	if err != nil || len(served) > 0 {
 		t.Errorf("not found are %v (%v)", served, err)
+	}
+}
+
+// TestAppReasons: the workflow action has a text for each guard that may refuse a
+// gift, and each other reason why none was sent.
+func TestAppReasons(t *testing.T) {
+	t.Parallel()
+	type rule struct {
+		Label      string            `json:"labelName"`
+		Conditions map[string]string `json:"conditions"`
+	}
+	action := readJSON[struct {
+		Config struct {
+			Rules  []rule `json:"executionRules"`
+			Labels map[string]struct {
+				Texts map[string]string `json:"executionRules"`
+			} `json:"labels"`
+		} `json:"config"`
+	}](t, "src/app/workflow-actions/send-a-thnks-hsmeta.json")
+	want := map[string]bool{"order": true, "not_sent": true, "cancelled": true, "sending_off": true}
+	file, err := parser.ParseFile(token.NewFileSet(), "../../sync/send/rules.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if v, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(v.Names[0].Name, "Guard") {
+			guard, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Error(err)
+			}
+			want[guard] = true
+		}
+		return true
+	})
+	texts := action.Config.Labels["en"].Texts
+	got := make(map[string]bool)
+	for _, r := range action.Config.Rules {
+		got[r.Conditions["errorCode"]] = true
+		if texts[r.Label] == "" {
+			t.Errorf("%s has no text", r.Label)
+		}
+	}
+	if len(want) < 15 || !maps.Equal(got, want) || len(texts) != len(got) {
+		t.Errorf("there are texts for\n%v, want\n%v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 	}
 }
 
