@@ -33,9 +33,10 @@ const (
 
 // A Delivery is an event that is being delivered, or the outcome of that.
 type Delivery struct {
-	Number   int    // in the order in which the events came, from 1
-	ID       string // of the message: of every try, and of a repeat as well
-	Event    Event
+	Number   int         // in the order in which the events came, from 1
+	ID       string      // of the message: of every try, and of a repeat as well
+	Event    Event       // zero for a [Message]
+	Header   http.Header // of a message, beside its proof
 	Body     []byte
 	Repeat   bool // a second delivery, though the first is not refused
 	Late     bool // held back while later ones pass
@@ -107,20 +108,32 @@ func (d *Sender) Send(e Event) {
 	d.send(e)
 }
 
-// send plans the deliveries of an event. Each event takes the same number of
-// draws, so changing one share leaves the others' decisions as they were.
-func (d *Sender) send(e Event) {
-	drop := d.rng.Float64() < d.hook.Drops
-	double := d.rng.Float64() < d.hook.Duplicates
-	late := d.rng.Float64() < d.hook.Reorder
-	delay, hold, again := d.upTo(d.hook.MaxDelay), d.upTo(d.hold()), d.upTo(d.hold())
+// Post posts a message with the same faults as an event.
+func (d *Sender) Post(m Message) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.deliver(&Delivery{Header: m.Header, Body: m.Body})
+}
 
+// send plans the deliveries of an event.
+func (d *Sender) send(e Event) {
 	if e.ID == "" {
 		e.ID = fmt.Sprintf("wh_%05d", d.hook.Seed%100_000)
 	}
 	e.Target = cmp.Or(e.Target, d.hook.URL)
 	e.CompanyID = cmp.Or(e.CompanyID, d.hook.CompanyID)
-	x := &Delivery{Event: e, Body: e.Body(d.hook.Generation), Outcome: Queued}
+	d.deliver(&Delivery{Event: e, Body: e.Body(d.hook.Generation)})
+}
+
+// deliver plans the deliveries of an event or a message. Each takes the same number
+// of draws, so changing one share leaves the others' decisions as they were.
+func (d *Sender) deliver(x *Delivery) {
+	drop := d.rng.Float64() < d.hook.Drops
+	double := d.rng.Float64() < d.hook.Duplicates
+	late := d.rng.Float64() < d.hook.Reorder
+	delay, hold, again := d.upTo(d.hook.MaxDelay), d.upTo(d.hold()), d.upTo(d.hold())
+
+	x.Outcome = Queued
 	// The time in the body makes ids of different processes differ.
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", d.planned, x.Body))
 	x.ID = fmt.Sprintf("msg_%x", sum[:12])

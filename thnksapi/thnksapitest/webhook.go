@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -69,6 +70,17 @@ func (s *Server) Subscribe(ctx context.Context, w Webhook) *Sender {
 	return d
 }
 
+// NewSender begins to post what its methods are given, and nothing by itself, as
+// another system's webhook does. One goroutine posts; it ends with the context.
+func NewSender(ctx context.Context, w Webhook) *Sender {
+	d := newSender(w)
+	go func() {
+		defer close(d.done)
+		d.run(ctx)
+	}()
+	return d
+}
+
 // unsubscribe removes a sender that has ended.
 func (s *Server) unsubscribe(d *Sender) {
 	s.mu.Lock()
@@ -89,7 +101,7 @@ func (d *Sender) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		x, wait := d.next()
 		if x != nil {
-			status, err := d.post(ctx, x.ID, x.Body)
+			status, err := d.post(ctx, x)
 			d.tried(x, status, err, ctx.Err() != nil)
 			continue
 		}
@@ -106,16 +118,17 @@ func (d *Sender) run(ctx context.Context) {
 }
 
 // post makes one try and returns the status of the answer.
-func (d *Sender) post(ctx context.Context, id string, body []byte) (int, error) {
+func (d *Sender) post(ctx context.Context, x *Delivery) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.hook.URL, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.hook.URL, bytes.NewReader(x.Body))
 	if err != nil {
 		return 0, err
 	}
-	req.Header = d.hook.Scheme.Sign(id, body, time.Now())
+	req.Header = d.hook.Scheme.Sign(x.ID, x.Body, time.Now())
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "thnks-sandbox")
+	maps.Copy(req.Header, x.Header)
 	resp, err := d.client.Do(req)
 	if err != nil {
 		return 0, err
