@@ -3,7 +3,7 @@ import { createRenderer } from '@hubspot/ui-extensions/testing';
 import { expect, test, vi } from 'vitest';
 import { problem, settings } from '../project/src/app/packages/gifts/examples.ts';
 import type { Statistics } from '../project/src/app/packages/gifts/wire.ts';
-import { GiftStatistics } from '../project/src/app/pages/GiftStatistics.tsx';
+import { Pages } from '../project/src/app/pages/Pages.tsx';
 import { ConnectionSettings } from '../project/src/app/settings/ConnectionSettings.tsx';
 import golden from '../../../sync/stats/testdata/example.json' with { type: 'json' };
 import { program, Refused, variables } from './program.ts';
@@ -18,7 +18,7 @@ async function page() {
   const r = createRenderer('pages');
   r.mocks.context.variables = variables;
   r.mocks.context.portal.timezone = 'Asia/Tokyo';
-  r.render(<GiftStatistics context={r.mocks.context} />);
+  r.render(<Pages />);
   expect(r.find(LoadingSpinner).props.label).toBe('Loading the statistics');
   await settled();
   return r;
