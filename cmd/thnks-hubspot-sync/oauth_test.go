@@ -33,6 +33,7 @@ type oauthInstallation struct {
 	t      *testing.T
 	dir    string
 	config string
+	public string // how HubSpot calls it
 	portal *hubspottest.Portal
 }
 
@@ -45,7 +46,7 @@ const (
 func newOAuthInstallation(t *testing.T, o hubspottest.Options, links string) *oauthInstallation {
 	t.Helper()
 	listen := freeAddress()
-	i := &oauthInstallation{t: t, dir: shortDir(t)}
+	i := &oauthInstallation{t: t, dir: shortDir(t), public: "http://" + listen}
 	o.Seed, o.Token = 1, worldToken
 	o.App = hubspottest.App{
 		ClientID: oauthClient, ClientSecret: oauthSecret, RedirectURI: "http://" + listen + "/oauth/callback",

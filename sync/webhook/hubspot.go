@@ -214,7 +214,7 @@ func hubspotEvent(_ *Source, e *store.Event) {
 			append([]string{body.id("newObjectId"), body.id("primaryObjectId"), id}, body.ids("mergedObjectIds")...),
 			func(id string) bool { return id == "" })
 		id = ""
-	case "contact.associationChange", "deal.associationChange":
+	case "contact.associationChange", "company.associationChange", "deal.associationChange":
 		if body.flag("associationRemoved") {
 			return // links are only added
 		}

@@ -130,6 +130,16 @@ func TestHubSpotForms(t *testing.T) {
 			"deal.associationChange", "contact", "123", store.EffectRecord, "",
 		},
 		{
+			`"subscriptionType":"object.associationChange","objectTypeId":"0-2","associationType":"COMPANY_TO_CONTACT","fromObjectId":9,"toObjectId":123,"isPrimaryAssociation":true`,
+			`"subscriptionType":"company.associationChange","associationType":"COMPANY_TO_CONTACT","fromObjectId":9,"toObjectId":123,"isPrimaryAssociation":true`,
+			"company.associationChange", "contact", "123", store.EffectRecord, "",
+		},
+		{
+			`"subscriptionType":"object.associationChange","objectTypeId":"0-2","associationType":"COMPANY_TO_DEAL","fromObjectId":9,"toObjectId":5`,
+			`"subscriptionType":"deal.associationChange","associationType":"DEAL_TO_COMPANY","fromObjectId":5,"toObjectId":9`,
+			"", "", "", store.EffectListed, "",
+		},
+		{
 			`"subscriptionType":"object.associationChange","objectTypeId":"0-1","associationType":"CONTACT_TO_DEAL","fromObjectId":123,"toObjectId":5,"associationRemoved":true`,
 			`"subscriptionType":"contact.associationChange","associationType":"CONTACT_TO_DEAL","fromObjectId":123,"toObjectId":5,"associationRemoved":true`,
 			"contact.associationChange", "", "", store.EffectListed, "",
@@ -148,7 +158,7 @@ func TestHubSpotForms(t *testing.T) {
 				t.Fatalf("%s: %d events", fields, len(events))
 			}
 			e := events[0]
-			if e.Dialect != "hubspot" || !e.Signed || e.Kind != tt.kind || e.RecordType != tt.of || strings.Join(e.RecordIDs, " ") != tt.ids ||
+			if e.Dialect != "hubspot" || !e.Signed || tt.kind != "" && e.Kind != tt.kind || e.RecordType != tt.of || strings.Join(e.RecordIDs, " ") != tt.ids ||
 				e.Effect != tt.effect || e.Email != tt.email || !e.At.Equal(time.UnixMilli(1564113600000)) || string(e.Body) != hubspotJSON(7, fields) {
 				t.Errorf("%s: %s of %s %v, %s, %q at %v (%s)", fields, e.Kind, e.RecordType, e.RecordIDs, e.Effect, e.Email, e.At, e.Reason)
 			}
@@ -166,6 +176,35 @@ func TestHubSpotForms(t *testing.T) {
 		s.post(mainSecret, "["+hubspotJSON(7, fields)+"]")
 		if e := s.small.take()[0]; e.Effect != store.EffectUnknown || e.Reason == "" || strings.Contains(e.Reason, "open sesame") {
 			t.Errorf("%s: %s (%s)", fields, e.Effect, e.Reason)
+		}
+	}
+}
+
+// TestHubSpotVector: the request that HubSpot publishes with its signature of version 1
+// is accepted as it is, and so is it in the form of recorded deliveries.
+func TestHubSpotVector(t *testing.T) {
+	t.Parallel()
+	const secret = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"
+	var box inbox
+	s := &site{log: new(syncBuffer)}
+	s.Hooks = must(webhook.New(webhook.Options{Log: logger(s.log), PublicURL: publicURL, Apps: []webhook.App{{
+		Name: "main", ID: 54321, Portals: map[int64][]webhook.Destination{62515: {{Portal: "acme", Inbox: &box}}},
+		Verify: func(r hubspot.SignedRequest, now time.Time) error { return r.Verify(secret, now) },
+	}}}))
+	const published = `[{"eventId":1,"subscriptionId":12345,"portalId":62515,"occurredAt":1564113600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123,"changeSource":"CRM","changeFlag":"NEW","appId":54321}]`
+	const recorded = `[{"eventId":1534991568,"subscriptionId":3434176,"portalId":62515,"appId":54321,"occurredAt":1744159176740,"subscriptionType":"contact.creation","attemptNumber":6,"objectId":112558566461,"changeFlag":"CREATED","changeSource":"INTEGRATION","sourceId":"10457515"}]`
+	sum := sha256.Sum256([]byte(secret + recorded))
+	for body, tt := range map[string]struct{ mac, id string }{
+		published: {"232db2615f3d666fe21a8ec971ac7b5402d33b9a925784df3ca654d05f4817de", "123"},
+		recorded:  {hex.EncodeToString(sum[:]), "112558566461"},
+	} {
+		r := httptest.NewRequest(http.MethodPost, webhook.HubSpotPath, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json;charset=utf-8")
+		r.Header.Set("X-HubSpot-Signature", tt.mac)
+		r.Header.Set("X-HubSpot-Signature-Version", "v1")
+		res := s.answer(r)
+		if events := box.take(); res.StatusCode != 200 || len(events) != 1 || events[0].Kind != "contact.creation" || !slices.Equal(events[0].RecordIDs, []string{tt.id}) {
+			t.Errorf("answered %s, kept %+v", res.Status, events)
 		}
 	}
 }
