@@ -29,6 +29,7 @@ type watchedDeals struct {
 	listed  int
 	changed int
 	before  func() // is called before the search for changed deals; may be nil
+	linked  func() // is called when the contacts of deals have been read; may be nil
 }
 
 func (w *watchedDeals) OpenDeals(ctx context.Context, after string, properties []string) (hubspot.SearchPage, error) {
@@ -45,6 +46,14 @@ func (w *watchedDeals) ChangedDeals(ctx context.Context, since time.Time, proper
 	}
 	w.changed++
 	return w.Contacts.ChangedDeals(ctx, since, properties)
+}
+
+func (w *watchedDeals) Associated(ctx context.Context, from, to string, ids []string) ([]hubspot.RelatedOutcome, error) {
+	out, err := w.Contacts.Associated(ctx, from, to, ids)
+	if from == "deals" && w.linked != nil {
+		w.linked()
+	}
+	return out, err
 }
 
 // watchDeals puts what watches between the world's engines and HubSpot.
@@ -231,8 +240,8 @@ func TestDealsEveryWay(t *testing.T) {
 
 // fourWindows is a world of four windows, each of gifts to other people, who have an
 // open deal and two closed ones each.
-func fourWindows(t *testing.T) (w *simulation.World, deals []string) {
-	w = simulation.New(t, hubspottest.Options{Seed: 40}, thnksapitest.Options{PageLimit: 150})
+func fourWindows(t *testing.T, o hubspottest.Options) (w *simulation.World, deals []string) {
+	w = simulation.New(t, o, thnksapitest.Options{PageLimit: 150})
 	w.Bounds.WindowRows, w.Bounds.SliceGifts = 150, 50
 	for i := range 600 {
 		address := fmt.Sprintf("p%03d@example.com", i)
@@ -253,7 +262,7 @@ func TestDealsThatChangeDuringARun(t *testing.T) {
 	t.Parallel()
 	for _, gone := range []string{"", "archived", "merged"} {
 		synctest.Test(t, func(t *testing.T) {
-			w, deals := fourWindows(t)
+			w, deals := fourWindows(t, hubspottest.Options{Seed: 40})
 			w.Portal.UpdateProperties("deals", deals[401], map[string]string{"dealstage": "closedlost"})
 			time.Sleep(time.Hour)
 			var merged string
@@ -292,12 +301,74 @@ func TestDealsThatChangeDuringARun(t *testing.T) {
 	}
 }
 
+// TestDealsThatGoAfterTheyWereListed: no search shows that deals were deleted since they
+// were listed, so that links to them are tried. However many they are and whatever
+// HubSpot does with such a link, the gifts are made, with their other links. Where it
+// says that a deal is not there, the one that it was merged into is linked instead.
+func TestDealsThatGoAfterTheyWereListed(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]hubspottest.InvalidLinks{
+		"refused": hubspottest.RefuseRecord, "written all the same": hubspottest.WriteThenRefuse, "dropped": hubspottest.DropLink,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w, deals := fourWindows(t, hubspottest.Options{Seed: 40, InvalidLinks: how})
+				both := w.Portal.Find("contacts", "email", "p124@example.com")[0].ID
+				w.Portal.Associate("contacts", both, "deals", deals[125])
+				time.Sleep(time.Hour)
+				gone := make(map[int]string) // by gift, the deal that it has instead
+				watched := &watchedDeals{}
+				watched.linked = func() {
+					if len(gone) > 0 {
+						return
+					}
+					for i := 10; i < 40; i++ { // of two slices
+						gone[i] = ""
+						w.Portal.Archive("deals", deals[i])
+					}
+					for _, i := range []int{120, 124} { // into one that is open
+						gone[i] = w.Portal.Merge("deals", deals[i], deals[i+1])
+						gone[i+1] = gone[i]
+					}
+					w.Portal.UpdateProperties("deals", deals[122], map[string]string{"dealstage": "closedwon"})
+					w.Portal.Merge("deals", deals[122], deals[123]) // which is closed
+					gone[122], gone[123] = "", ""
+				}
+				watchDeals(w, watched)
+				rep := w.Must(giftsync.Backfill)
+				if rep.Created+rep.Updated != 600 || rep.Quarantined != 0 || len(gone) == 0 {
+					t.Errorf("report %+v, %d deals gone", rep, len(gone))
+				}
+				for i := range 600 {
+					id := fmt.Sprintf("T-%03d", i)
+					links := w.Links(w.Record(id))
+					want := []string{deals[i]}
+					if deal, ok := gone[i]; ok && deal == "" {
+						want = nil
+					} else if ok && how == hubspottest.DropLink { // without a word
+						want = nil
+					} else if ok {
+						want = []string{deal}
+					}
+					if len(links["contacts"]) != 1 || len(links["companies"]) != 1 || !slices.Equal(links["deals"], want) {
+						t.Errorf("%s has %v, want a contact, a company and deals %v", id, links, want)
+					}
+				}
+				if how != hubspottest.DropLink {
+					w.Check()
+				}
+			})
+		})
+	}
+}
+
 // TestDealsOfContactsThatChange: of contacts that were merged during the run, and of
 // those that changed right before it, the deals are read themselves.
 func TestDealsOfContactsThatChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, deals := fourWindows(t)
+		w, deals := fourWindows(t, hubspottest.Options{Seed: 40})
 		find := func(i int) string {
 			return w.Portal.Find("contacts", "email", fmt.Sprintf("p%03d@example.com", i))[0].ID
 		}
@@ -328,7 +399,7 @@ func TestDealsOfContactsThatChange(t *testing.T) {
 func TestManyDealsChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, deals := fourWindows(t)
+		w, deals := fourWindows(t, hubspottest.Options{Seed: 40})
 		watched := &watchedDeals{}
 		watched.before = func() {
 			for _, d := range deals[200:] {
@@ -352,7 +423,7 @@ func TestManyDealsChange(t *testing.T) {
 func TestChoicesAreTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, _ := fourWindows(t)
+		w, _ := fourWindows(t, hubspottest.Options{Seed: 40})
 		for i := range 20 {
 			w.AddGift(fmt.Sprintf("U-%d", i), fmt.Sprintf("nobody%d@example.com", i), 0)
 		}

@@ -191,14 +191,14 @@ func (b *batch) update(ctx context.Context, changes []plan.Change) error {
 }
 
 // associate makes the links that the writes could not carry. If one end of a
-// link was not found, the record may have been merged or deleted: it is read
-// singly, and followed.
+// link was not found, the record or the deal may have been merged or deleted: they are
+// read again, and followed.
 func (b *batch) associate(ctx context.Context) error {
 	if err := b.link(ctx); err != nil {
 		return err
 	}
-	merged, err := b.resolveMissing(ctx)
-	if err == nil && merged {
+	again, err := b.resolveMissing(ctx)
+	if err == nil && again {
 		err = b.link(ctx)
 	}
 	if err != nil {
@@ -277,36 +277,67 @@ func (b *batch) addLinked(e *effect, l plan.Link, o portal.Linked) {
 	}
 }
 
-// resolveMissing re-reads records whose link failed because one end was not
-// found. The links of a record that was merged are pending again, on the
-// surviving record, if that is still the gift's; otherwise the link is dropped.
-func (b *batch) resolveMissing(ctx context.Context) (merged bool, err error) {
+// resolveMissing reads the records again whose links failed because one end was not
+// found, and the deals at the other end of such links. The links of a record that was
+// merged are pending again, on the surviving record, if that is still the gift's, and
+// those to a deal that was merged into an open one lead there; other links are dropped.
+func (b *batch) resolveMissing(ctx context.Context) (again bool, err error) {
+	var lacking []*effect
+	var records, deals []string
 	for _, e := range b.res.effects {
-		if len(e.missing) == 0 {
-			continue
+		if len(e.missing) > 0 {
+			lacking = append(lacking, e)
+			records = append(records, e.stored.ObjectID)
+			deals = append(deals, plan.LinkIDs(e.missing, plan.Deal)...)
 		}
+	}
+	now, err := b.run.portal.Records.Current(ctx, records)
+	if err != nil {
+		return false, fmt.Errorf("resolving links: %w", err)
+	}
+	into, err := portal.MergedInto(ctx, b.run.portal.Directory, deals)
+	if err != nil {
+		return false, fmt.Errorf("resolving links: %w", err)
+	}
+	for _, e := range lacking {
 		missing := e.missing
 		e.missing = nil
 		id, was := e.stored.Gift.ID, e.stored.ObjectID
-		now, found, err := b.run.portal.Records.Get(ctx, was)
+		record, found := now[was]
 		switch {
-		case err != nil:
-			return false, fmt.Errorf("resolving a link: %w", err)
-		case now.Err != nil:
+		case record.Err != nil:
 			e.pending = append(e.pending, missing...)
-			b.setChangeAside(plan.Change{Gift: e.stored.Gift}, now.Err)
-		case !found || now.TakenBy(was, id):
+			b.setChangeAside(plan.Change{Gift: e.stored.Gift}, record.Err)
+		case !found || record.TakenBy(was, id):
 			b.res.markDeleted(e)
-		case now.ID != was:
-			b.run.logMerged(id, was, now.ID)
-			e.stored.ObjectID = now.ID
+		case record.ID != was:
+			b.run.logMerged(id, was, record.ID)
+			e.stored.ObjectID = record.ID
 			e.pending = append(e.pending, missing...)
-			merged = true
+			again = true
 		default:
-			for _, l := range missing {
+			for _, l := range e.follow(missing, into) {
 				b.run.log.Warn("link left out: its other end is not in HubSpot", logTransaction, id, logKind, string(l.Kind), logTo, l.ID)
 			}
+			again = again || len(e.pending) > 0
 		}
 	}
-	return merged, nil
+	return again, nil
+}
+
+// follow has links to deals that were merged lead to the deals that these are now, and
+// returns the links that lead nowhere. Deals are linked where their contact is.
+func (e *effect) follow(links []plan.Link, into map[string]plan.OpenDeal) (nowhere []plan.Link) {
+	for _, l := range links {
+		deal, merged := into[l.ID]
+		if l.Kind != plan.Deal || !merged || !plan.HasMade(e.stored.Links, plan.Contact) {
+			nowhere = append(nowhere, l)
+			continue
+		}
+		l.ID, l.Stage, l.Amount = deal.ID, deal.Stage, deal.Amount
+		if !plan.HasMadeLink(e.stored.Links, plan.Deal, l.ID) && !plan.HasMadeLink(e.pending, plan.Deal, l.ID) {
+			e.pending = append(e.pending, l)
+		}
+	}
+	return nowhere
 }

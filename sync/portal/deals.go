@@ -170,6 +170,22 @@ func ContactsOf(ctx context.Context, d *Directory, deals []string) (contacts map
 	return contacts, failed, nil
 }
 
+// MergedInto returns, by the ids that deals had, the deals that they were merged into
+// and that are open now. The directory asks HubSpot.
+func MergedInto(ctx context.Context, d *Directory, deals []string) (map[string]plan.OpenDeal, error) {
+	found, _, err := d.current(ctx, plan.Deal, deals, dealProperties)
+	if err != nil {
+		return nil, err
+	}
+	into := make(map[string]plan.OpenDeal)
+	for id, o := range found {
+		if o.ID != id && !isClosed(*o) {
+			into[id] = openDeal(*o)
+		}
+	}
+	return into, nil
+}
+
 // OpenDeals returns the deals of each contact that are open now. failed are the
 // contacts of which that is not known, as HubSpot fails at them or at one of their
 // deals, and how.

@@ -50,25 +50,6 @@ func (r *Records) Current(ctx context.Context, objectIDs []string) (map[string]R
 	return records, nil
 }
 
-// Get returns where one record is now, or that HubSpot fails at it; found is false
-// when it is gone.
-func (r *Records) Get(ctx context.Context, objectID string) (now Record, found bool, err error) {
-	client, err := r.ready(ctx)
-	if err != nil {
-		return Record{}, false, err
-	}
-	o, err := client.Get(ctx, r.object.TypeID(), objectID, []string{KeyProperty}, false)
-	switch {
-	case IsGone(err):
-		return Record{}, false, nil
-	case hubspot.IsUnprocessable(err):
-		return Record{Err: err}, true, nil
-	case err != nil:
-		return Record{}, false, fmt.Errorf("looking for record %s: %w", objectID, err)
-	}
-	return record(o), true, nil
-}
-
 // ByGift returns the live records of gifts, by transaction id. A gift that has
 // none is absent.
 func (r *Records) ByGift(ctx context.Context, giftIDs []string) (map[string]Record, error) {
