@@ -10,6 +10,7 @@ import {
   Tile,
 } from '@hubspot/ui-extensions';
 import { createRenderer } from '@hubspot/ui-extensions/testing';
+import { useState } from 'react';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ThnksCard } from '../project/src/app/cards/ThnksCard.tsx';
 import { gifts, problem } from '../project/src/app/packages/gifts/examples.ts';
@@ -161,6 +162,44 @@ test('gifts stay on the card while the program does not answer', async () => {
   fails = false;
   await vi.advanceTimersByTimeAsync(30_000);
   expect(r.maybeFind(Alert)).toBeNull();
+});
+
+test('another record is asked for anew, and the same one is not', async () => {
+  const requests = program({
+    'GET gifts': (query) => {
+      if (query.get('objectId') !== '101') {
+        throw new Refused(403, problem);
+      }
+      return gifts;
+    },
+  });
+  const r = createRenderer('crm.record.tab');
+  r.mocks.context.variables = variables;
+  let show: (record: { objectId: number }) => void = () => undefined;
+  const Record = () => {
+    const [record, setRecord] = useState({ objectId: 101 });
+    show = setRecord;
+    return <ThnksCard context={{ ...r.mocks.context, crm: { ...record, objectTypeId: '0-1' } }} />;
+  };
+  r.render(<Record />);
+  await settled();
+  show({ objectId: 101 });
+  await settled();
+  expect(r.findAll(Tile)).toHaveLength(3);
+  expect(requests).toHaveLength(1);
+  show({ objectId: 102 });
+  await settled();
+  expect(requests).toHaveLength(2);
+  expect(r.maybeFind(Tile)).toBeNull();
+  expect(textOf(r.find(ErrorState))).toContain(problem.message);
+});
+
+test('an app without an address says so', async () => {
+  const r = createRenderer('crm.record.tab');
+  r.mocks.context.variables = {};
+  r.render(<ThnksCard context={r.mocks.context} />);
+  await settled();
+  expect(textOf(r.find(ErrorState))).toContain('Upload it again with a profile that has PUBLIC_URL');
 });
 
 test('many gifts are shown a few at first', async () => {

@@ -31,7 +31,7 @@ test('the page shows the statistics', async () => {
     ['Gifts sent', 6],
     ['Worth', '3000 JPY'],
     ['Worth', '15.005 USD'],
-    ['Worth', '10 XXX'],
+    ['Worth', '10 without a currency'],
     ['Redeemed', '50 %'],
   ]);
   const months = r.find(BarChart).props.data as { month: string; sent: number }[];

@@ -136,12 +136,39 @@ test('a lost answer to sending is repeated under the same request id', async () 
   await settled();
   press(r, 'Send 1 gift');
   await settled();
+  expect(r.find(Alert).props.title).toBe('It is not known whether it was sent');
   expect(textOf(r.find(Alert))).toContain('To press Send again is safe');
+  expect(button(r, 'Change it').props.disabled).toBe(true);
   lost = false;
   press(r, 'Send 1 gift');
   await settled();
   expect(requests.filter((q) => q.route === 'send').map((q) => q.body.request)).toEqual([preview.request, preview.request]);
   expect(r.find(List)).toBeTruthy();
+});
+
+test('a gift that was surely not sent can be changed', async () => {
+  program({
+    'GET form': () => form,
+    'POST preview': () => preview,
+    'POST send': () => {
+      throw new Refused(503, { code: 'later', message: 'The state file is locked: try again in a minute.' });
+    },
+  });
+  const r = await bulk(101, 102, 103);
+  choose(r, 'gift', '5659');
+  await settled();
+  write(r, 'Thanks!');
+  await settled();
+  press(r, 'Preview');
+  await settled();
+  press(r, 'Send 1 gift');
+  await settled();
+  expect(r.find(Alert).props.title).toBe('Nothing was sent');
+  expect(textOf(r.find(Alert))).toBe('The state file is locked: try again in a minute.');
+  press(r, 'Change it');
+  await settled();
+  expect(r.maybeFind(Alert)).toBeNull();
+  expect(r.find(TextArea).props.value).toBe('Thanks!');
 });
 
 test('how sends go on is asked for until it is over', async () => {

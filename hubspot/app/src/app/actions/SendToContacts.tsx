@@ -11,8 +11,9 @@ hubspot.extend<'crm.bulkActions'>(({ context, actions }) => <SendToContacts cont
 
 /** Sends one gift to each of the selected contacts. */
 export function SendToContacts({ context, actions }: Props) {
-  const backend = useMemo(() => backendOf(context), [context]);
-  const contacts = useMemo(() => [...new Set(context.crm.objectIds.map(String))], [context]);
+  const address = context.variables?.PUBLIC_URL;
+  const backend = useMemo(() => backendOf(address), [address]);
+  const contacts = [...new Set(context.crm.objectIds.map(String))];
   const [done, setDone] = useState(false);
   const [one] = contacts;
   if (one === undefined) {

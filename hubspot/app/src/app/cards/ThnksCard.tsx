@@ -27,7 +27,8 @@ const underWay = ({ send }: Gift): boolean => send?.state === 'sending' || (send
 
 /** The gifts of a contact, company or deal. */
 export function ThnksCard({ context }: { context: CrmContext }) {
-  const backend = useMemo(() => backendOf(context), [context]);
+  const address = context.variables?.PUBLIC_URL;
+  const backend = useMemo(() => backendOf(address), [address]);
   const objectTypeId = context.crm.objectTypeId;
   const objectId = String(context.crm.objectId);
   const ask = useCallback(

@@ -26,7 +26,8 @@ const months = 12;
 
 /** The portal's statistics. */
 export function GiftStatistics({ context }: { context: PagesContext }) {
-  const backend = useMemo(() => backendOf(context), [context]);
+  const address = context.variables?.PUBLIC_URL;
+  const backend = useMemo(() => backendOf(address), [address]);
   const ask = useCallback(() => backend.get<Numbers>('statistics'), [backend]);
   const answer = useAnswer(ask, () => minute);
   if (!answer.value) {

@@ -21,7 +21,8 @@ const states: Record<Part['state'], { word: string; variant: 'success' | 'warnin
 
 /** What is connected, and what is missing. It is changed where the program runs. */
 export function ConnectionSettings({ context }: { context: SettingsContext }) {
-  const backend = useMemo(() => backendOf(context), [context]);
+  const address = context.variables?.PUBLIC_URL;
+  const backend = useMemo(() => backendOf(address), [address]);
   const ask = useCallback(() => backend.get<Settings>('settings'), [backend]);
   const answer = useAnswer(ask, () => undefined);
   if (answer.problem) {

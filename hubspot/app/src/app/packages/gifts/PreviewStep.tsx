@@ -5,12 +5,14 @@ import { budget, count, money } from './words.ts';
 interface Props {
   preview: Preview;
   sending: boolean;
+  /** The gift may have been sent already. */
+  unsure: boolean;
   onBack: () => void;
   onSend: () => void;
 }
 
 /** Shows what each recipient would get, what it costs, and what stops it. */
-export function PreviewStep({ preview, sending, onBack, onSend }: Props) {
+export function PreviewStep({ preview, sending, unsure, onBack, onSend }: Props) {
   const gifts = preview.sends + preview.held;
   return (
     <Flex direction="column" gap="medium">
@@ -47,7 +49,7 @@ export function PreviewStep({ preview, sending, onBack, onSend }: Props) {
         <Button variant="primary" disabled={sending || gifts === 0} onClick={onSend}>
           {sending ? 'Sending' : `Send ${count(gifts, 'gift')}`}
         </Button>
-        <Button disabled={sending} onClick={onBack}>
+        <Button disabled={sending || unsure} onClick={onBack}>
           Change it
         </Button>
       </ButtonRow>

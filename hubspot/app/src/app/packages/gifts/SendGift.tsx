@@ -1,6 +1,6 @@
 import { Alert, Button, LoadingSpinner, Text } from '@hubspot/ui-extensions';
 import { useCallback, useState } from 'react';
-import { problemOf, type Backend } from './backend.ts';
+import { problemOf, type Backend, unreachable } from './backend.ts';
 import { PreviewStep } from './PreviewStep.tsx';
 import { ProblemNotice } from './ProblemNotice.tsx';
 import { SentStep } from './SentStep.tsx';
@@ -79,11 +79,14 @@ function Steps({ backend, form, contacts, timeZone, onDone }: StepsProps) {
     return <SentStep backend={backend} sent={sent} recipients={preview?.recipients ?? []} timeZone={timeZone} onDone={onDone} />;
   }
   if (preview) {
+    // A gift that may have been sent must not be written anew, under another request id.
+    const unsure = problem?.code === unreachable.code;
     return (
       <>
         <PreviewStep
           preview={preview}
           sending={busy}
+          unsure={unsure}
           onBack={() => {
             setPreview(undefined);
             setProblem(undefined);
@@ -91,8 +94,8 @@ function Steps({ backend, form, contacts, timeZone, onDone }: StepsProps) {
           onSend={() => void attempt<Sends>('send', { ...draft(), request: preview.request }, setSent)}
         />
         {problem && (
-          <Alert title="Nothing is known to have been sent" variant="danger">
-            {problem.message} To press Send again is safe: it sends nothing twice.
+          <Alert title={unsure ? 'It is not known whether it was sent' : 'Nothing was sent'} variant="danger">
+            {problem.message} {unsure && 'To press Send again is safe: it sends nothing twice.'}
           </Alert>
         )}
       </>

@@ -20,9 +20,16 @@ export class Refusal extends Error {
   }
 }
 
-const unreachable: Problem = {
+/** It is not known what became of the request. */
+export const unreachable: Problem = {
   code: 'unreachable',
   message: 'The Thnks service did not answer. Try again in a minute. If it goes on, tell the person who runs it.',
+};
+
+const addressless: Problem = {
+  code: 'no_address',
+  message:
+    'The app was uploaded to HubSpot without the address of the Thnks service. Upload it again with a profile that has PUBLIC_URL.',
 };
 
 /** The problem that a rejected promise stands for. */
@@ -31,14 +38,16 @@ export function problemOf(error: unknown): Problem {
 }
 
 /**
- * The program at the address of the profile that the app was uploaded with. HubSpot
- * adds who asks and signs the request, so it carries no secret. It repeats a request
- * once where the answer is lost.
+ * The program at the address PUBLIC_URL of the profile that the app was uploaded with.
+ * HubSpot adds who asks and signs the request, so it carries no secret. It repeats a
+ * request once where the answer is lost.
  */
-export function backendOf(context: { variables?: Record<string, unknown> }): Backend {
-  const base = `${String(context.variables?.PUBLIC_URL)}/hubspot/card/`;
-  async function ask<T>(url: string, options: Parameters<typeof hubspot.fetch>[1]): Promise<T> {
-    const response = await hubspot.fetch(url, options);
+export function backendOf(address: unknown): Backend {
+  async function ask<T>(path: string, options: Parameters<typeof hubspot.fetch>[1]): Promise<T> {
+    if (typeof address !== 'string') {
+      throw new Refusal(addressless);
+    }
+    const response = await hubspot.fetch(`${address}/hubspot/card/${path}`, options);
     if (response.ok) {
       return (await response.json()) as T;
     }
@@ -48,9 +57,9 @@ export function backendOf(context: { variables?: Record<string, unknown> }): Bac
   return {
     get: (route, query = []) => {
       const search = query.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
-      return ask(base + route + (search && `?${search}`), { method: 'GET' });
+      return ask(route + (search && `?${search}`), { method: 'GET' });
     },
-    post: (route, body) => ask(base + route, { method: 'POST', body: { ...body } }),
+    post: (route, body) => ask(route, { method: 'POST', body: { ...body } }),
   };
 }
 

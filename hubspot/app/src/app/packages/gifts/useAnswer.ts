@@ -24,7 +24,7 @@ const patience = 30_000;
  * function as long as it asks for the same.
  */
 export function useAnswer<T>(ask: () => Promise<T>, pause: (value: T) => number | undefined): Answer<T> {
-  const [answer, setAnswer] = useState<Omit<Answer<T>, 'reload'>>({});
+  const [last, setLast] = useState<{ ask?: () => Promise<T>; value?: T; problem?: Problem }>({});
   const [round, setRound] = useState(0);
   const wait = useRef(pause);
   wait.current = pause;
@@ -41,13 +41,13 @@ export function useAnswer<T>(ask: () => Promise<T>, pause: (value: T) => number 
       try {
         const value = await ask();
         if (!gone) {
-          setAnswer({ value });
+          setLast({ ask, value });
           next(wait.current(value));
         }
       } catch (error) {
         if (!gone) {
           const problem = problemOf(error);
-          setAnswer((before) => ({ ...before, problem }));
+          setLast((before) => ({ ...(before.ask === ask && before), ask, problem }));
           next(passing.includes(problem.code) ? patience : undefined);
         }
       }
@@ -60,5 +60,6 @@ export function useAnswer<T>(ask: () => Promise<T>, pause: (value: T) => number 
   }, [ask, round]);
 
   const reload = useCallback(() => setRound((n) => n + 1), []);
-  return { ...answer, reload };
+  const { value, problem } = last.ask === ask ? last : {};
+  return { ...(value !== undefined && { value }), ...(problem && { problem }), reload };
 }

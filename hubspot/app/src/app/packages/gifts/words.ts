@@ -1,7 +1,7 @@
 import type { Budget, Left, Money, Send } from './wire.ts';
 
-/** 7.50 USD. Amounts are exact text and are never computed with. */
-export const money = ({ amount, currency }: Money): string => `${amount} ${currency}`;
+/** 7.50 USD. Amounts are exact text and are never computed with. XXX is no currency. */
+export const money = ({ amount, currency }: Money): string => (currency === 'XXX' ? `${amount} without a currency` : `${amount} ${currency}`);
 
 /** November 20, 2026 for 2026-11-20. */
 export const day = (date: string): string =>
