@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -75,8 +76,12 @@ func (s *Store) backUp(have int) (string, error) {
 	return to, syncDir(filepath.Dir(to))
 }
 
-// isCopy reports whether a name is that of a copy which backUp has made of a file.
+// isCopy reports whether a name is that of a copy which backUp has made of a file, or
+// of one that [Restore] or [SetAside] has put aside.
 func isCopy(file, name string) bool {
+	if strings.HasPrefix(name, file+asideMark) || strings.HasPrefix(name, file+damagedMark) {
+		return true
+	}
 	rest, ok := strings.CutPrefix(name, file+".v")
 	format, date, dated := strings.Cut(rest, "-")
 	_, err := strconv.Atoi(format)
@@ -99,11 +104,29 @@ func (s *Store) copyTo(path string) error {
 	if err != nil {
 		return err
 	}
-	err = s.view(func(tx *bbolt.Tx) error {
-		_, err := tx.WriteTo(f)
+	_, err = s.Copy(f)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// Copy writes the file to w as it is at this moment, and returns its size in bytes.
+// Commits and received events go on; the file grows by what they change until w has
+// taken all of it.
+func (s *Store) Copy(w io.Writer) (n int64, err error) {
+	err = s.view(func(tx *bbolt.Tx) (err error) {
+		n, err = tx.WriteTo(w)
 		return err
 	})
-	return errors.Join(err, f.Sync(), f.Close())
+	return n, err
+}
+
+// CheckCopy proves a copy of a state file sound, of any format that this release reads:
+// each page and each value. It changes nothing. Errors: [*CorruptError], and
+// [*LockedError] for a file in use.
+func CheckCopy(path string) error {
+	if _, err := preview(path, Options{}.withDefaults()); err != nil {
+		return err
+	}
+	return checkCopy(path)
 }
 
 // checkCopy proves a copy of any format sound.

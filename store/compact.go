@@ -12,7 +12,8 @@ import (
 
 // A Compaction says how large a state file was before and after, in bytes.
 type Compaction struct {
-	Before, After int64
+	Before int64 `json:"before"`
+	After  int64 `json:"after"`
 }
 
 // compactStep bounds one commit of the new file, in bytes.
@@ -126,8 +127,9 @@ func compactTemp(path string) string {
 	return filepath.Join(dir, "."+base+".compact")
 }
 
-// Copies returns the paths of the copies that were made beside the file when it
-// was converted from an older format, and hold what it held then.
+// Copies returns the paths of the copies beside the file, which hold what it held
+// then: those that were made when it was converted from an older format, and those
+// that [Restore] and [SetAside] have put aside.
 func (s *Store) Copies() ([]string, error) {
 	entries, err := os.ReadDir(filepath.Dir(s.path))
 	if err != nil {

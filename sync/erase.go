@@ -16,6 +16,9 @@ import (
 	"thnks-hubspot-sync/sync/portal"
 )
 
+// A Compaction says how large a state file was before and after, in bytes.
+type Compaction = store.Compaction
+
 // Archive is what an erasure needs of the state file beside the journal.
 // [*store.Store] is one.
 type Archive interface {

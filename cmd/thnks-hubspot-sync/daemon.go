@@ -33,6 +33,7 @@ func (s *session) newDaemon() (*daemon.Daemon, error) {
 				Logger:   s.log,
 			},
 			OpenState: func() (*store.Store, error) { return s.openState(p.Name, true) },
+			SetAside:  func() (string, error) { return store.SetAside(stateFile(s.cfg, p.Name)) },
 			Connect: func(j *store.Store, progress func(giftsync.Progress)) (*daemon.Connection, error) {
 				open, err := s.connect(p, stateOf(j), progress)
 				if err != nil {
@@ -60,4 +61,5 @@ var (
 	_ admin.Service = (*daemon.Daemon)(nil)
 	_ admin.Sender  = daemon.Sender{}
 	_ admin.Trail   = (*daemon.Daemon)(nil)
+	_ admin.Files   = (*daemon.Daemon)(nil)
 )

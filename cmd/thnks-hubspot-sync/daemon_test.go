@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -268,52 +269,98 @@ func TestDaemonEndsBeforeQuestion(t *testing.T) {
 	}
 }
 
-// TestDamagedState damages the state file under the daemon. What it says is to
-// be done helps without a restart.
+// TestDamagedState damages the state file under the daemon, which sets it aside, says so
+// and rebuilds the portal from HubSpot by itself. No gift is doubled.
 func TestDamagedState(t *testing.T) {
 	t.Parallel()
-	c := newTown(t, 100, nil)
-	_, d := startDaemonIn(t, c)
-	status := func() giftsync.Status {
-		all, err := d.Status(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return all[0]
+	for name, damage := range map[string]func([]byte) []byte{
+		"pages": func(content []byte) []byte { // opening it sees this
+			const metaPages = 2 * 4096
+			return append(content[:metaPages:metaPages], bytes.Repeat([]byte{0xff}, len(content)-metaPages)...)
+		},
+		"values": func(content []byte) []byte {
+			return bytes.ReplaceAll(content, []byte(".example"), []byte("\x00example"))
+		}, // reading it does
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newTown(t, 100, nil)
+			p, d := startDaemonIn(t, c)
+			status := func() giftsync.Status {
+				all, err := d.Status(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return all[0]
+			}
+			await(t, "the backfill is done", func() bool { s := status(); return !s.LastSync.IsZero() && s.Doing == "" })
+			path := filepath.Join(c.dir, "state", "acme.db")
+			overwrite(t, path, damage)
+			_ = c.command("sync", "--reassociate=all").Run() // meets it, and may fail
+			if out, err := c.command("sync").CombinedOutput(); err != nil {
+				t.Fatalf("the next run: %v\n%s", err, out)
+			}
+			if s := status(); !s.Ready {
+				t.Errorf("status %+v", s)
+			}
+			aside, err := filepath.Glob(path + ".damaged-*")
+			if err != nil || len(aside) != 1 {
+				t.Errorf("set aside are %q, %v", aside, err)
+			}
+			if !p.said("the state file is damaged: it was set aside, and the portal is rebuilt from HubSpot") {
+				t.Error("the log does not say so")
+			}
+			if out, err := c.command("check").CombinedOutput(); err != nil || !strings.Contains(string(out), "acme.db.damaged-") {
+				t.Errorf("check does not say so: %v\n%s", err, out)
+			}
+			held(t, c.portal) // fails on doubles
+		})
 	}
-	await(t, "the backfill is done", func() bool { s := status(); return !s.LastSync.IsZero() && s.Doing == "" })
-	path := filepath.Join(c.dir, "state", "acme.db")
+}
+
+// overwrite changes a file in its place.
+func overwrite(t *testing.T, path string, change func([]byte) []byte) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	_, err = f.WriteAt(change(content), 0)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBackupOfDamage: the copy of a damaged state file is not kept, and that of before
+// stays.
+func TestBackupOfDamage(t *testing.T) {
+	t.Parallel()
+	c := newTown(t, 20, nil)
+	copies := filepath.Join(c.dir, "copies")
+	for _, args := range [][]string{{"sync"}, {"backup", "--output", copies}} {
+		if out, err := c.command(args...).CombinedOutput(); err != nil {
+			t.Fatalf("%q: %v\n%s", args, err, out)
+		}
+	}
+	before, err := os.ReadFile(filepath.Join(copies, "acme.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	const metaPages = 2 * 4096
-	if _, err := f.WriteAt(bytes.Repeat([]byte{0xff}, int(info.Size())-metaPages), metaPages); err != nil {
-		t.Fatal(err)
+	overwrite(t, filepath.Join(c.dir, "state", "acme.db"), func(content []byte) []byte {
+		return bytes.ReplaceAll(content, []byte(".example"), []byte("\x00example"))
+	})
+	out, err := c.command("backup", "--output", copies).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "the copy is not sound, and was not kept") {
+		t.Errorf("backup: %v\n%s", err, out)
 	}
-	for range 2 { // by the run that meets it, and by the next one
-		if out, err := c.command("sync", "--backfill").CombinedOutput(); err == nil || !strings.Contains(string(out), "is damaged") {
-			t.Fatalf("sync: %v\n%s", err, out)
-		}
+	after, err := os.ReadFile(filepath.Join(copies, "acme.db"))
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the copy of before was changed: %v", err)
 	}
-	if s := status(); s.Ready || !strings.Contains(s.Problem, "is damaged") {
-		t.Errorf("status %+v", s)
-	}
-	if err := os.Rename(path, path+".damaged"); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := c.command("sync", "--backfill").CombinedOutput(); err != nil {
-		t.Fatalf("with the file moved aside: %v\n%s", err, out)
-	}
-	if s := status(); !s.Ready {
-		t.Errorf("status %+v", s)
-	}
-	held(t, c.portal) // fails on doubles
 }
 
 // TestOtherUser lets a user work on a state directory that is not his.

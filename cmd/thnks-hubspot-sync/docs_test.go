@@ -22,7 +22,7 @@ import (
 // the order in which one reads them: the last one removes what the first installs.
 const docs = "../../.github/docs"
 
-var pages = []string{"quick-start.md", "connect.md", "webhooks.md", "sending.md", "hubspot-app.md", "export-files.md", "settings.md", "statistics.md", "hubspot-reports.md", "faq.md", "troubleshooting.md", "privacy.md", "operations.md", "promises.md", "glossary.md"}
+var pages = []string{"quick-start.md", "connect.md", "webhooks.md", "sending.md", "hubspot-app.md", "export-files.md", "settings.md", "statistics.md", "hubspot-reports.md", "faq.md", "troubleshooting.md", "privacy.md", "recovery.md", "alerts.md", "operations.md", "promises.md", "glossary.md"}
 
 // TestDocs runs every command that the documentation shows, in a machine of its own:
 // its folders are below one of the test's, and what would change the real machine is

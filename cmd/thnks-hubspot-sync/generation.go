@@ -42,7 +42,7 @@ func newGeneration(ctx context.Context, s *session) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := admin.Options{Usage: isUsage, Sender: g.daemon.Sender(), Trail: g.daemon, Logger: s.log}
+	options := admin.Options{Usage: isUsage, Sender: g.daemon.Sender(), Trail: g.daemon, Files: g.daemon, Logger: s.log}
 	if by != nil {
 		options.Access = by
 		g.public = withInstalls(by.installer, g.public)

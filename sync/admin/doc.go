@@ -40,6 +40,8 @@
 //	POST /v1/audit/verify?portal=acme  {"head": …} → what was found
 //	POST /v1/held?portal=acme       {"email": …} → what is held of a person
 //	POST /v1/erase?portal=acme      a person → what was done
+//	POST /v1/backup?portal=acme     the bytes of the state file
+//	POST /v1/compact?portal=acme    its size before and after
 //
 // A list that may be long is sent in lines of a few hundred elements, so that
 // neither end holds it twice. An answer without its end was cut off.

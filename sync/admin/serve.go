@@ -46,6 +46,8 @@ type Options struct {
 	Sender Sender
 	// Trail answers for what is kept. Nil answers nothing of it.
 	Trail Trail
+	// Files takes care of state files. Nil means that nothing does.
+	Files Files
 	// Logger gets panics and requests of other users. Nil discards them.
 	Logger *slog.Logger
 }
@@ -94,11 +96,12 @@ type server struct {
 	grace   time.Duration // stopGrace
 	usage   func(error) bool
 	trail   Trail // nil for none
+	files   Files // so
 	log     *slog.Logger
 }
 
 func newServer(ctx context.Context, service Service, o Options) *server {
-	s := &server{life: ctx, service: service, access: o.Access, sender: o.Sender, owner: os.Geteuid(), grace: stopGrace, trail: o.Trail, usage: o.Usage, log: o.Logger}
+	s := &server{life: ctx, service: service, access: o.Access, sender: o.Sender, owner: os.Geteuid(), grace: stopGrace, trail: o.Trail, files: o.Files, usage: o.Usage, log: o.Logger}
 	if s.usage == nil {
 		s.usage = func(error) bool { return false }
 	}
@@ -159,6 +162,9 @@ func (s *server) handler() http.Handler {
 	}
 	if s.trail != nil {
 		s.handleTrail(mux, s.trail)
+	}
+	if s.files != nil {
+		s.handleFiles(mux, s.files)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, http.StatusNotFound, fault{misunderstood, r.Method + " " + r.URL.Path + " is not known to the daemon"})

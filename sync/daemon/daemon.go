@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -312,6 +313,28 @@ func (d *Daemon) VerifyAudit(ctx context.Context, name, head string) (giftsync.A
 		return giftsync.AuditFinding{}, err
 	}
 	return giftsync.VerifyAudit(ctx, name, j, head)
+}
+
+// Backup writes a portal's state file to w as it is at one moment.
+func (d *Daemon) Backup(_ context.Context, name string, w io.Writer) error {
+	_, j, err := d.state(name)
+	if err != nil {
+		return err
+	}
+	_, err = j.Copy(w)
+	return err
+}
+
+// Compact writes a portal's state file anew with nothing but what it holds. Its runs and
+// webhooks wait meanwhile.
+func (d *Daemon) Compact(_ context.Context, name string) (store.Compaction, error) {
+	p, j, err := d.state(name)
+	if err != nil {
+		return store.Compaction{}, err
+	}
+	c, err := j.Compact()
+	p.lose(j, err)
+	return c, err
 }
 
 // Check examines a portal.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +23,10 @@ type PortalConfig struct {
 	Loop LoopConfig // Open, NeedsAdmin, State and Lose are the daemon's
 
 	OpenState func() (*store.Store, error)
-	Connect   func(*store.Store, func(giftsync.Progress)) (*Connection, error)
+	// SetAside gives the state file, which is not open, another name if it is damaged,
+	// and returns that; "" if it is sound.
+	SetAside func() (string, error)
+	Connect  func(*store.Store, func(giftsync.Progress)) (*Connection, error)
 	// Suppressed is the portal's list of erased people, of whom no event is kept.
 	Suppressed giftsync.Suppressed
 	// Facts returns a function that reads rows of the quarantine, nil where they
@@ -66,6 +70,7 @@ type managedPortal struct {
 	openErr  error        // why it could not be opened the last time; nil where it was
 	openedAt time.Time    // when that was tried
 	lost     bool         // a state file that was open does no more work, and no other is open yet
+	damaged  error        // why the state file that was open is damaged; nil if it is not
 	closed   bool         // the daemon has ended: no state file is opened any more
 	open     *Connection  // over the journal
 
@@ -145,7 +150,12 @@ func (p *managedPortal) openState() (*store.Store, error) {
 		}
 	}
 	if p.journal == nil {
-		p.journal, p.openErr = p.cfg.OpenState()
+		if p.damaged != nil {
+			p.setAside(p.damaged)
+		}
+		if p.journal, p.openErr = p.cfg.OpenState(); isDamage(p.openErr) && p.setAside(p.openErr) {
+			p.journal, p.openErr = p.cfg.OpenState()
+		}
 		p.openedAt = time.Now()
 		p.opened.Store(p.journal)
 		if p.openErr == nil && p.lost {
@@ -156,12 +166,44 @@ func (p *managedPortal) openState() (*store.Store, error) {
 	return p.journal, p.openErr
 }
 
+// isDamage reports whether err says that the state file is damaged.
+func isDamage(err error) bool { return errors.As(err, new(*store.CorruptError)) }
+
+// withoutRemedy is an error about a damaged state file, without what a person would do
+// about it.
+func withoutRemedy(err error) error {
+	if c, ok := errors.AsType[*store.CorruptError](err); ok {
+		return fmt.Errorf("state file %s is damaged (%s)", c.Path, c.Detail)
+	}
+	return err
+}
+
+// setAside sets a damaged state file aside, so that the portal is rebuilt from HubSpot
+// by itself, and reports whether it did. Whatever is lost by that is in the file that
+// was set aside; no gift is sent before a person has looked, as with every new file. It
+// is called with mu held.
+func (p *managedPortal) setAside(why error) bool {
+	aside, err := p.cfg.SetAside()
+	if err != nil {
+		p.loop.log.Error("a damaged state file could not be set aside", logError, err)
+		return false
+	}
+	p.damaged = nil
+	if aside == "" {
+		return false
+	}
+	p.loop.log.Error("the state file is damaged: it was set aside, and the portal is rebuilt from HubSpot; see the page on recovery",
+		"aside", aside, logProblem, withoutRemedy(why).Error())
+	p.lost = true
+	return true
+}
+
 // lose gives a state file up where err, which work with it ended with, says that
 // it must be opened anew. Who uses it meanwhile gets errors, and the next to need
 // it opens it: the engine under the lease, when no one uses the old one. A file
 // that was opened since is none of err's business.
 func (p *managedPortal) lose(file giftsync.Journal, err error) {
-	if !mustReopen(err) {
+	if !mustReopen(err) && !isDamage(err) {
 		return
 	}
 	p.mu.Lock()
@@ -174,9 +216,12 @@ func (p *managedPortal) lose(file giftsync.Journal, err error) {
 // giveUp is called with mu held.
 func (p *managedPortal) giveUp(err error) {
 	_ = p.journal.Close() // opening it says what is wrong
+	if isDamage(err) {
+		p.damaged = err
+	}
 	p.journal, p.lost = nil, true
 	p.opened.Store(nil)
-	p.loop.lostState(err)
+	p.loop.lostState(withoutRemedy(err))
 }
 
 func (p *managedPortal) close() {

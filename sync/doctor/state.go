@@ -245,6 +245,9 @@ func (x *examination) examineFile(ctx context.Context) {
 	size, free, err := f.Space()
 	if broken := f.Check(ctx); broken != nil {
 		x.reportError(ctx, checkState, broken)
+	} else if copies := x.copies(); len(copies) > 0 {
+		x.report(checkState, Warn, fmt.Sprintf("sound, %d MiB; beside it %s with what it held: %s", size>>20,
+			count(len(copies), "is a file", "are files"), strings.Join(copies, ", ")), "delete what you do not need any more: it holds personal data")
 	} else {
 		x.ok(checkState, "sound, %d MiB", size>>20)
 	}
@@ -262,6 +265,19 @@ func (x *examination) examineFile(ctx context.Context) {
 	default:
 		x.ok(checkDisk, "%s", what)
 	}
+}
+
+// copies lists the files beside the state file that were made of it, or set aside. Where
+// they cannot be listed, the state file cannot be read either.
+func (x *examination) copies() []string {
+	if x.cfg.Archive == nil {
+		return nil
+	}
+	copies, err := x.cfg.Archive.Copies()
+	if err != nil {
+		return nil
+	}
+	return copies
 }
 
 // compare examines whether a sample of the records is as the journal says.
