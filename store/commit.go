@@ -20,7 +20,8 @@ import (
 // First of its first commit and counts its Attempts. Healed keys and removed
 // meta names need not exist. A gift may get another transaction id: Removed has
 // the old one, and Gifts the gift with the new one. Effects are applied in the order of c's fields.
-// An event that does not exist fails the commit.
+// An event that does not exist fails the commit, and so does a send that cannot get
+// its transaction.
 func (s *Store) Commit(c Commit) error {
 	values := make([][]byte, len(c.Gifts))
 	for i, g := range c.Gifts {
@@ -200,6 +201,9 @@ func (w *writer) putRest(c Commit) error {
 		if err := put(w.checkpoint, []byte(name), value); err != nil {
 			return err
 		}
+	}
+	if err := w.putSends(c); err != nil {
+		return err
 	}
 	if c.Sending.Off != "" {
 		if err := w.stopSending(c.Sending); err != nil {

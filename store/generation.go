@@ -140,14 +140,31 @@ func (w *writer) interruptSends(now time.Time, restored bool) error {
 
 // Sending returns whether the portal sends.
 func (s *Store) Sending() (Sending, error) {
-	var g generation
-	_, err := s.find(bucketMeta, []byte(keyGeneration), func(value []byte) error {
+	g, err := s.readGeneration()
+	return Sending{g.Off, g.Since.Time}, err
+}
+
+func (s *Store) readGeneration() (g generation, err error) {
+	_, err = s.find(bucketMeta, []byte(keyGeneration), func(value []byte) error {
 		if json.Unmarshal(value, &g) != nil {
 			return damaged("the generation of the sends cannot be read")
 		}
 		return nil
 	})
-	return Sending{g.Off, g.Since.Time}, err
+	return g, err
+}
+
+// SendsDoubted reports whether the ledger may lack what became of its sends: sending is
+// off, or would be turned off by the next opening for it.
+func (s *Store) SendsDoubted() (bool, error) {
+	s.generation.Lock()
+	defer s.generation.Unlock()
+	g, err := s.readGeneration()
+	if err != nil || g.Off != "" {
+		return g.Off != "", err
+	}
+	was, there, err := s.readBeside()
+	return g.doubts(was, there, s.fingerprint()) != "", err
 }
 
 // StopSending turns sending off and says why, for instance because the journal was

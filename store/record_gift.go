@@ -54,6 +54,7 @@ const (
 	giftDetail     // a detail record, repeated
 	giftFormer     // a link record
 	giftErased
+	giftGiven // a kind of links, repeated
 )
 
 // The fields of a detail record.
@@ -104,6 +105,9 @@ func encodeGift(st plan.Stored) []byte {
 	}
 	if st.Former != (plan.Link{}) {
 		e.record(giftFormer, encodeLink(st.Former))
+	}
+	for _, k := range st.Given {
+		e.text(giftGiven, string(k))
 	}
 	e.text(giftOrphan, string(st.Orphan))
 	if st.Ambiguous {
@@ -243,6 +247,8 @@ func decodeFields(id string, d decoder, without []bool) (plan.Stored, error) {
 			st.Links = append(st.Links, decodeLink(&d))
 		case giftFormer:
 			st.Former = decodeLink(&d)
+		case giftGiven:
+			st.Given = append(st.Given, plan.Kind(d.text()))
 		case giftOrphan:
 			st.Orphan = plan.Orphan(d.text())
 		case giftAmbiguous:

@@ -23,6 +23,7 @@ type sendRecord struct {
 	Message       string    `json:"m,omitempty"`
 	Digest        string    `json:"d,omitempty"`
 	Contact       string    `json:"co,omitempty"`
+	Company       string    `json:"cy,omitempty"`
 	Deals         []string  `json:"de,omitempty"`
 	Callback      string    `json:"cb,omitempty"`
 	Called        stamp     `json:"cd,omitzero"`
@@ -44,7 +45,7 @@ func encodeSend(e Send) ([]byte, error) {
 		Request: e.Request, Cause: e.Cause,
 		Gift: e.Gift, GiftName: e.GiftName, Currency: e.Price.Currency,
 		Sender: e.Sender, Recipient: e.Recipient, FirstName: e.FirstName, LastName: e.LastName,
-		Message: e.Message, Digest: e.Digest, Contact: e.Contact, Deals: e.Deals, Callback: e.Callback, Called: stamp{e.Called},
+		Message: e.Message, Digest: e.Digest, Contact: e.Contact, Company: e.Company, Deals: e.Deals, Callback: e.Callback, Called: stamp{e.Called},
 		State: e.State, Guard: e.Guard, Reason: e.Reason,
 		Created: stamp{e.Created}, At: stamp{e.At}, Approved: stamp{e.Approved}, Begun: stamp{e.Begun}, Ended: stamp{e.Ended},
 		Status: e.Status, ThnksRequest: e.ThnksRequest, TransactionID: e.TransactionID,
@@ -64,7 +65,7 @@ func decodeSend(id string, b []byte) (Send, error) {
 		ID: id, Request: r.Request, Cause: r.Cause,
 		Gift: r.Gift, GiftName: r.GiftName, Price: plan.Money{Currency: r.Currency},
 		Sender: r.Sender, Recipient: r.Recipient, FirstName: r.FirstName, LastName: r.LastName,
-		Message: r.Message, Digest: r.Digest, Contact: r.Contact, Deals: r.Deals, Callback: r.Callback, Called: r.Called.Time,
+		Message: r.Message, Digest: r.Digest, Contact: r.Contact, Company: r.Company, Deals: r.Deals, Callback: r.Callback, Called: r.Called.Time,
 		State: r.State, Guard: r.Guard, Reason: r.Reason,
 		Created: r.Created.Time, At: r.At.Time, Approved: r.Approved.Time, Begun: r.Begun.Time, Ended: r.Ended.Time,
 		Status: r.Status, ThnksRequest: r.ThnksRequest, TransactionID: r.TransactionID,

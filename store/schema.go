@@ -29,7 +29,7 @@ import (
 //	waiting/<id><NUL><seq>                       the events that wait for a transaction, by every id that this may have
 //	idle/<seq>                                   the events with a body of which nothing is to be processed
 //	send/<send id>                               a send of the ledger; see [SendID]
-//	sendopen/<send id>                           the sends to which something is still to happen
+//	sendopen/<send id>                           the sends to which something is still to happen, or of which HubSpot may show something else
 //	sendwhen/<second><send id>                   all sends, by the time that they count at
 //	summary/<n>                                  what was last computed from all gifts, in pieces, in the encoding of who computed it
 //	before/<epoch><transaction id>             → the gift as it was before it changed, without the recipient; empty if it was new
@@ -53,7 +53,7 @@ import (
 // a quarantined row, which is kept to try it again, and in a send. The text of a gift's message
 // is not stored, only its digest. The content of a webhook, including a
 // thank-you note, is in inbox/ and body/ until it expires. That of a send is in
-// send/ until its transaction is known.
+// send/ until its transaction is known and HubSpot shows it.
 //
 // Format 1 had no missed/ and did not count ambiguous links. Format 2 had no
 // events. Format 3 had no idle/, did not know when and from which key a gift was

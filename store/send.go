@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -62,6 +63,7 @@ type Send struct {
 	Digest    string // of gift, sender, recipient, message and time: what a repeat must agree in
 
 	Contact string   // HubSpot id of the recipient's contact, "" if it was not given
+	Company string   // HubSpot id of a company that was given, "" if none was
 	Deals   []string // HubSpot ids of deals that were given
 
 	Callback string    // HubSpot's id of the workflow that waits for the outcome, "" if none does
@@ -143,6 +145,11 @@ func (s *Store) AddSends(sends []Send, audit []AuditEntry) (have []Send, err err
 		if len(old) > 0 && !agree(old, sends) {
 			return ErrSendDiffers
 		}
+		if len(old) == 0 {
+			if err := w.absent(sends); err != nil {
+				return err
+			}
+		}
 		for i, e := range sends {
 			var was *Send
 			if len(old) > 0 {
@@ -167,6 +174,17 @@ func (s *Store) AddSends(sends []Send, audit []AuditEntry) (have []Send, err err
 // agree reports whether a repeat of a request says the same.
 func agree(old, now []Send) bool {
 	return slices.EqualFunc(old, now, func(a, b Send) bool { return a.ID == b.ID && a.Digest == b.Digest })
+}
+
+// absent fails with [ErrSendDiffers] if the ledger has one of some sends. A rebuilt
+// ledger may have a later recipient of a request and not the first.
+func (w *writer) absent(sends []Send) error {
+	for _, e := range sends {
+		if have, err := w.sendByID(e.ID); err != nil || have != nil {
+			return cmp.Or(err, ErrSendDiffers)
+		}
+	}
+	return nil
 }
 
 // sendsOf returns the sends of a request, in the order of their numbers.
@@ -277,37 +295,6 @@ func (s *Store) Sends(ctx context.Context) iter.Seq2[Send, error] {
 	})
 }
 
-// OpenSends returns the sends to which something is still to happen, sorted by
-// id. There are few.
-func (s *Store) OpenSends() (open []Send, err error) {
-	err = s.view(func(tx *bbolt.Tx) error {
-		b, err := openBuckets(tx)
-		if err != nil {
-			return err
-		}
-		open, err = b.openSends()
-		return err
-	})
-	return open, err
-}
-
-func (b *buckets) openSends() (open []Send, err error) {
-	err = b.sendOpen.ForEach(func(key, sealed []byte) error {
-		if _, err := unseal(key, sealed); err != nil {
-			return err
-		}
-		e, err := b.sendByID(string(key))
-		if err == nil && e == nil {
-			err = damaged("the index of open sends names one that is not there")
-		}
-		if err == nil {
-			open = append(open, *e)
-		}
-		return err
-	})
-	return open, err
-}
-
 // SendsSince returns the sends that count at a time from since on (see
 // [Send.When]), oldest first.
 func (s *Store) SendsSince(since time.Time) (sends []Send, err error) {
@@ -345,8 +332,15 @@ func (b *buckets) sendByID(id string) (*Send, error) {
 	return &e, err
 }
 
-// putSend puts a send in the place of an older version of it, nil for none.
+// putSend puts a send in the place of an older version of it, nil for none. HubSpot
+// is to show what it says, unless it was stopped before anything could be shown.
 func (w *writer) putSend(old *Send, now Send) error {
+	return w.putSendShown(old, now, old == nil && now.unsent())
+}
+
+// putSendShown is putSend where it is known whether HubSpot shows all that there is
+// to show of the send.
+func (w *writer) putSendShown(old *Send, now Send, shown bool) error {
 	if !slices.Contains(sendStates, now.State) {
 		return fmt.Errorf("ledger: a send cannot become %q", string(now.State))
 	}
@@ -363,8 +357,8 @@ func (w *writer) putSend(old *Send, now Send) error {
 	if err := put(w.sendWhen, whenKey(now), nil); err != nil {
 		return err
 	}
-	if now.Open() {
-		if err := put(w.sendOpen, []byte(now.ID), nil); err != nil {
+	if now.Open() || !shown {
+		if err := put(w.sendOpen, []byte(now.ID), unshownMark[shown]); err != nil {
 			return err
 		}
 	}
@@ -394,11 +388,11 @@ func (c *sendChecker) send(key, value []byte) error {
 	if c.sendWhen.Get(whenKey(e)) == nil {
 		return damaged("the index of sends by time lacks one")
 	}
-	if e.Open() {
+	switch indexed := c.sendOpen.Get(bytes.Clone(key)) != nil; {
+	case indexed:
 		c.open++
-		if c.sendOpen.Get(bytes.Clone(key)) == nil {
-			return damaged("the index of open sends lacks one")
-		}
+	case e.Open():
+		return damaged("the index of open sends lacks one")
 	}
 	return nil
 }

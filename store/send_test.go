@@ -67,7 +67,7 @@ func TestSendKeepsEverything(t *testing.T) {
 	want := Send{
 		ID: "r-1.2", Request: "r-1", Cause: "trigger gold", Gift: 5659, GiftName: "Coffee", Price: plan.Money{Value: decimal.RequireFromString("7.50"), Currency: "USD"},
 		Sender: "ann@seller.example", Recipient: "Bea@Acme.example", FirstName: "Bea", LastName: "B", Message: "Thank you", Digest: "abc",
-		Contact: "101", Deals: []string{"5", "6"}, Callback: "ap-1-2-3", Called: noon.Add(2), State: SendNotSent, Guard: "budget", Reason: "why", Created: noon, At: noon.Add(time.Hour), Approved: noon.Add(1),
+		Contact: "101", Company: "9", Deals: []string{"5", "6"}, Callback: "ap-1-2-3", Called: noon.Add(2), State: SendNotSent, Guard: "budget", Reason: "why", Created: noon, At: noon.Add(time.Hour), Approved: noon.Add(1),
 		Begun: noon.Add(2), Ended: noon.Add(3), Status: 422, ThnksRequest: "700001", TransactionID: "T-1",
 	}
 	addSend(t, s, Send{ID: "r-1.1", Request: "r-1", State: SendHeld}, want)
