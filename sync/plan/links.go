@@ -20,6 +20,9 @@ import (
 //     A record that already had its contact gets further ones only if the gift
 //     was sent within [Rules.Lookback].
 //
+// A kind of links that was given when the gift was sent ([Stored.Given]) gets no
+// further ones.
+//
 // A record whose contact differs from the match (users linked it, or another
 // contact has the address now) gets nothing, because deals and company follow
 // the linked contact. An address that is not in who has not been looked up; the
@@ -65,10 +68,10 @@ func linksBeside(removed []Link, g Gift, have Stored, who Directory, r Rules) (m
 // have some links that the journal knows.
 func contactLinks(removed []Link, g Gift, have Stored, contact Match, newlyLinked bool, r Rules) (missing []Link, cut int) {
 	due := (newlyLinked || made(have.Links, removed, Company) == 0) && !hasID(have.Links, Company, contact.Company)
-	if r.Companies && contact.Company != "" && due {
+	if r.Companies && contact.Company != "" && due && !slices.Contains(have.Given, Company) {
 		missing = append(missing, Link{Kind: Company, ID: contact.Company, At: r.Now})
 	}
-	if newlyLinked || SentWithin(g, r) {
+	if (newlyLinked || SentWithin(g, r)) && !slices.Contains(have.Given, Deal) {
 		var deals []Link
 		deals, cut = dealLinks(contact.Deals, have.Links, removed, r)
 		missing = append(missing, deals...)

@@ -31,7 +31,11 @@ func Make(want []Gift, have map[string]Stored, who Directory, r Rules) Plan {
 
 // change plans one gift.
 func change(g Gift, have Stored, exists bool, who Directory, r Rules) Change {
-	g = Merge(have.Gift, g)
+	if _, sent := SendOf(g.ID); sent {
+		g = g.lasting(have.Gift)
+	} else {
+		g = Merge(have.Gift, g)
+	}
 	c := Change{Gift: g, Have: have, ObjectID: have.ObjectID}
 	if c.Skipped = skipped(have); c.Skipped != "" {
 		c.Action = Skip

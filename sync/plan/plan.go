@@ -55,6 +55,7 @@ type Stored struct {
 	Gift      Gift      // as last written, [Gift.Redacted]
 	Mapping   int       // the [Mapping] it was written with
 	Links     []Link    // sorted
+	Given     []Kind    // of links that were named when the gift was sent: none is added to these
 	Orphan    Orphan    // "" when a contact is linked
 	Former    Link      // the link to the contact that was deleted, where it had one last; zero otherwise
 	Ambiguous bool      // several contacts matched when it was linked
