@@ -141,10 +141,25 @@ const archivedRecords = "archived"
 //
 // A dry run does without: it finds existing records by key.
 func rebuildIfLost(ctx context.Context, r *run) error {
-	if r.portal.Object.Created() || r.req.DryRun {
+	if r.req.DryRun {
 		return nil
 	}
-	return r.withAllLocked(ctx, func() error { return rebuild(ctx, r) })
+	if r.portal.Object.Created() {
+		return learnJournal(r)
+	}
+	if err := r.withAllLocked(ctx, func() error { return rebuild(ctx, r) }); err != nil {
+		return err
+	}
+	return learnJournal(r)
+}
+
+// learnJournal records that the journal knows what HubSpot holds.
+func learnJournal(r *run) error {
+	var known bool
+	if _, err := Recall(r.journal, knownEntry, &known); err != nil || known {
+		return err
+	}
+	return r.memory().Remember(knownEntry, true)
 }
 
 func rebuild(ctx context.Context, r *run) error {
@@ -214,6 +229,11 @@ func rebuild(ctx context.Context, r *run) error {
 		}
 		c := checkpoint(rebuildCheckpoint, cp)
 		c.Gifts = last
+		for _, s := range gifts {
+			if lost, ok := lostSend(s, r.started); ok {
+				c.LostSends = append(c.LostSends, lost)
+			}
+		}
 		if err := r.recorder.Commit(c); err != nil {
 			return err
 		}

@@ -79,6 +79,7 @@ func (res *results) commit(last store.Commit) error {
 			return err
 		}
 		res.leaveQuarantine(e.stored.Gift.ID)
+		res.showSend(e.stored.Gift.ID)
 	}
 	for _, s := range res.unwritten {
 		if err := add(s, nil); err != nil {
@@ -103,7 +104,7 @@ func (res *results) commit(last store.Commit) error {
 	if err != nil {
 		return fmt.Errorf("recording what was quarantined: %w", err)
 	}
-	next.Quarantine, next.Healed = quarantined, res.released
+	next.Quarantine, next.Healed, next.Shown = quarantined, res.released, res.shown
 	next.Missed, next.MissedAt = missed, searched.MissedAt
 	next.Checkpoints, next.Meta = last.Checkpoints, merged(next.Meta, searched.Meta, last.Meta)
 	next.Events = append(append(next.Events, res.endUnapplied()...), last.Events...)
@@ -138,5 +139,5 @@ func commitAllBut[T any](list []T, commit func([]T) error) (rest []T, err error)
 }
 
 func isEmpty(c store.Commit) bool {
-	return len(c.Gifts)+len(c.Quarantine)+len(c.Healed)+len(c.Missed)+len(c.Audit)+len(c.Checkpoints)+len(c.Meta)+len(c.Events) == 0
+	return len(c.Gifts)+len(c.Quarantine)+len(c.Healed)+len(c.Missed)+len(c.Audit)+len(c.Checkpoints)+len(c.Meta)+len(c.Events)+len(c.Shown) == 0
 }

@@ -114,6 +114,7 @@ type Config struct {
 	Journal    Journal
 	Quarantine Quarantine                              // of the same file
 	Inbox      Inbox                                   // of the same file; nil where no webhooks come
+	Sends      Ledger                                  // of the same file; nil where nothing is sent
 	People     People                                  // of the same file; nil where HubSpot sends no webhooks
 	Archive    Archive                                 // of the same file; nil where no one can be erased
 	Suppressed Suppressed                              // who was erased; nil for no one
@@ -338,5 +339,6 @@ var (
 	_ Quarantine = (*store.Store)(nil)
 	_ Inbox      = (*store.Store)(nil)
 	_ Archive    = (*store.Store)(nil)
+	_ Ledger     = (*store.Store)(nil)
 	_ Suppressed = (*suppressed.List)(nil)
 )

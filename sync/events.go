@@ -316,28 +316,26 @@ func (r *eventRun) work(ctx context.Context, in input) error {
 	return nil
 }
 
-// ready reports whether events can be applied. They cannot before the first
-// backfill (we do not know what HubSpot holds) or while the journal is being
-// rebuilt. The object's definition is maintained by runs and only read here.
+// ready reports whether events can be applied, as [takesEvents] has it.
 func (r *eventRun) ready() (bool, error) {
-	journal := r.run.journal
-	if _, err := readSuppressed(r.run.cfg().Suppressed, journal, false); err != nil {
-		return false, err
+	ready, lacking, err := takesEvents(r.run)
+	r.result.Lacking = lacking
+	return ready, err
+}
+
+// takesEvents reports whether what is not a run can be written, or that it lacks
+// properties of the custom object. It cannot before the first backfill (we do not know
+// what HubSpot holds) or while the journal is being rebuilt. The object's definition is
+// maintained by runs and only read here.
+func takesEvents(r *run) (ready, lacking bool, err error) {
+	if _, err := readSuppressed(r.cfg().Suppressed, r.journal, false); err != nil {
+		return false, false, err
 	}
-	rebuilding, begun, err := journal.Checkpoint(rebuildCheckpoint)
-	if err != nil || begun && rebuilding.Finished.IsZero() {
-		return false, err
+	if known, err := JournalKnown(r.journal); err != nil || !known {
+		return false, false, err
 	}
-	_, begun, err = journal.Checkpoint(backfillCheckpoint)
-	if err != nil {
-		return false, err
-	}
-	if n, err := journal.Count(); err != nil || n == 0 && !begun {
-		return false, err
-	}
-	recorded, complete, err := r.run.portal.Object.UseRecorded()
-	r.result.Lacking = recorded && !complete
-	return recorded && complete, err
+	recorded, complete, err := r.portal.Object.UseRecorded()
+	return recorded && complete, recorded && !complete, err
 }
 
 // endIdle ends the events that can change no gift.

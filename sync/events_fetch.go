@@ -98,6 +98,15 @@ func (r *eventRun) fetch(ctx context.Context, some []*eventGroup) error {
 	if err != nil {
 		return err
 	}
+	var shown []plan.Gift
+	for _, answer := range answers {
+		if answer.reason == "" {
+			shown = append(shown, answer.gift)
+		}
+	}
+	if err := joinSends(ctx, r.run, shown); err != nil {
+		return err
+	}
 	defer r.run.locks.unlock(r.run)
 	in := r.input()
 	in.rows, in.silent = make(map[string]json.RawMessage), make(map[string]thnksapi.FieldSet)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/portal"
 )
 
@@ -17,6 +18,7 @@ const (
 	spellingEntry     = "spelling"      // int: see [respellJournal]
 	fieldsEntry       = "fields"        // []FieldProblem: of the last complete reading
 	smallListingEntry = "small_listing" // smallListing: that was not believed
+	knownEntry        = "known"         // bool: see [JournalKnown]
 	lastSyncEntry     = "last_sync"     // time.Time: when the last run finished without error
 )
 
@@ -47,6 +49,33 @@ func (r lockedRecorder) Commit(c store.Commit) error {
 type droppingRecorder struct{}
 
 func (droppingRecorder) Commit(store.Commit) error { return nil }
+
+// A foreseenJournal is a dry run's: it has the gifts, too, that the run would record
+// before it plans.
+type foreseenJournal struct {
+	History
+	gifts map[string]plan.Stored
+}
+
+func (j foreseenJournal) foresee(gifts []plan.Stored) {
+	for _, s := range gifts {
+		j.gifts[s.Gift.ID] = s
+	}
+}
+
+// Gifts implements [History].
+func (j foreseenJournal) Gifts(ids []string) (map[string]plan.Stored, error) {
+	have, err := j.History.Gifts(ids)
+	if err != nil || len(j.gifts) == 0 {
+		return have, err
+	}
+	for _, id := range ids {
+		if s, ok := j.gifts[id]; ok {
+			have[id] = s
+		}
+	}
+	return have, nil
+}
 
 // A metaReader reads meta entries.
 type metaReader interface {
@@ -142,6 +171,24 @@ func LastSync(j History) time.Time {
 		return time.Time{}
 	}
 	return t
+}
+
+// JournalKnown reports whether the journal knows what HubSpot holds. That of a new state
+// file does not: a run has to look first whether there are records of an earlier one.
+func JournalKnown(j History) (known bool, err error) {
+	cp, begun, err := j.Checkpoint(rebuildCheckpoint)
+	if err != nil || begun && cp.Finished.IsZero() {
+		return false, err
+	}
+	if _, err := Recall(j, knownEntry, &known); err != nil || known {
+		return known, err
+	}
+	// A version that made no such entry has gifts, or began a backfill.
+	if _, begun, err := j.Checkpoint(backfillCheckpoint); err != nil || begun {
+		return begun, err
+	}
+	n, err := j.Count()
+	return n > 0, err
 }
 
 // Backfilled reports whether the portal's first backfill has finished.

@@ -65,6 +65,9 @@ func normalize(row thnksapi.Row, from reading) (seenGift, *rowError) {
 	case err != nil:
 		return seenGift{}, &rowError{classBadID, err.Error()}
 	}
+	if _, ours := plan.SendOf(id); ours {
+		return seenGift{}, &rowError{classBadID, "the transaction id begins with send-, as those of gifts do that this program has sent and whose transactions have not appeared"}
+	}
 	s := seenGift{missing: t.Missing, dropped: t.Dropped}
 	g := &s.gift
 	*g = plan.Gift{

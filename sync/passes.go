@@ -232,6 +232,9 @@ func markGone(ctx context.Context, r *run) error {
 		if err != nil {
 			return err
 		}
+		if _, sent := plan.SendOf(have.Gift.ID); sent { // which Thnks lists under its own id
+			continue
+		}
 		if !have.Gone.IsZero() || r.counts.tally.has(have.Gift.ID) || have.Gift.UpdatedAt.After(r.started.Add(-dailyReach)) {
 			continue
 		}

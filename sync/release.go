@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
 )
 
 // rowsAside returns the keys of the unreadable rows in quarantine, by the
@@ -124,7 +125,7 @@ func smallness(ctx context.Context, r *run) (smallListing, error) {
 		if err != nil {
 			return smallListing{}, err
 		}
-		if !have.Gone.IsZero() {
+		if _, sent := plan.SendOf(have.Gift.ID); sent || !have.Gone.IsZero() {
 			continue
 		}
 		small.Known++

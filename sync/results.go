@@ -30,6 +30,16 @@ type results struct {
 	missed        []string                     // addresses that no contact has
 	owes          bool                         // orphans among the effects are still to be searched
 	audit         auditLog
+	sends         map[string]store.Send // that the batch shows, by transaction id
+	shown         []store.Send          // of these
+}
+
+// showSend records that HubSpot shows a send, if the gift is one's.
+func (res *results) showSend(giftID string) {
+	if s, ok := res.sends[giftID]; ok {
+		res.shown = append(res.shown, s)
+		delete(res.sends, giftID)
+	}
 }
 
 // An effect is the outcome of one gift's change: what the journal will hold,

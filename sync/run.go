@@ -70,6 +70,7 @@ func (e *Engine) newRun(req Request) *run {
 	r.recorder = lockedRecorder{e.cfg.Journal, r}
 	if req.DryRun {
 		r.recorder, r.locks, r.inbox = droppingRecorder{}, newGiftLocks(), nil
+		r.journal = foreseenJournal{e.cfg.Journal, make(map[string]plan.Stored)}
 		r.planned = &preview{
 			all: req.AllChanges, counted: r.counts.tally.has,
 			listed: make(map[plan.Action]int), orphans: make(map[plan.Orphan]int),
@@ -140,7 +141,13 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.portal.Object.Complement(ctx); err != nil {
 		return err
 	}
+	if err := showSends(ctx, r); err != nil {
+		return err
+	}
 	if err := r.pass(ctx); err != nil {
+		return err
+	}
+	if err := showSends(ctx, r); err != nil { // the first run knows only now what HubSpot holds
 		return err
 	}
 	return payDebt(ctx, r)

@@ -210,6 +210,9 @@ func (r *run) process(ctx context.Context, in input, next upcoming, checkpoint s
 		return err
 	}
 	in.policy.searchFirst = in.policy.searchFirst || r.req.DryRun || !required.IsZero()
+	if err := joinSends(ctx, r, in.gifts); err != nil {
+		return err
+	}
 	rest, need, err := r.cut(ctx, &in)
 	if err != nil {
 		return err

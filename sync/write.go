@@ -67,6 +67,7 @@ func (b *batch) keep(c plan.Change) {
 		b.run.counts.tally.add(c.Gift.ID, countedUnchanged)
 	}
 	b.res.leaveQuarantine(c.Gift.ID)
+	b.res.showSend(c.Gift.ID)
 	have := c.Have
 	news := !c.Same || c.Orphan != have.Orphan || !have.Gone.IsZero()
 	if c.Noted || b.in.policy.listed && news || len(b.loaded.events[c.Gift.ID]) > 0 {
@@ -78,6 +79,7 @@ func (b *batch) keep(c plan.Change) {
 // has nothing to wait for in quarantine.
 func (b *batch) skip(c plan.Change) {
 	b.run.planned.add(c)
+	b.res.showSend(c.Gift.ID)
 	if c.Skipped == plan.SkippedErased {
 		b.run.counts.tally.add(c.Gift.ID, countedErased)
 		b.res.leaveQuarantine(c.Gift.ID)
@@ -141,7 +143,7 @@ func (b *batch) planExisting(o portal.Outcome) (plan.Change, bool) {
 		return plan.Change{}, false
 	}
 	b.res.audit.add(portal.ActionRecovered, o.Call, c.Gift.ID, nil)
-	have.Orphan = c.Orphan
+	have.Orphan, have.Given = c.Orphan, c.Have.Given
 	again := plan.Make([]plan.Gift{c.Gift}, map[string]plan.Stored{c.Gift.ID: have}, nil, plan.Rules{Now: b.run.started, LeaveOut: b.run.cfg().LeaveOut})[0]
 	again.Links, again.Orphan, again.Ambiguous = c.Links, c.Orphan, c.Ambiguous
 	again.ObjectID = o.ObjectID

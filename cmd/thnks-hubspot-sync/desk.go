@@ -27,12 +27,13 @@ import (
 const stopFile = "sending-stop"
 
 // deskOf returns the function that opens the desk of a portal, nil where its
-// configuration lets nothing be sent.
-func deskOf(s *session, p configs.Portal) func(*store.Store) (*send.Desk, error) {
+// configuration lets nothing be sent. The desk calls changed, which may be nil, when its
+// ledger has changed.
+func deskOf(s *session, p configs.Portal) func(j *store.Store, changed func()) (*send.Desk, error) {
 	if p.Sending == nil {
 		return nil
 	}
-	return func(j *store.Store) (*send.Desk, error) {
+	return func(j *store.Store, changed func()) (*send.Desk, error) {
 		open, err := s.connect(p, stateOf(j), nil)
 		if err != nil {
 			return nil, err
@@ -46,6 +47,7 @@ func deskOf(s *session, p configs.Portal) func(*store.Store) (*send.Desk, error)
 			Rules:    func() send.Rules { return sendRules(p, j) },
 			Ledger:   j,
 			Journal:  j,
+			Known:    func() (bool, error) { return giftsync.JournalKnown(j) },
 			Senders:  senders,
 			Triggers: triggersOf(p),
 			Events:   j,
@@ -53,6 +55,7 @@ func deskOf(s *session, p configs.Portal) func(*store.Store) (*send.Desk, error)
 			OptedOut: optOuts(open.hubspot, p.Sending.OptOutProperties),
 			Stopped:  func() string { return stopped(s.cfg.StateDir) },
 			Logger:   s.log,
+			Changed:  changed,
 		})
 	}
 }

@@ -29,9 +29,10 @@ type state struct {
 	inbox      giftsync.Inbox   // nil where there is no state file yet
 	people     giftsync.People  // so
 	archive    giftsync.Archive // so
+	sends      giftsync.Ledger  // so
 }
 
-func stateOf(j *store.Store) state { return state{j, j, j, j, j} }
+func stateOf(j *store.Store) state { return state{j, j, j, j, j, j} }
 
 // A portal is everything one portal's runs work with.
 type portal struct {
@@ -127,6 +128,7 @@ func (s *session) connect(p configs.Portal, st state, progress func(giftsync.Pro
 		Journal:    st.journal,
 		Quarantine: st.quarantine,
 		Inbox:      st.inbox,
+		Sends:      st.sends,
 		People:     st.people,
 		Archive:    st.archive,
 		Suppressed: s.erased.of(p.Name),

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/admin"
 	"thnks-hubspot-sync/sync/send"
@@ -41,6 +43,9 @@ Exit status 0: sent, or scheduled. 1: not sent, held for approval, or unknown.`,
 	cmd.Flags().StringVar(&f.order.Sender, "sender", "", "send with the key of this `ADDRESS`, where the portal has several")
 	cmd.Flags().StringVar(&f.order.At, "at", "", "`TIME` to send at: \"2026-12-24 09:00\" in the portal's zone, or 2026-12-24T09:00:00+01:00")
 	cmd.Flags().StringVar(&f.order.Request, "request-id", "", "`ID` of the cause: a repeat with it sends nothing twice")
+	cmd.Flags().StringVar(&f.named.Contact, "contact", "", "HubSpot `ID` of the recipient's contact: the gift is linked to it, whoever has the address")
+	cmd.Flags().StringVar(&f.named.Company, "company", "", "HubSpot `ID` of the company to link the gift to")
+	cmd.Flags().StringArrayVar(&f.named.Deals, "deal", nil, "HubSpot `ID` of a deal to link the gift to; once for each deal")
 	cmd.AddCommand(sendListCommand(a, &f), sendResolveCommand(a, &f),
 		sendChangeCommand(a, &f, send.Approve, "approve ID...", "Send gifts that are held for approval"),
 		sendChangeCommand(a, &f, send.Cancel, "cancel ID...", "Stop gifts that are scheduled or held"))
@@ -109,6 +114,7 @@ type sendFlags struct {
 	portal string
 	json   bool
 	to     []string
+	named  send.Recipient // its HubSpot ids, of the only recipient
 	order  send.Order
 	query  send.Query
 }
@@ -127,12 +133,15 @@ func (f sendFlags) send(ctx context.Context, a *app) error {
 		return usagef("--to: say who gets the gift")
 	case strings.TrimSpace(f.order.Message) == "":
 		return usagef("--message: give the text, which Thnks requires")
+	case len(f.to) > 1 && !reflect.DeepEqual(f.named, send.Recipient{}):
+		return usagef("--contact, --company and --deal are of one recipient: give one --to, and send to the others by further commands")
 	}
 	for _, to := range f.to {
 		r, err := send.ParseRecipient(to)
 		if err != nil {
 			return usagef("--to: %w", err)
 		}
+		r.Contact, r.Company, r.Deals = f.named.Contact, f.named.Company, f.named.Deals
 		f.order.To = append(f.order.To, r)
 	}
 	s, err := a.session(f.portal, false)
@@ -247,15 +256,15 @@ var errNoSending = fmt.Errorf("%w: the portal has no sending group in the config
 
 // Send implements [admin.Sender].
 func (l localService) Send(ctx context.Context, name string, o send.Order) ([]send.Row, error) {
-	return l.atDesk(name, func(d *send.Desk) ([]store.Send, error) { return d.Ask(ctx, o) })
+	return l.atDesk(ctx, name, func(d *send.Desk) ([]store.Send, error) { return d.Ask(ctx, o) })
 }
 
 // ChangeSends implements [admin.Sender].
 func (l localService) ChangeSends(ctx context.Context, name string, c send.Change) ([]send.Row, error) {
-	return l.atDesk(name, func(d *send.Desk) ([]store.Send, error) { return d.Change(ctx, c) })
+	return l.atDesk(ctx, name, func(d *send.Desk) ([]store.Send, error) { return d.Change(ctx, c) })
 }
 
-func (l localService) atDesk(name string, f func(*send.Desk) ([]store.Send, error)) ([]send.Row, error) {
+func (l localService) atDesk(ctx context.Context, name string, f func(*send.Desk) ([]store.Send, error)) ([]send.Row, error) {
 	p := l.portal(name)
 	open := deskOf(l.s, p)
 	if open == nil {
@@ -266,17 +275,34 @@ func (l localService) atDesk(name string, f func(*send.Desk) ([]store.Send, erro
 		return nil, err
 	}
 	defer j.Close()
-	desk, err := open(j)
+	desk, err := open(j, nil)
 	if err != nil {
 		return nil, err
 	}
 	all, err := f(desk)
+	if showErr := l.show(ctx, p, j); showErr != nil {
+		l.s.log.Warn("the gifts are not in HubSpot yet; the next run writes them", logPortal, name, logError, showErr)
+	}
 	return send.Rows(all), err
+}
+
+// show writes what was done to gifts into HubSpot.
+func (l localService) show(ctx context.Context, p configs.Portal, j *store.Store) error {
+	due, err := j.UnshownSends()
+	if err != nil || len(due) == 0 {
+		return err
+	}
+	open, err := l.s.connect(p, stateOf(j), nil)
+	if err != nil {
+		return err
+	}
+	_, err = open.engine.ShowSends(ctx)
+	return err
 }
 
 // TryTriggers implements [admin.Sender].
 func (l localService) TryTriggers(ctx context.Context, name string, t send.Trial) (tried []send.Tried, err error) {
-	_, err = l.atDesk(name, func(d *send.Desk) ([]store.Send, error) {
+	_, err = l.atDesk(ctx, name, func(d *send.Desk) ([]store.Send, error) {
 		tried, err = d.Try(ctx, t)
 		return nil, err
 	})

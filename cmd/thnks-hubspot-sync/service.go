@@ -14,7 +14,6 @@ import (
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/admin"
 	"thnks-hubspot-sync/sync/doctor"
-	"thnks-hubspot-sync/sync/send"
 	"thnks-hubspot-sync/sync/stats"
 )
 
@@ -119,9 +118,6 @@ func (l localService) Run(ctx context.Context, name string, req giftsync.Request
 		}
 		if err == nil {
 			_, err = open.engine.FollowEvents(ctx)
-		}
-		if err == nil {
-			_, err = send.Reconcile(open.journal, open.journal)
 		}
 		if err != nil {
 			rep.Error = err.Error()

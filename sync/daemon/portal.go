@@ -35,9 +35,9 @@ type PortalConfig struct {
 	// Reread returns a function that reads the kept body of an event again.
 	Reread func(*store.Store) func(e store.Event, body []byte) store.Event
 	Stats  func(context.Context, *store.Store, stats.Query) (stats.Report, error)
-	// Desk returns the desk that sends the portal's gifts. Nil where the
-	// configuration lets nothing be sent.
-	Desk func(*store.Store) (*send.Desk, error)
+	// Desk returns the desk that sends the portal's gifts, and calls changed when its
+	// ledger has changed. Nil where the configuration lets nothing be sent.
+	Desk func(j *store.Store, changed func()) (*send.Desk, error)
 	// SendRules are the rules for sending as a list shows them.
 	SendRules func(*store.Store) send.Rules
 	// Access watches until ctx ends whether the portal still has access to HubSpot,
@@ -89,7 +89,7 @@ func newManagedPortal(cfg PortalConfig) *managedPortal {
 	cfg.Loop.State = func() (State, error) { return p.state() }
 	cfg.Loop.Lose = func(j giftsync.Journal, err error) {
 		p.lose(j, err)
-		p.sendsChanged() // transactions of sends may have appeared
+		p.sendsChanged() // a first run may have learnt what was sent before
 	}
 	p.loop = NewLoop(cfg.Loop)
 	return p

@@ -32,7 +32,7 @@ func (p *managedPortal) desk() (*send.Desk, error) {
 	p.sends.mu.Lock()
 	defer p.sends.mu.Unlock()
 	if p.sends.desk == nil || p.sends.of != j {
-		desk, err := p.cfg.Desk(j)
+		desk, err := p.cfg.Desk(j, p.loop.Events) // which shows what has changed
 		if err != nil {
 			return nil, err
 		}

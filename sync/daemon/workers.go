@@ -17,8 +17,8 @@ const (
 	longestPause = time.Minute
 )
 
-// A worker processes one kind of events, concurrently with runs and the other
-// worker.
+// A worker processes one kind of events, or shows in HubSpot what was done to gifts that
+// are sent, concurrently with runs and the other workers.
 type worker struct {
 	process func(*giftsync.Engine, context.Context) (giftsync.EventResult, error)
 	wake    chan struct{} // holds one token when there may be something to do
@@ -32,6 +32,7 @@ func newWorkers() []*worker {
 		newWorker((*giftsync.Engine).ApplyEvents),
 		newWorker((*giftsync.Engine).FetchEvents),
 		newWorker((*giftsync.Engine).FollowEvents),
+		newWorker((*giftsync.Engine).ShowSends),
 	}
 }
 
@@ -39,7 +40,8 @@ func newWorker(process func(*giftsync.Engine, context.Context) (giftsync.EventRe
 	return &worker{process: process, wake: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
 }
 
-// Events signals the workers that events may be due. It does not block. They
+// Events signals the workers that events may be due, or sends to be shown. It does not
+// block. They
 // are processed within about 100 ms, concurrently with a run. If that fails they
 // stay on disk and are tried again, after a second at first and every minute in
 // the end; while the portal needs an admin, they wait for the first run that ends

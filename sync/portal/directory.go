@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -262,6 +263,46 @@ func (d *Directory) Companies(ctx context.Context, ids []string) (now map[string
 		now[id] = o.ID
 	}
 	return now, failed, nil
+}
+
+// A Naming names records by their ids.
+type Naming struct{ Contacts, Companies, Deals []string }
+
+// Named are the records of a [Naming], by the ids that it has for them. One that is
+// gone, or at which HubSpot fails, is absent.
+type Named struct {
+	Contacts  map[string]plan.Match // with their companies and open deals
+	Companies map[string]string     // the ids that they have now
+	Deals     map[string]plan.OpenDeal
+}
+
+// Named reads records by their ids. Deals need not be open.
+func (d *Directory) Named(ctx context.Context, n Naming) (Named, error) {
+	named := Named{Contacts: make(map[string]plan.Match), Deals: make(map[string]plan.OpenDeal)}
+	contacts, _, err := d.Contacts(ctx, n.Contacts)
+	if err != nil {
+		return Named{}, fmt.Errorf("reading contacts that were named: %w", err)
+	}
+	open, failed, err := d.OpenDeals(ctx, slices.Collect(maps.Values(contacts)))
+	if err != nil {
+		return Named{}, fmt.Errorf("looking deals up: %w", err)
+	}
+	for id, c := range contacts {
+		if failed[c.ID] == nil {
+			named.Contacts[id] = plan.Match{ID: c.ID, Company: c.Company, Deals: open[c.ID]}
+		}
+	}
+	if named.Companies, _, err = d.Companies(ctx, n.Companies); err != nil {
+		return Named{}, fmt.Errorf("reading companies that were named: %w", err)
+	}
+	deals, _, err := d.current(ctx, plan.Deal, n.Deals, dealProperties)
+	if err != nil {
+		return Named{}, fmt.Errorf("reading deals that were named: %w", err)
+	}
+	for id, o := range deals {
+		named.Deals[id] = openDeal(*o)
+	}
+	return named, nil
 }
 
 func (d *Directory) current(ctx context.Context, kind plan.Kind, ids, properties []string) (found map[string]*hubspot.Object, failed map[string]error, err error) {

@@ -58,7 +58,10 @@ type Config struct {
 	Erased func(canonical string) (bool, error)
 	// Stopped says why all sending is stopped at this moment, "" if it is not. Nil
 	// where only the configuration stops it.
-	Stopped  func() string
+	Stopped func() string
+	// Known reports whether the state file knows what was sent before: a new one does
+	// not, before a run has looked. Nil where that is not asked.
+	Known    func() (bool, error)
 	Triggers []Trigger
 	Events   Events // that triggers watch; nil where there is no trigger
 	Logger   *slog.Logger
@@ -71,7 +74,7 @@ type Config struct {
 // Every send goes through its ledger: admitted with its verdict, begun with its
 // intent on disk, and then given its outcome. A crash between the last two leaves
 // an unknown outcome, which nobody but a person or the appearing transaction
-// resolves.
+// resolves: the engine's runs look for that.
 type Desk struct {
 	cfg    Config
 	mu     sync.Mutex    // held while guards judge and the ledger takes their verdict
@@ -104,7 +107,6 @@ const (
 	logState  = "state"
 	logGuard  = "guard"
 	logReason = "reason"
-	logCount  = "count"
 	logError  = "error"
 )
 
@@ -181,6 +183,11 @@ func (d *Desk) facts(rules Rules, s store.Send, when time.Time, optedOut string,
 		return f, err
 	}
 	f.LedgerOff = sending.Off
+	if known, err := d.known(); err != nil {
+		return f, err
+	} else if !known {
+		f.LedgerOff = "the state file is new, and no run has looked yet whether gifts were sent before: run sync, then ask again"
+	}
 	canonical, _ := plan.CanonicalEmail(s.Recipient)
 	if d.cfg.Erased != nil && canonical != "" {
 		if f.Erased, err = d.cfg.Erased(canonical); err != nil {
@@ -203,6 +210,14 @@ func (d *Desk) facts(rules Rules, s store.Send, when time.Time, optedOut string,
 	return f, err
 }
 
+// known reports whether the state file knows what was sent before.
+func (d *Desk) known() (bool, error) {
+	if d.cfg.Known == nil {
+		return true, nil
+	}
+	return d.cfg.Known()
+}
+
 // sentElsewhere counts the recipient's gifts of the journal within the span that
 // are none of the ledger's: sent in Thnks itself, or before a restore.
 func (d *Desk) sentElsewhere(rules Rules, canonical string, when time.Time, ours []store.Send) (int, error) {
@@ -219,8 +234,9 @@ func (d *Desk) sentElsewhere(rules Rules, canonical string, when time.Time, ours
 	}
 	n := 0
 	for id, g := range have {
-		known := slices.ContainsFunc(ours, func(s store.Send) bool { return s.TransactionID == id || plan.SendGiftID(s.ID) == id })
-		if !known && rules.near(sentAt(g.Gift), when) {
+		_, sent := plan.SendOf(id) // which the ledger counts
+		known := slices.ContainsFunc(ours, func(s store.Send) bool { return s.TransactionID == id })
+		if !sent && !known && rules.near(sentAt(g.Gift), when) {
 			n++
 		}
 	}

@@ -10,18 +10,12 @@ import (
 	"thnks-hubspot-sync/thnksapi"
 )
 
-// Due finds the transactions that have appeared, lets triggers fire, sends what is
-// due, and returns when the next send will be: zero if none is
-// waiting for a time. Its error is the first one; the other sends were tried.
+// Due lets triggers fire, sends what is due, and returns when the next send will be:
+// zero if none is waiting for a time. Its error is the first one; the other sends were
+// tried. Before a run has looked what an earlier state file knew, nothing is done.
 func (d *Desk) Due(ctx context.Context) (next time.Time, err error) {
-	if d.cfg.Journal != nil {
-		found, err := Reconcile(d.cfg.Ledger, d.cfg.Journal)
-		if err != nil {
-			return next, err
-		}
-		if found > 0 {
-			d.cfg.Logger.Info("transactions of gifts that were sent have appeared", logCount, found)
-		}
+	if known, err := d.known(); err != nil || !known {
+		return next, err
 	}
 	fired := d.fire(ctx)
 	open, err := d.cfg.Ledger.OpenSends()
@@ -137,19 +131,41 @@ func (d *Desk) conclude(s store.Send, r thnksapi.Receipt) (store.Send, error) {
 	s.Ended = time.Now().UTC()
 	switch r.Outcome {
 	case thnksapi.SendDone:
-		if s.State = store.SendSent; s.TransactionID != "" {
-			forget(&s)
-		}
+		s.State = store.SendSent
 	case thnksapi.SendNot:
 		s.State = store.SendNotSent
 		forget(&s)
 	default:
 		s.State = store.SendUnknown
 	}
-	if err := d.change(store.SendSending, s, "send "+string(s.State)); err != nil {
+	err := d.change(store.SendSending, s, "send "+string(s.State))
+	if errors.Is(err, store.ErrSendMoved) {
+		s, err = d.concludeJoined(s)
+	}
+	if err != nil {
 		return s, fmt.Errorf("the gift's outcome (%s) could not be recorded; the next start finds it unknown: %w", s.State, err)
 	}
 	return s, nil
+}
+
+// concludeJoined puts the outcome of a request on disk where a transaction that could be
+// the gift has appeared before the answer. What certainly was not sent is not that gift.
+func (d *Desk) concludeJoined(s store.Send) (store.Send, error) {
+	have, ok, err := d.cfg.Ledger.Send(s.ID)
+	if err != nil {
+		return s, err
+	}
+	if !ok || have.State != store.SendSent {
+		return s, store.ErrSendMoved
+	}
+	if s.State != store.SendNotSent {
+		have.Status, have.ThnksRequest = s.Status, s.ThnksRequest
+		if s.TransactionID != "" {
+			have.TransactionID = s.TransactionID
+		}
+		s = have
+	}
+	return s, d.change(store.SendSent, s, "send "+string(s.State))
 }
 
 // change puts a send into another state, with its audit entry and a log line.

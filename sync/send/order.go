@@ -43,6 +43,7 @@ type Recipient struct {
 	FirstName string   `json:"first_name,omitempty"`
 	LastName  string   `json:"last_name,omitempty"`
 	Contact   string   `json:"contact,omitempty"` // HubSpot id of the contact, where the caller knows it
+	Company   string   `json:"company,omitempty"` // HubSpot id of a company, where the caller knows it
 	Deals     []string `json:"deals,omitempty"`   // HubSpot ids of deals, where the caller knows them
 }
 
@@ -109,7 +110,7 @@ func (o Order) sends(zone *time.Location, now time.Time) ([]store.Send, error) {
 		sends[i] = store.Send{
 			ID: store.SendID(o.Request, i+1, len(o.To)), Request: o.Request, Cause: cmp.Or(o.Cause, Command),
 			Gift: o.Gift, Sender: CanonicalSender(o.Sender), Recipient: to.Email, FirstName: to.FirstName, LastName: to.LastName, Message: message,
-			Contact: to.Contact, Deals: to.Deals, Callback: o.Callback,
+			Contact: to.Contact, Company: to.Company, Deals: to.Deals, Callback: o.Callback,
 			State: store.SendScheduled, Created: now, At: at,
 			Digest: digest(strconv.FormatInt(o.Gift, 10), CanonicalSender(o.Sender), canonical, message, at.Format(time.RFC3339)),
 		}

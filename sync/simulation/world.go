@@ -191,7 +191,7 @@ func (w *World) EngineWith(st *store.Store, client *hubspot.Client) *giftsync.En
 		j = w.WrapJournal(st)
 	}
 	cfg := giftsync.Config{
-		Portal: "acme", Sources: sources, HubSpot: portal.Of(client), Calls: client.Calls, Budget: client.Budget, Journal: j, Quarantine: st, Inbox: st, People: st, Archive: st, Suppressed: w.Erased,
+		Portal: "acme", Sources: sources, HubSpot: portal.Of(client), Calls: client.Calls, Budget: client.Budget, Journal: j, Quarantine: st, Inbox: st, Sends: st, People: st, Archive: st, Suppressed: w.Erased,
 		Object: portal.ObjectNames{Name: "thnks", Singular: "Thnks", Plural: "Thnks"},
 		Links:  w.Rules, Logger: log, Bounds: w.Bounds,
 	}
