@@ -258,7 +258,7 @@ func (p *sendPlanner) readGiven(ctx context.Context, b *batch) error {
 	if len(contacts)+len(companies)+len(deals) == 0 {
 		return nil
 	}
-	named, err := b.run.portal.Directory.Named(ctx, portal.Naming{Contacts: contacts, Companies: companies, Deals: deals})
+	named, err := portal.ReadNamed(ctx, b.run.portal.Directory, portal.Naming{Contacts: contacts, Companies: companies, Deals: deals})
 	if err != nil {
 		return err
 	}

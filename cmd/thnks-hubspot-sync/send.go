@@ -311,7 +311,7 @@ func (l localService) TryTriggers(ctx context.Context, name string, t send.Trial
 
 // FireEvents implements [admin.Sender].
 func (l localService) FireEvents(ctx context.Context, name string, seqs []uint64) (fired []send.Fired, err error) {
-	_, err = l.atDesk(name, func(d *send.Desk) ([]store.Send, error) {
+	_, err = l.atDesk(ctx, name, func(d *send.Desk) ([]store.Send, error) {
 		fired, err = d.Fire(ctx, seqs)
 		return nil, err
 	})

@@ -276,8 +276,8 @@ type Named struct {
 	Deals     map[string]plan.OpenDeal
 }
 
-// Named reads records by their ids. Deals need not be open.
-func (d *Directory) Named(ctx context.Context, n Naming) (Named, error) {
+// ReadNamed has the directory read records by their ids. Deals need not be open.
+func ReadNamed(ctx context.Context, d *Directory, n Naming) (Named, error) {
 	named := Named{Contacts: make(map[string]plan.Match), Deals: make(map[string]plan.OpenDeal)}
 	contacts, _, err := d.Contacts(ctx, n.Contacts)
 	if err != nil {
