@@ -3,6 +3,7 @@ package hubspot
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
@@ -70,7 +71,7 @@ func (b batch) run(ctx context.Context, in []int) error {
 	var (
 		g        errgroup.Group
 		stop     atomic.Bool
-		panicked atomic.Pointer[string]
+		panicked atomic.Pointer[crash]
 	)
 	g.SetLimit(inFlight)
 	for in := range slices.Chunk(in, b.size) {
@@ -78,8 +79,7 @@ func (b batch) run(ctx context.Context, in []int) error {
 			defer func() {
 				if v := recover(); v != nil {
 					stop.Store(true)
-					text := fmt.Sprintf("%v\n\n%s", v, debug.Stack())
-					panicked.Store(&text)
+					panicked.Store(crashOf(v))
 				}
 			}()
 			if stop.Load() {
@@ -96,10 +96,30 @@ func (b batch) run(ctx context.Context, in []int) error {
 		})
 	}
 	err := g.Wait()
-	if text := panicked.Load(); text != nil {
-		panic(*text)
+	if c := panicked.Load(); c != nil {
+		panic(*c)
 	}
 	return err
+}
+
+// A crash is a panic that was recovered in a goroutine of a batch: what it was, which
+// is the runtime's own words or else the value's type, as a value may quote a record,
+// and its stack. It is a [runtime.Error], so that who recovers it trusts its words.
+type crash string
+
+func (c crash) Error() string { return string(c) }
+
+// RuntimeError marks the words as fit for the log.
+func (crash) RuntimeError() {}
+
+// crashOf returns what was recovered as a crash.
+func crashOf(v any) *crash {
+	what := fmt.Sprintf("%T", v)
+	if own, ok := v.(runtime.Error); ok {
+		what = own.Error()
+	}
+	c := crash(what + "\n\n" + string(debug.Stack()))
+	return &c
 }
 
 // indexes returns the indexes of a slice.

@@ -162,7 +162,7 @@ func (r *eventRun) fetchAll(ctx context.Context, some []*eventGroup) ([]fetched,
 	}
 	var calls errgroup.Group
 	calls.SetLimit(fetchAtOnce)
-	panicked := make([]string, len(some)) // see panicText
+	panicked := make([]crash, len(some))
 	for i, g := range some {
 		if !allowed {
 			answers[i].reason = reasonNoDetail
@@ -171,7 +171,7 @@ func (r *eventRun) fetchAll(ctx context.Context, some []*eventGroup) ([]fetched,
 		calls.Go(func() (err error) {
 			defer func() {
 				if v := recover(); v != nil {
-					panicked[i] = panicText(v)
+					panicked[i] = crashOf(v)
 				}
 			}()
 			answers[i], err = r.fetchOne(ctx, g)
@@ -179,7 +179,7 @@ func (r *eventRun) fetchAll(ctx context.Context, some []*eventGroup) ([]fetched,
 		})
 	}
 	err = calls.Wait()
-	if i := slices.IndexFunc(panicked, func(text string) bool { return text != "" }); i >= 0 {
+	if i := slices.IndexFunc(panicked, func(c crash) bool { return c != "" }); i >= 0 {
 		panic(panicked[i])
 	}
 	return answers, err

@@ -78,13 +78,13 @@ func readDeals(ctx context.Context, r *run, l *portal.DealListing, beside func()
 	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
 	reading, left := r.turn.Hand(reading)
-	done, panicked := make(chan struct{}), ""
+	done, panicked := make(chan struct{}), crash("")
 	go func() {
 		defer close(done)
 		defer left()
 		defer func() {
 			if v := recover(); v != nil {
-				panicked = panicText(v)
+				panicked = crashOf(v)
 			}
 		}()
 		l.Do(reading)

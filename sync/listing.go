@@ -270,7 +270,7 @@ type reader struct {
 type windowOrError struct {
 	window   *window
 	err      error
-	panicked string // see panicText; "" if nothing did
+	panicked crash // "" if nothing panicked
 }
 
 // start starts reading the next window, and calls done when it is read. A panic is
@@ -285,7 +285,7 @@ func (rd *reader) start(ctx context.Context, done func()) {
 		defer done()
 		defer func() {
 			if v := recover(); v != nil {
-				next <- windowOrError{panicked: panicText(v)}
+				next <- windowOrError{panicked: crashOf(v)}
 			}
 		}()
 		w, err := rd.listing.read(ctx, rows)

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"slices"
 
@@ -60,7 +61,7 @@ type backgroundSearch struct {
 	who      plan.Directory  // their addresses, none of which a contact has as its primary one
 	created  map[string]bool // gifts whose record is so new that no user has linked it
 	search   *portal.Search
-	panicked string        // see panicText; "" if nothing did
+	panicked crash         // "" if nothing panicked
 	done     chan struct{} // closed when the search has its result
 }
 
@@ -116,7 +117,7 @@ func (r *run) startSearch(ctx context.Context, s *backgroundSearch) error {
 		defer left()
 		defer func() {
 			if v := recover(); v != nil {
-				s.panicked = panicText(v)
+				s.panicked = crashOf(v)
 			}
 		}()
 		s.search.Do(ctx, searched)
@@ -186,6 +187,22 @@ func (p *foundPlanner) second(ctx context.Context, b *batch, changes []plan.Chan
 	return changes, b.preferLinkedContacts(ctx, changes, p.created)
 }
 
-// panicText formats a recovered panic and its stack, to be re-raised by the
-// goroutine that waits.
-func panicText(v any) string { return fmt.Sprintf("%v\n\n%s", v, debug.Stack()) }
+// A crash is a panic that was recovered in a goroutine of a run, to be raised again
+// by the one that waits for it: what it was and its stack. What it was is the
+// runtime's own words or else the value's type, as a value may quote a row. It is a
+// [runtime.Error], so that who recovers it trusts its words.
+type crash string
+
+func (c crash) Error() string { return string(c) }
+
+// RuntimeError marks the words as fit for the log.
+func (crash) RuntimeError() {}
+
+// crashOf returns what was recovered as a crash.
+func crashOf(v any) crash {
+	what := fmt.Sprintf("%T", v)
+	if own, ok := v.(runtime.Error); ok {
+		what = own.Error()
+	}
+	return crash(what + "\n\n" + string(debug.Stack()))
+}

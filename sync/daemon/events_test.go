@@ -162,7 +162,7 @@ func TestEventsOfAPortalInTrouble(t *testing.T) {
 
 		defect := func(j giftsync.Journal, c store.Commit) error {
 			if len(c.Events) > 0 {
-				panic("a defect")
+				panic("gift of ann@acme.example")
 			}
 			return j.Commit(c)
 		}
@@ -224,7 +224,7 @@ func TestEventsOfALostEngine(t *testing.T) {
 		d.set(func() {
 			d.commit = func(j giftsync.Journal, c store.Commit) error {
 				if len(c.Events) > 0 && panicked.CompareAndSwap(false, true) {
-					panic("a defect")
+					panic("gift of ann@acme.example")
 				}
 				return slow(20*time.Second)(j, c)
 			}
@@ -284,7 +284,7 @@ func TestPutOffEventsKeepTheirTime(t *testing.T) {
 // A fragile source panics when it is asked for a transaction.
 type fragile struct{ giftsync.SourceAPI }
 
-func (fragile) Transaction(context.Context, string) (*thnksapi.Row, error) { panic("a defect") }
+func (fragile) Transaction(context.Context, string) (*thnksapi.Row, error) { panic("gift of ann@acme.example") }
 
 // TestAPanicWhileAsking ends neither the daemon nor the lane.
 func TestAPanicWhileAsking(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -229,6 +230,15 @@ func (l *Loop) runNext(ctx context.Context) bool {
 	return true
 }
 
+// panicked says what a recovered panic was: the runtime's own words, or else only the
+// value's type, as a value may quote what someone sent.
+func panicked(v any) string {
+	if own, ok := v.(runtime.Error); ok {
+		return own.Error()
+	}
+	return fmt.Sprintf("%T", v)
+}
+
 // attempt does one run:
 //
 //   - Open the portal, unless that is done. An automatic run that cannot begin
@@ -249,7 +259,7 @@ func (l *Loop) attempt(ctx context.Context, q *queuedRun, automatic bool) (rep g
 	var e *giftsync.Engine
 	defer func() {
 		if v := recover(); v != nil {
-			l.log.Error("a run panicked", logPanic, fmt.Sprint(v), logStack, string(debug.Stack()))
+			l.log.Error("a run panicked", logPanic, panicked(v), logStack, string(debug.Stack()))
 			err = fmt.Errorf("portal %s: the run crashed (bug in this program); see the log for the stack, and please report it", l.cfg.Portal)
 			rep = giftsync.NotRun(l.cfg.Portal, q.req, began, err)
 			l.lease.drop(e)

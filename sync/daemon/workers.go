@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime/debug"
 	"time"
 
@@ -128,7 +127,7 @@ func (l *Loop) processEvents(ctx context.Context, w *worker) (result giftsync.Ev
 	defer release()
 	defer func() {
 		if v := recover(); v != nil {
-			l.log.Error("applying webhook events panicked", logPanic, fmt.Sprint(v), logStack, string(debug.Stack()))
+			l.log.Error("applying webhook events panicked", logPanic, panicked(v), logStack, string(debug.Stack()))
 			l.lease.drop(e)
 			err = errors.New("a bug in this program; see the log for the stack, and please report it")
 		}

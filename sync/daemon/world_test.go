@@ -104,7 +104,7 @@ func (d *installation) begin() {
 		State:      func() (daemon.State, error) { return d.st, nil },
 		Progress:   func(giftsync.Progress) {},
 		Meter:      d.meter,
-		Logger:     slog.New(slog.NewTextHandler(&d.log, nil)),
+		Logger:     d.Watched(slog.NewTextHandler(&d.log, nil)),
 		Now: func() time.Time {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -125,7 +125,7 @@ func (d *installation) keep(loops ...*daemon.Loop) (stop func() time.Duration) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		daemon.RunAll(ctx, loops, slog.New(slog.DiscardHandler))
+		daemon.RunAll(ctx, loops, d.Watched(slog.DiscardHandler))
 	}()
 	return func() time.Duration {
 		asked := time.Now()

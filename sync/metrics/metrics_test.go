@@ -245,7 +245,7 @@ func TestPanic(t *testing.T) {
 	if status != http.StatusOK || !strings.Contains(got, "thnks_sync_runs_total{") || strings.Contains(got, "Canary") {
 		t.Errorf("status %d: %s", status, got)
 	}
-	if !strings.Contains(log.String(), "metrics_test.go") {
+	if !strings.Contains(log.String(), "metrics_test.go") || !strings.Contains(log.String(), "panic=string") || strings.Contains(log.String(), "Canary") {
 		t.Errorf("logged %q", log.String())
 	}
 }

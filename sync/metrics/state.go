@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -88,7 +89,11 @@ func (s *state) Describe(out chan<- *prometheus.Desc) {
 func (s *state) Collect(out chan<- prometheus.Metric) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.log.Error("reading the figures for metrics panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			what := fmt.Sprintf("%T", v) // its text may quote what someone sent
+			if own, ok := v.(runtime.Error); ok {
+				what = own.Error()
+			}
+			s.log.Error("reading the figures for metrics panicked", "panic", what, "stack", string(debug.Stack()))
 			out <- prometheus.NewInvalidMetric(ready.desc, errors.New("the figures cannot be read: see the log"))
 		}
 	}()

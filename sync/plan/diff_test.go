@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,4 +134,26 @@ func TestDiffApplied(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestMappingOfWhatIsLeftOut: the number changes with what is left out, not with
+// the order in which that is named, and shows by its last byte of which mapping it is.
+func TestMappingOfWhatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	seen := map[int][]string{}
+	for _, names := range [][]string{nil, {"message"}, {"sender_name"}, {"sender_email"}, {"message", "sender_name"}, {"messages", "ender_name"}, {"message", "sender_name", "sender_email"}} {
+		got := Rules{LeaveOut: names}.Mapping()
+		if had, ok := seen[got]; ok {
+			t.Errorf("%q has the number of %q", names, had)
+		}
+		seen[got] = names
+		if got < Mapping || got&0xff != Mapping || len(names) == 0 && got != Mapping || len(names) > 0 && got == Mapping {
+			t.Errorf("%q has %d", names, got)
+		}
+		again := slices.Concat(names, names)
+		slices.Reverse(again)
+		if other := (Rules{LeaveOut: again}).Mapping(); other != got {
+			t.Errorf("%q has %d, and in another order %d", names, got, other)
+		}
+	}
 }

@@ -130,9 +130,9 @@ func (w *World) Open() *store.Store {
 
 func (w *World) logger() *slog.Logger {
 	if w.Logger != nil {
-		return w.watched(w.Logger.Handler())
+		return w.Watched(w.Logger.Handler())
 	}
-	return w.watched(slog.DiscardHandler)
+	return w.Watched(slog.DiscardHandler)
 }
 
 // Client makes a HubSpot client as the program does.
