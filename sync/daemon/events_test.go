@@ -284,7 +284,9 @@ func TestPutOffEventsKeepTheirTime(t *testing.T) {
 // A fragile source panics when it is asked for a transaction.
 type fragile struct{ giftsync.SourceAPI }
 
-func (fragile) Transaction(context.Context, string) (*thnksapi.Row, error) { panic("gift of ann@acme.example") }
+func (fragile) Transaction(context.Context, string) (*thnksapi.Row, error) {
+	panic("gift of ann@acme.example")
+}
 
 // TestAPanicWhileAsking ends neither the daemon nor the lane.
 func TestAPanicWhileAsking(t *testing.T) {

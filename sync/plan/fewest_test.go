@@ -19,6 +19,7 @@ func TestChooseAddresses(t *testing.T) {
 		{1, 5, 1, 10, BySearch},
 		{0, 10, 2, 10, ByListing},
 		{2000, 560, 112, 1999, BySearch},
+		{2000, 560, 112, 2000, ByListing},
 	} {
 		c := ChooseAddresses(AddressCounts{Contacts: tt.contacts, Addresses: tt.addresses, Searches: tt.searches, Room: tt.room})
 		if c.Of != OfAddresses || c.By != tt.want || c.Reason == "" {
@@ -41,6 +42,9 @@ func TestChooseDeals(t *testing.T) {
 		{"nothing told of them", DealCounts{Contacts: 2000, More: true, Sample: 1000, Deals: 1000, Open: 20_000, Room: room}, Choice{OfDeals, ByContact, "listing 20000 open deals takes 120 calls, reading the deals of about 4000 contacts 44 calls"}},
 		{"after many", DealCounts{Contacts: 2000, More: true, Before: 10_000, Sample: 1000, Deals: 1000, Open: 20_000, Room: room}, Choice{OfDeals, ByListing, "listing 20000 open deals takes 120 calls, reading the deals of about 14000 contacts 154 calls"}},
 		{"no deals", DealCounts{Contacts: 2000, Sample: 1000, Open: 2000, Room: room}, Choice{OfDeals, ByContact, "listing 2000 open deals takes 12 calls, reading the deals of about 2000 contacts 2 calls"}},
+		{"no sample", DealCounts{Contacts: 2000, Open: 2000, Room: room}, Choice{OfDeals, ByListing, "listing 2000 open deals takes 12 calls, reading the deals of about 2000 contacts 22 calls"}},
+		{"few have any", DealCounts{Contacts: 2000, Sample: 1000, Deals: 51, Open: 1, Room: room}, Choice{OfDeals, ByListing, "listing 1 open deals takes 2 calls, reading the deals of about 2000 contacts 4 calls"}},
+		{"just as many", DealCounts{Contacts: 1_000_000, Sample: 1000, Deals: 5000, Open: 65_536, Room: room}, Choice{OfDeals, ByListing, "listing 65536 open deals takes 394 calls, reading the deals of about 1000000 contacts 51000 calls"}},
 		{"too many", DealCounts{Contacts: 1_000_000, Sample: 1000, Deals: 5000, Open: 65_537, Room: room}, Choice{OfDeals, ByContact, "65537 deals are open, more than a listing may hold"}},
 	} {
 		if got := ChooseDeals(tt.counts); got != tt.want {

@@ -34,8 +34,13 @@ func TestDatesUpToTheReceipt(t *testing.T) {
 			late time.Duration // from the date to the receipt
 			want bool
 		}{
-			{90 * 24 * time.Hour, true}, {time.Hour, true}, {time.Millisecond, true}, {0, true},
-			{-10 * time.Minute, true}, {-10*time.Minute - time.Millisecond, false}, {-time.Hour, false},
+			{90 * 24 * time.Hour, true},
+			{time.Hour, true},
+			{time.Millisecond, true},
+			{0, true},
+			{-10 * time.Minute, true},
+			{-10*time.Minute - time.Millisecond, false},
+			{-time.Hour, false},
 		} {
 			at := received.Add(-tt.late)
 			e := webhook.Reread(webhook.Source{Zone: zone}, store.Event{Dialect: dialect, Kind: "Stamp Create", ReceivedAt: received}, []byte(body(at)))
