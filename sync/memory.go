@@ -154,6 +154,16 @@ func Records(j History) string {
 	return address
 }
 
+// ObjectType returns the type id of the portal's custom object, "" before a run has
+// found it.
+func ObjectType(j History) string {
+	id, err := portal.RecallTypeID(memory{journal: j})
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
 // Stages returns the labels of the deal stages that links were made at, by
 // stage id. A stage not yet learned is missing.
 func Stages(j History) map[string]string {

@@ -196,6 +196,7 @@ func TestSharedData(t *testing.T) {
 func sharedData(t *testing.T) string {
 	names := map[string]string{
 		"objects.contacts": "Contacts", "objects.companies": "Companies", "objects.deals": "Deals", "objects.owners": "Owners",
+		"automation": "Workflows",
 		"objects.custom": "Custom objects, records", "schemas.custom": "Custom objects, definitions",
 	}
 	scope := regexp.MustCompile(`^crm\.(\w+\.\w+)\.(read|write)$`)
@@ -211,17 +212,20 @@ func sharedData(t *testing.T) string {
 			if s.Name == "oauth" {
 				continue // gives access to no data
 			}
-			m := scope.FindStringSubmatch(s.Name)
-			if m == nil || names[m[1]] == "" {
+			data, does := s.Name, "continues"
+			if m := scope.FindStringSubmatch(s.Name); m != nil {
+				data, does = m[1], m[2]+"s"
+			}
+			if names[data] == "" {
 				t.Fatalf("which data is %s for?", s.Name)
 			}
-			r := rows[m[1]]
+			r := rows[data]
 			if r == nil {
 				r = &row{use: f.Name}
-				rows[m[1]] = r
-				order = append(order, m[1])
+				rows[data] = r
+				order = append(order, data)
 			}
-			r.scopes, r.does = append(r.scopes, "`"+s.Name+"`"), append(r.does, m[2]+"s")
+			r.scopes, r.does = append(r.scopes, "`"+s.Name+"`"), append(r.does, does)
 		}
 	}
 	table := new(strings.Builder)

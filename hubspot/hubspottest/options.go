@@ -93,7 +93,7 @@ func DefaultScopes() []string {
 		"crm.objects.companies.read", "crm.objects.deals.read",
 		"crm.objects.custom.read", "crm.objects.custom.write",
 		"crm.schemas.custom.read", "crm.schemas.custom.write",
-		"crm.objects.owners.read",
+		"crm.objects.owners.read", "automation",
 	}
 }
 

@@ -118,7 +118,7 @@ func TestAccountAndPipelines(t *testing.T) {
 		t.Errorf("%s", r.text)
 	}
 	c.must(200, "POST /oauth/v2/private-apps/get/access-token-info", `{"tokenKey":"pat-test"}`).wantJSON(
-		`{"userId":1,"hubId":99,"appId":1,"isUserToken":false,"scopes":["crm.objects.companies.read","crm.objects.contacts.read","crm.objects.contacts.write","crm.objects.custom.read",
+		`{"userId":1,"hubId":99,"appId":1,"isUserToken":false,"scopes":["automation","crm.objects.companies.read","crm.objects.contacts.read","crm.objects.contacts.write","crm.objects.custom.read",
 		 "crm.objects.custom.write","crm.objects.deals.read","crm.objects.owners.read","crm.schemas.custom.read","crm.schemas.custom.write","oauth"]}`)
 }
 

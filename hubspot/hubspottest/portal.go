@@ -71,6 +71,7 @@ type Portal struct {
 	watch        func(Exchange)
 	senders      []*WebhookSender
 	nextEvent    int64
+	executions   map[string]*Execution // by callback id
 }
 
 // New makes a portal with contacts, companies, deals and no records.

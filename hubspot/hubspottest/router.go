@@ -60,6 +60,7 @@ var served = map[string][]string{
 	"account":      {"2026-09", "2026-03", "v3"},
 	"oauth":        {"2026-09", "2026-03", "v1", "v2", "v3"},
 	"appinstalls":  {"2026-09", "2026-03", "v3"},
+	"callbacks":    {"2026-09", "2026-03"},
 }
 
 // parse reads version and area from the path and reports whether they exist.
@@ -91,6 +92,8 @@ func (c *call) parse() bool {
 		c.version, c.area, c.seg = seg[1], "oauth", seg[2:]
 	case len(seg) >= 2 && seg[0] == "appinstalls":
 		c.version, c.area, c.seg = seg[1], "appinstalls", seg[2:]
+	case len(seg) >= 4 && seg[0] == "automation" && seg[1] == "actions" && seg[2] == "callbacks":
+		c.version, c.area, c.seg = seg[3], "callbacks", seg[4:]
 	default:
 		return false
 	}
@@ -149,6 +152,8 @@ func (c *call) dispatch() answer {
 		return c.oauth()
 	case "appinstalls":
 		return c.uninstall()
+	case "callbacks":
+		return c.completeCallback()
 	}
 	return c.account()
 }
@@ -202,7 +207,7 @@ func (c *call) operation() string {
 			b.WriteString(t.name)
 		case c.area == "oauth" && i == 1 && strings.HasSuffix(c.seg[0], "-tokens"):
 			b.WriteString("{token}")
-		case strings.Trim(s, "0123456789") == "" || strings.Contains(s, "@"):
+		case strings.Trim(s, "0123456789") == "" || strings.Contains(s, "@") || c.area == "callbacks" && i == 0:
 			b.WriteString("{id}")
 		default:
 			b.WriteString(s)

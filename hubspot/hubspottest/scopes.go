@@ -26,6 +26,8 @@ func (p *Portal) permit(c *call) *refusal {
 		if c.access != nil { // static tokens do without
 			return p.need(c, false, "oauth")
 		}
+	case "callbacks":
+		return p.need(c, false, "automation")
 	case "owners":
 		return p.need(c, false, "crm.objects.owners.read")
 	}

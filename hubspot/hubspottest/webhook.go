@@ -3,10 +3,6 @@ package hubspottest
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"math/rand/v2"
@@ -184,7 +180,7 @@ func (s *WebhookSender) post(ctx context.Context, batch []event) bool {
 		return false
 	}
 	r.Header.Set("Content-Type", "application/json")
-	s.hook.sign(r.Header, string(body))
+	sign(r, s.hook.Signature, s.hook.URL, s.hook.Secret, body)
 	res, err := s.client.Do(r)
 	if err != nil {
 		return false
@@ -192,27 +188,6 @@ func (s *WebhookSender) post(ctx context.Context, batch []event) bool {
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxBody)) // so that the connection serves again
 	return res.StatusCode/100 == 2
-}
-
-// sign puts the signature of a body into the header.
-// https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation
-func (w *Webhook) sign(h http.Header, body string) {
-	switch w.Signature {
-	case 1, 2:
-		signed := w.Secret + body
-		if w.Signature == 2 {
-			signed = w.Secret + http.MethodPost + w.URL + body
-		}
-		sum := sha256.Sum256([]byte(signed))
-		h.Set("X-HubSpot-Signature", hex.EncodeToString(sum[:]))
-		h.Set("X-HubSpot-Signature-Version", "v"+strconv.Itoa(w.Signature))
-	default:
-		stamp := strconv.FormatInt(time.Now().UnixMilli(), 10)
-		mac := hmac.New(sha256.New, []byte(w.Secret))
-		mac.Write([]byte(http.MethodPost + w.URL + body + stamp))
-		h.Set("X-HubSpot-Signature-v3", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-		h.Set("X-HubSpot-Request-Timestamp", stamp)
-	}
 }
 
 // Settle waits until nothing is queued, or the context ends.

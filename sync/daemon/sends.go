@@ -72,6 +72,23 @@ func (s Sender) ChangeSends(ctx context.Context, name string, c send.Change) ([]
 	return s.atDesk(name, func(desk *send.Desk) ([]store.Send, error) { return desk.Change(ctx, c) })
 }
 
+// Desk returns what sends a portal's gifts, over the state file that is open now. Its
+// error is [send.ErrOrder] where the configuration lets nothing be sent.
+func (s Sender) Desk(name string) (*send.Desk, error) {
+	p, err := s.d.portal(name)
+	if err != nil {
+		return nil, err
+	}
+	return p.desk()
+}
+
+// Wake has what is due in a portal's ledger sent.
+func (s Sender) Wake(name string) {
+	if p, err := s.d.portal(name); err == nil {
+		p.sendsChanged()
+	}
+}
+
 func (s Sender) atDesk(name string, f func(*send.Desk) ([]store.Send, error)) ([]send.Row, error) {
 	p, err := s.d.portal(name)
 	if err != nil {

@@ -120,3 +120,14 @@ func RecallRecords(m interface {
 	}
 	return "https://" + account.UIDomain + "/contacts/" + url.PathEscape(account.ID) + "/record/" + url.PathEscape(object.TypeID) + "/", nil
 }
+
+// RecallTypeID returns the type id of the portal's custom object, "" before a run has
+// found it.
+func RecallTypeID(m interface {
+	Recall(name string, v any) (bool, error)
+},
+) (string, error) {
+	var object Definition
+	_, err := m.Recall(objectEntry, &object)
+	return object.TypeID, err
+}

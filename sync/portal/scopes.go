@@ -97,6 +97,10 @@ func Features(rules LinkRules) []Feature {
 			Name: "owners", Without: "gifts that belong to no user", Optional: true,
 			Scopes: []Scope{{Name: OwnersScope, For: "GET /crm/owners/{version}"}},
 		},
+		Feature{
+			Name: "the workflow action", Without: "workflows that wait for a gift go on when HubSpot gives up, after a week", Optional: true,
+			Scopes: []Scope{{Name: "automation", For: "POST /automation/actions/callbacks/{version}/{callbackId}/complete"}},
+		},
 	)
 }
 

@@ -118,6 +118,11 @@ func TestOperations(t *testing.T) {
 		types := []hubspot.AssociationType{{Category: "HUBSPOT_DEFINED", ID: 4}}
 		note := hubspot.Property{Name: "note", Label: "Note", GroupName: "thnks", Type: "string", FieldType: "text"}
 		patch := []hubspot.Patch{{ID: old, Properties: map[string]string{"key": "T-2"}}}
+		waits := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"outputFields":{"hs_execution_state":"BLOCK"}}`)
+		})
+		workflow := hubspottest.Workflow{URL: "https://sync.example.com/action", Client: &http.Client{Transport: hubspottest.Transport(waits)}}
+		execution := p.Enrol(ctx, workflow, contact, nil)
 		calls := []struct {
 			method string
 			call   func() error
@@ -125,6 +130,9 @@ func TestOperations(t *testing.T) {
 			{"CreateSchema", func() error { _, err := c.CreateSchema(ctx, definition); return err }},
 			{"Account", func() error { _, err := c.Account(ctx); return err }},
 			{"Scopes", func() error { _, err := c.Scopes(ctx); return err }},
+			{"CompleteCallback", func() error {
+				return c.CompleteCallback(ctx, execution.CallbackID, map[string]string{"hs_execution_state": "SUCCESS"})
+			}},
 			{"Owners", func() error { _, err := c.Owners(ctx); return err }},
 			{"Pipelines", func() error { _, err := c.Pipelines(ctx, "deals"); return err }},
 			{"Schemas", func() error { _, err := c.Schemas(ctx); return err }},
