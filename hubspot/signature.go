@@ -79,6 +79,21 @@ func (r SignedRequest) Verify(secret string, now time.Time) error {
 	return nil
 }
 
+// Version is the version of the signature that [SignedRequest.Verify] goes by: 3, 2,
+// 1, or 0 where there is none whose form is known.
+func (r SignedRequest) Version() int {
+	if len(r.Header.Values(headerSignatureV3)) > 0 {
+		return 3
+	}
+	switch r.single(headerVersion) {
+	case "v1":
+		return 1
+	case "v2":
+		return 2
+	}
+	return 0
+}
+
 func (r SignedRequest) verifyV3(secret string, now time.Time) error {
 	mac, err := base64.StdEncoding.DecodeString(r.single(headerSignatureV3))
 	stamp := r.single(headerSignatureTime)

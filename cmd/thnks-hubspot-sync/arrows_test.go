@@ -70,6 +70,7 @@ var testArrows = map[string]string{
 	"sync":                worldRoom + " sync/doctor sync/turns hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
 	"sync/send":           "thnksapi/thnksapitest",
 	"sync/app":            "hubspot/hubspottest " + contractRoom,
+	"sync/card":           "hubspot/hubspottest " + contractRoom + " thnksapi thnksapi/thnksapitest golang.org/x/oauth2",
 	"sync/doctor":         worldRoom + " hubspot/hubspottest " + contractRoom + " thnksapi/thnksapitest",
 	"sync/page":           "sync sync/admin",
 	"sync/daemon":         worldRoom + " sync/plan sync/portal hubspot hubspot/hubspottest " + contractRoom + " thnksapi thnksapi/thnksapitest",

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"thnks-hubspot-sync/sync/admin"
+	"thnks-hubspot-sync/sync/card"
 	"thnks-hubspot-sync/sync/daemon"
 )
 
@@ -18,6 +20,7 @@ type generation struct {
 	daemon          *daemon.Daemon
 	commands, pages http.Handler
 	public          http.Handler // nil where no portal has webhooks
+	cards           *card.Server // nil where no portal is connected through an app
 
 	life context.Context // ends with it
 	end  context.CancelFunc
@@ -37,6 +40,9 @@ func newGeneration(ctx context.Context, s *session) (*generation, error) {
 	}
 	if g.public, err = s.public(g.daemon); err != nil {
 		return nil, err
+	}
+	if g.cards = s.cards(g.daemon); g.cards != nil {
+		g.public = withCards(g.cards, g.public)
 	}
 	by, err := newAccess(s, g.daemon.StateFile, g.daemon.Hint)
 	if err != nil {
@@ -60,7 +66,12 @@ func newGeneration(ctx context.Context, s *session) (*generation, error) {
 func (g *generation) begin() {
 	go func() {
 		defer close(g.kept)
+		var answering sync.WaitGroup
+		if g.cards != nil {
+			answering.Go(func() { g.cards.KeepAnswering(g.life) })
+		}
 		g.daemon.Keep(g.life, g.s.log)
+		answering.Wait()
 	}()
 }
 

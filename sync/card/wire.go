@@ -253,24 +253,23 @@ type Outcome struct {
 
 // OutputFields are the output fields of the workflow action.
 type OutputFields struct {
-	State      State  `json:"hs_execution_state"`
-	Expires    string `json:"hs_expiration_duration,omitempty"` // how long HubSpot waits at [Block], in ISO 8601
-	Gift       string `json:"thnks_transaction_id,omitempty"`   // transaction id, or the one that the record has until Thnks shows its own
-	SendStatus string `json:"thnks_status,omitempty"`           // as [Send].State
-	Reason     string `json:"thnks_reason,omitempty"`           // why no gift was sent, for the workflow's owner
+	State      ExecutionState `json:"hs_execution_state"`
+	Gift       string         `json:"thnks_transaction_id,omitempty"` // transaction id, or the one that the record has until Thnks shows its own
+	SendStatus string         `json:"thnks_status,omitempty"`         // as [Send].State
+	Reason     string         `json:"thnks_reason,omitempty"`         // why no gift was sent, for the workflow's owner
 	// ErrorCode is the guard that refused the gift, or order, not_sent, cancelled or
 	// sending_off. The execution rules of the action can show a text for each.
 	ErrorCode string `json:"errorCode,omitempty"`
 }
 
-// A State says how a workflow goes on.
-type State string
+// An ExecutionState says how a workflow goes on.
+type ExecutionState string
 
 // The states.
 const (
-	Success      State = "SUCCESS"
-	FailContinue State = "FAIL_CONTINUE"
-	Block        State = "BLOCK" // until we call back
+	Success      ExecutionState = "SUCCESS"
+	FailContinue ExecutionState = "FAIL_CONTINUE"
+	Block        ExecutionState = "BLOCK" // until we call back
 )
 
 // An OptionsRequest is HubSpot's request for the options of an input field.

@@ -47,6 +47,14 @@ func (d *Desk) Due(ctx context.Context) (next time.Time, err error) {
 	return next, err
 }
 
+// Dispatch sends a send of the ledger at once, if it is due and the guards let it
+// pass, and returns it as it is then.
+func (d *Desk) Dispatch(ctx context.Context, s store.Send) (store.Send, error) {
+	s, err := d.dispatch(ctx, s)
+	d.cfg.Changed()
+	return s, err
+}
+
 // dispatch sends a scheduled send if it is due and the guards let it pass. Whoever
 // else has taken it up meanwhile keeps it. It returns the send as it is then.
 func (d *Desk) dispatch(ctx context.Context, s store.Send) (store.Send, error) {

@@ -26,6 +26,9 @@ func decimalsOf(currency string) int32 {
 	return 2
 }
 
+// Exact writes an amount with the decimals of its currency, or more where it has more.
+func Exact(m plan.Money) string { return exact(m.Value, decimalsOf(m.Currency)) }
+
 // A worth is what one gift was worth, made ready to be added.
 type worth struct {
 	currency string // "" for no amount at all

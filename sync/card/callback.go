@@ -1,0 +1,103 @@
+package card
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/store"
+)
+
+const (
+	// answerEvery is how often the ledgers are looked at for workflows that wait.
+	answerEvery = 5 * time.Second
+	// answerAfter is how long the answer of a request that is under way has to note
+	// that it has told the workflow itself.
+	answerAfter = 15 * time.Second
+	// answerAgain is the pause after a callback that HubSpot did not take.
+	answerAgain = time.Minute
+)
+
+// KeepAnswering tells workflows what came of the gifts that they wait for, until ctx
+// ends. A workflow that HubSpot has let go on meanwhile is told nothing.
+func (s *Server) KeepAnswering(ctx context.Context) {
+	var portals sync.WaitGroup
+	for i := range s.apps {
+		for _, p := range s.apps[i].Portals {
+			portals.Go(func() { s.keepAnswering(ctx, p) })
+		}
+	}
+	portals.Wait()
+}
+
+// keepAnswering is KeepAnswering for one portal, which holds no other.
+func (s *Server) keepAnswering(ctx context.Context, p *Portal) {
+	for ctx.Err() == nil {
+		pause := answerEvery
+		if err := s.answer(ctx, p); err != nil && ctx.Err() == nil {
+			pause = answerAgain
+			s.log.Warn("workflows that wait for gifts could not be told", keyPortal, p.Name, keyError, err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// answer tells the workflows that wait for sends of one portal which are over.
+func (s *Server) answer(ctx context.Context, p *Portal) error {
+	state, err := p.State()
+	if err != nil {
+		return err
+	}
+	open, err := state.OpenSends()
+	if err != nil {
+		return err
+	}
+	for _, e := range open {
+		if !owed(e, time.Now()) {
+			continue
+		}
+		if err := s.tell(ctx, p, e); err != nil {
+			return fmt.Errorf("send %s: %w", e.ID, err)
+		}
+	}
+	return nil
+}
+
+// owed reports whether a workflow is to be told of a send.
+func owed(e store.Send, now time.Time) bool {
+	return e.Callback != "" && e.Called.IsZero() && outcomeOf(e).Fields.State != Block && now.Sub(e.Ended) >= answerAfter
+}
+
+// tell tells the workflow that waits for a send what came of it.
+func (s *Server) tell(ctx context.Context, p *Portal, e store.Send) error {
+	client, err := p.HubSpot()
+	if err != nil {
+		return err
+	}
+	desk, err := p.Desk()
+	if err != nil {
+		return err
+	}
+	f := outcomeOf(e).Fields
+	fields := map[string]string{"hs_execution_state": string(f.State)}
+	for name, value := range map[string]string{
+		"thnks_transaction_id": f.Gift, "thnks_status": f.SendStatus, "thnks_reason": f.Reason, "errorCode": f.ErrorCode,
+	} {
+		if value != "" {
+			fields[name] = value
+		}
+	}
+	err = client.CompleteCallback(ctx, e.Callback, fields)
+	said, is := hubspot.AsError(err)
+	gone := is && (said.Kind == hubspot.NotFound || said.Kind == hubspot.Refused)
+	if err != nil && !gone {
+		return err
+	}
+	s.log.Info("workflow told", keyPortal, p.Name, keySend, e.ID, keyState, string(f.State), "waits", !gone)
+	return desk.Called(e.ID)
+}
