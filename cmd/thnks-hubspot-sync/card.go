@@ -31,7 +31,7 @@ func (s *session) cards(d *daemon.Daemon) *card.Server {
 		for _, p := range s.cfg.Portals {
 			// Of several portals with one account, the first is shown.
 			if p.HubSpot.App == app.Name && portals[p.HubSpot.AccountID] == nil {
-				portals[p.HubSpot.AccountID] = s.cardPortal(d, p)
+				portals[p.HubSpot.AccountID] = cardPortal(s, d, p)
 			}
 		}
 		if len(portals) > 0 {
@@ -48,7 +48,7 @@ func (s *session) cards(d *daemon.Daemon) *card.Server {
 }
 
 // cardPortal is what the pages of a portal need.
-func (s *session) cardPortal(d *daemon.Daemon, p configs.Portal) *card.Portal {
+func cardPortal(s *session, d *daemon.Daemon, p configs.Portal) *card.Portal {
 	state := func() (*store.Store, error) { return d.StateFile(p.Name) }
 	of := func(known func(giftsync.History) string) func() string {
 		return func() string {
@@ -81,7 +81,7 @@ func (s *session) cardPortal(d *daemon.Daemon, p configs.Portal) *card.Portal {
 			return d.Zone(p.Name)
 		},
 		Stats:    func(ctx context.Context) (stats.Report, error) { return d.Stats(ctx, p.Name, stats.Query{}) },
-		Settings: func(ctx context.Context) (card.Settings, error) { return s.cardSettings(ctx, d, p) },
+		Settings: func(ctx context.Context) (card.Settings, error) { return cardSettings(ctx, d, p) },
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 // cardSettings says what of a portal is connected, and what is missing. It asks
 // neither HubSpot nor Thnks: check does.
-func (s *session) cardSettings(ctx context.Context, d *daemon.Daemon, p configs.Portal) (card.Settings, error) {
+func cardSettings(ctx context.Context, d *daemon.Daemon, p configs.Portal) (card.Settings, error) {
 	j, err := d.StateFile(p.Name)
 	if err != nil {
 		return card.Settings{}, err

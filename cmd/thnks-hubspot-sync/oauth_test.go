@@ -340,7 +340,7 @@ func TestReplacedTokenFile(t *testing.T) {
 }
 
 // TestScopesAreUsed: every scope that an install link asks for is needed by some
-// call of a backfill, as HubSpot's certification demands. Whether linking needs the
+// call of a backfill or of a workflow, as HubSpot's certification demands. Whether linking needs the
 // right to write on the far side HubSpot leaves open, so both readings are tried.
 func TestScopesAreUsed(t *testing.T) {
 	used := make(map[string]bool)
@@ -367,6 +367,12 @@ func TestScopesAreUsed(t *testing.T) {
 		}
 		i.command(done, "sync", "--reassociate")
 		i.command(done, "check")
+		if tt.options.FarSideWrite {
+			i.sends()
+			end := i.ready()
+			i.approvedByWorkflow()
+			end()
+		}
 		for _, s := range i.portal.UsedScopes() {
 			used[s] = true
 		}

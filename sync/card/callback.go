@@ -13,11 +13,13 @@ import (
 const (
 	// answerEvery is how often the ledgers are looked at for workflows that wait.
 	answerEvery = 5 * time.Second
-	// answerAfter is how long the answer of a request that is under way has to note
-	// that it has told the workflow itself.
-	answerAfter = 15 * time.Second
+	// answerAfter is how long the answer to HubSpot's own request has to arrive.
+	answerAfter = 5 * time.Second
 	// answerAgain is the pause after a callback that HubSpot did not take.
 	answerAgain = time.Minute
+	// goneAfter is how long a workflow that HubSpot does not know to wait is told
+	// again: it may not have taken note yet of our answer that it has to wait.
+	goneAfter = 10 * time.Minute
 )
 
 // KeepAnswering tells workflows what came of the gifts that they wait for, until ctx
@@ -94,7 +96,7 @@ func (s *Server) tell(ctx context.Context, p *Portal, e store.Send) error {
 	}
 	err = client.CompleteCallback(ctx, e.Callback, fields)
 	said, is := hubspot.AsError(err)
-	gone := is && (said.Kind == hubspot.NotFound || said.Kind == hubspot.Refused)
+	gone := is && (said.Kind == hubspot.NotFound || said.Kind == hubspot.Refused) && time.Since(e.Ended) >= goneAfter
 	if err != nil && !gone {
 		return err
 	}
