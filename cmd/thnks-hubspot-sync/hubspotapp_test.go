@@ -196,7 +196,7 @@ func TestSharedData(t *testing.T) {
 func sharedData(t *testing.T) string {
 	names := map[string]string{
 		"objects.contacts": "Contacts", "objects.companies": "Companies", "objects.deals": "Deals", "objects.owners": "Owners",
-		"automation": "Workflows",
+		"automation":     "Workflows",
 		"objects.custom": "Custom objects, records", "schemas.custom": "Custom objects, definitions",
 	}
 	scope := regexp.MustCompile(`^crm\.(\w+\.\w+)\.(read|write)$`)

@@ -121,12 +121,14 @@ func (w *world) start() {
 			}
 			return w.desk, nil
 		},
-		Wake:     func() { w.woken++ },
-		Object:   func() string { return w.object },
-		Records:  func() string { return "https://app.hubspot.com/contacts/62515/record/" + w.object + "/" },
-		Zone:     func() *time.Location { return time.UTC },
-		Stats:    func(context.Context) (stats.Report, error) { return w.stats() },
-		Settings: func(context.Context) (card.Settings, error) { return card.Settings{Portal: "acme", Account: "62515"}, nil },
+		Wake:    func() { w.woken++ },
+		Object:  func() string { return w.object },
+		Records: func() string { return "https://app.hubspot.com/contacts/62515/record/" + w.object + "/" },
+		Zone:    func() *time.Location { return time.UTC },
+		Stats:   func(context.Context) (stats.Report, error) { return w.stats() },
+		Settings: func(context.Context) (card.Settings, error) {
+			return card.Settings{Portal: "acme", Account: "62515"}, nil
+		},
 	}
 	beta := *w.acme
 	beta.Name, beta.Account = "beta", "777"
@@ -156,7 +158,9 @@ func (w *world) restart() {
 }
 
 // through is the way to the server.
-func (w *world) through() *http.Client { return &http.Client{Transport: hubspottest.Transport(w.server)} }
+func (w *world) through() *http.Client {
+	return &http.Client{Transport: hubspottest.Transport(w.server)}
+}
 
 // page is a page of the main app that Ann looks at.
 func (w *world) page() hubspottest.Page {
