@@ -30,18 +30,6 @@ func (i *oauthInstallation) sends() {
 `)
 }
 
-// public is the address of the installation's public side.
-func (i *oauthInstallation) public() string {
-	i.t.Helper()
-	text, err := os.ReadFile(filepath.Join(i.dir, "config.yaml"))
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "public_url: ")
-	address, _, _ := strings.Cut(rest, "\n")
-	return address
-}
-
 // ready waits until the service serves HubSpot's pages, and returns what ends it.
 func (i *oauthInstallation) ready() (end func()) {
 	i.t.Helper()
@@ -65,7 +53,7 @@ func (i *oauthInstallation) approvedByWorkflow() hubspottest.Execution {
 	i.t.Helper()
 	contact := i.portal.AddContact("wanda@acme.example", map[string]string{"firstname": "Wanda"})
 	flow := hubspottest.Workflow{
-		URL: i.public() + "/hubspot/actions/send", Secret: oauthSecret, Signature: 2, Properties: []string{"email", "firstname", "lastname"},
+		URL: i.public + "/hubspot/actions/send", Secret: oauthSecret, Signature: 2, Properties: []string{"email", "firstname", "lastname"},
 	}
 	e := i.portal.Enrol(i.t.Context(), flow, contact, map[string]string{"gift": "5671", "message": "Thank you, {first_name}!"})
 	i.command(done, "send", "approve", e.CallbackID, "--portal", "acme")
@@ -89,7 +77,7 @@ func TestCardsOfTheService(t *testing.T) {
 	page := hubspottest.Page{User: hubspottest.User{ID: 7, Email: "ann@acme.example"}, AppID: 54321, Secret: oauthSecret}
 	fetch := func(path string) string {
 		t.Helper()
-		a, err := i.portal.Fetch(t.Context(), page, http.MethodGet, i.public()+path, nil)
+		a, err := i.portal.Fetch(t.Context(), page, http.MethodGet, i.public+path, nil)
 		if err != nil || a.Status != http.StatusOK {
 			t.Fatalf("%s: %+v, %v", path, a, err)
 		}
