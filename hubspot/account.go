@@ -18,8 +18,8 @@ type Account struct {
 }
 
 // Account reads the portal's account details. HubSpot's descriptions differ in which
-// scope that takes: where it is forbidden, a [Granted] source says at least whose
-// the token is.
+// scope that takes: where it is forbidden, a [Granted] source asks at least whose the
+// token is.
 //
 // D/api-reference/latest/account/account-information/guide
 func (c *Client) Account(ctx context.Context) (*Account, error) {
@@ -33,7 +33,8 @@ func (c *Client) Account(ctx context.Context) (*Account, error) {
 	call, err := c.do(ctx, request{class: Other, method: http.MethodGet, path: "/account-info/{version}/details", out: &w})
 	if e, ok := AsError(err); ok && e.Kind == Forbidden {
 		if g, ok := c.token.(Granted); ok {
-			return &Account{ID: g.Account()}, nil
+			id, err := g.Account(ctx)
+			return &Account{ID: id}, err
 		}
 	}
 	if err != nil {
@@ -47,14 +48,15 @@ func (c *Client) Account(ctx context.Context) (*Account, error) {
 
 // Granted is a token source that knows what its tokens allow, as [Tokens] does.
 type Granted interface {
-	Account() string // the id of the account that they are for
+	Account(context.Context) (id string, err error) // that they are for, as HubSpot says
 	Scopes(context.Context) ([]string, error)
 }
 
 // Scopes lists the scopes of the token. It asks HubSpot about a static token (a
-// service key's or a static-auth app's), and a [Granted] source itself. HubSpot does not document the call and may not support every kind of
-// token: an [*Error] of kind [Refused], [NotFound], [Forbidden], [Unauthorised]
-// or [Unexpected] means only that the scopes are unknown.
+// service key's or a static-auth app's), and a [Granted] source itself. HubSpot does
+// not document the call and may not support every kind of token: an [*Error] of kind
+// [Refused], [NotFound], [Forbidden], [Unauthorised] or [Unexpected] means only that
+// the scopes are unknown.
 //
 // Seen in use: POST /oauth/v2/private-apps/get/access-token-info.
 func (c *Client) Scopes(ctx context.Context) ([]string, error) {

@@ -28,6 +28,7 @@ const (
 	keyReason      = "reason"
 	keyUntil       = "until"
 	keyBytes       = "bytes"
+	keyAccount     = "account"
 )
 
 // A request is one logical call, whatever tries it takes.

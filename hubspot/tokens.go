@@ -62,6 +62,7 @@ type Tokens struct {
 
 	kept     *Grant    // the last one renewed here; its times have a monotonic clock
 	unsaved  *Grant    // one that the vault did not take yet
+	foreign  Secret    // the refresh token of a grant that HubSpot says is another account's
 	refused  Secret    // the access token that HubSpot answered 401 to
 	forced   time.Time // when a token was last renewed because of that
 	failed   error     // how the last renewal failed; nil after a success
@@ -142,6 +143,8 @@ func (t *Tokens) usable() (*Grant, error) {
 		return nil, &Error{Kind: Revoked, Category: CodeNotConnected}
 	case !g.Ended.IsZero():
 		return nil, &Error{Kind: Revoked, Category: g.EndedCode}
+	case !t.foreign.IsZero() && g.Refresh.Equal(t.foreign):
+		return nil, &Error{Kind: OtherAccount}
 	}
 	return g, nil
 }
@@ -189,8 +192,8 @@ func (t *Tokens) renew(old *Grant) (*Grant, error) {
 			err = e
 		}
 	}
-	if err == nil && g.AccountID != "" && g.AccountID != t.cfg.AccountID {
-		err = &Error{Kind: OtherAccount}
+	if err == nil {
+		err = t.owned(ctx, old, g)
 	}
 	if err != nil {
 		return nil, t.failedToRenew(old, err)
@@ -211,6 +214,31 @@ func (t *Tokens) renew(old *Grant) (*Grant, error) {
 	t.failed, t.failures, t.again = nil, 0, time.Time{}
 	t.log.Debug("HubSpot token renewed", keyUntil, g.Expires.UTC())
 	return g, nil
+}
+
+// owned makes sure that renewed tokens are for the portal's account. Where the answer
+// does not say so HubSpot is asked; while it cannot be, they are used, as each run asks
+// again.
+func (t *Tokens) owned(ctx context.Context, old, renewed *Grant) error {
+	id := renewed.AccountID
+	if id == "" {
+		t.calls++
+		if said, err := t.cfg.App.IntrospectAccess(ctx, renewed.Access); err == nil && said.Active {
+			id = said.AccountID
+		}
+	}
+	return t.ours(old, id)
+}
+
+// ours notes which account a grant is for, as far as HubSpot says so, and fails where
+// that is not the portal's: such a grant is not used again.
+func (t *Tokens) ours(g *Grant, account string) error {
+	if account == "" || account == t.cfg.AccountID {
+		return nil
+	}
+	t.foreign = g.Refresh
+	t.log.Error("HubSpot says that the grant is for another account: it is not used any more", keyAccount, account)
+	return &Error{Kind: OtherAccount}
 }
 
 // failedToRenew remembers a failure, and stores it if it is the end of the grant.
@@ -246,9 +274,10 @@ func (t *Tokens) Refused(access string) {
 	t.refused = SecretOf(access)
 }
 
-// Probe asks HubSpot whether the grant still stands: nothing else tells of an
-// app that was uninstalled in an account that makes no calls. It returns an
-// [*Error] of kind [Revoked] if it does not.
+// Probe asks HubSpot whether the grant still stands, and for which account: nothing
+// else tells of an app that was uninstalled in an account that makes no calls. It
+// returns an [*Error] of kind [Revoked] if it does not stand, and of kind
+// [OtherAccount] if it is not for the portal's account.
 func (t *Tokens) Probe(ctx context.Context) error {
 	defer t.lock()()
 	g, err := t.usable()
@@ -262,14 +291,27 @@ func (t *Tokens) Probe(ctx context.Context) error {
 		return err
 	case !said.Active:
 		return cmp.Or(t.end(g, CodeInactive), error(&Error{Kind: Revoked, Category: CodeInactive}))
-	case said.AccountID != "" && said.AccountID != t.cfg.AccountID:
-		return &Error{Kind: OtherAccount}
 	}
-	return nil
+	return t.ours(g, said.AccountID)
 }
 
-// Account returns the id of the only account whose tokens are given out.
-func (t *Tokens) Account() string { return t.cfg.AccountID }
+// Account asks HubSpot which account the access token is for.
+func (t *Tokens) Account(ctx context.Context) (string, error) {
+	defer t.lock()()
+	g, err := t.usable()
+	if err != nil {
+		return "", err
+	}
+	t.calls++
+	said, err := t.cfg.App.IntrospectAccess(ctx, g.Access)
+	switch {
+	case err != nil:
+		return "", err
+	case said.AccountID == "":
+		return "", &Error{Kind: Unexpected}
+	}
+	return said.AccountID, t.ours(g, said.AccountID)
+}
 
 // Scopes lists what the grant allows.
 func (t *Tokens) Scopes(context.Context) ([]string, error) {

@@ -64,22 +64,33 @@ type oauthWorld struct {
 	vault  *memoryVault
 	tokens *Tokens
 	secret string // the client secret in our file
+
+	registered hubspottest.App // as HubSpot knows the app
+	server     http.Handler    // the account, or several
 }
 
 func newOAuthWorld(t *testing.T, o hubspottest.Options) *oauthWorld {
 	t.Helper()
 	o.App.ClientID, o.App.ClientSecret, o.App.RedirectURI = testClient, testSecret, testRedirect
-	w := &oauthWorld{t: t, portal: contract.Probed(t, o), vault: new(memoryVault), secret: testSecret}
+	w := &oauthWorld{t: t, portal: contract.Probed(t, o), vault: new(memoryVault), secret: testSecret, registered: o.App}
+	w.server = w.portal
 	w.app = w.newApp(hubspottest.Transport(w.portal))
-	g, err := w.app.Exchange(t.Context(), w.portal.Install(), Secret{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.vault.Save(g); err != nil {
-		t.Fatal(err)
-	}
+	w.connect()
 	w.restart()
 	return w
+}
+
+// connect stores a new grant.
+func (w *oauthWorld) connect() {
+	w.t.Helper()
+	g, err := w.app.Exchange(w.t.Context(), w.portal.Install(), Secret{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	g.AccountID = fmt.Sprint(w.portal.ID()) // which an install asks for where the answer lacks it
+	if err := w.vault.Save(g); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *oauthWorld) newApp(transport http.RoundTripper) *App {
@@ -101,7 +112,7 @@ func (w *oauthWorld) restart() {
 
 func (w *oauthWorld) client() *Client {
 	w.t.Helper()
-	c, err := New(Config{Token: w.tokens, Transport: hubspottest.Transport(w.portal)})
+	c, err := New(Config{Token: w.tokens, Transport: hubspottest.Transport(w.server)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -480,6 +491,64 @@ func TestB10OtherAccount(t *testing.T) {
 			t.Error("tokens of another account were stored")
 		}
 	})
+}
+
+// TestB10SwappedTokens: where HubSpot mixes two accounts up, it is noticed when it is
+// asked, by the next renewal, and by a client that may not read the account's details.
+// From then on nothing is given out and nothing asked, until another grant is stored.
+func TestB10SwappedTokens(t *testing.T) {
+	for name, notice := range map[string]func(*oauthWorld) error{
+		"probe": func(w *oauthWorld) error { return w.tokens.Probe(w.t.Context()) },
+		"renewal": func(w *oauthWorld) error {
+			time.Sleep(26 * time.Minute)
+			_, err := w.tokens.Token()
+			return err
+		},
+		"account": func(w *oauthWorld) error {
+			account, err := w.client().Account(w.t.Context())
+			if account != nil && account.ID != "2" {
+				t.Errorf("the client says that it is account %s", account.ID)
+			}
+			return err
+		},
+	} {
+		for _, silent := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s silent %v", name, silent), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					options := hubspottest.Options{App: hubspottest.App{NoHubID: silent}}
+					w := newOAuthWorld(t, options)
+					options.ID, options.Seed, options.App = 2, 2, w.registered
+					other := contract.Probed(t, options)
+					hub := hubspottest.NewHub(w.portal, other)
+					w.app = w.newApp(hubspottest.Transport(hub))
+					w.restart()
+					w.server = hub
+					w.portal.SetScopes("crm.objects.contacts.read")
+					other.SetScopes("crm.objects.contacts.read")
+					if name == "renewal" {
+						if err := notice(w); err != nil {
+							t.Fatal(err)
+						}
+					}
+					hub.Swap(w.portal, other)
+					wantKind(t, notice(w), OtherAccount, "")
+					before := other.Requests().Total + w.portal.Requests().Total
+					time.Sleep(5 * time.Minute)
+					_, err := w.tokens.Token()
+					wantKind(t, err, OtherAccount, "")
+					wantKind(t, w.tokens.Probe(t.Context()), OtherAccount, "")
+					if n := other.Requests().Total + w.portal.Requests().Total; n != before {
+						t.Errorf("%d requests after it was known", n-before)
+					}
+					hub.Swap(w.portal, other)
+					w.connect()
+					if _, err := w.tokens.Token(); err != nil {
+						t.Errorf("connected again: %v", err)
+					}
+				})
+			})
+		}
+	}
 }
 
 // TestInstallLink is what HubSpot's page gets, letter for letter.

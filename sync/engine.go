@@ -303,6 +303,7 @@ func (r *run) inTurn(ctx context.Context) error {
 	if errors.Is(err, errNotDeleted) {
 		err = withCommitError(err, r.counts.deletions.revive(ctx, r))
 	}
+	err = r.engine.explained(ctx, err)
 	if portal.IsRefused(err) {
 		if gone := r.portal.Object.Exists(ctx); IsFatal(gone) {
 			return gone

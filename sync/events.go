@@ -109,7 +109,7 @@ func (e *Engine) processEvents(ctx context.Context, w *eventWorker, work func(*e
 		r.run.log.Debug("webhook events processed", "done", r.result.Done, "put_off", r.processed-r.result.Done, "held", r.result.Held)
 	}
 	if err != nil {
-		err = fmt.Errorf("portal %s: applying events: %w", e.cfg.Portal, Classify(err))
+		err = fmt.Errorf("portal %s: applying events: %w", e.cfg.Portal, Classify(e.explained(ctx, err)))
 	}
 	return r.result, err
 }

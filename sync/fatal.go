@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
@@ -78,11 +80,7 @@ func ungranted(he *hubspot.Error) error {
 // forbidden explains a 403: missing scopes where HubSpot names them, and
 // otherwise the product tier, which is what is left.
 func forbidden(he *hubspot.Error) *Fatal {
-	var scopes []string
-	for _, d := range he.Details {
-		scopes = append(scopes, d.Scopes...)
-	}
-	if len(scopes) > 0 {
+	if scopes := namedScopes(he); len(scopes) > 0 {
 		return portal.LacksScopes(scopes, he)
 	}
 	return &Fatal{
@@ -90,4 +88,39 @@ func forbidden(he *hubspot.Error) *Fatal {
 		Remedy: "custom objects need an Enterprise subscription, and the token needs the scopes that the README lists; check both, then run again",
 		Err:    he,
 	}
+}
+
+// explained is a refusal that HubSpot gives for want of a scope, or for want of a
+// subscription: it says which of the two, where HubSpot lists the token's scopes. Any
+// other error is returned as it is.
+func (e *Engine) explained(ctx context.Context, err error) error {
+	he, ok := hubspot.AsError(err)
+	if !ok || he.Kind != hubspot.Forbidden {
+		return err
+	}
+	named := namedScopes(he)
+	ofCustom := slices.DeleteFunc(slices.Clone(named), func(s string) bool { return !strings.Contains(s, ".custom.") })
+	aboutCustom := strings.Contains(he.Path, "/crm-object-schemas/") || strings.Contains(he.Path, "/2-")
+	if len(ofCustom) == 0 && (len(named) > 0 || !aboutCustom) {
+		return err
+	}
+	granted, unlisted := e.cfg.HubSpot.Schemas.Scopes(ctx)
+	switch {
+	case unlisted != nil && portal.ScopesUnlisted(unlisted) && len(ofCustom) > 0:
+		fatal := portal.LacksScopes(named, err)
+		fatal.Again = portal.NoSubscription(err).Again
+		return fatal
+	case unlisted != nil || e.lacks(named, granted):
+		return err
+	}
+	return portal.NoSubscription(err)
+}
+
+// namedScopes are the scopes that a refusal names.
+func namedScopes(he *hubspot.Error) []string {
+	var scopes []string
+	for _, d := range he.Details {
+		scopes = append(scopes, d.Scopes...)
+	}
+	return scopes
 }

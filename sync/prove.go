@@ -75,7 +75,7 @@ func (e *Engine) Prove(ctx context.Context, failed error, wrote bool) error {
 		err = e.proveHubSpot(ctx, failed, wrote)
 	}
 	if err != nil && !errors.Is(err, failed) {
-		return fmt.Errorf("portal %s: %w", e.cfg.Portal, Classify(err))
+		return fmt.Errorf("portal %s: %w", e.cfg.Portal, Classify(e.explained(ctx, err)))
 	}
 	return err
 }
@@ -131,10 +131,7 @@ func (e *Engine) proveHubSpot(ctx context.Context, failed error, wrote bool) err
 // proveAllowed asks whether what HubSpot forbade is allowed now.
 func (e *Engine) proveAllowed(ctx context.Context, he *hubspot.Error, failed error, wrote bool) error {
 	client := e.cfg.HubSpot
-	var named []string
-	for _, d := range he.Details {
-		named = append(named, d.Scopes...)
-	}
+	named := namedScopes(he)
 	granted, err := client.Schemas.Scopes(ctx)
 	switch {
 	case err == nil:

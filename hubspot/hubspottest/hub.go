@@ -23,6 +23,15 @@ type Hub struct {
 // NewHub puts accounts behind one address. All know the same app.
 func NewHub(accounts ...*Portal) *Hub { return &Hub{accounts: accounts} }
 
+// Swap mixes two accounts up: the tokens of each are now the other's.
+func (h *Hub) Swap(a, b *Portal) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a.grants, b.grants = b.grants, a.grants
+}
+
 // ServeHTTP passes the request to its account.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	account := h.account(r)

@@ -135,6 +135,9 @@ func (c *call) issued(refresh string) map[string]any {
 		"token_type": "bearer", "access_token": access, "refresh_token": refresh,
 		"hub_id": c.p.opt.ID, "scopes": sortedKeys(from.install.scopes),
 	}
+	if app.NoHubID {
+		delete(out, "hub_id")
+	}
 	if !app.NoExpiresIn {
 		out["expires_in"] = int(app.TokenLife.Seconds())
 	}

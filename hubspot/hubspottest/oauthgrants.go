@@ -44,6 +44,7 @@ type App struct {
 	Grace       time.Duration // how long a refresh token is good after it was replaced
 	TokenLength int           // pads tokens to so many characters
 	NoExpiresIn bool          // answers do not say when the access token ends
+	NoHubID     bool          // answers do not say which account the tokens are for
 	NoPKCE      bool          // a code verifier is refused (BAD_CODE_VERIFIER)
 	NoChallenge bool          // the page refuses a link with a code challenge
 

@@ -182,6 +182,7 @@ func TestConnect(t *testing.T) {
 		"without":                          {hubspottest.App{}, false},
 		"HubSpot refuses the verifier":     {hubspottest.App{NoPKCE: true}, true},
 		"HubSpot says no life":             {hubspottest.App{NoExpiresIn: true}, true},
+		"HubSpot does not say whose it is": {hubspottest.App{NoHubID: true}, true},
 		"a new refresh token at each step": {hubspottest.App{Rotation: hubspottest.NewTokenFamily}, true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,15 +8,15 @@ import (
 )
 
 const (
-	probeEvery = 24 * time.Hour
+	probeEvery = time.Hour
 	// probeFirst is how long after its start a daemon first asks: what has just
 	// changed its clock or its network is well again by then.
 	probeFirst = time.Minute
 )
 
-// KeepProbing asks HubSpot a minute after its start, and then every day, whether a
-// portal's grant still stands, until ctx ends: HubSpot tells nobody that an app was
-// uninstalled. ended is called with what the grant failed with. While the portal is
+// KeepProbing asks HubSpot a minute after its start, and then every hour, whether a
+// portal's grant still stands and is for its account, until ctx ends: HubSpot tells
+// nobody that an app was uninstalled. ended is called with what the grant failed with. While the portal is
 // not connected, or its grant known to be over, nothing is asked.
 func KeepProbing(ctx context.Context, hold func() (Holding, error), ended func(error)) {
 	next := time.NewTimer(probeFirst)
@@ -34,7 +34,7 @@ func KeepProbing(ctx context.Context, hold func() (Holding, error), ended func(e
 	}
 }
 
-// probe asks about one grant. What may pass by itself is asked the next day again.
+// probe asks about one grant. What may pass by itself is asked an hour later again.
 func probe(ctx context.Context, h Holding, ended func(error)) {
 	standing, err := StandingOf(h.Vault.State)
 	if err != nil || !standing.Connected {

@@ -12,7 +12,7 @@ import (
 	"thnks-hubspot-sync/sync/app"
 )
 
-// TestE04UninstallIsFound: a day after an uninstall at most it is known, although
+// TestE04UninstallIsFound: an hour after an uninstall at most it is known, although
 // the portal makes no calls. An outage ends nothing, and nothing is asked about
 // portals that are not connected.
 func TestE04UninstallIsFound(t *testing.T) {
@@ -32,22 +32,45 @@ func TestE04UninstallIsFound(t *testing.T) {
 			go app.KeepProbing(ctx, hold, func(err error) { ended = append(ended, err) })
 		}
 		w.account.ResetRequests()
-		time.Sleep(3 * 24 * time.Hour)
+		time.Sleep(3 * time.Hour)
 		synctest.Wait()
 		if n := w.account.Requests().Total; n != 3 || ended != nil {
-			t.Errorf("in three days %d questions, and %v", n, ended)
+			t.Errorf("in three hours %d questions, and %v", n, ended)
 		}
 		w.account.Fault(hubspottest.Fault{Class: hubspottest.ClassOAuth, Kind: hubspottest.RespondStatus, Status: 503})
-		time.Sleep(24 * time.Hour)
+		time.Sleep(time.Hour)
 		synctest.Wait()
 		if ended != nil {
 			t.Errorf("an outage counts as an end: %v", ended)
 		}
 		w.account.Uninstall()
-		time.Sleep(3 * 24 * time.Hour)
+		time.Sleep(time.Hour)
 		synctest.Wait()
 		if e, ok := hubspot.AsError(errors.Join(ended...)); len(ended) != 1 || !ok || e.Kind != hubspot.Revoked {
 			t.Errorf("after the uninstall: %v", ended)
+		}
+	})
+}
+
+// TestB10MixUpIsFound: an hour after HubSpot has mixed two accounts up at most the
+// portal stops.
+func TestB10MixUpIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, hubspottest.App{}, true)
+		w.connect("connect")
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var ended []error
+		go app.KeepProbing(ctx, func() (app.Holding, error) { return w.holding, nil }, func(err error) { ended = append(ended, err) })
+		time.Sleep(30 * time.Minute)
+		w.hub.Swap(w.account, w.stranger)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if e, ok := hubspot.AsError(errors.Join(ended...)); !ok || e.Kind != hubspot.OtherAccount {
+			t.Errorf("after the mix-up: %v", ended)
+		}
+		if _, err := w.holding.Tokens.Token(); err == nil {
+			t.Error("a token of another account is given out")
 		}
 	})
 }

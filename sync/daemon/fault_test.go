@@ -270,3 +270,73 @@ func TestFullInbox(t *testing.T) {
 		t.Errorf("with room again: %+v", s)
 	}
 }
+
+// TestD04Downgrade: for ten days an account has no Enterprise subscription. Its portal
+// stops, says so once, and is tried every six hours; webhook events are kept, and the
+// checkpoint stays. When the account has the subscription again, all is made up for.
+func TestD04Downgrade(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		defer d.start()()
+		time.Sleep(10 * time.Minute)
+		at := func() time.Time {
+			st, err := giftsync.Watermark(d.st, []string{"default"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return st
+		}
+		d.Portal.SetTier(hubspottest.Professional)
+		d.Thnks.Add(simulation.Transaction("T-late", time.Now().UTC(), "late@acme.example"))
+		time.Sleep(2 * time.Hour)
+		before, stood := d.Portal.Requests().Total, at()
+		d.webhook(simulation.ID(1), plan.Refunded)
+		time.Sleep(10 * 24 * time.Hour)
+		if s := d.loop.Status(); s.Ready || !strings.Contains(s.Problem, "subscription does not include") {
+			t.Errorf("without the subscription: %+v", s)
+		}
+		if n := d.Portal.Requests().Total - before; n < 40 || n > 200 {
+			t.Errorf("%d calls in ten days", n)
+		}
+		if log := d.log.String(); strings.Count(log, "portal needs attention") != 1 {
+			t.Errorf("logged %s", log)
+		}
+		if now := at(); !now.Equal(stood) {
+			t.Errorf("the checkpoint moved from %v to %v", stood, now)
+		}
+		d.Portal.SetTier(hubspottest.Enterprise)
+		time.Sleep(6*time.Hour + 10*time.Minute)
+		if s := d.loop.Status(); !s.Ready || s.Problem != "" {
+			t.Errorf("with the subscription again: %+v", s)
+		}
+		if got := d.Property("T-late", "status"); got != "sent" {
+			t.Errorf("the gift of meanwhile has status %q", got)
+		}
+		if got := d.Property(simulation.ID(1), "status"); got != "refunded" {
+			t.Errorf("the event of meanwhile shows status %q", got)
+		}
+	})
+}
+
+// TestParkedRunsWhenAsked: a portal that is left alone is tried at once where someone
+// asks for it.
+func TestParkedRunsWhenAsked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		defer d.start()()
+		time.Sleep(10 * time.Minute)
+		d.Portal.SetTier(hubspottest.Professional)
+		if d.ask(giftsync.ReassociateAll) == nil {
+			t.Fatal("the account has no custom objects")
+		}
+		d.Portal.SetTier(hubspottest.Enterprise)
+		if err := d.ask(giftsync.Incremental); err != nil {
+			t.Error(err)
+		}
+		if s := d.loop.Status(); !s.Ready {
+			t.Errorf("put right: %+v", s)
+		}
+	})
+}

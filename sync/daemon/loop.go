@@ -80,6 +80,8 @@ type Loop struct {
 	activity  activity // of the goroutine that does the runs
 	watched   activity // of the clock that asks whether a run is due
 	loaded    bool     // what the journal remembers has been read; only the lease's open uses it
+
+	parked time.Time // until when scheduled runs are left out: see [giftsync.Fatal.Again]
 }
 
 // errStopRequested is the cancel cause when a user stops a run. It wraps
@@ -280,9 +282,14 @@ func (l *Loop) attempt(ctx context.Context, q *queuedRun, automatic bool) (rep g
 	}
 	defer release()
 	slot := l.takeSlot(automatic, began)
-	if automatic && !slot && !q.hinted {
-		return giftsync.Report{}, nil // the journal knew better: none was missed
+	switch {
+	case !automatic || q.hinted:
+	case !slot: // the journal knew better: none was missed
+		return giftsync.Report{}, nil
+	case time.Now().Before(l.parked):
+		return giftsync.Report{}, nil
 	}
+	l.parked = time.Time{}
 	l.activity.note(running)
 	rep, err = e.Run(ctx, q.req)
 	l.activity.note(working)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
@@ -19,6 +20,7 @@ const freeAgain = 0.9
 // proved that stand.
 func (l *Loop) settle(ctx context.Context, e *giftsync.Engine, req giftsync.Request, rep giftsync.Report, err error) {
 	l.cfg.Lose(e.Journal(), err)
+	l.park(err)
 	kind := kindOf(err)
 	if err != nil && !isPass(req) && ctx.Err() == nil {
 		l.log.Warn("a run that was asked for failed", "mode", string(req.Mode), "dry_run", req.DryRun, logError, l.health.text(err))
@@ -67,6 +69,7 @@ func (l *Loop) prove(ctx context.Context, e *giftsync.Engine, wrote bool) {
 		if err == nil && f.by == byWorker {
 			err = l.proveEvents(ctx, e)
 		}
+		l.park(err)
 		switch now := kindOf(err); {
 		case err == nil:
 			l.health.proved(kind)
@@ -78,6 +81,14 @@ func (l *Loop) prove(ctx context.Context, e *giftsync.Engine, wrote bool) {
 		default:
 			l.health.delayed(err) // and the fault stands
 		}
+	}
+}
+
+// park leaves scheduled runs out for as long as err says that more of them would
+// hardly ever help. Runs that are asked for are done.
+func (l *Loop) park(err error) {
+	if fatal, ok := errors.AsType[*giftsync.Fatal](err); ok && fatal.Again > 0 {
+		l.parked = time.Now().Add(fatal.Again)
 	}
 }
 

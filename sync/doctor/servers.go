@@ -140,8 +140,8 @@ func (x *examination) examineTier(ctx context.Context, err error) {
 	case !portal.KindIs(err, hubspot.Forbidden):
 		x.reportError(ctx, checkTier, err)
 	case x.scopes[scope]:
-		x.report(checkTier, Fail, "HubSpot refuses custom objects although the token has "+scope+": the account's subscription does not include them",
-			"custom objects need an Enterprise subscription; when the account has one, runs go on by themselves")
+		lost := portal.NoSubscription(err)
+		x.report(checkTier, Fail, lost.What, lost.Remedy)
 	default:
 		x.report(checkTier, Fail, "the token may not read custom objects: it lacks "+scope+", or the account lacks an Enterprise subscription",
 			"grant "+scope+" to the app or service key; where HubSpot does not offer it, the account needs an Enterprise subscription")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"thnks-hubspot-sync/hubspot"
 )
@@ -14,6 +15,10 @@ type Fatal struct {
 	What   string // what is wrong
 	Remedy string // what to do about it
 	Err    error  // the failure behind it, if any
+
+	// Again is for how long nothing is tried by itself, because trying more often
+	// would hardly ever help; zero where each slot of the schedule tries.
+	Again time.Duration
 }
 
 func (f *Fatal) Error() string {
@@ -57,5 +62,16 @@ func LacksScopes(scopes []string, err error) *Fatal {
 		What:   "the HubSpot token lacks " + strings.Join(scopes, ", "),
 		Remedy: "grant these scopes to the app or service key, then run again (custom-object scopes exist only in accounts with an Enterprise subscription)",
 		Err:    err,
+	}
+}
+
+// NoSubscription is the refusal of custom objects to a token that has the scopes for
+// them.
+func NoSubscription(err error) *Fatal {
+	return &Fatal{
+		What:   "HubSpot refuses custom objects although the token has the scopes for them: the account's subscription does not include them",
+		Remedy: "custom objects need an Enterprise subscription; when the account has one again, runs go on by themselves within six hours, or at once with `sync`",
+		Err:    err,
+		Again:  askAgainAfter,
 	}
 }
