@@ -20,7 +20,7 @@ const freeAgain = 0.9
 // proved that stand.
 func (l *Loop) settle(ctx context.Context, e *giftsync.Engine, req giftsync.Request, rep giftsync.Report, err error) {
 	l.cfg.Lose(e.Journal(), err)
-	l.park(err)
+	park(l, err)
 	kind := kindOf(err)
 	if err != nil && !isPass(req) && ctx.Err() == nil {
 		l.log.Warn("a run that was asked for failed", "mode", string(req.Mode), "dry_run", req.DryRun, logError, l.health.text(err))
@@ -69,7 +69,7 @@ func (l *Loop) prove(ctx context.Context, e *giftsync.Engine, wrote bool) {
 		if err == nil && f.by == byWorker {
 			err = l.proveEvents(ctx, e)
 		}
-		l.park(err)
+		park(l, err)
 		switch now := kindOf(err); {
 		case err == nil:
 			l.health.proved(kind)
@@ -86,7 +86,7 @@ func (l *Loop) prove(ctx context.Context, e *giftsync.Engine, wrote bool) {
 
 // park leaves scheduled runs out for as long as err says that more of them would
 // hardly ever help. Runs that are asked for are done.
-func (l *Loop) park(err error) {
+func park(l *Loop, err error) {
 	if fatal, ok := errors.AsType[*giftsync.Fatal](err); ok && fatal.Again > 0 {
 		l.parked = time.Now().Add(fatal.Again)
 	}
