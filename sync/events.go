@@ -120,6 +120,7 @@ type eventRun struct {
 	result    EventResult
 	processed int             // events, whatever their outcome: they are not due again at once
 	alone     map[string]bool // gifts whose events are applied one at a time, as HubSpot refused them together
+	gather    time.Duration   // how long to gather after this sweep, if longer than gathering
 }
 
 // each goes through all that is due, again for as long as that gets anything
@@ -133,7 +134,7 @@ func (r *eventRun) each(ctx context.Context, work func(*eventRun, context.Contex
 		}
 		// What has come in meanwhile is gathered like the first: a burst must
 		// not be processed in small batches.
-		if err := pause(ctx, gathering); err != nil {
+		if err := pause(ctx, max(gathering, r.gather)); err != nil {
 			return err
 		}
 	}

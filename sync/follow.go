@@ -16,6 +16,12 @@ import (
 const (
 	followAtOnce = 500              // events that are followed together
 	shownWithin  = 10 * time.Minute // of a contact that was just made, until HubSpot shows it
+
+	// While many events come, they are gathered for longer. A second's worth of 150 a
+	// second then costs a third of HubSpot's limit, and without that two thirds, which
+	// runs would lack.
+	manyEvents    = 50
+	gatheringMany = time.Second
 )
 
 // FollowEvents processes the events by which HubSpot says that its records have
@@ -56,6 +62,10 @@ func (r *eventRun) followDue(ctx context.Context, due []store.Event) error {
 	ready, err := r.ready()
 	if err != nil || !ready {
 		return err
+	}
+	r.gather = 0
+	if len(due) >= manyEvents {
+		r.gather = gatheringMany
 	}
 	slices.SortStableFunc(due, func(a, b store.Event) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Seq, b.Seq)) })
 	for some := range slices.Chunk(due, followAtOnce) {
@@ -122,124 +132,6 @@ func (r *eventRun) findContacts(ctx context.Context, f *followed) error {
 	}
 	f.now, f.failed, err = r.run.portal.Directory.Contacts(ctx, distinct(contacts))
 	return err
-}
-
-// giftsOf returns the gifts that the events concern: those linked to their
-// contacts, and the orphans among those sent to the contacts' addresses, with the
-// contact of each address.
-func (r *eventRun) giftsOf(ctx context.Context, f *followed) (linked, orphans []plan.Gift, who plan.Directory, err error) {
-	people := r.run.cfg().People
-	var moved, tied, sent []string
-	addresses := make(map[string]plan.Candidate)
-	for _, e := range f.events {
-		for _, id := range f.contacts[e.Seq] {
-			now, shown := f.now[id]
-			if f.failed[id] != nil || !shown && r.young(&e) {
-				continue
-			}
-			ids, err := people.ByContact(id)
-			switch {
-			case err != nil:
-				return nil, nil, nil, err
-			case !shown, e.Kind == "contact.merge":
-				moved = append(moved, ids...)
-			case tiesDeals(&e):
-				tied = append(tied, ids...)
-			}
-			if !shown || e.RecordType == "deal" {
-				continue
-			}
-			for _, spelling := range append([]string{now.Email}, now.Additional...) {
-				a, ok := plan.CanonicalEmail(spelling)
-				if !ok {
-					continue
-				}
-				addresses[a] = now
-				ids, err := people.ByEmail(a)
-				if err != nil {
-					return nil, nil, nil, err
-				}
-				sent = append(sent, ids...)
-			}
-		}
-	}
-	rules, isMoved := r.run.rules(), make(map[string]bool)
-	for _, id := range moved {
-		isMoved[id] = true
-	}
-	linked, err = r.stored(append(moved, tied...), func(s plan.Stored) bool {
-		return s.Orphan == "" && (isMoved[s.Gift.ID] || plan.SentWithin(s.Gift, rules) || !plan.HasMade(s.Links, plan.Company))
-	})
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	orphans, err = r.stored(sent, func(s plan.Stored) bool { return s.Orphan.Lookable() })
-	if err != nil || len(orphans) == 0 {
-		return linked, nil, nil, err
-	}
-	who, err = r.matches(ctx, orphans, addresses, f.failed)
-	return linked, orphans, who, err
-}
-
-// tiesDeals reports whether an event may have tied a deal or a company to its
-// contact, which gifts sent lately follow.
-func tiesDeals(e *store.Event) bool {
-	return e.RecordType == "deal" || e.Kind == "contact.associationChange"
-}
-
-// stored returns the gifts of the journal that are not erased, deleted or left out.
-func (r *eventRun) stored(ids []string, wanted func(plan.Stored) bool) ([]plan.Gift, error) {
-	ids = distinct(ids)
-	have, err := r.run.journal.Gifts(ids)
-	if err != nil {
-		return nil, err
-	}
-	var gifts []plan.Gift
-	for _, id := range ids {
-		if s, ok := have[id]; ok && s.Deleted.IsZero() && s.Erased.IsZero() && wanted(s) {
-			gifts = append(gifts, s.Gift)
-		}
-	}
-	return gifts, nil
-}
-
-// matches returns the contacts of the orphans' recipients: by the look-up that a
-// run makes, and where that finds none yet the contact that was read and has the
-// address, as HubSpot's index lags behind its records. A contact of which HubSpot
-// does not say which deals it has is no match, as it would be linked without them: it
-// is added to failed.
-func (r *eventRun) matches(ctx context.Context, orphans []plan.Gift, holders map[string]plan.Candidate, failed map[string]error) (plan.Directory, error) {
-	directory := r.run.portal.Directory
-	need := addresses(r.run, orphans)
-	who, err := directory.LookUp(ctx, need, nil)
-	if err != nil {
-		return nil, err
-	}
-	var unmatched []string
-	var contacts []plan.Candidate
-	for _, a := range need {
-		holder, ok := holders[a]
-		switch {
-		case !ok || who[a].ID != "":
-		case directory.Broken(a) != nil:
-			failed[holder.ID] = directory.Broken(a)
-		default:
-			unmatched, contacts = append(unmatched, a), append(contacts, holder)
-		}
-	}
-	deals, unread, err := directory.OpenDeals(ctx, contacts)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(failed, unread)
-	for i, a := range unmatched {
-		holder := contacts[i]
-		if failed[holder.ID] == nil {
-			email, _ := plan.CanonicalEmail(holder.Email)
-			who[a] = plan.Match{ID: holder.ID, Company: holder.Company, Deals: deals[holder.ID], Secondary: email != a}
-		}
-	}
-	return who, nil
 }
 
 // review plans gifts of the journal again and writes what they lack. Those that a

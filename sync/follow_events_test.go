@@ -105,6 +105,28 @@ func TestFollowNewContact(t *testing.T) {
 	})
 }
 
+// TestFollowTwoHolders: of two contacts that have an address, the one whose primary
+// address it is gets the gift, in whatever order they are told.
+func TestFollowTwoHolders(t *testing.T) {
+	t.Parallel()
+	for _, reverse := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFollowedWorld(t, hubspottest.Options{Seed: 17, SearchLag: time.Hour}, "ann@acme.example")
+			beside := f.Portal.AddContact("bob@acme.example", map[string]string{"hs_additional_emails": "ann@acme.example"})
+			primary := f.Portal.AddContact("ann@acme.example", nil)
+			events := []store.Event{records("contact.creation", "contact", beside), records("contact.creation", "contact", primary)}
+			if reverse {
+				slices.Reverse(events)
+			}
+			for i := range events {
+				events[i].At = events[i].At.Add(time.Duration(i) * time.Second)
+			}
+			f.follow(0, events...)
+			f.WantLinked(simulation.ID(1), map[string][]string{"contacts": {primary}})
+		})
+	}
+}
+
 // TestFollowUnshownContact: a contact that HubSpot does not show yet is looked for
 // again within minutes; one that is not there at all is given up.
 func TestFollowUnshownContact(t *testing.T) {
