@@ -190,6 +190,45 @@ func TestHeadersByMajority(t *testing.T) {
 	}
 }
 
+// TestSecondHeaders: what is a header again by its first cell, or by the name of the
+// id's column anywhere, ends the reading where its columns are others.
+func TestSecondHeaders(t *testing.T) {
+	t.Parallel()
+	const header = "Transaction ID,Gift Name,Status,Recipient Email\n"
+	for second, columns := range map[string]string{
+		"Transaction ID,Gift Name,Status,Recipient Email":  "",
+		"Transaction ID,Gift Name,Status,Recipient Email,": "",
+		"Number,Transaction ID,Status,Recipient Email":     "1, 2",
+		"Gift Name,Status,Recipient Email,Recipient Name":  "1, 2, 3, 4",
+		"Transaction ID,Gift Name,Status":                  "4",
+		"Transaction ID,Gift Name,Status,Sender Email":     "4",
+	} {
+		file := open(t, format(t, nil), write(t, header+"T1,Tea,sent,ann@acme.example\n"+second+"\nT2,Tea,sent,bob@acme.example\n"))
+		_, err := file.Transactions(t.Context(), thnksapi.Query{})
+		switch {
+		case columns == "" && (err != nil || file.RepeatedHeaders() != 1):
+			t.Errorf("%s: %v, %d headers", second, err, file.RepeatedHeaders())
+		case columns != "" && (err == nil || !strings.Contains(err.Error(), "line 3 is a second header, and column "+columns+" of it")):
+			t.Errorf("%s: %v", second, err)
+		}
+	}
+}
+
+// TestKnownIDs: the id of a row that is no transaction is believed up to 255 bytes,
+// whatever blanks stand around it within twice as many.
+func TestKnownIDs(t *testing.T) {
+	t.Parallel()
+	f := format(t, nil)
+	id := strings.Repeat("x", maxID)
+	for text, want := range map[string]string{
+		id: id, id + "x": "", strings.Repeat(" ", maxID) + id: id, strings.Repeat(" ", maxID+1) + id: "", "": "", "a\x01b": "", "a\uFFFD": "",
+	} {
+		if got := f.knownID(text); got != want {
+			t.Errorf("%d bytes: %q", len(text), got)
+		}
+	}
+}
+
 // TestSource: what the engine asks of a source and a file has not.
 func TestSource(t *testing.T) {
 	t.Parallel()

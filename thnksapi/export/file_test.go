@@ -40,7 +40,9 @@ func write(t testing.TB, text string) string {
 
 func open(t testing.TB, f *Format, path string) *File {
 	t.Helper()
-	file, err := f.Open(path)
+	var file *File
+	var err error
+	ends(t, func() { file, err = f.Open(path) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,14 +55,20 @@ func all(t testing.TB, file *File) []thnksapi.Row {
 	t.Helper()
 	var rows []thnksapi.Row
 	for q := (thnksapi.Query{}); ; {
-		page, err := file.Transactions(context.Background(), q)
+		var page *thnksapi.Page
+		var err error
+		ends(t, func() { page, err = file.Transactions(context.Background(), q) })
 		if err != nil {
 			t.Fatal(err)
 		}
 		rows = append(rows, page.Rows...)
-		if q.Cursor = page.Next; q.Cursor == "" {
+		if page.Next == "" {
 			return rows
 		}
+		if page.Next == q.Cursor {
+			t.Fatalf("the page after %d rows leads to itself", len(rows))
+		}
+		q.Cursor = page.Next
 	}
 }
 

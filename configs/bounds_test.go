@@ -1,0 +1,105 @@
+package configs
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// sendingOf returns the good configuration with gifts that may be sent.
+func sendingOf(catalogue, within string) string {
+	return good + "    sending: {allow: [bea@acme.example], currency: USD, catalogue: [" + catalogue + "], budget: {sender: \"1\", portal: \"1\"}, " +
+		"per_recipient: {max: 1, within: " + within + "}, approve_above: \"1\"}\n"
+}
+
+// TestAtTheBound loads settings that are exactly at their bounds.
+func TestAtTheBound(t *testing.T) {
+	t.Parallel()
+	coffee := `{gift: 5659, name: Coffee, price: "7.50"}`
+	for name, text := range map[string]string{
+		"pace and page":      in("api_key_file", "      api_key_file: a\n      requests_per_second: 1\n      dialect: {paging: {size: 2}}"),
+		"deals":              good + "    associations: {deals: {max: 1}}\n",
+		"a range of one":     "schedule: 0 5-5 * * *\n" + good,
+		"an hour between":    sendingOf(coffee, "1h"),
+		"runs at once":       "runs_at_once: 0\n" + good,
+		"different gifts":    sendingOf(coffee+`, {gift: 1, name: Tea, price: "0.01"}`, "30d"),
+		"a descriptor twice": "schedule: \"@every 15m\"\n" + good,
+	} {
+		if _, problems := parse([]byte(text)); len(problems) > 0 {
+			t.Errorf("%s: %v", name, problems)
+		}
+	}
+	for name, tt := range map[string]struct{ text, want string }{
+		"less than an hour": {sendingOf(coffee, "59m"), "less than an hour"},
+		"gift of number 0":  {sendingOf(`{gift: 0, name: Coffee, price: "1"}`, "1h"), "missing or not positive"},
+		"the first gift":    {sendingOf(coffee+","+coffee, "1h"), "the same gift as catalogue[0]"},
+		"two fields":        {"schedule: 5 4\n" + good, "has 2 fields"},
+	} {
+		_, problems := parse([]byte(tt.text))
+		if len(problems) != 1 || problems[0].What != tt.want && !strings.HasPrefix(problems[0].What, tt.want+":") {
+			t.Errorf("%s: %v, want one that is %q", name, problems, tt.want)
+		}
+	}
+}
+
+// TestMissingIsNotTheSame: what two list entries both lack is missing in each, and
+// nothing is called the same.
+func TestMissingIsNotTheSame(t *testing.T) {
+	t.Parallel()
+	apps := "hubspot_apps: [{name: a, client_id: x, client_secret_file: x}, {name: b, client_id: y, client_secret_file: y}]\n"
+	gifts := sendingOf(`{name: Coffee, price: "1"}, {name: Tea, price: "1"}`, "1h")
+	for _, text := range []string{apps + good, gifts} {
+		_, problems := parse([]byte(text))
+		if len(problems) != 2 || problems[0].What != "missing or not positive" || problems[1].What != "missing or not positive" {
+			t.Errorf("%v", problems)
+		}
+	}
+}
+
+// TestLargestFile: a file of exactly 1 MiB is read.
+func TestLargestFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	for _, size := range []int{maxFile, maxFile + 1} {
+		text := []byte(good + "# ")
+		text = append(text, bytes.Repeat([]byte("x"), size-len(text))...)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(path); (err == nil) != (size == maxFile) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
+// TestTwiceWithoutLines: settings that no file has are named without a line.
+func TestTwiceWithoutLines(t *testing.T) {
+	t.Parallel()
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("pat-1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := Default()
+	for _, name := range []string{"acme", "globex"} {
+		p := DefaultPortal()
+		p.Name, p.HubSpot.TokenFile = name, token
+		cfg.Portals = append(cfg.Portals, p)
+	}
+	if err := cfg.CheckBindings(); err == nil || strings.Contains(err.Error(), "line") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestFirstIsChosen: of names that are as close, the first is suggested, and the
+// first setting is found like any other.
+func TestFirstIsChosen(t *testing.T) {
+	t.Parallel()
+	if got := suggest("listin", []string{"", "listen", "liston"}); got != "listen" {
+		t.Errorf("suggested %q", got)
+	}
+	if got := find(settings[0].key); got.text != settings[0].text || got.text == "" {
+		t.Errorf("found %+v", got)
+	}
+}
