@@ -46,7 +46,7 @@ type AuditEntry struct {
 	Seq            uint64 // given by the store
 	At             time.Time
 	Run            string // run id
-	Action         string // create, update, associate, schema, recovered
+	Action         string // create, update, associate, schema, recovered; connect, connect refused, revoke, …
 	Method, Path   string
 	Status         int
 	CorrelationID  string

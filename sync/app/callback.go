@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/portal"
 )
 
@@ -79,8 +80,9 @@ const denied = "access_denied"
 // once, even if the browser goes away meanwhile.
 func (i *Installer) arrived(w http.ResponseWriter, r *http.Request, a *attempt, code, refusal string) {
 	ctx := context.WithoutCancel(r.Context())
-	refused := func(p page, err error) {
+	refused := func(p page, err error, wrote ...store.AuditEntry) {
 		i.log.Warn("portal not connected", logPortal, a.portal.Name, logReason, p.reason)
+		i.record(a.portal, p, err, wrote)
 		i.finish(a, Connection{}, err)
 		p.write(w)
 	}
@@ -117,7 +119,8 @@ func (i *Installer) arrived(w http.ResponseWriter, r *http.Request, a *attempt, 
 		g.AccountID, g.Scopes = said.AccountID, said.Scopes
 	}
 	if g.AccountID != a.portal.AccountID {
-		refused(otherAccount, i.giveBack(ctx, a.portal, g))
+		revoked, err := i.giveBack(ctx, a.portal, g)
+		refused(otherAccount, err, revoked...)
 		return
 	}
 	connection, err := i.store(a.portal, g)
@@ -134,20 +137,42 @@ func (i *Installer) arrived(w http.ResponseWriter, r *http.Request, a *attempt, 
 	}
 }
 
+// record adds an install that came to nothing to the portal's audit, with what was
+// written at HubSpot meanwhile. Of another account nothing is said there.
+func (i *Installer) record(p Portal, shown page, why error, wrote []store.AuditEntry) {
+	e := entry("connect refused", "", "", 0)
+	e.Reasons = []string{shown.reason}
+	if he, ok := hubspot.AsError(why); ok {
+		e.Method, e.Path, e.Status, e.CorrelationID = he.Method, he.Path, he.Status, he.CorrelationID
+	}
+	h, err := p.Hold()
+	if err == nil {
+		err = h.Vault.State.Commit(store.Commit{Audit: append(wrote, e)})
+	}
+	if err != nil {
+		i.log.Warn("the audit lacks an install that came to nothing", logPortal, p.Name, logError, err)
+	}
+}
+
 // giveBack revokes a grant for another account than the portal's, and returns
-// what to say of it. The grant of another configured portal's account is only
+// what to say of it, and the audit's entry. The grant of another configured portal's account is only
 // dropped: that portal may live by the same refresh token.
-func (i *Installer) giveBack(ctx context.Context, p Portal, g *hubspot.Grant) error {
+func (i *Installer) giveBack(ctx context.Context, p Portal, g *hubspot.Grant) ([]store.AuditEntry, error) {
 	for _, other := range i.portals {
 		if other.AccountID == g.AccountID {
-			return fmt.Errorf("access was granted for account %s, which is that of portal %s; this portal has account_id %s: run connect again and choose that one; nothing is stored", g.AccountID, other.Name, p.AccountID)
+			return nil, fmt.Errorf("access was granted for account %s, which is that of portal %s; this portal has account_id %s: run connect again and choose that one; nothing is stored", g.AccountID, other.Name, p.AccountID)
 		}
 	}
 	what := "it was revoked at once, and nothing is stored"
+	revoked := entry("revoke", http.MethodPost, "/oauth/token/revoke", http.StatusOK)
 	if err := p.App.Revoke(ctx, g.Refresh); err != nil {
+		revoked.Status = 0
+		if e, ok := hubspot.AsError(err); ok {
+			revoked.Status, revoked.CorrelationID = e.Status, e.CorrelationID
+		}
 		what = "nothing is stored, but it could not be revoked: uninstall the app in that account (" + err.Error() + ")"
 	}
-	return fmt.Errorf("access was granted for account %s, but this portal has account_id %s: run connect again and choose that account; %s", g.AccountID, p.AccountID, what)
+	return []store.AuditEntry{revoked}, fmt.Errorf("access was granted for account %s, but this portal has account_id %s: run connect again and choose that account; %s", g.AccountID, p.AccountID, what)
 }
 
 // store keeps a grant, and returns what it is worth.

@@ -192,7 +192,7 @@ func TestConnect(t *testing.T) {
 				t.Fatalf("%d %s", status, page)
 			}
 			c, err := w.installer.Wait(t.Context(), link.Ticket)
-			if err != nil || c.Portal != "acme" || c.Account != "1" || len(c.Scopes) != 10 || len(c.Lost) != 0 || w.connected != 1 {
+			if err != nil || c.Portal != "acme" || c.Account != "1" || len(c.Scopes) != 11 || len(c.Lost) != 0 || w.connected != 1 {
 				t.Errorf("%+v, %v, connected %d times", c, err, w.connected)
 			}
 			if _, err := w.holding.Tokens.Token(); err != nil {
@@ -278,6 +278,16 @@ func TestNotConnected(t *testing.T) {
 				t.Errorf("the command says %v", err)
 			}
 			w.nothingStored()
+			want := "connect refused"
+			switch name {
+			case "a stranger's account":
+				want = "revoke, connect refused"
+			case "the state file is full":
+				want = ""
+			}
+			if got := strings.Join(w.state.audit, ", "); got != want {
+				t.Errorf("the audit says %q, want %q", got, want)
+			}
 			if name == "a stranger's account" && w.stranger.Installed() {
 				t.Error("the grant of a stranger's account was not revoked")
 			}
@@ -399,7 +409,7 @@ func TestLostScopes(t *testing.T) {
 	for _, f := range lost {
 		names = append(names, f.Name)
 	}
-	if got := strings.Join(names, ", "); got != "companies, deals, gift records, owners" {
+	if got := strings.Join(names, ", "); got != "companies, deals, gift records, owners, the workflow action" {
 		t.Errorf("lost are %s", got)
 	}
 }
