@@ -58,7 +58,8 @@ type SignedRequest struct {
 // is good at any time, so what it causes must do no harm when it comes again. See
 // https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation.
 func (r SignedRequest) Verify(secret string, now time.Time) error {
-	if len(r.Header.Values(headerSignatureV3)) > 0 {
+	version := r.Version()
+	if version == 3 {
 		return r.verifyV3(secret, now)
 	}
 	mac, err := hex.DecodeString(r.single(headerSignature))
@@ -66,9 +67,9 @@ func (r SignedRequest) Verify(secret string, now time.Time) error {
 		return ErrUnsigned
 	}
 	signed := secret + string(r.Body)
-	switch r.single(headerVersion) {
-	case "v1":
-	case "v2":
+	switch version {
+	case 1:
+	case 2:
 		signed = secret + r.Method + r.URL + string(r.Body)
 	default:
 		return ErrUnsigned

@@ -179,7 +179,7 @@ func outcomeOf(e store.Send) Outcome {
 		f.Reason = wasNotSent + cmp.Or(e.Reason, string(e.State))
 		f.ErrorCode = cmp.Or(e.Guard, string(e.State))
 	case store.SendHeld:
-		f.State, f.Reason = Block, approvalWait
+		f.State, f.Reason, f.ErrorCode = Block, approvalWait, e.Guard
 	default:
 		f.State = Block
 	}

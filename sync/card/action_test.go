@@ -170,6 +170,36 @@ func TestWorkflowWaits(t *testing.T) {
 	}
 }
 
+// TestCallbackTooEarly: a callback that comes before HubSpot has taken note that the
+// workflow waits is made again, and one for a workflow that does not wait any more is
+// given up.
+func TestCallbackTooEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		bea := w.contact("bea@beta.example", "Bea", "Smith")
+		e := w.portal.Enrol(t.Context(), w.workflow(), bea, inputs("5671"))
+		w.change(send.Approve, e.CallbackID)
+		w.portal.Fault(hubspottest.Fault{PathContains: "callbacks", Kind: hubspottest.RespondStatus, Status: 404, Count: 3})
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped := make(chan struct{})
+		go func() { defer close(stopped); w.server.KeepAnswering(ctx) }()
+		if now := w.portal.Await(t.Context(), e); now.State != "SUCCESS" {
+			t.Errorf("it is %s", now.State)
+		}
+		time.Sleep(time.Minute)
+		e = w.portal.Enrol(t.Context(), w.workflow(), bea, inputs("5671"))
+		w.change(send.Approve, e.CallbackID)
+		w.portal.Fault(hubspottest.Fault{PathContains: "callbacks", Kind: hubspottest.RespondStatus, Status: 404, Count: -1})
+		w.portal.ResetRequests()
+		time.Sleep(24 * time.Hour)
+		if n := w.portal.Requests().ByOperation["POST callbacks/{id}/complete"]; n < 5 || n > 15 {
+			t.Errorf("HubSpot was told %d times", n)
+		}
+		cancel()
+		<-stopped
+	})
+}
+
 // ended is a context that has ended.
 func ended(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -59,15 +59,29 @@ func (s *Server) answer(ctx context.Context, p *Portal) error {
 	if err != nil {
 		return err
 	}
+	var early error
 	for _, e := range open {
 		if !owed(e, time.Now()) {
 			continue
 		}
-		if err := s.tell(ctx, p, e); err != nil {
-			return fmt.Errorf("send %s: %w", e.ID, err)
+		err := s.tell(ctx, p, e)
+		if err != nil {
+			err = fmt.Errorf("send %s: %w", e.ID, err)
+		}
+		switch {
+		case isGone(err):
+			early = err // the others do not wait for that
+		case err != nil:
+			return err
 		}
 	}
-	return nil
+	return early
+}
+
+// isGone reports whether an error says that no workflow waits.
+func isGone(err error) bool {
+	said, is := hubspot.AsError(err)
+	return is && (said.Kind == hubspot.NotFound || said.Kind == hubspot.Refused)
 }
 
 // owed reports whether a workflow is to be told of a send.
@@ -95,8 +109,7 @@ func (s *Server) tell(ctx context.Context, p *Portal, e store.Send) error {
 		}
 	}
 	err = client.CompleteCallback(ctx, e.Callback, fields)
-	said, is := hubspot.AsError(err)
-	gone := is && (said.Kind == hubspot.NotFound || said.Kind == hubspot.Refused) && time.Since(e.Ended) >= goneAfter
+	gone := isGone(err) && time.Since(e.Ended) >= goneAfter
 	if err != nil && !gone {
 		return err
 	}

@@ -80,6 +80,36 @@ func TestGifts(t *testing.T) {
 	}
 }
 
+// TestDeletedGifts: what people deleted in HubSpot is not shown, and what was not sent
+// yet is no part of the total.
+func TestDeletedGifts(t *testing.T) {
+	w := newWorld(t)
+	bea := w.contact("bea@beta.example", "Bea", "Smith")
+	w.gift("T-1", sentGift(1, plan.Sent, "1"), plan.Link{Kind: plan.Contact, ID: bea})
+	later := sentGift(2, plan.Scheduled, "2")
+	delete(later.Times, plan.Sent)
+	w.gift("T-2", later, plan.Link{Kind: plan.Contact, ID: bea})
+	gone, _, err := w.store.Gift("T-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	show := func() (g card.Gifts) {
+		t.Helper()
+		w.fetch(w.page(), 200, &g, http.MethodGet, query("/hubspot/card/gifts", "objectTypeId", "0-1", "objectId", bea), nil)
+		return g
+	}
+	if g := show(); len(g.Gifts) != 2 || g.Total.Count != 1 || g.Total.Value[0].Amount != "1.00" {
+		t.Errorf("the card shows %+v", g)
+	}
+	gone.Deleted = time.Now().UTC()
+	if err := w.store.Commit(store.Commit{Gifts: []plan.Stored{gone}}); err != nil {
+		t.Fatal(err)
+	}
+	if g := show(); len(g.Gifts) != 1 || g.Gifts[0].ID != "T-2" || g.Total.Count != 0 {
+		t.Errorf("the card shows %+v", g)
+	}
+}
+
 // TestManyGifts: an answer stays below HubSpot's megabyte, whatever others wrote.
 func TestManyGifts(t *testing.T) {
 	w := newWorld(t)

@@ -40,6 +40,7 @@ type world struct {
 	thnks  *thnksapitest.Server
 	path   string
 	store  *store.Store
+	other  *store.Store // of beta
 	rules  send.Rules
 	desk   *send.Desk
 	noDesk error // why there is none
@@ -75,8 +76,11 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.object = schema.ObjectTypeID
+	if w.other, err = store.Open(filepath.Join(t.TempDir(), "state", "beta.db"), store.Options{Create: true}); err != nil {
+		t.Fatal(err)
+	}
 	w.start()
-	t.Cleanup(func() { w.store.Close() })
+	t.Cleanup(func() { w.store.Close(); w.other.Close() })
 	return w
 }
 
@@ -132,6 +136,7 @@ func (w *world) start() {
 	}
 	beta := *w.acme
 	beta.Name, beta.Account = "beta", "777"
+	beta.State = func() (card.StateFile, error) { return w.other, nil }
 	w.beta = &beta
 	w.server = card.New(card.Config{
 		PublicURL: public, Log: slog.New(slog.NewJSONHandler(w.log, nil)),
