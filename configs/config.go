@@ -31,6 +31,8 @@ type Config struct {
 	// the processors.
 	RunsAtOnce int `yaml:"runs_at_once"`
 	Log        Log `yaml:"log"`
+	// Notices say who is told how the portals stand.
+	Notices Notices `yaml:"notices"`
 	// HubSpotApps are the OAuth apps that portals may connect through.
 	HubSpotApps []App    `yaml:"hubspot_apps"`
 	Portals     []Portal `yaml:"portals"`

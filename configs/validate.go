@@ -40,6 +40,7 @@ func (r *report) config(c *Config) {
 		r.add("runs_at_once", "negative", "give how many portals' runs may work at the same time, or 0 for twice the processors")
 	}
 	r.oneOf("log.format", c.Log.Format, LogAuto, LogJSON)
+	r.notices(c.Notices)
 	r.apps(c.HubSpotApps)
 	r.portals(c)
 }

@@ -42,6 +42,7 @@ var rooms = map[string]string{
 	"store":                  "sync/plan",
 	"store/suppressed":       "",
 	"sync/listen":            "",
+	"sync/notice":            "",
 	"sync/webhook":           "sync/plan sync/listen store hubspot",
 	"sync/portal":            "sync/plan store hubspot",
 	"sync/send":              "sync/plan store thnksapi",
@@ -90,6 +91,7 @@ var libraries = map[string]string{
 	"github.com/prometheus":        "sync/metrics",
 	"github.com/santhosh-tekuri":   "configs sync/stats",
 	"github.com/chromedp":          "sync/page",
+	"github.com/wneessen/go-mail":  "sync/notice",
 	"github.com/cli/browser":       "cmd/thnks-hubspot-sync",
 }
 

@@ -188,6 +188,16 @@ func (s *session) checkHouseSecrets() []doctor.Finding {
 		_, err := s.grants.app(app.Name)
 		add(err)
 	}
+	if file := s.cfg.Notices.SlackURLFile; file != "" {
+		if _, err := s.cfg.ReadSecret(file); err != nil {
+			add(fmt.Errorf("notices.slack_url_file: %w", err))
+		}
+	}
+	if m := s.cfg.Notices.SMTP; m != nil && m.PasswordFile != "" {
+		if _, err := s.cfg.ReadSecret(m.PasswordFile); err != nil {
+			add(fmt.Errorf("notices.smtp.password_file: %w", err))
+		}
+	}
 	if slices.ContainsFunc(s.cfg.Portals, func(p configs.Portal) bool { return p.HubSpot.App != "" }) {
 		if _, err := s.cfg.ReadMasterKeys(); err != nil {
 			add(fmt.Errorf("master_key_file: %w", err))

@@ -9,6 +9,7 @@ import (
 	"thnks-hubspot-sync/sync/admin"
 	"thnks-hubspot-sync/sync/card"
 	"thnks-hubspot-sync/sync/daemon"
+	"thnks-hubspot-sync/sync/notice"
 )
 
 // A generation is the daemon as one reading of the configuration makes it: portals,
@@ -19,8 +20,9 @@ type generation struct {
 	s               *session
 	daemon          *daemon.Daemon
 	commands, pages http.Handler
-	public          http.Handler // nil where no portal has webhooks
-	cards           *card.Server // nil where no portal is connected through an app
+	public          http.Handler     // nil where no portal has webhooks
+	cards           *card.Server     // nil where no portal is connected through an app
+	notices         *notice.Notifier // nil where nobody is told anything
 
 	life context.Context // ends with it
 	end  context.CancelFunc
@@ -44,6 +46,9 @@ func newGeneration(ctx context.Context, s *session) (*generation, error) {
 	if g.cards = s.cards(g.daemon); g.cards != nil {
 		g.public = withCards(g.cards, g.public)
 	}
+	if g.notices, err = s.notifier(); err != nil {
+		return nil, err
+	}
 	by, err := newAccess(s, g.daemon.StateFile, g.daemon.Hint)
 	if err != nil {
 		return nil, err
@@ -66,12 +71,17 @@ func newGeneration(ctx context.Context, s *session) (*generation, error) {
 func (g *generation) begin() {
 	go func() {
 		defer close(g.kept)
-		var answering sync.WaitGroup
+		var beside sync.WaitGroup
 		if g.cards != nil {
-			answering.Go(func() { g.cards.KeepAnswering(g.life) })
+			beside.Go(func() { g.cards.KeepAnswering(g.life) })
+		}
+		if g.notices != nil {
+			beside.Go(func() {
+				g.notices.Keep(g.life, func() []notice.Standing { return standings(g.daemon.Figures()) })
+			})
 		}
 		g.daemon.Keep(g.life, g.s.log)
-		answering.Wait()
+		beside.Wait()
 	}()
 }
 
