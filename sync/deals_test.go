@@ -395,28 +395,52 @@ func TestDealsOfContactsThatChange(t *testing.T) {
 }
 
 // TestManyDealsChange: where more deals change during a run than one search shows,
-// those of each contact are read.
+// those of each contact are read. No search is made for changes until these are old
+// enough; then the deals are listed once more.
 func TestManyDealsChange(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w, deals := fourWindows(t, hubspottest.Options{Seed: 40})
-		watched := &watchedDeals{}
-		watched.before = func() {
-			for _, d := range deals[200:] {
-				w.Portal.UpdateProperties("deals", d, map[string]string{"dealstage": "closedwon"})
+	for _, later := range []time.Duration{0, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			w, deals := fourWindows(t, hubspottest.Options{Seed: 40})
+			watched := &watchedDeals{}
+			watched.before = func() {
+				if watched.changed > 0 {
+					return
+				}
+				for _, d := range deals[200:500] {
+					w.Portal.UpdateProperties("deals", d, map[string]string{"dealstage": "closedwon"})
+				}
 			}
-		}
-		watchDeals(w, watched)
-		w.Must(giftsync.Backfill)
-		for i := range 600 {
-			if got := w.Links(w.Record(fmt.Sprintf("T-%03d", i)))["deals"]; i >= 300 && len(got) > 0 {
-				t.Fatalf("gift %d has deals %v, which were closed before its window", i, got)
+			watchDeals(w, watched)
+			watch := w.Configure
+			w.Configure = func(c *giftsync.Config) {
+				watch(c)
+				c.Progress = func(giftsync.Progress) {
+					if watched.changed == 1 {
+						time.Sleep(later)
+						later = 0
+					}
+				}
 			}
-		}
-		if watched.listed == 0 || watched.changed == 0 {
-			t.Errorf("%d pages of a listing, %d renewals; want some", watched.listed, watched.changed)
-		}
-	})
+			listed, changed, by := 3, 1, plan.ByContact // 600 deals are on 3 pages
+			if later > 0 {                              // 300 on 2
+				listed, changed, by = 5, 2, plan.ByListing
+			}
+			rep := w.Must(giftsync.Backfill)
+			for i := range 600 {
+				want := []string{deals[i]}
+				if i >= 300 && i < 500 { // what was closed before its window
+					want = nil
+				}
+				if got := w.Links(w.Record(fmt.Sprintf("T-%03d", i)))["deals"]; (i < 200 || i >= 300) && !slices.Equal(got, want) {
+					t.Fatalf("gift %d has deals %v, want %v", i, got, want)
+				}
+			}
+			if watched.listed != listed || watched.changed != changed || rep.Choices[0].By != by {
+				t.Errorf("%d pages of listings, %d searches for changes, at last %+v; want %d, %d and %s", watched.listed, watched.changed, rep.Choices, listed, changed, by)
+			}
+		})
+	}
 }
 
 // TestChoicesAreTold: a dry run and a real one say how deals were found, and why.

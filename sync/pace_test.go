@@ -44,10 +44,7 @@ func TestPaceBudget(t *testing.T) {
 				w.Thnks.Add(txs...)
 				recipients := thnksapitest.Recipients(txs)
 				slices.Sort(recipients)
-				w.Portal.Populate(slices.Compact(recipients), hubspottest.Population{Matched: tt.matched, WithCompany: 0.8, DealsPer: 1, OpenDeals: tt.open, Seed: 1})
-				for i := range tt.further {
-					w.Portal.AddContact(fmt.Sprintf("further%d@example.org", i), map[string]string{"hs_additional_emails": fmt.Sprintf("second%d@example.org", i)})
-				}
+				w.Portal.Populate(slices.Compact(recipients), hubspottest.Population{Matched: tt.matched, WithCompany: 0.8, DealsPer: 1, OpenDeals: tt.open, Further: tt.further, Seed: 1})
 				time.Sleep(time.Hour)
 				rep := w.Must(giftsync.Backfill)
 				took := rep.FinishedAt.Sub(rep.StartedAt)

@@ -42,10 +42,15 @@ func (p *Portal) plain(from, to *objectType) *linkType {
 }
 
 func (p *Portal) add(objectType string, properties map[string]string) string {
+	return p.addAt(objectType, properties, time.Now())
+}
+
+// addAt adds a record that was made then.
+func (p *Portal) addAt(objectType string, properties map[string]string, at time.Time) string {
 	t := p.mustType(objectType)
 	changes := t.slotValues(nil, properties)
-	r := p.insert(t, time.Now())
-	p.set(t, r, changes, time.Now())
+	r := p.insert(t, at)
+	p.set(t, r, changes, at)
 	return r.idText()
 }
 

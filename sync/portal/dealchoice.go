@@ -28,7 +28,7 @@ type openDeals struct {
 
 	table   *dealTable                       // nil without a listing
 	pending bool                             // a DealListing is reading
-	behind  bool                             // more has changed since than was read
+	again   time.Time                        // no listing begins before
 	began   time.Time                        // contacts that have changed since, or shortly before, are asked themselves
 	shown   time.Time                        // the table has what the search showed then
 	types   map[hubspot.AssociationType]bool // the deal label's types from deals; nil for any
@@ -66,7 +66,7 @@ func (o *openDeals) tells(c plan.Candidate) bool {
 
 // fresh reports whether the listing decides links now.
 func (o *openDeals) fresh() bool {
-	return o.table != nil && !o.pending && !o.behind && time.Since(o.shown) <= freshFor
+	return o.table != nil && !o.pending && time.Since(o.shown) <= freshFor
 }
 
 // Choose decides how the open deals of those are found whom a window needs: from a
@@ -175,7 +175,7 @@ func (o *openDeals) choose(ctx context.Context, n Need) (*DealListing, error) {
 		c.Contacts += (len(n.Addresses) + len(n.Ahead)) * o.counts.contacts / o.counts.addresses
 		c.Likely = int(n.Windows * float64(each*o.counts.contacts/o.counts.addresses))
 	}
-	if c.Few() || o.lost >= mostLost {
+	if c.Few() || o.lost >= mostLost || time.Now().Before(o.again) {
 		return nil, nil
 	}
 	l := &DealListing{contacts: o.contacts, table: newDealTable(c.Room)}
@@ -263,18 +263,23 @@ func (d *Directory) Take(l *DealListing) error {
 	}
 	switch l.end {
 	case listed:
-		o.table, o.shown, o.behind = l.table, l.began, false
-	case overtaken: // until a later renewal
-		o.behind = true
-		d.session.Log.Debug("more deals have changed than one search shows")
+		o.table, o.shown = l.table, l.began
+	case overtaken: // until a search shows no longer what has changed
+		o.lose("more deals changed during the run than one search shows")
+		o.again = time.Now().Add(indexLag)
 	case outOfTouch:
-		d.session.Log.Info("deals were deleted or merged during the run: their listing no longer counts")
-		o.table = nil
-		o.counts.open = -1
-		o.lost++
+		o.lose("deals were deleted or merged during the run")
 	case outgrown:
 		o.table, o.refused = nil, true
 		o.note(plan.Choice{Of: plan.OfDeals, By: plan.ByContact, Reason: "more deals are open than a listing may hold"})
 	}
 	return nil
+}
+
+// lose gives up a listing that no longer says what deals there are. Another one may
+// follow.
+func (o *openDeals) lose(reason string) {
+	o.table, o.counts.open = nil, -1
+	o.lost++
+	o.note(plan.Choice{Of: plan.OfDeals, By: plan.ByContact, Reason: reason})
 }
