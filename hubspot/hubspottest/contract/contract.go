@@ -53,8 +53,8 @@ func New(t testing.TB, o hubspottest.Options) *hubspottest.Portal {
 //   - the answer alone to such an operation on a path of v3 or v4, where
 //     HubSpot's own client calls it.
 //
-// Operations that the document does not have pass, such as upserts, merges,
-// deletions, and the tokens of OAuth.
+// Operations that the document does not have pass, such as upserts, merges and
+// deletions.
 func Probed(t testing.TB, o hubspottest.Options) *hubspottest.Portal {
 	p := hubspottest.New(o)
 	p.Watch(newCourt(t).probe)

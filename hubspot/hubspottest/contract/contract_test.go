@@ -86,14 +86,22 @@ func unsure(q *quick) bool {
 	return slices.ContainsFunc(slices.Collect(maps.Values(q.fields)), func(f field) bool { return unsure(f.quick) })
 }
 
-// TestOperations calls every method of the client, and compares the operations
+// TestOperations calls every method of the client and of the OAuth app, and compares the operations
 // that it takes with those of the document: none is missing there, and none is
 // dead.
 func TestOperations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := hubspottest.New(hubspottest.Options{})
+		p := hubspottest.New(hubspottest.Options{App: hubspottest.App{ClientID: "client", ClientSecret: "hunter2", RedirectURI: "https://sync.example.com/oauth/callback"}})
 		court := newCourt(t)
 		court.watch(p)
+		app, err := hubspot.NewApp(hubspot.AppConfig{
+			ClientID: "client", ClientSecret: func() (hubspot.Secret, error) { return hubspot.SecretOf("hunter2"), nil },
+			AuthorizeURL: "https://app.hubspot.com/oauth/authorize", RedirectURL: "https://sync.example.com/oauth/callback",
+			Transport: hubspottest.Transport(p),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		c, err := hubspot.New(hubspot.Config{
 			Token:     oauth2.StaticTokenSource(&oauth2.Token{AccessToken: p.Token()}),
 			Transport: hubspottest.Transport(p),
@@ -183,19 +191,53 @@ func TestOperations(t *testing.T) {
 			}},
 			{"Associated", func() error { _, err := c.Associated(ctx, "contacts", "deals", []string{contact}); return err }},
 		}
+		var grant *hubspot.Grant
+		calls = append(calls, []struct {
+			method string
+			call   func() error
+		}{
+			{"Exchange", func() (err error) {
+				grant, err = app.Exchange(ctx, p.Install(), hubspot.Secret{})
+				return err
+			}},
+			{"Renew", func() error { _, err := app.Renew(ctx, grant.Refresh); return err }},
+			{"Introspect", func() error { _, err := app.Introspect(ctx, grant.Refresh); return err }},
+			{"IntrospectAccess", func() error { _, err := app.IntrospectAccess(ctx, grant.Access); return err }},
+			{"Uninstall", func() error { return app.Uninstall(ctx, grant.Access) }},
+			{"Revoke", func() error { return app.Revoke(ctx, grant.Refresh) }},
+			{"Introspect of what is over", func() error {
+				said, err := app.Introspect(ctx, grant.Refresh)
+				if err == nil && said.Active {
+					t.Error("a revoked token is active")
+				}
+				return err
+			}},
+			{"Renew of what is over", func() error {
+				_, err := app.Renew(ctx, grant.Refresh)
+				if e, ok := hubspot.AsError(err); ok && e.Kind == hubspot.Revoked {
+					return nil
+				}
+				return fmt.Errorf("renewed by a revoked token: %w", err)
+			}},
+		}...)
 		var tried []string
 		for _, call := range calls {
-			tried = append(tried, call.method)
+			if method, again, _ := strings.Cut(call.method, " "); again == "" {
+				tried = append(tried, method)
+			}
 			if err := call.call(); err != nil {
 				t.Errorf("%s: %v", call.method, err)
 			}
 		}
 		var methods []string
-		for m := range reflect.TypeOf(c).Methods() {
-			if !slices.Contains([]string{"Budget", "Calls", "Close", "Peer"}, m.Name) { // these make no call
-				methods = append(methods, m.Name)
+		for _, v := range []any{c, app} {
+			for m := range reflect.TypeOf(v).Methods() {
+				if !slices.Contains([]string{"AuthorizeURL", "Budget", "Calls", "Close", "Peer"}, m.Name) { // these make no call
+					methods = append(methods, m.Name)
+				}
 			}
 		}
+		slices.Sort(methods)
 		slices.Sort(tried)
 		if diff := cmp.Diff(methods, tried); diff != "" {
 			t.Errorf("methods of the client (-want +tried):\n%s", diff)
@@ -240,7 +282,28 @@ func sound() hubspottest.Exchange {
 	}
 }
 
+// renewal makes an exchange one that renews a token, with a form.
+func renewal(form string) edit {
+	return func(x *hubspottest.Exchange) {
+		x.Request = httptest.NewRequest(http.MethodPost, "/oauth/2026-09/token", nil)
+		x.Request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		x.Body = []byte(form)
+		delete(x.Header, "X-Hubspot-Ratelimit-Max")
+		x.Answer = []byte(`{"token_type":"bearer","access_token":"a","refresh_token":"r","expires_in":1800,"hub_id":1,"scopes":["oauth"]}`)
+	}
+}
+
+// both makes two edits.
+func both(first, second edit) edit {
+	return func(x *hubspottest.Exchange) {
+		first(x)
+		second(x)
+	}
+}
+
 func TestViolations(t *testing.T) {
+	const renew = "grant_type=refresh_token&client_id=c&client_secret=s&refresh_token=r"
+
 	all, err := operations()
 	if err != nil {
 		t.Fatal(err)
@@ -289,6 +352,15 @@ func TestViolations(t *testing.T) {
 		{"named twice", replace(`"key":"T-\u0031"`, `"key":"T-1","k\u0065y":"T-1"`), "", `body: the name "key" twice in one object`},
 		{"errors without 207", replace(`"status":"COMPLETE"`, `"status":"COMPLETE","numErrors":1`), "", `property "numErrors" is unsupported`},
 		{"207 without errors", func(x *hubspottest.Exchange) { x.Status = http.StatusMultiStatus }, "", `property "errors" is missing`},
+		{"a renewal", renewal(renew), "", ""},
+		{"a renewal with more", renewal(renew + "&scope=oauth"), "body", ""},
+		{"a renewal by a code", renewal(renew + "&code=c"), "body", ""},
+		{"a renewal of two tokens", renewal(renew + "&refresh_token=q"), "refresh_token given more than once", ""},
+		{"no form", renewal("%"), "not a form", ""},
+		{"JSON for a form", both(renewal(renew), func(x *hubspottest.Exchange) { x.Request.Header.Set("Content-Type", "application/json") }), "Content-Type", ""},
+		{"a form with a bearer token", both(renewal(renew), func(x *hubspottest.Exchange) { x.Request.Header.Set("Authorization", "Bearer b") }), "takes none", ""},
+		{"limits of the token endpoint", both(renewal(renew), func(x *hubspottest.Exchange) { x.Header.Set("X-HubSpot-RateLimit-Max", "1") }), "", "header X-Hubspot-Ratelimit-Max"},
+		{"a token without a refresh token", both(renewal(renew), replace(`,"refresh_token":"r"`, "")), "", "refresh_token"},
 		{"a record of lists", replace(`"note":null`, `"note":[]`), "", "body /results/0/properties/note"},
 	} {
 		x := sound()
@@ -446,7 +518,7 @@ func FuzzQuick(f *testing.F) {
 				bodies[status] = a.body
 			}
 			for what, b := range bodies {
-				if b == nil || !b.quick.accepts(text) {
+				if b == nil || b.quick == nil || !b.quick.accepts(text) {
 					continue
 				}
 				var v any

@@ -26,6 +26,7 @@ type operation struct {
 	path     map[string]*openapi3.Schema
 	query    map[string]*openapi3.Schema
 	body     *body              // nil for none
+	open     bool               // takes no bearer token
 	answers  map[string]*answer // by status, "5XX" among them
 }
 
@@ -38,7 +39,8 @@ type answer struct {
 
 // A body is the schema of a body, in two forms.
 type body struct {
-	quick  *quick
+	media  string
+	quick  *quick // nil for a form
 	schema *openapi3.Schema
 }
 
@@ -46,8 +48,11 @@ func newBody(c openapi3.Content) *body {
 	if c == nil {
 		return nil
 	}
+	if form := c[formType]; form != nil {
+		return &body{media: formType, schema: form.Schema.Value}
+	}
 	s := c[mediaType].Schema.Value
-	return &body{prepare(s), s}
+	return &body{mediaType, prepare(s), s}
 }
 
 func newAnswer(r *openapi3.Response) *answer {
@@ -104,6 +109,7 @@ var operations = sync.OnceValues(func() ([]*operation, error) {
 					op.query[p.Value.Name] = p.Value.Schema.Value
 				}
 			}
+			op.open = o.Security != nil && len(*o.Security) == 0
 			if o.RequestBody != nil {
 				op.body = newBody(o.RequestBody.Value.Content)
 			}

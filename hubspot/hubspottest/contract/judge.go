@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,10 @@ import (
 	"thnks-hubspot-sync/hubspot/hubspottest"
 )
 
-const mediaType = "application/json"
+const (
+	mediaType = "application/json"
+	formType  = "application/x-www-form-urlencoded"
+)
 
 // A verdict lists the problems of both sides of an exchange.
 type verdict struct {
@@ -52,14 +56,17 @@ func (op *operation) judgeRequest(r *http.Request, values map[string]string, bod
 			bad = append(bad, judgeText("query "+name, schema, given[0])...)
 		}
 	}
-	if scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); scheme != "Bearer" || token == "" {
+	switch scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); {
+	case op.open && scheme != "":
+		bad = append(bad, "header Authorization: the operation takes none")
+	case !op.open && (scheme != "Bearer" || token == ""):
 		bad = append(bad, "header Authorization: no bearer token")
 	}
 	switch {
 	case op.body == nil && len(body) > 0:
 		bad = append(bad, "body: the operation takes none")
-	case op.body != nil && !isJSON(r.Header.Get("Content-Type")):
-		bad = append(bad, "header Content-Type: not "+mediaType)
+	case op.body != nil && !isOf(op.body.media, r.Header.Get("Content-Type")):
+		bad = append(bad, "header Content-Type: not "+op.body.media)
 	case op.body != nil:
 		bad = append(bad, op.body.judge(body)...)
 	}
@@ -92,7 +99,7 @@ func (op *operation) judgeAnswer(x hubspottest.Exchange) (bad []string) {
 	case a.body == nil && len(x.Answer) > 0:
 		bad = append(bad, "body: the answer has none")
 	case a.body == nil:
-	case !isJSON(x.Header.Get("Content-Type")):
+	case !isOf(mediaType, x.Header.Get("Content-Type")):
 		bad = append(bad, "header Content-Type: not "+mediaType)
 	default:
 		bad = append(bad, a.body.judge(x.Answer)...)
@@ -100,9 +107,9 @@ func (op *operation) judgeAnswer(x hubspottest.Exchange) (bad []string) {
 	return bad
 }
 
-func isJSON(contentType string) bool {
+func isOf(want, contentType string) bool {
 	media, _, err := mime.ParseMediaType(contentType)
-	return err == nil && media == mediaType
+	return err == nil && media == want
 }
 
 // judgeText checks a parameter or header, which is text on the wire, against its
@@ -133,6 +140,9 @@ func judgeText(what string, schema *openapi3.Schema, s string) []string {
 
 // judge checks a body against its schema.
 func (b *body) judge(text []byte) []string {
+	if b.media == formType {
+		return judgeForm(b.schema, string(text))
+	}
 	if b.quick.accepts(text) {
 		return nil
 	}
@@ -149,6 +159,22 @@ func (b *body) judge(text []byte) []string {
 		bad = append(bad, fmt.Sprintf("body: the name %q twice in one object", name))
 	}
 	return bad
+}
+
+// judgeForm checks a form, each of whose names may stand once.
+func judgeForm(schema *openapi3.Schema, text string) []string {
+	form, err := url.ParseQuery(text)
+	if err != nil {
+		return []string{"body: not a form: " + err.Error()}
+	}
+	values := make(map[string]any, len(form))
+	for name, given := range form {
+		if len(given) != 1 {
+			return []string{"body: " + name + " given more than once"}
+		}
+		values[name] = given[0]
+	}
+	return visit("body", schema, values)
 }
 
 // repeated finds a name that occurs twice in one object of a JSON text. Decoders
