@@ -90,7 +90,7 @@ var libraries = map[string]string{
 	"github.com/standard-webhooks": "sync/webhook",
 	"github.com/prometheus":        "sync/metrics",
 	"github.com/santhosh-tekuri":   "configs sync/stats",
-	"github.com/chromedp":          "sync/page",
+	"github.com/chromedp":          "sync/page cmd/thnks-hubspot-sync",
 	"github.com/wneessen/go-mail":  "sync/notice",
 	"github.com/cli/browser":       "cmd/thnks-hubspot-sync",
 }

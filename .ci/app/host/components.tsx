@@ -121,7 +121,7 @@ const components: Record<string, ComponentType<Props>> = {
   Link: ({ href, children }) => <a href={href}>{children}</a>,
   List: ({ children }) => <ul>{Array.isArray(children) ? children.map((item, i) => <li key={i}>{item}</li>) : <li>{children}</li>}</ul>,
   LoadingSpinner: ({ label }) => <p role="status">{label}</p>,
-  PageTitle: ({ children }) => <h1>{children}</h1>,
+  PageTitle: ({ children }) => <h2>{children}</h2>,
   SearchInput: ({ value, onChange, ...field }) => (
     <Field {...field}>{(id) => <input id={id} type="search" value={String(value ?? '')} onChange={(e) => onChange?.(e.target.value)} />}</Field>
   ),

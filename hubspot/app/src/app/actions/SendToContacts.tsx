@@ -7,8 +7,6 @@ interface Props {
   actions: Pick<ExtensionPointApiActions<'crm.bulkActions'>, 'addAlert'>;
 }
 
-hubspot.extend<'crm.bulkActions'>(({ context, actions }) => <SendToContacts context={context} actions={actions} />);
-
 /** Sends one gift to each of the selected contacts. */
 export function SendToContacts({ context, actions }: Props) {
   const address = context.variables?.PUBLIC_URL;
@@ -45,3 +43,5 @@ export function SendToContacts({ context, actions }: Props) {
     </Flex>
   );
 }
+
+hubspot.extend<'crm.bulkActions'>(({ context, actions }) => <SendToContacts context={context} actions={actions} />);

@@ -14,8 +14,6 @@ import { backendOf, count, type Gift, type Gifts, money, ProblemNotice, SendGift
 import { useCallback, useMemo, useState } from 'react';
 import { GiftTile } from './GiftTile.tsx';
 
-hubspot.extend<'crm.record.tab'>(({ context }) => <ThnksCard context={context} />);
-
 /** How many gifts are shown until the user asks for more. */
 const first = 5;
 
@@ -115,3 +113,5 @@ function Overview({ gifts: { gifts, older, total, sender }, timeZone, onWrite }:
     </>
   );
 }
+
+hubspot.extend<'crm.record.tab'>(({ context }) => <ThnksCard context={context} />);

@@ -2,8 +2,6 @@ import { hubspot, useExtensionContext } from '@hubspot/ui-extensions';
 import { createPageRouter, PageRoutes, PageTitle } from '@hubspot/ui-extensions/pages';
 import { GiftStatistics } from './GiftStatistics.tsx';
 
-hubspot.extend<'pages'>(() => <Pages />);
-
 function Home() {
   const context = useExtensionContext<'pages'>();
   return (
@@ -20,3 +18,5 @@ export const Pages = createPageRouter(
     <PageRoutes.IndexRoute component={Home} />
   </PageRoutes>,
 );
+
+hubspot.extend<'pages'>(() => <Pages />);

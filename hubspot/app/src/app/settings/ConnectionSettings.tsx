@@ -2,8 +2,6 @@ import { Button, Flex, Heading, hubspot, LoadingSpinner, type SettingsContext, S
 import { backendOf, type Part, ProblemNotice, type Settings, time, useAnswer } from '@thnks/gifts';
 import { useCallback, useMemo } from 'react';
 
-hubspot.extend<'settings'>(({ context }) => <ConnectionSettings context={context} />);
-
 const names: Record<string, string> = {
   access: 'Access to HubSpot',
   scopes: 'Scopes',
@@ -54,3 +52,5 @@ export function ConnectionSettings({ context }: { context: SettingsContext }) {
     </Flex>
   );
 }
+
+hubspot.extend<'settings'>(({ context }) => <ConnectionSettings context={context} />);
