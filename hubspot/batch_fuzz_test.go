@@ -35,6 +35,7 @@ func (s *anyServer) client(t *testing.T) *Client {
 	c, err := New(Config{
 		Token:     oauth2.StaticTokenSource(&oauth2.Token{AccessToken: fuzzToken}),
 		Transport: s,
+		Logger:    watched(t, func() []string { return []string{fuzzToken} }),
 	})
 	if err != nil {
 		t.Fatal(err)

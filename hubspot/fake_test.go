@@ -104,6 +104,7 @@ func clientOf(t testing.TB, h http.Handler) *Client {
 		BaseURL:   "https://portal.example",
 		Token:     oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "test"}),
 		Transport: contract.Requests(t, handlerTransport{h}),
+		Logger:    watched(t, func() []string { return nil }),
 	})
 	if err != nil {
 		t.Fatal(err)

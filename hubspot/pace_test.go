@@ -86,6 +86,7 @@ func clientOver(t *testing.T, transport http.RoundTripper, change ...func(*Confi
 	cfg := Config{
 		Token:     oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "token"}),
 		Transport: transport,
+		Logger:    watched(t, func() []string { return nil }),
 	}
 	for _, f := range change {
 		f(&cfg)

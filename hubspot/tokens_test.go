@@ -105,14 +105,23 @@ func (w *oauthWorld) newApp(transport http.RoundTripper) *App {
 	return app
 }
 
+// secrets are what no log line may have.
+func (w *oauthWorld) secrets() []string {
+	all := []string{testSecret}
+	if g, err := w.vault.Grant(); err == nil && g != nil {
+		all = append(all, g.Access.Reveal(), g.Refresh.Reveal(), g.Previous.Reveal())
+	}
+	return all
+}
+
 // restart is a new process.
 func (w *oauthWorld) restart() {
-	w.tokens = NewTokens(TokensConfig{App: w.app, Vault: w.vault, AccountID: fmt.Sprint(w.portal.ID())})
+	w.tokens = NewTokens(TokensConfig{App: w.app, Vault: w.vault, AccountID: fmt.Sprint(w.portal.ID()), Logger: watched(w.t, w.secrets)})
 }
 
 func (w *oauthWorld) client() *Client {
 	w.t.Helper()
-	c, err := New(Config{Token: w.tokens, Transport: hubspottest.Transport(w.server)})
+	c, err := New(Config{Token: w.tokens, Transport: hubspottest.Transport(w.server), Logger: watched(w.t, w.secrets)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

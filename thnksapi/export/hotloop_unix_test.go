@@ -10,8 +10,8 @@ import (
 )
 
 // mostComputing is how long the tests may compute while one call reads a file. The
-// largest file of a test takes a tenth.
-const mostComputing = time.Minute
+// largest file of a test takes a tenth of it.
+const mostComputing = 30 * time.Second
 
 // ends makes a call and, if it computes without end, panics with the test's name: it
 // would otherwise go on until all tests are out of time. What counts is the time of
