@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -61,25 +62,32 @@ func deskOf(s *session, p configs.Portal) func(j *store.Store, changed func()) (
 }
 
 // sendersOf makes the API of each of the portal's keys, by its sender. A single key
-// that names none has the sender "".
-func sendersOf(s *session, p configs.Portal) (map[string]send.API, error) {
-	keys, err := s.keys(p)
-	if err != nil {
-		return nil, err
-	}
-	senders := make(map[string]send.API, len(keys))
-	for _, k := range keys {
-		api, err := thnksapi.NewSender(thnksapi.SenderConfig{BaseURL: p.Thnks.BaseURL, Key: k.secret.Reveal(), Logger: s.log.With(logPortal, p.Name)})
-		if err != nil {
+// that names none has the sender "". It fails where a key cannot be used now.
+func sendersOf(s *session, p configs.Portal) (map[string]send.Key, error) {
+	files := keyFiles(p)
+	senders := make(map[string]send.Key, len(files))
+	for _, f := range files {
+		open := func() (send.API, error) { return senderOf(s, p, f.APIKeyFile) }
+		if _, err := open(); err != nil {
 			return nil, usage{err}
 		}
 		name := ""
 		if p.Thnks.APIKeyFile == "" {
-			name = send.CanonicalSender(k.name)
+			name = send.CanonicalSender(f.Sender)
 		}
-		senders[name] = api
+		senders[name] = open
 	}
 	return senders, nil
+}
+
+// senderOf makes the API with the key that a file holds at this moment.
+func senderOf(s *session, p configs.Portal, file string) (*thnksapi.Sender, error) {
+	key, err := s.cfg.ReadSecret(file)
+	if err != nil {
+		return nil, fmt.Errorf("thnks.api_key_file: %w", err)
+	}
+	api, err := thnksapi.NewSender(thnksapi.SenderConfig{BaseURL: p.Thnks.BaseURL, Key: key.Reveal(), Logger: s.log.With(logPortal, p.Name)})
+	return api, err
 }
 
 // sendRules are a portal's rules for sending, of this moment: its zone may have been

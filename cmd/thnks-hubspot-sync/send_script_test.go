@@ -27,11 +27,14 @@ func gifts(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// thnks well|lost|refused says what Thnks does with gift requests.
+// thnks well|lost|refused says what Thnks does with gift requests; thnks key KEY
+// makes another one the only API key.
 func thnks(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
 	w.thnks.ClearFaults()
 	switch args[0] {
+	case "key":
+		w.thnks.SetKeys(map[string]string{args[1]: ""})
 	case "lost":
 		w.thnks.Fault(thnksapitest.Fault{Path: "/gift_requests", Effect: thnksapitest.ResetAfter})
 	case "refused":

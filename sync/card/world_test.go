@@ -102,11 +102,13 @@ func (w *world) start() {
 	if w.store, err = store.Open(w.path, store.Options{Create: true}); err != nil {
 		w.t.Fatal(err)
 	}
-	senders := make(map[string]send.API)
+	senders := make(map[string]send.Key)
 	for sender, key := range map[string]string{"ann@acme.example": "key-of-ann", "bob@acme.example": "key-of-bob"} {
-		if senders[sender], err = thnksapi.NewSender(thnksapi.SenderConfig{BaseURL: "https://thnks.test", Key: key, Transport: thnksapitest.Transport(w.thnks)}); err != nil {
+		api, err := thnksapi.NewSender(thnksapi.SenderConfig{BaseURL: "https://thnks.test", Key: key, Transport: thnksapitest.Transport(w.thnks)})
+		if err != nil {
 			w.t.Fatal(err)
 		}
+		senders[sender] = func() (send.API, error) { return api, nil }
 	}
 	w.desk, err = send.New(send.Config{
 		Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: w.store, Journal: w.store, Senders: senders, Logger: slog.New(slog.DiscardHandler),

@@ -153,8 +153,8 @@ func (p *managedPortal) openState() (*store.Store, error) {
 		if p.damaged != nil {
 			p.setAside(p.damaged)
 		}
-		if p.journal, p.openErr = p.cfg.OpenState(); isDamage(p.openErr) && p.setAside(p.openErr) {
-			p.journal, p.openErr = p.cfg.OpenState()
+		if p.journal, p.openErr = p.openArmed(); isDamage(p.openErr) && p.setAside(p.openErr) {
+			p.journal, p.openErr = p.openArmed()
 		}
 		p.openedAt = time.Now()
 		p.opened.Store(p.journal)
@@ -196,6 +196,20 @@ func (p *managedPortal) setAside(why error) bool {
 		"aside", aside, logProblem, withoutRemedy(why).Error())
 	p.lost = true
 	return true
+}
+
+// openArmed opens the state file. Triggers of a portal that sends nothing are away
+// from then on.
+func (p *managedPortal) openArmed() (*store.Store, error) {
+	j, err := p.cfg.OpenState()
+	if err != nil || p.cfg.Desk != nil {
+		return j, err
+	}
+	if err := send.Disarm(j); err != nil {
+		_ = j.Close() // nothing was written
+		return nil, err
+	}
+	return j, nil
 }
 
 // lose gives a state file up where err, which work with it ended with, says that

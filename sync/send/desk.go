@@ -41,15 +41,19 @@ type API interface {
 	Send(ctx context.Context, r thnksapi.GiftRequest) thnksapi.Receipt
 }
 
+// A Key opens the API with a sender's key as it is at this moment: keys are
+// replaced while the program runs. While it fails, nothing is sent with the key.
+type Key func() (API, error)
+
 // Config is everything that a [Desk] works with.
 type Config struct {
 	Portal  string
 	Rules   func() Rules // of today: the zone is learnt by the first run
 	Ledger  Ledger
 	Journal Journal
-	// Senders are the APIs by the canonical address of the sender; "" is the only
+	// Senders are the keys by the canonical address of the sender; "" is the only
 	// key of a portal that names no senders.
-	Senders map[string]API
+	Senders map[string]Key
 	// OptedOut returns, for those of some addresses whose contacts have opted out, the
 	// name of the HubSpot property by which they did. Its error stops the sends.
 	OptedOut func(ctx context.Context, canonical []string) (map[string]string, error)
@@ -149,16 +153,17 @@ func (d *Desk) unknownSender(sender string) string {
 // optedOut asks HubSpot whether the recipient of a send has opted out.
 func (d *Desk) optedOut(ctx context.Context, s store.Send) (string, error) {
 	all, err := d.optOuts(ctx, []store.Send{s})
-	canonical, _ := plan.CanonicalEmail(s.Recipient)
-	return all[canonical], err
+	return optOutOf(all, s), err
 }
 
 // optOuts asks HubSpot which of the recipients have opted out, all at once.
 func (d *Desk) optOuts(ctx context.Context, sends []store.Send) (map[string]string, error) {
 	var addresses []string
 	for _, s := range sends {
-		if canonical, ok := plan.CanonicalEmail(s.Recipient); ok && !slices.Contains(addresses, canonical) {
-			addresses = append(addresses, canonical)
+		for _, address := range addressesOf(s) {
+			if !slices.Contains(addresses, address) {
+				addresses = append(addresses, address)
+			}
 		}
 	}
 	if len(addresses) == 0 || d.cfg.OptedOut == nil {
@@ -169,6 +174,30 @@ func (d *Desk) optOuts(ctx context.Context, sends []store.Send) (map[string]stri
 		return nil, fmt.Errorf("whether the recipient has opted out in HubSpot could not be read, and nothing was sent: %w", err)
 	}
 	return all, nil
+}
+
+// addressesOf are the recipient's canonical address, and the one without its plus
+// tag; none where it is not usable.
+func addressesOf(s store.Send) []string {
+	canonical, ok := plan.CanonicalEmail(s.Recipient)
+	switch plain := withoutTag(canonical); {
+	case !ok:
+		return nil
+	case plain != canonical:
+		return []string{canonical, plain}
+	}
+	return []string{canonical}
+}
+
+// optOutOf is the property by which the recipient of a send has opted out, "" if
+// none.
+func optOutOf(all map[string]string, s store.Send) string {
+	for _, address := range addressesOf(s) {
+		if property := all[address]; property != "" {
+			return property
+		}
+	}
+	return ""
 }
 
 // facts gathers what the guards judge a send by. others are sends that are not in
@@ -188,9 +217,11 @@ func (d *Desk) facts(rules Rules, s store.Send, when time.Time, optedOut string,
 	} else if !known && rules.Live && f.LedgerOff == "" { // in test mode nothing could be sent twice
 		f.LedgerOff = "the state file is new, and no run has looked yet whether gifts were sent before: run sync, then ask again"
 	}
-	canonical, _ := plan.CanonicalEmail(s.Recipient)
-	if d.cfg.Erased != nil && canonical != "" {
-		if f.Erased, err = d.cfg.Erased(canonical); err != nil {
+	for _, address := range addressesOf(s) {
+		if d.cfg.Erased == nil || f.Erased {
+			break
+		}
+		if f.Erased, err = d.cfg.Erased(address); err != nil {
 			return f, err
 		}
 	}
@@ -205,7 +236,7 @@ func (d *Desk) facts(rules Rules, s store.Send, when time.Time, optedOut string,
 	var gifts []store.Send
 	f.SpentBy, f.SpentByAll, gifts = rules.tally(s, when, append(ledger, others...))
 	f.Gifts = len(gifts)
-	elsewhere, err := d.sentElsewhere(rules, canonical, when, gifts)
+	elsewhere, err := d.sentElsewhere(rules, addressesOf(s), when, gifts)
 	f.Gifts += elsewhere
 	return f, err
 }
@@ -220,13 +251,17 @@ func (d *Desk) known() (bool, error) {
 
 // sentElsewhere counts the recipient's gifts of the journal within the span that
 // are none of the ledger's: sent in Thnks itself, or before a restore.
-func (d *Desk) sentElsewhere(rules Rules, canonical string, when time.Time, ours []store.Send) (int, error) {
-	if canonical == "" || d.cfg.Journal == nil {
+func (d *Desk) sentElsewhere(rules Rules, addresses []string, when time.Time, ours []store.Send) (int, error) {
+	if d.cfg.Journal == nil {
 		return 0, nil
 	}
-	ids, err := d.cfg.Journal.ByEmail(canonical)
-	if err != nil {
-		return 0, err
+	var ids []string
+	for _, address := range addresses {
+		more, err := d.cfg.Journal.ByEmail(address)
+		if err != nil {
+			return 0, err
+		}
+		ids = append(ids, more...)
 	}
 	have, err := d.cfg.Journal.Gifts(ids)
 	if err != nil {

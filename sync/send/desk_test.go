@@ -47,6 +47,7 @@ type world struct {
 	rules send.Rules
 
 	triggers []send.Trigger
+	keyFault error // why the API key cannot be used; nil if it can
 
 	life *life
 	desk *send.Desk
@@ -73,13 +74,19 @@ func (w *world) start(n int64) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.life = &life{}
-	w.life.left.Store(n)
+	life := &life{}
+	life.left.Store(n)
+	w.life = life
 	w.desk, err = send.New(send.Config{
 		Portal: "acme", Rules: func() send.Rules { return w.rules },
-		Ledger: mortalLedger{w.store, w.life}, Journal: w.store,
-		Senders:  map[string]send.API{"": mortalAPI{api, w.life}},
-		Triggers: w.triggers, Events: mortalLedger{w.store, w.life},
+		Ledger: mortalLedger{w.store, life}, Journal: w.store,
+		Senders: map[string]send.Key{"": func() (send.API, error) {
+			if w.keyFault != nil {
+				return nil, w.keyFault
+			}
+			return mortalAPI{api, life}, nil
+		}},
+		Triggers: w.triggers, Events: mortalLedger{w.store, life},
 	})
 	if err != nil && !errors.Is(err, errDead) {
 		w.t.Fatal(err)
@@ -596,7 +603,7 @@ func TestOptOut(t *testing.T) {
 	down := errors.New("down")
 	var asked []string
 	desk, err := send.New(send.Config{
-		Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: w.store, Journal: w.store, Senders: map[string]send.API{"": api},
+		Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: w.store, Journal: w.store, Senders: map[string]send.Key{"": func() (send.API, error) { return api, nil }},
 		OptedOut: func(_ context.Context, canonical []string) (map[string]string, error) {
 			asked = append(asked, canonical...)
 			if slices.Contains(canonical, "down@acme.example") {

@@ -61,6 +61,13 @@ func (d *Desk) dispatch(ctx context.Context, s store.Send) (store.Send, error) {
 	if s.State != store.SendScheduled || s.At.After(time.Now()) {
 		return s, nil
 	}
+	var api API
+	if open, ok := d.cfg.Senders[s.Sender]; ok {
+		var err error
+		if api, err = open(); err != nil {
+			return s, fmt.Errorf("the sender's API key cannot be used, and the gift waits until it can: %w", err)
+		}
+	}
 	optedOut, err := d.optedOut(ctx, s)
 	if err != nil {
 		return s, err
@@ -69,7 +76,6 @@ func (d *Desk) dispatch(ctx context.Context, s store.Send) (store.Send, error) {
 	if err != nil || !begun {
 		return s, err
 	}
-	api := d.cfg.Senders[s.Sender]
 	// A request that is under way is not broken off: that would make its outcome
 	// unknown.
 	receipt := api.Send(context.WithoutCancel(ctx), thnksapi.GiftRequest{
@@ -89,6 +95,9 @@ func (d *Desk) begin(s store.Send, optedOut string) (store.Send, bool, error) {
 	now := time.Now().UTC()
 	rules := d.cfg.Rules()
 	if item, ok := rules.Catalogue[s.Gift]; ok {
+		if item.Price.GreaterThan(s.Price.Value) || rules.Currency != s.Price.Currency {
+			s.Approved = time.Time{} // for what it cost then
+		}
 		s.GiftName, s.Price.Value, s.Price.Currency = item.Name, item.Price, rules.Currency
 	}
 	facts, err := d.facts(rules, s, now, optedOut, nil)

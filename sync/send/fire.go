@@ -31,11 +31,26 @@ type fired struct {
 	Known known  `json:"known"`
 }
 
+// Disarm makes a portal that sends nothing any more forget since when its triggers
+// are configured, so that they fire for nothing that came meanwhile if they come
+// back.
+func Disarm(events Events) error {
+	at, err := recall(events)
+	if err != nil || len(at.Known) == 0 {
+		return err
+	}
+	at.Known = nil
+	return remember(events, at)
+}
+
 // fire looks at the events that have come, and asks for the gifts of the triggers
 // that they fit.
 func (d *Desk) fire(ctx context.Context) error {
 	if len(d.cfg.Triggers) == 0 {
-		return nil
+		if d.cfg.Events == nil {
+			return nil
+		}
+		return Disarm(d.cfg.Events)
 	}
 	select {
 	case d.firing <- struct{}{}:
@@ -44,19 +59,13 @@ func (d *Desk) fire(ctx context.Context) error {
 		return ctx.Err()
 	}
 	now := time.Now().UTC()
-	var at fired
-	text, err := d.cfg.Events.Meta(firedEntry)
+	at, err := recall(d.cfg.Events)
 	if err != nil {
 		return err
 	}
-	if text != nil {
-		if err := json.Unmarshal(text, &at); err != nil {
-			return fmt.Errorf("reading how far triggers have come: %w", err)
-		}
-	}
 	var changed bool
 	if at.Known, changed = at.Known.update(d.cfg.Triggers, now); changed {
-		if err := d.remember(at); err != nil {
+		if err := remember(d.cfg.Events, at); err != nil {
 			return err
 		}
 	}
@@ -81,40 +90,57 @@ func (d *Desk) rememberIf(moved bool, at fired) error {
 	if !moved {
 		return nil
 	}
-	return d.remember(at)
+	return remember(d.cfg.Events, at)
 }
 
-func (d *Desk) remember(at fired) error {
+// recall reads how far events were looked at.
+func recall(events Events) (at fired, err error) {
+	text, err := events.Meta(firedEntry)
+	if err == nil && text != nil && json.Unmarshal(text, &at) != nil {
+		err = errors.New("how far triggers have come cannot be read in the state file")
+	}
+	return at, err
+}
+
+func remember(events Events, at fired) error {
 	text, err := json.Marshal(at)
 	if err != nil {
 		return err
 	}
-	return d.cfg.Events.Commit(store.Commit{Meta: map[string][]byte{firedEntry: text}})
+	return events.Commit(store.Commit{Meta: map[string][]byte{firedEntry: text}})
 }
 
 // fireEvent asks for the gifts that an event causes. An error says that it could not
 // be done now; the event is looked at again.
 func (d *Desk) fireEvent(ctx context.Context, e store.Event, since known, resumed, now time.Time) error {
+	if barred(e) != "" || e.Effect == store.EffectUnknown {
+		return nil
+	}
+	var body []byte
 	var fields map[string]string
 	for _, t := range d.cfg.Triggers {
 		from := since[t.Name].Since
 		if resumed.After(from) {
 			from = resumed
 		}
-		if e.Dialect != t.Source || e.Kind != t.Event || barred(e, from, now) != "" {
+		if e.Dialect != t.Source || e.Kind != t.Event || e.ReceivedAt.Before(from) {
 			continue
 		}
 		if fields == nil {
-			body, _, err := d.cfg.Events.EventBody(e.Seq)
-			if err != nil {
+			var err error
+			if body, _, err = d.cfg.Events.EventBody(e.Seq); err != nil {
 				return err
 			}
 			fields = Fields(body)
 		}
-		if !t.fits(e, fields) {
-			continue
+		var err error
+		switch {
+		case len(body) == 0: // to make room, or because it is about an erased person
+			err = d.auditNothing(t, e, errDropped)
+		case t.fits(e, fields):
+			err = d.fireTrigger(ctx, t, e, fields, now)
 		}
-		if err := d.fireTrigger(ctx, t, e, fields); err != nil {
+		if err != nil {
 			return fmt.Errorf("trigger %s, event %d: %w", t.Name, e.Seq, err)
 		}
 	}
@@ -122,26 +148,30 @@ func (d *Desk) fireEvent(ctx context.Context, e store.Event, since known, resume
 }
 
 // fireTrigger asks for the gift of a trigger, unless it was asked for before. What
-// cannot be asked for, because a text lacks its value, is audited and let go.
-func (d *Desk) fireTrigger(ctx context.Context, t Trigger, e store.Event, fields map[string]string) error {
+// cannot be asked for, because a text lacks its value or the event has lain too
+// long, is audited and let go.
+func (d *Desk) fireTrigger(ctx context.Context, t Trigger, e store.Event, fields map[string]string, now time.Time) error {
 	o, err := t.order(fields)
 	if err == nil {
 		var done bool
 		if _, done, err = d.cfg.Ledger.Send(o.Request); done || err != nil {
 			return err
 		}
+		if now.Sub(e.ReceivedAt) > freshEvent {
+			return d.auditNothing(t, e, errLate)
+		}
 		if _, err = d.Ask(ctx, o); err == nil || !errors.Is(err, ErrOrder) && !errors.Is(err, store.ErrSendDiffers) {
 			return err
 		}
 	}
-	return d.auditNothing(o, t, e, err)
+	return d.auditNothing(t, e, err)
 }
 
-// auditNothing puts into the audit trail that an order could not be made, and why.
-func (d *Desk) auditNothing(o Order, t Trigger, e store.Event, why error) error {
-	d.cfg.Logger.Warn("a trigger sends nothing, as its order cannot be made", "trigger", t.Name, "event", e.Seq, logReason, why)
+// auditNothing puts into the audit trail that an event sends nothing, and why.
+func (d *Desk) auditNothing(t Trigger, e store.Event, why error) error {
+	d.cfg.Logger.Warn("a trigger sends nothing for an event that it watches", "trigger", t.Name, "event", e.Seq, logReason, why)
 	return d.cfg.Events.Commit(store.Commit{Audit: []store.AuditEntry{{
-		At: time.Now().UTC(), Run: o.Cause, Action: "trigger refused", Reasons: []string{fmt.Sprintf("event %d", e.Seq), why.Error()},
+		At: time.Now().UTC(), Run: t.cause(), Action: "trigger refused", Reasons: []string{fmt.Sprintf("event %d", e.Seq), why.Error()},
 	}}})
 }
 
@@ -185,7 +215,7 @@ func (d *Desk) try(ctx context.Context, t Trigger, e store.Event, fields map[str
 	if !r.Fits {
 		return r, nil
 	}
-	if r.Reason = barred(e, e.ReceivedAt, e.ReceivedAt); r.Reason != "" {
+	if r.Reason = barred(e); r.Reason != "" {
 		return r, nil
 	}
 	o, err := t.order(fields)

@@ -109,13 +109,23 @@ func (o Order) sends(zone *time.Location, now time.Time) ([]store.Send, error) {
 		}
 		sends[i] = store.Send{
 			ID: store.SendID(o.Request, i+1, len(o.To)), Request: o.Request, Cause: cmp.Or(o.Cause, Command),
-			Gift: o.Gift, Sender: CanonicalSender(o.Sender), Recipient: to.Email, FirstName: to.FirstName, LastName: to.LastName, Message: message,
+			Gift: o.Gift, Sender: CanonicalSender(o.Sender), Recipient: spelled(to.Email, canonical), FirstName: to.FirstName, LastName: to.LastName, Message: message,
 			Contact: to.Contact, Company: to.Company, Deals: to.Deals, Callback: o.Callback,
 			State: store.SendScheduled, Created: now, At: at,
 			Digest: digest(strconv.FormatInt(o.Gift, 10), CanonicalSender(o.Sender), canonical, message, at.Format(time.RFC3339)),
 		}
 	}
 	return sends, nil
+}
+
+// spelled is an address as it is sent to: as it was given where that is the
+// canonical form but for upper case, and else the canonical form, which is what the
+// guards judge.
+func spelled(given, canonical string) string {
+	if strings.ToLower(given) == canonical {
+		return given
+	}
+	return canonical
 }
 
 // CanonicalSender is the form in which senders are compared: the canonical address,

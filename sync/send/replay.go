@@ -58,9 +58,9 @@ func (d *Desk) event(ctx context.Context, seq uint64) (e store.Event, body []byt
 
 // fireNow asks for the gifts of the triggers that an event fits.
 func (d *Desk) fireNow(ctx context.Context, e store.Event, body []byte) ([]Fired, error) {
-	why := barred(e, e.ReceivedAt, e.ReceivedAt) // its age is no reason
-	if why == "" && body == nil {
-		why = "its content is not kept any more"
+	why := barred(e)
+	if why == "" && len(body) == 0 {
+		why = errDropped.Error()
 	}
 	if why != "" {
 		return []Fired{{Event: e.Seq, Reason: why}}, nil
@@ -85,7 +85,7 @@ func (d *Desk) fireNow(ctx context.Context, e store.Event, body []byte) ([]Fired
 		}
 		if err != nil {
 			f.Reason = err.Error()
-			if err := d.auditNothing(o, t, e, err); err != nil {
+			if err := d.auditNothing(t, e, err); err != nil {
 				return all, err
 			}
 		}

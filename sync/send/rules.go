@@ -47,9 +47,14 @@ const (
 	GuardSenderBudget = "budget.sender"
 	GuardPortalBudget = "budget.portal"
 	GuardSender       = "sender"
+	GuardLate         = "late"
 	GuardApproval     = "approve_above"
 	GuardTestMode     = "test_mode"
 )
+
+// freshOrder is how long after it was asked for a gift that was to be sent at once
+// is sent by itself: HubSpot may not have answered, or the program not run.
+const freshOrder = 24 * time.Hour
 
 // Facts are what the guards judge a send by, beside the rules.
 type Facts struct {
@@ -92,7 +97,7 @@ func (r Rules) Judge(s store.Send, f Facts) Verdict {
 		return refused(GuardAllowList, "the recipient's address is not usable")
 	case f.Erased:
 		return refused(GuardErased, "the recipient's data was erased, and the address is not used any more")
-	case matches(r.DoNotGift, canonical):
+	case matches(r.DoNotGift, canonical), matches(r.DoNotGift, withoutTag(canonical)):
 		return refused(GuardDoNotGift, "the recipient's address or domain is in sending.do_not_gift")
 	case !matches(r.Allow, canonical):
 		return refused(GuardAllowList, "neither the recipient's address nor its domain is in sending.allow")
@@ -106,6 +111,8 @@ func (r Rules) Judge(s store.Send, f Facts) Verdict {
 		return refused(GuardSenderBudget, "the gift would exceed the sender's budget of the month")
 	case f.SpentByAll.Add(item.Price).GreaterThan(r.PortalBudget):
 		return refused(GuardPortalBudget, "the gift would exceed the portal's budget of the month")
+	case s.At.IsZero() && s.Approved.IsZero() && f.When.Sub(s.Created) > freshOrder:
+		return Verdict{Guard: GuardLate, Reason: "the gift was to be sent at once, could not be for more than 24 hours, and may not be meant any more: a person must approve it", Hold: true}
 	case item.Price.GreaterThan(r.ApproveAbove) && s.Approved.IsZero():
 		return Verdict{Guard: GuardApproval, Reason: "the gift costs more than sending.approve_above: a person must approve it", Hold: true}
 	case !r.Live:
@@ -151,7 +158,7 @@ func (r Rules) month(at time.Time) (from, to time.Time) {
 // nor one in another currency, and none twice.
 func (r Rules) tally(s store.Send, when time.Time, ledger []store.Send) (spentBy, spentByAll decimal.Decimal, gifts []store.Send) {
 	from, to := r.month(when)
-	recipient, _ := plan.CanonicalEmail(s.Recipient)
+	recipient := mailboxOf(s.Recipient)
 	counted := map[string]bool{s.ID: true}
 	for _, e := range ledger {
 		if counted[e.ID] || !e.State.Spends() {
@@ -165,11 +172,29 @@ func (r Rules) tally(s store.Send, when time.Time, ledger []store.Send) (spentBy
 				spentBy = spentBy.Add(e.Price.Value)
 			}
 		}
-		if to, _ := plan.CanonicalEmail(e.Recipient); to == recipient && r.near(at, when) {
+		if mailboxOf(e.Recipient) == recipient && r.near(at, when) {
 			gifts = append(gifts, e)
 		}
 	}
 	return spentBy, spentByAll, gifts
+}
+
+// withoutTag is a canonical address without a plus tag: bea+news@acme.example mostly
+// reaches bea@acme.example. Nobody but the mail server knows. So what keeps the one
+// from a gift keeps the other from it, and what allows the one allows it alone.
+func withoutTag(canonical string) string {
+	local, domain, _ := strings.Cut(canonical, "@")
+	if name, _, tagged := strings.Cut(local, "+"); tagged && name != "" {
+		return name + "@" + domain
+	}
+	return canonical
+}
+
+// mailboxOf is whose mail an address is, as far as can be guessed: "" where it is not
+// usable.
+func mailboxOf(address string) string {
+	canonical, _ := plan.CanonicalEmail(address)
+	return withoutTag(canonical)
 }
 
 // near reports whether two gifts to one recipient fall into one span.

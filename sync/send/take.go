@@ -106,8 +106,7 @@ func (d *Desk) judge(rules Rules, s *store.Send, others []store.Send, optedOut m
 	if item, ok := rules.Catalogue[s.Gift]; ok {
 		s.GiftName, s.Price = item.Name, plan.Money{Value: item.Price, Currency: rules.Currency}
 	}
-	canonical, _ := plan.CanonicalEmail(s.Recipient)
-	facts, err := d.facts(rules, *s, s.When(), optedOut[canonical], others)
+	facts, err := d.facts(rules, *s, s.When(), optOutOf(optedOut, *s), others)
 	if err != nil {
 		return Verdict{}, err
 	}

@@ -3,6 +3,7 @@ package send
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
 )
 
 // freshEvent is how old an event may be to fire a trigger.
@@ -37,39 +39,58 @@ type Condition struct {
 	AtLeast, AtMost string // numbers
 }
 
+// maxPath bounds the path of a field, in bytes: a body could repeat a long name for
+// each of its values.
+const maxPath = 200
+
 // Fields returns the plain values of an event's body by their paths, such as
-// message.tier and items.0.name. A body that is no JSON object has none.
+// message.tier and items.0.name. A body that is no JSON object has none. A path that
+// two values have, as with {"a.b": 1, "a": {"b": 2}}, stands for none of them, nor
+// does one of more than 200 bytes.
 func Fields(body []byte) map[string]string {
 	var tree map[string]any
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
-	fields := make(map[string]string)
+	f := fields{values: make(map[string]string), times: make(map[string]int)}
 	if d.Decode(&tree) != nil {
-		return fields
+		return f.values
 	}
 	for name, value := range tree {
-		addField(fields, name, value)
+		f.add(name, value)
 	}
-	return fields
+	maps.DeleteFunc(f.values, func(path, _ string) bool { return f.times[path] > 1 })
+	return f.values
 }
 
-func addField(fields map[string]string, path string, value any) {
+// fields are the values of a body by their paths, and how many values have each.
+type fields struct {
+	values map[string]string
+	times  map[string]int
+}
+
+func (f fields) add(path string, value any) {
+	if len(path) > maxPath {
+		return
+	}
 	switch v := value.(type) {
 	case map[string]any:
 		for name, inner := range v {
-			addField(fields, path+"."+name, inner)
+			f.add(path+"."+name, inner)
 		}
+		return
 	case []any:
 		for i, inner := range v {
-			addField(fields, path+"."+strconv.Itoa(i), inner)
+			f.add(path+"."+strconv.Itoa(i), inner)
 		}
+		return
 	case string:
-		fields[path] = v
+		f.values[path] = v
 	case json.Number:
-		fields[path] = v.String()
+		f.values[path] = v.String()
 	case bool:
-		fields[path] = strconv.FormatBool(v)
+		f.values[path] = strconv.FormatBool(v)
 	}
+	f.times[path]++
 }
 
 // holds reports whether a condition holds. A field that is not there, or is no
@@ -93,7 +114,7 @@ func (c Condition) holds(fields map[string]string) bool {
 }
 
 func compareNumbers(a, b string) (order int, ok bool) {
-	x, err := decimal.NewFromString(a)
+	x, err := decimal.NewFromString(a) // which bounds exponents
 	if err != nil {
 		return 0, false
 	}
@@ -109,12 +130,15 @@ func (t Trigger) fits(e store.Event, fields map[string]string) bool {
 	return !slices.ContainsFunc(t.When, func(c Condition) bool { return !c.holds(fields) })
 }
 
+// cause is what the trigger's orders have as their cause.
+func (t Trigger) cause() string { return "trigger " + t.Name }
+
 // order makes the order of a trigger for an event. Its request id is made of the
 // trigger's name and what once_per stands for, so that one event, however often it
 // comes, and all events that fill once_per alike, are one send.
 func (t Trigger) order(fields map[string]string) (Order, error) {
-	o := Order{Cause: "trigger " + t.Name, Gift: t.Gift, Sender: t.Sender}
-	once, err := Fill(t.OncePer, fields)
+	o := Order{Cause: t.cause(), Gift: t.Gift, Sender: t.Sender}
+	once, err := Fill(t.OncePer, alike(fields))
 	if err != nil {
 		return o, fmt.Errorf("once_per: %w", err)
 	}
@@ -136,6 +160,18 @@ func (t Trigger) order(fields map[string]string) (Order, error) {
 	}
 	o.To = []Recipient{to}
 	return o, nil
+}
+
+// alike returns fields with each address in its canonical form, so that once_per
+// takes the spellings of one for the same.
+func alike(fields map[string]string) map[string]string {
+	canonical := maps.Clone(fields)
+	for path, value := range fields {
+		if address, ok := plan.CanonicalEmail(value); ok {
+			canonical[path] = address
+		}
+	}
+	return canonical
 }
 
 // definition tells one version of a trigger from another.
@@ -169,17 +205,19 @@ func (k known) update(triggers []Trigger, now time.Time) (known, bool) {
 	return next, !maps.Equal(k, next)
 }
 
-// barred says why an event fires nothing whatever its content, "" if it may.
-func barred(e store.Event, from, now time.Time) string {
+// barred says why an event never fires anything, "" if it may.
+func barred(e store.Event) string {
 	switch {
 	case e.Test:
 		return "it is a test or a demonstration"
 	case e.Dialect == "gift-events" && !e.Signed:
 		return "it is not signed, and so only a hint"
-	case e.ReceivedAt.Before(from):
-		return "it came before the trigger was configured as it is, or before sending was turned on again"
-	case now.Sub(e.ReceivedAt) > freshEvent:
-		return "it is older than 24 hours"
 	}
 	return ""
 }
+
+// Why an event that fits a trigger sends nothing by itself.
+var (
+	errLate    = errors.New("it could not be looked at within 24 hours of its receipt")
+	errDropped = errors.New("its content is not kept any more")
+)

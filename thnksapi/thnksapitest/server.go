@@ -298,15 +298,25 @@ func (s *Server) sender(req *http.Request) (string, bool) {
 	if got == "" {
 		return "", false
 	}
-	if s.opts.Keys == nil {
+	s.mu.Lock()
+	keys := s.opts.Keys
+	s.mu.Unlock()
+	if keys == nil {
 		return "", true
 	}
-	for _, k := range slices.Sorted(maps.Keys(s.opts.Keys)) {
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
 		if got == strings.ReplaceAll(s.opts.Shape.AuthTemplate, "{key}", k) {
-			return s.opts.Keys[k], true
+			return keys[k], true
 		}
 	}
 	return "", false
+}
+
+// SetKeys makes these the API keys that are known; see [Options].
+func (s *Server) SetKeys(keys map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts.Keys = maps.Clone(keys)
 }
 
 func refuse(w http.ResponseWriter, status int, code, message string) {

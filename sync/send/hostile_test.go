@@ -1,0 +1,271 @@
+package send_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/send"
+)
+
+// audited returns the reasons of the audit entries of an action.
+func (w *world) audited(action string) (reasons []string) {
+	w.t.Helper()
+	for e, err := range w.store.Audit(w.t.Context()) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if e.Action == action {
+			reasons = append(reasons, strings.Join(e.Reasons, "; "))
+		}
+	}
+	return reasons
+}
+
+// TestTriggerAway: what comes while a trigger is not configured fires nothing when
+// it is configured again, though it is the same as before.
+func TestTriggerAway(t *testing.T) {
+	for name, away := range map[string]func(*world){
+		"without triggers": func(w *world) {
+			w.triggers = nil
+			w.restart(0)
+			w.due()
+		},
+		"without sending": func(w *world) {
+			if err := send.Disarm(w.store); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := triggered(t, gold())
+				away(w)
+				time.Sleep(time.Minute)
+				w.receive(event("1", upgrade))
+				time.Sleep(time.Minute)
+				w.triggers = []send.Trigger{gold()}
+				w.restart(0)
+				w.due()
+				if n := len(w.thnks.Gifts()); n != 0 {
+					t.Errorf("%d gifts for what came while the trigger was away", n)
+				}
+				time.Sleep(time.Minute)
+				w.receive(event("2", upgrade+" "))
+				w.due()
+				if n := len(w.thnks.Gifts()); n != 1 {
+					t.Errorf("%d gifts for what came after it was back", n)
+				}
+				w.end()
+			})
+		})
+	}
+}
+
+// TestTriggerAudits: an event that a trigger watches and that sends nothing, though
+// nobody has refused it, leaves its reason.
+func TestTriggerAudits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := triggered(t, gold())
+		w.receive(event("1", upgrade))
+		time.Sleep(24*time.Hour + time.Second)
+		w.receive(event("2", ""), event("3", strings.Replace(upgrade, "gold", "silver", 1)))
+		w.due()
+		want := []string{"event 1; it could not be looked at within 24 hours of its receipt", "event 2; its content is not kept any more"}
+		if got := w.audited("trigger refused"); !slices.Equal(got, want) {
+			t.Errorf("audited %q", got)
+		}
+		w.end()
+	})
+}
+
+// TestOnceInAnySpelling: once_per takes an address for the same in whatever
+// spelling.
+func TestOnceInAnySpelling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := triggered(t, gold())
+		for i, spelling := range []string{"bea@acme.example", "BEA@Acme.Example", " bea@acme.example ", "bea＠acme.example", "bea@acme.example."} {
+			body, err := json.Marshal(map[string]any{"message": map[string]any{"tier": "gold", "points": 120 + i, "name": "Bea", "email_id": spelling}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.receive(event(spelling, string(body)))
+		}
+		w.due()
+		if n := len(w.thnks.Gifts()); n != 1 {
+			t.Errorf("%d gifts to one address in several spellings", n)
+		}
+		w.end()
+	})
+}
+
+// TestSentAsJudged: a gift goes to the address that the guards have judged.
+func TestSentAsJudged(t *testing.T) {
+	for given, want := range map[string]string{
+		"bea@acme.example":         "bea@acme.example",
+		"Bea.Smith@Acme.example":   "Bea.Smith@Acme.example",
+		" bea＠acme.example\u200b ": "bea@acme.example",
+		"bea@bücher.example":       "bea@xn--bcher-kva.example",
+		"bea@ACME.example.":        "bea@acme.example",
+	} {
+		w := newWorld(t)
+		ask(t, w, order("r", given))
+		if gifts := w.thnks.Gifts(); len(gifts) != 1 || gifts[0].Recipient != want {
+			t.Errorf("%q: sent %+v, want to %s", given, gifts, want)
+		}
+	}
+}
+
+// TestPlusTag: a plus tag evades no guard, and is not allowed with the address.
+func TestPlusTag(t *testing.T) {
+	const plain, tagged = "bea@acme.example", "Bea+2@acme.example"
+	for name, c := range map[string]struct {
+		change func(*send.Rules)
+		guard  string
+	}{
+		"do not gift":           {func(r *send.Rules) { r.DoNotGift = []string{plain} }, send.GuardDoNotGift},
+		"do not gift, itself":   {func(r *send.Rules) { r.DoNotGift = []string{tagged} }, send.GuardDoNotGift},
+		"allowed is the other":  {func(r *send.Rules) { r.Allow = []string{plain} }, send.GuardAllowList},
+		"allowed is the domain": {func(r *send.Rules) { r.Allow = []string{"@acme.example"} }, ""},
+	} {
+		w := newWorld(t)
+		c.change(&w.rules)
+		if s := ask(t, w, order("r", tagged))[0]; s.Guard != c.guard {
+			t.Errorf("%s: stopped by %q, want %q", name, s.Guard, c.guard)
+		}
+	}
+	w := newWorld(t)
+	w.rules.MostGifts = 1
+	ask(t, w, order("r", "bea+1@acme.example"))
+	for _, again := range []string{plain, tagged} {
+		if s := ask(t, w, order("r-"+again[:3], again))[0]; s.Guard != send.GuardFrequency {
+			t.Errorf("a second gift to %s: %+v", again, s)
+		}
+	}
+	if s := ask(t, w, order("other", "bea.plus@acme.example"))[0]; s.State != store.SendSent {
+		t.Errorf("another address: %+v", s)
+	}
+	of := func(address string) send.Config {
+		return send.Config{
+			Portal: "acme", Rules: func() send.Rules { return rules() }, Ledger: w.store, Senders: map[string]send.Key{"": func() (send.API, error) { return nil, nil }},
+			OptedOut: func(_ context.Context, asked []string) (map[string]string, error) {
+				out := make(map[string]string)
+				if slices.Contains(asked, address) {
+					out[address] = "hs_email_optout"
+				}
+				return out, nil
+			},
+			Erased: func(canonical string) (bool, error) { return canonical == address, nil },
+		}
+	}
+	cfg := of(plain)
+	desk, err := send.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sends, err := desk.Ask(t.Context(), order("erased", tagged)); err != nil || sends[0].Guard != send.GuardErased {
+		t.Errorf("the address without its tag was erased: %+v, %v", sends, err)
+	}
+	cfg.Erased = nil
+	if desk, err = send.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if sends, err := desk.Ask(t.Context(), order("out", tagged)); err != nil || sends[0].Guard != send.GuardOptOut {
+		t.Errorf("the address without its tag has opted out: %+v, %v", sends, err)
+	}
+}
+
+// TestApprovalOfAPrice: who has approved a gift has not approved a higher price.
+func TestApprovalOfAPrice(t *testing.T) {
+	for price, want := range map[string]store.SendState{"25.00": store.SendSent, "24.00": store.SendSent, "25.01": store.SendHeld} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			o := order("r", "bea@acme.example")
+			o.Gift, o.At = 5671, time.Now().Add(time.Hour).Format(time.RFC3339)
+			if s := ask(t, w, o)[0]; s.State != store.SendHeld {
+				t.Fatalf("%+v", s)
+			}
+			approve := func() {
+				t.Helper()
+				if _, err := w.desk.Change(t.Context(), send.Change{Action: send.Approve, IDs: []string{"r"}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			approve()
+			w.rules.Catalogue[5671] = send.Item{Name: "Lunch", Price: usd(price)}
+			time.Sleep(2 * time.Hour)
+			w.due()
+			if s, _, err := w.store.Send("r"); s.State != want || err != nil {
+				t.Errorf("at %s: %+v, %v", price, s, err)
+			}
+			if want == store.SendHeld {
+				approve()
+			}
+			if n := len(w.thnks.Gifts()); n != 1 {
+				t.Errorf("at %s: %d gifts", price, n)
+			}
+			w.end()
+		})
+	}
+}
+
+// TestLate: a gift that was to be sent at once, and could not be for a day, waits
+// for a person; it goes by itself within the day.
+func TestLate(t *testing.T) {
+	for after, want := range map[time.Duration]store.SendState{24 * time.Hour: store.SendSent, 24*time.Hour + time.Second: store.SendHeld} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			if _, err := w.desk.Take(t.Context(), []send.Order{order("r", "bea@acme.example")}); err != nil {
+				t.Fatal(err)
+			}
+			w.end()
+			time.Sleep(after) // nothing runs
+			w.start(0)
+			w.due()
+			if s, _, err := w.store.Send("r"); s.State != want || err != nil || want == store.SendHeld && s.Guard != send.GuardLate {
+				t.Errorf("after %s: %+v, %v", after, s, err)
+			}
+			if want == store.SendHeld {
+				if _, err := w.desk.Change(t.Context(), send.Change{Action: send.Approve, IDs: []string{"r"}}); err != nil {
+					t.Error(err)
+				}
+			}
+			if n := len(w.thnks.Gifts()); n != 1 {
+				t.Errorf("after %s: %d gifts", after, n)
+			}
+			w.end()
+		})
+	}
+}
+
+// TestKeyOfTheMoment: while an API key cannot be used nothing is sent, and what was
+// due goes once it can.
+func TestKeyOfTheMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.keyFault = errors.New("the file is gone")
+		if _, err := w.desk.Ask(t.Context(), order("r", "bea@acme.example")); !errors.Is(err, w.keyFault) {
+			t.Errorf("%v", err)
+		}
+		if _, err := w.desk.Due(t.Context()); !errors.Is(err, w.keyFault) {
+			t.Errorf("%v", err)
+		}
+		if s, _, _ := w.store.Send("r"); s.State != store.SendScheduled || w.thnks.Requests() != 0 {
+			t.Errorf("%+v after %d requests", s, w.thnks.Requests())
+		}
+		w.keyFault = nil
+		for range 2 {
+			w.due()
+		}
+		if s, _, _ := w.store.Send("r"); s.State != store.SendSent || len(w.thnks.Gifts()) != 1 {
+			t.Errorf("%+v with %d gifts", s, len(w.thnks.Gifts()))
+		}
+		w.end()
+	})
+}
