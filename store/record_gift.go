@@ -55,6 +55,7 @@ const (
 	giftFormer     // a link record
 	giftErased
 	giftGiven // a kind of links, repeated
+	giftMail  // a claim record, repeated: the kind of a mail, and its time
 )
 
 // The fields of a detail record.
@@ -125,6 +126,9 @@ func encodeGift(st plan.Stored) []byte {
 	}
 	if g.ThankYou != (plan.Note{}) {
 		e.record(giftThanks, encodeClaim(plan.Claim{Status: plan.Status(g.ThankYou.Digest), At: g.ThankYou.At}))
+	}
+	for _, m := range g.Mails {
+		e.record(giftMail, encodeClaim(plan.Claim{Status: plan.Status(m.Kind), At: m.At}))
 	}
 	for _, name := range slices.Sorted(maps.Keys(g.Metadata)) {
 		var d encoder
@@ -306,6 +310,9 @@ func decodeFields(id string, d decoder, without []bool) (plan.Stored, error) {
 			}
 			r := decodeTold(&d)
 			g.AsOf[r.Status] = r.Origin
+		case giftMail:
+			c := decodeClaim(&d)
+			g.Mails = append(g.Mails, plan.Mail{Kind: plan.MailKind(c.Status), At: c.At})
 		case giftParcel:
 			c := decodeClaim(&d)
 			g.Parcel = plan.Parcel{Status: string(c.Status), At: c.At}

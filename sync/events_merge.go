@@ -32,6 +32,13 @@ func eventIDs(e *store.Event) []string {
 	return ids
 }
 
+// mailKinds are the kinds of mails that events of the dialect gift-events tell of.
+var mailKinds = map[string]plan.MailKind{
+	"gift-notification-reminder-sent":   plan.Reminder,
+	"gift-notification-expiration-sent": plan.Expiration,
+	"gift-notification-resend-sent":     plan.Resend,
+}
+
 // claimed is what an event says of a gift, to be merged with what else is known
 // of it.
 func claimed(giftID string, e *store.Event) plan.Gift {
@@ -47,6 +54,9 @@ func claimed(giftID string, e *store.Event) plan.Gift {
 	}
 	if e.ThankYouNote != "" {
 		g.ThankYou = plan.Note{Text: e.ThankYouNote, At: e.At}
+	}
+	if kind, ok := mailKinds[e.Kind]; ok && e.Effect == store.EffectDetail && !e.At.IsZero() {
+		g.Mails = []plan.Mail{{Kind: kind, At: e.At}}
 	}
 	for name, value := range e.Properties {
 		if g.Metadata == nil {

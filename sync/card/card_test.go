@@ -31,7 +31,9 @@ func TestGifts(t *testing.T) {
 		return links
 	}
 	w.gift("T-1", sentGift(100, plan.Redeemed, "20"), of(bea, company, deal)...)
-	w.gift("T-2", sentGift(10, plan.Delivered, "7.5"), of(bea, company)...)
+	reminded := sentGift(10, plan.Delivered, "7.5")
+	reminded.Mails = []plan.Mail{{Kind: plan.Reminder, At: reminded.UpdatedAt.Add(72 * time.Hour)}}
+	w.gift("T-2", reminded, of(bea, company)...)
 	w.gift("T-3", sentGift(5, plan.Scheduled, "7.5"), of(cyd, company)...)
 	w.gift("T-4", sentGift(1, plan.Sent, "1"))
 	w.portal.ResetRequests()
@@ -72,7 +74,7 @@ func TestGifts(t *testing.T) {
 	if open.DaysLeft == nil || *open.DaysLeft != 20 || over.DaysLeft != nil || over.Expires != "" {
 		t.Errorf("left are %v and %v", open.DaysLeft, over.DaysLeft)
 	}
-	if len(open.Timeline) != 2 || open.Timeline[0].Kind != "sent" || open.Timeline[1].Kind != "delivered" || open.Amount.Amount != "7.50" {
+	if len(open.Timeline) != 3 || open.Timeline[0].Kind != "sent" || open.Timeline[1].Kind != "delivered" || open.Timeline[2].Kind != "reminder" || open.Amount.Amount != "7.50" {
 		t.Errorf("the gift is %+v", open)
 	}
 	if !strings.HasPrefix(open.URL, "https://app.hubspot.com/contacts/62515/record/") || open.Sender != "Ann Lee" || open.Recipient != "Bea Smith" {

@@ -234,6 +234,9 @@ func timeline(g plan.Gift) []Moment {
 			moments = append(moments, Moment{string(status), at.UTC()})
 		}
 	}
+	for _, m := range g.Mails {
+		moments = append(moments, Moment{string(m.Kind), m.At.UTC()})
+	}
 	slices.SortStableFunc(moments, func(a, b Moment) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(plan.Status(a.Kind).Rank(), plan.Status(b.Kind).Rank()))
 	})

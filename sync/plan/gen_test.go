@@ -114,6 +114,9 @@ func genNews(id string) *rapid.Generator[Gift] {
 			}
 			return g
 		}
+		if rapid.IntRange(0, 3).Draw(t, "mail") == 0 {
+			return Gift{ID: id, Mails: []Mail{{rapid.SampledFrom([]MailKind{Reminder, Expiration, Resend}).Draw(t, "kind"), at}}}
+		}
 		if rapid.Bool().Draw(t, "note") {
 			return Gift{ID: id, ThankYou: Note{Text: genText().Draw(t, "text"), At: at}}
 		}

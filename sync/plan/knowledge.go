@@ -17,7 +17,7 @@ func SameKnowledge(a, b Gift) bool {
 	bVersioned, bDerived := b.kinds()
 	if a.ID != b.ID || !sameSnapshots(aVersioned, bVersioned) || !sameSnapshots(aDerived, bDerived) ||
 		!slices.EqualFunc(a.Claims, b.Claims, func(x, y Claim) bool { return compareClaims(x, y) == 0 }) ||
-		compareParcels(a.Parcel, b.Parcel) != 0 || !sameNotes(a.ThankYou, b.ThankYou) || !sameMetadata(a.Metadata, b.Metadata) {
+		!slices.EqualFunc(a.Mails, b.Mails, sameMail) || compareParcels(a.Parcel, b.Parcel) != 0 || !sameNotes(a.ThankYou, b.ThankYou) || !sameMetadata(a.Metadata, b.Metadata) {
 		return false
 	}
 	if a.Behind == nil && b.Behind == nil {

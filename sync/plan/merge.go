@@ -24,6 +24,7 @@ import (
 //     [Unknown]. The last known status is kept in Known and is still shown.
 //   - Claims are united. Of each status the first and the last are kept, so
 //     that a gift opened a thousand times does not carry a thousand claims.
+//   - Mails are united, and the last ones kept.
 //   - Of parcels, of thank-you notes and of each part of the metadata the latest
 //     stays; of equal times the greater text or digest.
 //
@@ -38,6 +39,7 @@ func Merge(old, seen Gift) Gift {
 	g := inFront(joinSnapshots(oldVersioned, seenVersioned), joinSnapshots(oldDerived, seenDerived))
 	g.ID = max(old.ID, seen.ID)
 	g.Claims = joinClaims(old.Claims, seen.Claims)
+	g.Mails = joinMails(old.Mails, seen.Mails)
 	g.Metadata = joinMetadata(old.Metadata, seen.Metadata)
 	g.Parcel, g.ThankYou = old.Parcel, old.ThankYou
 	if compareParcels(seen.Parcel, old.Parcel) > 0 {

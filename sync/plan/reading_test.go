@@ -230,6 +230,7 @@ func TestSameKnowledgeSeesEachField(t *testing.T) {
 		"parcel":    func(g *Gift) { g.Parcel.Status = "lost" },
 		"note":      func(g *Gift) { g.ThankYou.Text = "Thanks" },
 		"note at":   func(g *Gift) { g.ThankYou.At = at(1) },
+		"mail":      func(g *Gift) { g.Mails = []Mail{{Reminder, at(1)}} },
 		"metadata":  func(g *Gift) { g.Metadata = map[string]Detail{"cost_center": {Value: "7"}} },
 		"behind":    func(g *Gift) { b := fromFile(5, Sent, "Tea"); g.Behind = &b },
 	} {

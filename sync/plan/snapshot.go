@@ -8,7 +8,7 @@ import (
 
 // A gift's snapshots are of two kinds: those with a version of the source, and
 // those without. Each kind is joined by itself. In a gift that holds only
-// snapshots, the ID, claims, parcel, note and metadata are empty.
+// snapshots, the ID, claims, parcel, note, mails and metadata are empty.
 
 // kinds returns the gift's snapshots with and without a version. Either is the
 // zero gift where there is none of its kind.
@@ -16,7 +16,7 @@ func (g Gift) kinds() (versioned, derived Gift) {
 	if g.Behind != nil {
 		derived = *g.Behind
 	}
-	g.ID, g.Claims, g.Parcel, g.ThankYou, g.Metadata, g.Behind = "", nil, Parcel{}, Note{}, nil, nil
+	g.ID, g.Claims, g.Parcel, g.ThankYou, g.Mails, g.Metadata, g.Behind = "", nil, Parcel{}, Note{}, nil, nil, nil
 	// Without the time of reading, the version is all that there is to order by;
 	// without a version, the time of reading is.
 	g.Derived = !g.ReadAt.IsZero() && (g.Derived || g.UpdatedAt.IsZero())

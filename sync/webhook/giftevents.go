@@ -35,9 +35,9 @@ var catalogue = map[string]func(s *Source, e *store.Event, data object) string{
 	"gift-delivery-status-changed":      readParcel,
 	"gift-invoice-sent":                 readNothing,
 	"gift-notification-initial-sent":    readDelivered,
-	"gift-notification-reminder-sent":   readNothing,
-	"gift-notification-expiration-sent": readNothing,
-	"gift-notification-resend-sent":     readNothing,
+	"gift-notification-reminder-sent":   readMail,
+	"gift-notification-expiration-sent": readMail,
+	"gift-notification-resend-sent":     readMail,
 	"thank-you-note-created":            readNote,
 }
 
@@ -200,6 +200,17 @@ func readNote(_ *Source, e *store.Event, data object) string {
 		return "the thank-you note is missing or empty"
 	}
 	e.Effect, e.ThankYouNote = store.EffectDetail, note
+	return ""
+}
+
+// readMail takes a mail that reminds of a gift for news of the gift. Without a
+// signature, or without a gift and a time, it is only listed: it is not worth asking
+// Thnks.
+func readMail(_ *Source, e *store.Event, _ object) string {
+	e.Effect = store.EffectListed
+	if e.Signed && !e.At.IsZero() && (e.TransactionID != "" || len(e.Aliases) > 0) {
+		e.Effect = store.EffectDetail
+	}
 	return ""
 }
 

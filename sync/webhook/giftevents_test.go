@@ -59,7 +59,7 @@ func TestCatalogue(t *testing.T) {
 	claim := func(s plan.Status) store.Event {
 		return store.Event{Effect: store.EffectClaim, TransactionID: "g-1", Status: s, At: at}
 	}
-	listed := store.Event{Effect: store.EffectListed, TransactionID: "g-1", At: at}
+	mail := store.Event{Effect: store.EffectDetail, TransactionID: "g-1", At: at}
 	for _, tt := range []struct {
 		kind, data, canonical string
 		want                  store.Event
@@ -80,12 +80,12 @@ func TestCatalogue(t *testing.T) {
 		{"gift-invoice-sent", `"companyId":"c-1","invoiceId":"i-1"`, "", store.Event{Effect: store.EffectListed, At: at}},
 		{"gift-notification-initial-sent", ids, "", claim(plan.Delivered)},
 		{"gift-notification-initial", older, "gift-notification-initial-sent", claim(plan.Delivered)},
-		{"gift-notification-reminder-sent", ids, "", listed},
-		{"gift-notification-reminder", older, "gift-notification-reminder-sent", listed},
-		{"gift-notification-expiration-sent", ids, "", listed},
-		{"gift-notification-expiration", older, "gift-notification-expiration-sent", listed},
-		{"gift-notification-resend-sent", ids, "", listed},
-		{"gift-notification-resend", older, "gift-notification-resend-sent", listed},
+		{"gift-notification-reminder-sent", ids, "", mail},
+		{"gift-notification-reminder", older, "gift-notification-reminder-sent", mail},
+		{"gift-notification-expiration-sent", ids, "", mail},
+		{"gift-notification-expiration", older, "gift-notification-expiration-sent", mail},
+		{"gift-notification-resend-sent", ids, "", mail},
+		{"gift-notification-resend", older, "gift-notification-resend-sent", mail},
 		{"thank-you-note-created", ids + `,"thankYouNote":"Thank you!\nAnn"`, "", store.Event{
 			Effect: store.EffectDetail, TransactionID: "g-1", At: at, ThankYouNote: "Thank you!\nAnn",
 		}},
@@ -101,6 +101,25 @@ func TestCatalogue(t *testing.T) {
 		if d := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(store.Event{}, "Dialect", "Key", "Signed", "Body", "ReceivedAt")); d != "" {
 			t.Errorf("%s %s (-want +got):\n%s", tt.kind, tt.data, d)
 		}
+	}
+}
+
+// TestUnsignedMail: a mail that an unsigned event tells of, or that says not when, is
+// only listed: it is no reason to ask Thnks.
+func TestUnsignedMail(t *testing.T) {
+	t.Parallel()
+	body := payload("gift-notification-reminder-sent", `"giftId":"g-1"`)
+	e := store.Event{Dialect: webhook.GiftEvents, Body: []byte(body), ReceivedAt: time.Now()}
+	if got := webhook.Reread(webhook.Source{Dialect: webhook.GiftEvents}, e, []byte(body)); got.Effect != store.EffectListed || got.TransactionID != "g-1" {
+		t.Errorf("it is %s about %q", got.Effect, got.TransactionID)
+	}
+	e.Signed = true
+	if got := webhook.Reread(webhook.Source{Dialect: webhook.GiftEvents}, e, []byte(body)); got.Effect != store.EffectDetail {
+		t.Errorf("a signed one is %s", got.Effect)
+	}
+	untimed := []byte(`{"webhookData":{"eventType":"gift-notification-reminder-sent"},"eventData":{"giftId":"g-1"}}`)
+	if got := webhook.Reread(webhook.Source{Dialect: webhook.GiftEvents}, e, untimed); got.Effect != store.EffectListed {
+		t.Errorf("one without a time is %s", got.Effect)
 	}
 }
 
