@@ -12,6 +12,7 @@ import (
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
+	giftapp "thnks-hubspot-sync/sync/app"
 	"thnks-hubspot-sync/sync/card"
 	"thnks-hubspot-sync/sync/daemon"
 	"thnks-hubspot-sync/sync/stats"
@@ -62,6 +63,14 @@ func cardPortal(s *session, d *daemon.Daemon, p configs.Portal) *card.Portal {
 	client := sharedClient{connect: func(j *store.Store) (*portal, error) { return s.connect(p, stateOf(j), nil) }}
 	return &card.Portal{
 		Name: p.Name, Account: strconv.FormatInt(p.HubSpot.AccountID, 10),
+		Connected: func() (bool, error) {
+			j, err := state()
+			if err != nil {
+				return false, err
+			}
+			grant, err := giftapp.StandingOf(j)
+			return grant.Connected, err
+		},
 		State: func() (card.StateFile, error) { return state() },
 		HubSpot: func() (card.HubSpot, error) {
 			j, err := state()

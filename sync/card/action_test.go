@@ -147,7 +147,7 @@ func TestWorkflowWaits(t *testing.T) {
 				w.portal.Fault(hubspottest.Fault{PathContains: "callbacks", Kind: hubspottest.RespondStatus, Status: 503, Count: 20})
 				stopped := make(chan struct{})
 				go func() { defer close(stopped); w.server.KeepAnswering(ctx) }()
-				now := w.portal.Await(t.Context(), e)
+				now := w.portal.Await(within(t, 2*time.Hour), e)
 				if now.State != tt.state {
 					t.Errorf("it is %s with %v", now.State, now.Outputs)
 				}
@@ -183,7 +183,7 @@ func TestCallbackTooEarly(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		stopped := make(chan struct{})
 		go func() { defer close(stopped); w.server.KeepAnswering(ctx) }()
-		if now := w.portal.Await(t.Context(), e); now.State != "SUCCESS" {
+		if now := w.portal.Await(within(t, 2*time.Hour), e); now.State != "SUCCESS" {
 			t.Errorf("it is %s", now.State)
 		}
 		time.Sleep(time.Minute)
@@ -204,6 +204,13 @@ func TestCallbackTooEarly(t *testing.T) {
 func ended(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	return ctx
+}
+
+// within is a context that ends after a time.
+func within(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
 	return ctx
 }
 
@@ -264,7 +271,8 @@ func TestManyWorkflows(t *testing.T) {
 		if waiting != n-8 {
 			t.Errorf("%d wait", waiting)
 		}
-		for left := n; left > 0; time.Sleep(time.Minute) { // as the service does
+		for left, turn := n, 0; left > 0 && turn < 60; turn++ { // as the service does
+			time.Sleep(time.Minute)
 			if _, err := w.desk.Due(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -14,7 +14,7 @@ const statsFor = time.Minute
 // statistics answers with the portal's statistics, without who got the gifts: not
 // every user may see every contact.
 func (s *Server) statistics(ctx context.Context, v visit) (any, error) {
-	return s.stats.get(v.portal.Name, time.Now(), func() (stats.Report, error) {
+	return s.counters[v.portal].stats.get(time.Now(), func() (stats.Report, error) {
 		rep, err := v.portal.Stats(ctx)
 		for i := range rep.RecentActivity {
 			rep.RecentActivity[i].Recipient = ""
@@ -23,34 +23,25 @@ func (s *Server) statistics(ctx context.Context, v visit) (any, error) {
 	})
 }
 
-// A statsCache keeps the statistics of portals for a while.
+// A statsCache keeps the statistics of a portal for a while.
 type statsCache struct {
-	mu  sync.Mutex
-	all map[string]statsEntry
-}
-
-type statsEntry struct {
+	mu     sync.Mutex
 	report stats.Report
 	until  time.Time
 }
 
-// get returns what is kept of a portal, or else computes it. It computes one at a
-// time.
-func (c *statsCache) get(portal string, now time.Time, compute func() (stats.Report, error)) (stats.Report, error) {
+// get returns what is kept, or else computes it: once, whoever waits for it.
+func (c *statsCache) get(now time.Time, compute func() (stats.Report, error)) (stats.Report, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e, known := c.all[portal]; known && now.Before(e.until) {
-		return e.report, nil
+	if now.Before(c.until) {
+		return c.report, nil
 	}
 	rep, err := compute()
-	if err != nil {
-		return stats.Report{}, err
+	if err == nil {
+		c.report, c.until = rep, now.Add(statsFor)
 	}
-	if c.all == nil {
-		c.all = make(map[string]statsEntry)
-	}
-	c.all[portal] = statsEntry{rep, now.Add(statsFor)}
-	return rep, nil
+	return rep, err
 }
 
 // settings answers with what is connected, and what is missing.

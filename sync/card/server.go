@@ -1,6 +1,7 @@
 package card
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,6 +33,7 @@ const (
 	bodyTime   = 3 * time.Second // for reading it
 	answerTime = 6 * time.Second // for what HubSpot is asked meanwhile
 	maxAtOnce  = 64              // requests under way
+	maxOfOne   = 40              // of them for one portal; of its pages HubSpot makes 20 at a time
 )
 
 // A StateFile is a portal's. [*store.Store] is one.
@@ -64,17 +66,19 @@ type Desk interface {
 // A Portal is what the pages of one portal need. Its functions return what is there
 // at the moment: a state file may have been opened anew.
 type Portal struct {
-	Name     string
-	Account  string // HubSpot's id of it
-	State    func() (StateFile, error)
-	HubSpot  func() (HubSpot, error)
-	Desk     func() (Desk, error)  // its error is [send.ErrOrder] where the configuration lets nothing be sent
-	Wake     func()                // has what is due in the ledger sent
-	Object   func() string         // type id of the custom object, "" before it is known
-	Records  func() string         // what addresses of gift records begin with, "" before it is known
-	Zone     func() *time.Location // nil before it is known
-	Stats    func(context.Context) (stats.Report, error)
-	Settings func(context.Context) (Settings, error)
+	Name    string
+	Account string // HubSpot's id of it
+	// Connected reports whether the portal has access to HubSpot.
+	Connected func() (bool, error)
+	State     func() (StateFile, error)
+	HubSpot   func() (HubSpot, error)
+	Desk      func() (Desk, error)  // its error is [send.ErrOrder] where the configuration lets nothing be sent
+	Wake      func()                // has what is due in the ledger sent
+	Object    func() string         // type id of the custom object, "" before it is known
+	Records   func() string         // what addresses of gift records begin with, "" before it is known
+	Zone      func() *time.Location // nil before it is known
+	Stats     func(context.Context) (stats.Report, error)
+	Settings  func(context.Context) (Settings, error)
 }
 
 // An App is an app of HubSpot whose pages and workflows are served.
@@ -98,22 +102,46 @@ type Config struct {
 
 // A Server is the [http.Handler] of everything below [CardPrefix] and [ActionPrefix].
 type Server struct {
-	apps   []App
-	public string
-	log    *slog.Logger
-	busy   chan struct{} // one for each request under way
-	asking chan struct{} // one for each gift that a workflow is sending at the moment
-	seldom seldom
-	linked linkedCache
-	stats  statsCache
+	apps     []App
+	public   string
+	log      *slog.Logger
+	busy     chan struct{} // one for each request under way
+	asking   chan struct{} // one for each gift that a workflow is sending at the moment
+	seldom   seldom
+	linked   linkedCache
+	counters map[*Portal]*counter
+}
+
+// A counter is where the requests of one portal are answered, so that those of one
+// portal do not hold those of another.
+type counter struct {
+	busy  chan struct{} // one for each request under way
+	stats statsCache
 }
 
 // New returns the server of some apps.
 func New(c Config) *Server {
-	return &Server{
+	s := &Server{
 		apps: c.Apps, public: strings.TrimSuffix(c.PublicURL, "/"), log: c.Log,
-		busy: make(chan struct{}, maxAtOnce), asking: make(chan struct{}, maxAsking),
+		busy: make(chan struct{}, maxAtOnce), asking: make(chan struct{}, maxAsking), counters: make(map[*Portal]*counter),
 	}
+	for _, app := range c.Apps {
+		for _, p := range app.Portals {
+			s.counters[p] = &counter{busy: make(chan struct{}, maxOfOne)}
+		}
+	}
+	return s
+}
+
+// busy refuses a request beyond those that are answered at a time. A workflow gives
+// up after ten answers of 429, and repeats its request for three days after one of
+// 503.
+func busy(to route) *Problem {
+	const why = "Too many requests are under way: try again in a moment."
+	if to.action {
+		return problem(Later, why)
+	}
+	return problem(Busy, why)
 }
 
 // A visit is one verified request.
@@ -129,19 +157,20 @@ type visit struct {
 type route struct {
 	method string
 	action bool // of a workflow: the account is in the body, and version 2 signs it, too
+	always bool // also for a portal that is not connected
 	answer func(*Server, context.Context, visit) (any, error)
 }
 
 var routes = map[string]route{
-	CardPrefix + "gifts":      {http.MethodGet, false, (*Server).gifts},
-	CardPrefix + "form":       {http.MethodGet, false, (*Server).form},
-	CardPrefix + "preview":    {http.MethodPost, false, (*Server).preview},
-	CardPrefix + "send":       {http.MethodPost, false, (*Server).send},
-	CardPrefix + "sends":      {http.MethodGet, false, (*Server).sends},
-	CardPrefix + "statistics": {http.MethodGet, false, (*Server).statistics},
-	CardPrefix + "settings":   {http.MethodGet, false, (*Server).settings},
-	ActionPrefix + "send":     {http.MethodPost, true, (*Server).execute},
-	ActionPrefix + "options":  {http.MethodPost, true, (*Server).options},
+	CardPrefix + "gifts":      {method: http.MethodGet, answer: (*Server).gifts},
+	CardPrefix + "form":       {method: http.MethodGet, answer: (*Server).form},
+	CardPrefix + "preview":    {method: http.MethodPost, answer: (*Server).preview},
+	CardPrefix + "send":       {method: http.MethodPost, answer: (*Server).send},
+	CardPrefix + "sends":      {method: http.MethodGet, answer: (*Server).sends},
+	CardPrefix + "statistics": {method: http.MethodGet, answer: (*Server).statistics},
+	CardPrefix + "settings":   {method: http.MethodGet, always: true, answer: (*Server).settings},
+	ActionPrefix + "send":     {method: http.MethodPost, action: true, answer: (*Server).execute},
+	ActionPrefix + "options":  {method: http.MethodPost, action: true, answer: (*Server).options},
 }
 
 // ServeHTTP answers one request.
@@ -150,7 +179,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.busy <- struct{}{}:
 		defer func() { <-s.busy }()
 	default:
-		write(w, http.StatusTooManyRequests, problem(Busy, "Too many requests are under way: try again in a moment."))
+		p := busy(routes[r.URL.EscapedPath()])
+		write(w, p.status(), p)
 		return
 	}
 	answer, err := s.serve(w, r)
@@ -195,6 +225,16 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	if v.portal = v.app.Portals[account]; v.portal == nil {
 		s.note("HubSpot app not served", r.URL.Path, keyReason, "no portal of this app has the account", keyApp, v.app.Name, keyAccount, account)
 		return nil, problem(NotConnected, "This HubSpot account is not connected to Thnks by this app: ask your admin to run connect for it.")
+	}
+	at := s.counters[v.portal]
+	select {
+	case at.busy <- struct{}{}:
+		defer func() { <-at.busy }()
+	default:
+		return nil, busy(to)
+	}
+	if connected, err := v.portal.Connected(); err != nil || !connected && !to.always {
+		return nil, cmp.Or[error](err, problem(NotConnected, "This HubSpot account was disconnected from Thnks: ask your admin to run connect for it again."))
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
 	defer cancel()

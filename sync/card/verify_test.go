@@ -9,6 +9,8 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -147,7 +149,7 @@ func TestFlood(t *testing.T) {
 		hold := make(chan struct{})
 		w.acme.State = func() (card.StateFile, error) { <-hold; return w.store, nil }
 		done := make(chan int)
-		for range 64 {
+		for range 40 {
 			go func() {
 				a, err := w.portal.Fetch(t.Context(), w.page(), http.MethodGet, public+"/hubspot/card/gifts?objectTypeId=0-1&objectId=1", nil)
 				if err != nil {
@@ -157,11 +159,18 @@ func TestFlood(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		if got := w.asked("GET", public+"/hubspot/card/gifts", "", nil); got != 429 {
-			t.Errorf("one more is answered %d", got)
+		if code := w.refused(w.page(), 429, http.MethodGet, "/hubspot/card/gifts?objectTypeId=0-1&objectId=1", nil); code != card.Busy {
+			t.Errorf("one more is refused as %s", code)
+		}
+		other := hubspottest.Page{User: hubspottest.User{Email: "ann@acme.example"}, AppID: 99, Secret: "other-secret", Portal: 777, Client: w.through()}
+		w.fetch(other, 200, nil, http.MethodGet, "/hubspot/card/gifts?objectTypeId=0-1&objectId=1", nil)
+		flow := w.workflow()
+		flow.Retry = []time.Duration{}
+		if e := w.portal.Enrol(t.Context(), flow, w.contact("bea@beta.example", "Bea", "Smith"), inputs("5659")); e.State != hubspottest.Failed || e.Requests != 1 {
+			t.Errorf("a workflow is %+v", e)
 		}
 		close(hold)
-		for range 64 {
+		for range 40 {
 			if got := <-done; got != 200 {
 				t.Errorf("one of them is answered %d", got)
 			}
@@ -173,6 +182,39 @@ func TestFlood(t *testing.T) {
 			t.Errorf("a flood makes %d lines", n)
 		}
 	})
+}
+
+// TestDisconnected: a portal whose grant has ended shows its settings alone.
+func TestDisconnected(t *testing.T) {
+	w := newWorld(t)
+	w.ended = true
+	if code := w.refused(w.page(), 403, http.MethodGet, "/hubspot/card/gifts?objectTypeId=0-1&objectId=1", nil); code != card.NotConnected {
+		t.Errorf("refused as %s", code)
+	}
+	bea := w.contact("bea@beta.example", "Bea", "Smith")
+	if e := w.portal.Enrol(t.Context(), w.workflow(), bea, inputs("5659")); e.State != hubspottest.Failed || len(w.thnks.Gifts()) != 0 {
+		t.Errorf("a workflow is %s", e.State)
+	}
+	w.fetch(w.page(), 200, nil, http.MethodGet, "/hubspot/card/settings", nil)
+}
+
+// TestRoutes: the routes that the package's comment promises are those that are
+// served.
+func TestRoutes(t *testing.T) {
+	w := newWorld(t)
+	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^//\t(GET|POST) +(/hubspot/[a-z]+/[a-z]+)`).FindAllStringSubmatch(string(text), -1)
+	if len(found) != 9 {
+		t.Fatalf("the comment has %d routes", len(found))
+	}
+	for _, f := range found {
+		if got := w.asked(f[1], public+f[2], "", nil); got != 401 {
+			t.Errorf("%s %s, not signed, is answered %d", f[1], f[2], got)
+		}
+	}
 }
 
 // TestTwoAccounts: a user of one account sees nothing of another's, although one

@@ -44,6 +44,7 @@ type world struct {
 	rules  send.Rules
 	desk   *send.Desk
 	noDesk error // why there is none
+	ended  bool  // the portal was disconnected
 	server *card.Server
 	object string
 	log    *lines
@@ -119,8 +120,9 @@ func (w *world) start() {
 	client := w.client()
 	w.acme = &card.Portal{
 		Name: "acme", Account: "62515",
-		State:   func() (card.StateFile, error) { return w.store, nil },
-		HubSpot: func() (card.HubSpot, error) { return client, nil },
+		Connected: func() (bool, error) { return !w.ended, nil },
+		State:     func() (card.StateFile, error) { return w.store, nil },
+		HubSpot:   func() (card.HubSpot, error) { return client, nil },
 		Desk: func() (card.Desk, error) {
 			if w.noDesk != nil {
 				return nil, w.noDesk
