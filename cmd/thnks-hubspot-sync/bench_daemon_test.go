@@ -113,7 +113,7 @@ func BenchmarkStop(b *testing.B) {
 	bin := buildPrograms(b)
 	for b.Loop() {
 		b.StopTimer()
-		config := sandboxProcess(b, bin, b.TempDir(), 100_000)
+		config := startSandbox(b, bin, b.TempDir(), append([]string{"--transactions", "100000"}, typical...)...)
 		var took []time.Duration
 		for i := range 20 {
 			cmd, address, log := startDaemon(b, bin, config)

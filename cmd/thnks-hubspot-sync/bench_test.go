@@ -38,11 +38,29 @@ func BenchmarkBackfill(b *testing.B) {
 	for _, n := range benchSizes(b) {
 		b.Run(fmt.Sprintf("N=%d", n), func(b *testing.B) {
 			for b.Loop() {
-				measure(b, bin, n)
+				measure(b, bin, n, typical...)
 			}
 		})
 	}
 }
+
+// BenchmarkRealistic measures the same with data as most portals have it:
+//
+//	go test -run '^$' -bench Realistic -benchtime 1x ./cmd/thnks-hubspot-sync
+func BenchmarkRealistic(b *testing.B) {
+	bin := buildPrograms(b)
+	for _, n := range benchSizes(b) {
+		b.Run(fmt.Sprintf("N=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				measure(b, bin, n, "--matched", "0.72", "--deals", "1", "--open-deals", "0.2", "--further-contacts", "2000")
+			}
+		})
+	}
+}
+
+// typical are the flags of a sandbox all of whose recipients are contacts, with an open
+// deal each.
+var typical = []string{"--matched", "1", "--deals", "1"}
 
 // benchSizes are how many gifts to measure with.
 func benchSizes(b *testing.B) (sizes []int) {
@@ -69,11 +87,11 @@ func buildPrograms(b *testing.B) (bin string) {
 	return bin
 }
 
-func measure(b *testing.B, bin string, n int) {
+func measure(b *testing.B, bin string, n int, data ...string) {
 	b.StopTimer()
 	defer b.StartTimer()
 	dir := b.TempDir()
-	config := sandboxProcess(b, bin, dir, n)
+	config := startSandbox(b, bin, dir, append([]string{"--transactions", strconv.Itoa(n)}, data...)...)
 
 	cmd := exec.Command(filepath.Join(bin, "thnks-hubspot-sync"), "sync", "--backfill", "--json", "--config", config)
 	var out, log bytes.Buffer
@@ -132,12 +150,6 @@ func measure(b *testing.B, bin string, n int) {
 		b.Fatal(err)
 	}
 	measureDaemon(b, bin, config)
-}
-
-// sandboxProcess starts the emulators of one portal, all of whose recipients are
-// contacts; see startSandbox.
-func sandboxProcess(b *testing.B, bin, dir string, n int) (config string) {
-	return startSandbox(b, bin, dir, "--transactions", strconv.Itoa(n), "--matched", "1", "--deals", "1")
 }
 
 // startSandbox starts the emulators in another process, for the benchmark's
