@@ -233,6 +233,35 @@ func TestListingThatOverlooksContacts(t *testing.T) {
 	})
 }
 
+// TestListingThatDoesNotFit: where the contacts with additional addresses, or these
+// addresses, are more than a listing may hold, each address is searched for, and nobody
+// counts as unknown for want of room.
+func TestListingThatDoesNotFit(t *testing.T) {
+	t.Parallel()
+	const room = 2048 // addresses, of a run that remembers 2,048 people
+	for _, each := range []int{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			w := simulation.New(t, hubspottest.Options{Seed: 41}, thnksapitest.Options{})
+			w.Bounds.CacheSlots = 2 * room
+			for i := range room/each + 1 {
+				own := fmt.Sprintf("old%d@example.com", i)
+				if each == 2 {
+					own += fmt.Sprintf(";older%d@example.com", i)
+				}
+				w.Portal.AddContact(fmt.Sprintf("main%d@example.com", i), map[string]string{"hs_additional_emails": own})
+			}
+			time.Sleep(time.Hour)
+			for i := range 120 { // the last of the contacts are those that do not fit
+				w.AddGift(fmt.Sprintf("T-%03d", i), fmt.Sprintf("old%d@example.com", room/each-i), simulation.Day)
+			}
+			rep := w.Must(giftsync.Backfill)
+			if rep.Created != 120 || rep.Orphans[plan.NoContact] != 0 || rep.Choices[0].By != plan.BySearch || rep.HubSpotCalls[hubspot.Search] < 24 {
+				t.Errorf("%d addresses each: %d created, %d without a contact, %d searches, %+v", each, rep.Created, rep.Orphans[plan.NoContact], rep.HubSpotCalls[hubspot.Search], rep.Choices)
+			}
+		})
+	}
+}
+
 // wantContact checks that a gift is linked to the contact alone.
 func wantContact(w *simulation.World, id, contact string) {
 	w.T.Helper()
