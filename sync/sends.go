@@ -64,11 +64,11 @@ func sentGift(s store.Send) plan.Gift {
 	case store.SendUnknown:
 		g.Status, g.RawStatus, g.Times[plan.Scheduled] = plan.Unknown, rawUnknown, s.When()
 	case store.SendNotSent:
-		g.Status, g.RawStatus = plan.Unknown, rawNotSent
+		g.Status, g.RawStatus, g.Times = plan.Unknown, rawNotSent, nil
 	case store.SendRefused:
-		g.Status, g.RawStatus = plan.Unknown, rawRefused
+		g.Status, g.RawStatus, g.Times = plan.Unknown, rawRefused, nil
 	case store.SendCancelled:
-		g.Status, g.RawStatus = plan.Unknown, rawCancelled
+		g.Status, g.RawStatus, g.Times = plan.Unknown, rawCancelled, nil
 	default:
 		g.Times[plan.Scheduled] = s.When()
 	}
@@ -92,7 +92,7 @@ func isShown(s store.Send) bool {
 // false where it was stopped. What may have been sent since is unknown.
 func lostSend(s plan.Stored, now time.Time) (lost store.Send, ok bool) {
 	id, ok := plan.SendOf(s.Gift.ID)
-	if !ok || !s.Deleted.IsZero() || slices.Contains([]string{rawNotSent, rawRefused, rawCancelled}, s.Gift.RawStatus) {
+	if !ok || !s.Deleted.IsZero() || plan.NeverSent(s.Gift) {
 		return store.Send{}, false
 	}
 	g := s.Gift

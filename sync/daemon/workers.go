@@ -20,6 +20,8 @@ const (
 // are sent, concurrently with runs and the other workers.
 type worker struct {
 	process func(*giftsync.Engine, context.Context) (giftsync.EventResult, error)
+	fails   string // the event to log when that begins to fail
+	works   string // and when it works again
 	wake    chan struct{} // holds one token when there may be something to do
 
 	asked    chan struct{} // holds one token when it is to show that it is not stuck
@@ -27,16 +29,22 @@ type worker struct {
 }
 
 func newWorkers() []*worker {
+	sends := newWorker((*giftsync.Engine).ShowSends)
+	sends.fails, sends.works = "gifts that were sent could not be shown in HubSpot; that is tried again", "gifts that are sent are shown in HubSpot again"
 	return []*worker{
 		newWorker((*giftsync.Engine).ApplyEvents),
 		newWorker((*giftsync.Engine).FetchEvents),
 		newWorker((*giftsync.Engine).FollowEvents),
-		newWorker((*giftsync.Engine).ShowSends),
+		sends,
 	}
 }
 
+// newWorker returns a worker for events.
 func newWorker(process func(*giftsync.Engine, context.Context) (giftsync.EventResult, error)) *worker {
-	return &worker{process: process, wake: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
+	return &worker{
+		process: process, wake: make(chan struct{}, 1), asked: make(chan struct{}, 1),
+		fails: "webhook events could not be applied; they are kept and tried again", works: "webhook events are applied again",
+	}
 }
 
 // Events signals the workers that events may be due, or sends to be shown. It does not
@@ -90,14 +98,14 @@ func (l *Loop) runWorker(ctx context.Context, w *worker) {
 		case errors.Is(err, errNotNow):
 		case err == nil:
 			if rest > 0 {
-				l.log.Info("webhook events are applied again")
+				l.log.Info(w.works)
 			}
 			rest = 0
 		case ctx.Err() != nil:
 			return
 		default:
 			if rest == 0 {
-				l.log.Warn("webhook events could not be applied; they are kept and tried again", logError, l.health.text(err))
+				l.log.Warn(w.fails, logError, l.health.text(err))
 			}
 			rest = min(max(2*rest, firstPause), longestPause)
 			due = time.After(0)

@@ -22,6 +22,13 @@ func SendOf(transaction string) (send string, ok bool) {
 	return strings.CutPrefix(transaction, sendPrefix)
 }
 
+// NeverSent reports whether a gift is one that was to be sent by us, and certainly was
+// not. Its record says so by a status that is unknown, and no date.
+func NeverSent(g Gift) bool {
+	_, ours := SendOf(g.ID)
+	return ours && g.Shown() == Unknown && len(g.Times) == 0
+}
+
 // Given are the HubSpot records that whoever sent a gift has named. Their links are
 // made as they are given, whatever the portal's rules choose.
 type Given struct {

@@ -31,7 +31,7 @@ func Compute(records iter.Seq2[plan.Stored, error], o Options) (Report, error) {
 		if err != nil {
 			return Report{}, err
 		}
-		if !r.Deleted.IsZero() {
+		if !counts(r) {
 			continue
 		}
 		f := t.read(r.Gift)
@@ -45,6 +45,10 @@ func Compute(records iter.Seq2[plan.Stored, error], o Options) (Report, error) {
 	}
 	return t.Report(o)
 }
+
+// counts reports whether a record is one of a gift: users have not deleted it, and it is
+// not a gift's that was stopped before it was sent.
+func counts(r plan.Stored) bool { return r.Deleted.IsZero() && !plan.NeverSent(r.Gift) }
 
 func (o Options) withDefaults() Options {
 	if o.Location == nil {

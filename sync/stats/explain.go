@@ -33,7 +33,7 @@ func Definitions() []Definition {
 		{"eligible", "Eligible", "Sent gifts, less those that could not be delivered."},
 		{"donated", "Donated", "Gifts whose value went to charity: eligible, and not redeemed."},
 		{"recent_activity", "Recent activity", "The 20 newest sendings and redemptions."},
-		{"by_status", "Status", "All gifts, sent or not, by today's status."},
+		{"by_status", "Status", "All gifts, sent or not, by today's status. One that this program was to send and that was stopped before is none; one of which nobody knows whether it was sent is unknown."},
 		{"by_month", "Months", "Sent gifts by month of sending, or of creation where that is not known."},
 		{"top_senders", "Top senders", "The 10 people who sent most, told apart by address, each named as on most of the gifts."},
 		{"redemption_by_type", "Redemption by type", "The redemption rate of each gift type."},

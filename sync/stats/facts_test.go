@@ -38,3 +38,35 @@ func TestRead(t *testing.T) {
 		}
 	}
 }
+
+// TestGiftsOfOurOwn: a gift that we send counts as what its record says, and one that
+// was stopped before it was sent does not count at all, before and after it is changed.
+func TestGiftsOfOurOwn(t *testing.T) {
+	gift := func(id string, s plan.Status, times map[plan.Status]time.Time) plan.Stored {
+		return plan.Stored{ObjectID: "1", Gift: plan.Gift{ID: id, Status: s, Times: times, CreatedAt: day(1, 1)}}
+	}
+	at := map[plan.Status]time.Time{plan.Scheduled: day(1, 2)}
+	scheduled, sent := gift("send-a", plan.Scheduled, at), gift("send-b", plan.Sent, map[plan.Status]time.Time{plan.Sent: day(1, 2)})
+	unclear, stopped := gift("send-c", plan.Unknown, at), gift("send-d", plan.Unknown, nil)
+	word := gift("T-1", plan.Unknown, nil)
+	records := []plan.Stored{scheduled, sent, unclear, stopped, word}
+	r, err := Compute(func(yield func(plan.Stored, error) bool) {
+		for _, s := range records {
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}, Options{})
+	if err != nil || r.TotalSent != 1 || r.ByStatus[plan.Scheduled] != 1 || r.ByStatus[plan.Sent] != 1 || r.ByStatus[plan.Unknown] != 2 {
+		t.Errorf("sent %d, by status %v, %v", r.TotalSent, r.ByStatus, err)
+	}
+	tally := NewTally(time.UTC)
+	tally.Add(scheduled)
+	tally.Remove(scheduled)
+	tally.Add(stopped)
+	tally.Remove(stopped)
+	tally.Add(scheduled)
+	if r, err := tally.Report(Options{}); err != nil || r.ByStatus[plan.Scheduled] != 1 || r.ByStatus[plan.Unknown] != 0 {
+		t.Errorf("by status %v, %v", r.ByStatus, err)
+	}
+}

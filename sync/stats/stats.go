@@ -12,7 +12,8 @@
 // A gift counts as sent if it ever left the state scheduled. All figures except
 // ByStatus and Orphans are about sent gifts. Gifts that the source no longer
 // lists still count; records that users deleted in HubSpot do not, because they
-// are no longer in the portal. Amounts are exact and never added across
+// are no longer in the portal, nor do those of gifts that this program was to send and
+// that were stopped before. Amounts are exact and never added across
 // currencies.
 //
 // # Where to look

@@ -103,7 +103,7 @@ func (t *Tally) Add(r plan.Stored) { t.change(r, 1) }
 func (t *Tally) Remove(r plan.Stored) { t.change(r, -1) }
 
 func (t *Tally) change(r plan.Stored, by int) {
-	if r.Deleted.IsZero() {
+	if counts(r) {
 		f := t.read(r.Gift)
 		t.addDays(f, by)
 		t.add(r, f, by)
