@@ -20,8 +20,8 @@ const (
 // are sent, concurrently with runs and the other workers.
 type worker struct {
 	process func(*giftsync.Engine, context.Context) (giftsync.EventResult, error)
-	fails   string // the event to log when that begins to fail
-	works   string // and when it works again
+	fails   string        // the event to log when that begins to fail
+	works   string        // and when it works again
 	wake    chan struct{} // holds one token when there may be something to do
 
 	asked    chan struct{} // holds one token when it is to show that it is not stuck

@@ -48,7 +48,9 @@ func Compute(records iter.Seq2[plan.Stored, error], o Options) (Report, error) {
 
 // counts reports whether a record is one of a gift: users have not deleted it, and it is
 // not a gift's that was stopped before it was sent.
-func counts(r plan.Stored) bool { return r.Deleted.IsZero() && !plan.NeverSent(r.Gift) }
+func counts(r plan.Stored) bool {
+	return r.Deleted.IsZero() && !plan.NeverSent(r.Gift)
+}
 
 func (o Options) withDefaults() Options {
 	if o.Location == nil {
