@@ -46,6 +46,7 @@
 //	work.go              the steps; load.go, aside.go, write.go, results.go, commit.go: each of them
 //	relink.go            links made or removed by users, merges, deletions
 //	secondary.go         the search of secondary addresses beside the next window
+//	sends.go             gifts that we send, in HubSpot at once; sends_join.go: their transactions appear
 //	events.go            webhook events: events_merge.go into gifts, events_fetch.go from Thnks
 //	turn.go              what a run does when other portals' runs share the memory
 //	locks.go, tally.go   who works on which gift; how each transaction was counted

@@ -12,8 +12,8 @@ import (
 // the later commit would overwrite the earlier one. A commit of a gift that is
 // not locked is refused: see [lockedRecorder].
 //
-// Runs wait for the few gifts that ApplyEvents locks for a short time.
-// ApplyEvents never waits while it has locked anything, so there is no deadlock.
+// Runs wait for the few gifts that ApplyEvents and the like lock for a short time.
+// These never wait while they have locked anything, so there is no deadlock.
 type giftLocks struct {
 	mu     sync.Mutex
 	owners map[string]*run // by transaction id
@@ -101,11 +101,18 @@ func (l *giftLocks) unlocked(r *run, gifts []plan.Stored) string {
 
 // withLocked calls f while the run has locked the gifts. Calls must not be
 // nested: a gift that is locked for longer than a slice keeps its events
-// waiting.
+// waiting. What is not a run locks all of them at once.
 func (r *run) withLocked(ctx context.Context, ids []string, f func() error) error {
 	defer r.locks.unlock(r)
 	for {
-		rest, freed := r.locks.tryLock(r, ids)
+		rest, freed := ids, (<-chan struct{})(nil)
+		if r.req.Mode != byEvents {
+			rest, freed = r.locks.tryLock(r, ids)
+		} else if done, later := r.locks.tryLockAll(r, ids); done {
+			rest = nil
+		} else {
+			freed = later
+		}
 		if len(rest) == 0 {
 			return f()
 		}

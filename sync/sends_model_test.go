@@ -41,9 +41,16 @@ func TestSendsAgainstAModel(t *testing.T) {
 		seeds = n
 	}
 	for seed := range seeds {
-		synctest.Test(t, func(t *testing.T) { playSends(t, uint64(seed)) })
+		synctest.Test(t, func(t *testing.T) {
+			defer func() {
+				if t.Failed() {
+					t.Logf("seed %d", seed)
+				}
+			}()
+			playSends(t, uint64(seed))
+		})
 		if t.Failed() {
-			t.Fatalf("seed %d", seed)
+			break
 		}
 	}
 }
