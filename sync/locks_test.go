@@ -98,3 +98,32 @@ func TestRunsWaitForWhatIsHeld(t *testing.T) {
 		}
 	})
 }
+
+// TestOthersHoldNothingWhileTheyWait: what is not a run has all of its gifts or none, so
+// that a run that waits for one of them never waits for ever.
+func TestOthersHoldNothingWhileTheyWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := New(Config{Journal: (*store.Store)(nil)})
+		r := &run{locks: e.locks, turn: noTurn{}}
+		sends := &run{locks: e.locks, turn: noTurn{}, req: Request{Mode: byEvents}}
+		held := false
+		over := make(chan struct{})
+		err := r.withLocked(t.Context(), []string{"b"}, func() error {
+			go func() {
+				defer close(over)
+				if err := sends.withLocked(t.Context(), []string{"a", "b"}, func() error { held = true; return nil }); err != nil {
+					t.Error(err)
+				}
+			}()
+			synctest.Wait()
+			if rest, _ := e.locks.tryLock(r, []string{"a"}); held || len(rest) > 0 {
+				t.Errorf("all are held %v, and one while it waits for the other: %v", held, rest)
+			}
+			return nil
+		})
+		if <-over; err != nil || !held {
+			t.Errorf("held %v, %v", held, err)
+		}
+	})
+}

@@ -21,6 +21,9 @@ func (a answeringAPI) Send(context.Context, thnksapi.GiftRequest) thnksapi.Recei
 	return a.receipt
 }
 
+// keyOf is a sender's key that opens an API.
+func keyOf(api send.API) send.Key { return func() (send.API, error) { return api, nil } }
+
 // TestAppearedBeforeTheAnswer: while a request is under way, a transaction appears that
 // could be its gift. The answer still counts: what Thnks refuses is not that gift, and
 // what it accepts under another number is that other one.
@@ -39,12 +42,12 @@ func TestAppearedBeforeTheAnswer(t *testing.T) {
 			w := newWorld(t)
 			desk, err := send.New(send.Config{
 				Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: w.store, Journal: w.store,
-				Senders: map[string]send.API{"": answeringAPI{func() {
+				Senders: map[string]send.Key{"": keyOf(answeringAPI{func() {
 					joined := store.SendJoin{ID: "r", TransactionID: "T-1", At: time.Now()}
 					if err := w.store.Commit(store.Commit{Joined: []store.SendJoin{joined}}); err != nil {
 						t.Error(err)
 					}
-				}, c.receipt}},
+				}, c.receipt})},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -70,7 +73,7 @@ func TestNewStateFile(t *testing.T) {
 	requests := 0
 	desk, err := send.New(send.Config{
 		Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: w.store, Journal: w.store,
-		Senders: map[string]send.API{"": answeringAPI{func() { requests++ }, thnksapi.Receipt{Outcome: thnksapi.SendDone}}},
+		Senders: map[string]send.Key{"": keyOf(answeringAPI{func() { requests++ }, thnksapi.Receipt{Outcome: thnksapi.SendDone}})},
 		Known:   func() (bool, error) { return known, nil },
 	})
 	if err != nil {
