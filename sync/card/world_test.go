@@ -166,9 +166,15 @@ func (w *world) restart() {
 	w.start()
 }
 
-// through is the way to the server.
-func (w *world) through() *http.Client {
-	return &http.Client{Transport: hubspottest.Transport(w.server)}
+// through is the way to the server that runs.
+func (w *world) through() *http.Client { return &http.Client{Transport: running{w}} }
+
+// running sends requests to the server that runs at the moment.
+type running struct{ w *world }
+
+// RoundTrip implements [http.RoundTripper].
+func (r running) RoundTrip(req *http.Request) (*http.Response, error) {
+	return hubspottest.Transport(r.w.server).RoundTrip(req)
 }
 
 // page is a page of the main app that Ann looks at.
