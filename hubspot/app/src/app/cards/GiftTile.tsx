@@ -31,7 +31,7 @@ export function GiftTile({ gift, timeZone }: { gift: Gift; timeZone: string }) {
       )}
       {gift.expires && gift.days_left !== undefined && (
         <Text>
-          Expires {day(gift.expires)} ({daysLeft(gift.days_left)})
+          {gift.days_left < 0 ? 'Expired' : 'Expires'} {day(gift.expires)} ({daysLeft(gift.days_left)})
         </Text>
       )}
     </Tile>
