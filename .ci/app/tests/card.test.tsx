@@ -15,6 +15,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ThnksCard } from '../project/src/app/cards/ThnksCard.tsx';
 import { gifts, problem } from '../project/src/app/packages/gifts/examples.ts';
 import type { Gift, Gifts } from '../project/src/app/packages/gifts/wire.ts';
+import { pass, settled } from './settled.ts';
 import { textOf } from './text.ts';
 import { program, Refused, variables } from './program.ts';
 
@@ -30,8 +31,6 @@ async function card() {
   r.render(<ThnksCard context={r.mocks.context} />);
   return r;
 }
-
-const settled = () => vi.advanceTimersByTimeAsync(0);
 
 test('the card says that it loads', async () => {
   program({ 'GET gifts': () => gifts });
@@ -69,9 +68,9 @@ test('a status moves while the card is open', async () => {
   const r = await card();
   await settled();
   now = { ...gifts, gifts: [{ ...coffee, status: 'opened' }] };
-  await vi.advanceTimersByTimeAsync(29_999);
+  await pass(29_999);
   expect(r.find(StatusTag).text).toBe('Delivered');
-  await vi.advanceTimersByTimeAsync(1);
+  await pass(1);
   expect(r.find(StatusTag).text).toBe('Opened');
   expect(requests).toHaveLength(2);
 });
@@ -80,7 +79,7 @@ test('it looks sooner while a gift is being sent', async () => {
   const [held] = gifts.gifts as [Gift, Gift, Gift];
   const requests = program({ 'GET gifts': () => ({ ...gifts, gifts: [{ ...held, send: { id: 'x', state: 'sending' } }] }) });
   await card();
-  await vi.advanceTimersByTimeAsync(15_000);
+  await pass(15_000);
   expect(requests).toHaveLength(4);
 });
 
@@ -135,11 +134,11 @@ test('what is not connected is not asked for again by itself, and a lost answer 
     },
   });
   const r = await card();
-  await vi.advanceTimersByTimeAsync(600_000);
+  await pass(600_000);
   expect(requests).toHaveLength(1);
   refused = new Refused(503, { code: 'later', message: 'Try again later.' });
   r.find(Button).trigger('onClick');
-  await vi.advanceTimersByTimeAsync(60_000);
+  await pass(60_000);
   expect(requests).toHaveLength(4);
 });
 
@@ -156,42 +155,63 @@ test('gifts stay on the card while the program does not answer', async () => {
   const r = await card();
   await settled();
   fails = true;
-  await vi.advanceTimersByTimeAsync(30_000);
+  await pass(30_000);
   expect(r.find(Alert).props.title).toBe('This is not the newest state');
   expect(r.findAll(Tile)).toHaveLength(3);
   fails = false;
-  await vi.advanceTimersByTimeAsync(30_000);
+  await pass(30_000);
   expect(r.maybeFind(Alert)).toBeNull();
 });
+
+/** A card whose record can be changed, as HubSpot does when the user goes on to another one. */
+function changing() {
+  const r = createRenderer('crm.record.tab');
+  r.mocks.context.variables = variables;
+  let change: (record: { objectId: number } | undefined) => void = () => undefined;
+  const Record = () => {
+    const [record, setRecord] = useState<{ objectId: number } | undefined>({ objectId: 101 });
+    change = setRecord;
+    return record && <ThnksCard context={{ ...r.mocks.context, crm: { ...record, objectTypeId: '0-1' } }} />;
+  };
+  r.render(<Record />);
+  return { r, show: (objectId: number | undefined) => change(objectId === undefined ? undefined : { objectId }) };
+}
 
 test('another record is asked for anew, and the same one is not', async () => {
   const requests = program({
     'GET gifts': (query) => {
-      if (query.get('objectId') !== '101') {
-        throw new Refused(403, problem);
+      switch (query.get('objectId')) {
+        case '101':
+          return gifts;
+        case '102':
+          throw new Refused(403, problem);
       }
-      return gifts;
+      return new Promise(() => undefined);
     },
   });
-  const r = createRenderer('crm.record.tab');
-  r.mocks.context.variables = variables;
-  let show: (record: { objectId: number }) => void = () => undefined;
-  const Record = () => {
-    const [record, setRecord] = useState({ objectId: 101 });
-    show = setRecord;
-    return <ThnksCard context={{ ...r.mocks.context, crm: { ...record, objectTypeId: '0-1' } }} />;
-  };
-  r.render(<Record />);
+  const { r, show } = changing();
   await settled();
-  show({ objectId: 101 });
+  show(101);
   await settled();
   expect(r.findAll(Tile)).toHaveLength(3);
   expect(requests).toHaveLength(1);
-  show({ objectId: 102 });
+  show(103);
   await settled();
-  expect(requests).toHaveLength(2);
   expect(r.maybeFind(Tile)).toBeNull();
+  expect(r.maybeFind(LoadingSpinner)).not.toBeNull();
+  show(102);
+  await settled();
+  expect(requests).toHaveLength(3);
   expect(textOf(r.find(ErrorState))).toContain(problem.message);
+});
+
+test('a card that is gone asks no more', async () => {
+  const requests = program({ 'GET gifts': () => gifts });
+  const { show } = changing();
+  await settled();
+  show(undefined);
+  await pass(600_000);
+  expect(requests).toHaveLength(1);
 });
 
 test('an app without an address says so', async () => {

@@ -7,12 +7,11 @@ import { Pages } from '../project/src/app/pages/Pages.tsx';
 import { ConnectionSettings } from '../project/src/app/settings/ConnectionSettings.tsx';
 import golden from '../../../sync/stats/testdata/example.json' with { type: 'json' };
 import { program, Refused, variables } from './program.ts';
+import { settled } from './settled.ts';
 import { textOf } from './text.ts';
 
 // The statistics that the program's own tests expect.
 const statistics: Statistics = golden;
-
-const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 async function page() {
   const r = createRenderer('pages');

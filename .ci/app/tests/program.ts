@@ -38,7 +38,7 @@ export function program(routes: Record<string, Answer>): Request[] {
     const body = options.body ?? {};
     requests.push({ route, query: url.searchParams, body });
     try {
-      return Response.json(answer(url.searchParams, body));
+      return Response.json(await answer(url.searchParams, body));
     } catch (refused) {
       if (refused instanceof Refused) {
         return new Response(refused.body, { status: refused.status });

@@ -6,12 +6,11 @@ import { ThnksCard } from '../project/src/app/cards/ThnksCard.tsx';
 import { form, gifts, preview, sends } from '../project/src/app/packages/gifts/examples.ts';
 import type { Form, Preview } from '../project/src/app/packages/gifts/wire.ts';
 import { program, Refused, variables } from './program.ts';
+import { pass, settled } from './settled.ts';
 import { textOf } from './text.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
-
-const settled = () => vi.advanceTimersByTimeAsync(0);
 
 /** The bulk action on these contacts. */
 async function bulk(...objectIds: number[]) {
@@ -190,7 +189,7 @@ test('how sends go on is asked for until it is over', async () => {
   await settled();
   expect(textOf(r.find(List))).toBe('Bea Smith: Being sent');
   open = 0;
-  await vi.advanceTimersByTimeAsync(60_000);
+  await pass(60_000);
   expect(textOf(r.find(List))).toBe('Bea Smith: Sent');
   const asked = requests.filter((q) => q.route === 'sends').map((q) => String(q.query));
   expect(asked).toEqual(Array(2).fill(`request=${preview.request}&contact=101&contact=102&contact=103`));
@@ -272,6 +271,19 @@ test('test mode and a user who may not send are said at once', async () => {
   const r = await bulk(101);
   expect(textOf(r.find(Alert))).toBe('ask your admin');
   expect(r.maybeFind(TextArea)).toBeNull();
+});
+
+test('a gift to a contact names no other record', async () => {
+  const requests = program({ 'GET form': () => ({ ...form, record: { type: 'contact', id: '101' } }), 'POST preview': () => preview });
+  const r = await bulk(101);
+  choose(r, 'gift', '5659');
+  await settled();
+  write(r, 'Thanks!');
+  await settled();
+  press(r, 'Preview');
+  await settled();
+  expect(requests.map((q) => `${q.route} ${q.query}`)).toEqual(['form objectTypeId=0-1&objectId=101', 'preview ']);
+  expect(requests.at(-1)?.body).toEqual({ gift: 5659, message: 'Thanks!', contacts: ['101'] });
 });
 
 test('each contact is sent one gift, and too many are none', async () => {

@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest';
+import { backendOf } from '../project/src/app/packages/gifts/backend.ts';
 import { at } from '../project/src/app/packages/gifts/when.ts';
 import { budget, count, daysLeft, money, moment, sendState, status } from '../project/src/app/packages/gifts/words.ts';
+import { program, variables } from './program.ts';
+
+test('what is asked for is escaped', async () => {
+  const requests = program({ 'GET gifts': () => ({}) });
+  await backendOf(variables.PUBLIC_URL).get('gifts', [['objectId', '1&x=2 é']]);
+  expect(requests[0]?.query.get('objectId')).toBe('1&x=2 é');
+});
 
 test('numbers are told with their nouns', () => {
   expect([0, 1, 2].map((n) => count(n, 'gift'))).toEqual(['0 gifts', '1 gift', '2 gifts']);
