@@ -52,7 +52,8 @@ func (s Secret) MarshalYAML() (any, error) { return redacted, nil }
 // ReadSecret reads the secret that a *_file setting names: an absolute path,
 // or a name that is looked up first in $CREDENTIALS_DIRECTORY (see
 // systemd.exec(5), Credentials) and then in the folder of the configuration
-// file. One trailing line break is dropped.
+// file. A credential may also be called secrets_NAME, as systemd does with the files
+// of a folder: LoadCredential=secrets:FOLDER. One trailing line break is dropped.
 //
 // A file outside $CREDENTIALS_DIRECTORY must be readable by its owner only. A
 // secret with blanks around it or with characters that cannot be seen is
@@ -166,6 +167,10 @@ func isBlank(r rune) bool {
 	return unicode.IsSpace(r) || unicode.In(r, unicode.Zs, unicode.Zl, unicode.Zp, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || r == '\u2800'
 }
 
+// folderCredential is what systemd puts before the names of the files of a folder that
+// it loads as the credential "secrets".
+const folderCredential = "secrets_"
+
 // findSecret returns the path of the secret. sealed reports whether it is in
 // $CREDENTIALS_DIRECTORY, whose access the service manager controls.
 func (c *Config) findSecret(ref string) (path string, sealed bool, err error) {
@@ -182,10 +187,12 @@ func (c *Config) findSecret(ref string) (path string, sealed bool, err error) {
 		return local, false, nil
 	}
 	credential := filepath.Join(credentials, ref)
-	if _, err := os.Stat(credential); err == nil {
-		return credential, true, nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return "", false, unreadable(credential, err)
+	for _, path := range []string{credential, filepath.Join(credentials, folderCredential+ref)} {
+		if _, err := os.Stat(path); err == nil {
+			return path, true, nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return "", false, unreadable(path, err)
+		}
 	}
 	if _, err := os.Stat(local); errors.Is(err, fs.ErrNotExist) {
 		return "", false, &missingSecret{credential, local}

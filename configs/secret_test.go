@@ -34,6 +34,9 @@ func TestReadSecretFinds(t *testing.T) {
 	put(t, dir, "spaced", "in ner é", 0o600)
 	put(t, credentials, "both", "credential\n", 0o444)
 	put(t, dir, "large", strings.Repeat("x", maxSecret), 0o600)
+	put(t, dir, "of-a-folder", "beside", 0o600)
+	put(t, credentials, "secrets_of-a-folder", "credential", 0o440)
+	put(t, credentials, "secrets_both", "of a folder", 0o440)
 	absolute := put(t, other, "absolute", "absolute", 0o600)
 	sealed := put(t, credentials, "sealed", "sealed", 0o440)
 	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
@@ -45,6 +48,8 @@ func TestReadSecretFinds(t *testing.T) {
 		{"", "both", "beside"},
 		{credentials, "both", "credential"},
 		{credentials, "beside", "beside"},
+		{credentials, "of-a-folder", "credential"},
+		{"", "of-a-folder", "beside"},
 		{"", "windows", "beside"},
 		{"", "spaced", "in ner é"},
 		{"", "sub/deep", "deep"},

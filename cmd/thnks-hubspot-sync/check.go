@@ -212,6 +212,13 @@ func (s *session) checkPortals(ctx context.Context) []doctor.Finding {
 	var all []doctor.Finding
 	for _, p := range s.portals {
 		findings, err := ask(s, func(d service) ([]doctor.Finding, error) { return d.Check(ctx, p.Name) })
+		if errors.Is(err, admin.ErrVersion) {
+			findings, err = append(s.checkSecrets(p), doctor.Finding{
+				Portal: p.Name, Check: "portal", Level: doctor.Warn,
+				What:   "the daemon runs another version of this program, and has the state file",
+				Remedy: "restart it (systemctl restart thnks-hubspot-sync), then check again",
+			}), nil
+		}
 		if err != nil {
 			findings = append(findings, openFailed(p.Name, err))
 		}
