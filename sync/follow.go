@@ -17,11 +17,9 @@ const (
 	followAtOnce = 500              // events that are followed together
 	shownWithin  = 10 * time.Minute // of a contact that was just made, until HubSpot shows it
 
-	// While many events come, they are gathered for longer. A second's worth of 150 a
-	// second then costs a third of HubSpot's limit, and without that two thirds, which
-	// runs would lack.
-	manyEvents    = 50
-	gatheringMany = time.Second
+	// While events are followed, further ones are gathered for so long: however many
+	// come, they take less than half of HubSpot's limit, and leave the rest to runs.
+	gatheringMore = time.Second
 )
 
 // FollowEvents processes the events by which HubSpot says that its records have
@@ -63,10 +61,7 @@ func (r *eventRun) followDue(ctx context.Context, due []store.Event) error {
 	if err != nil || !ready {
 		return err
 	}
-	r.gather = 0
-	if len(due) >= manyEvents {
-		r.gather = gatheringMany
-	}
+	r.gather = gatheringMore
 	slices.SortStableFunc(due, func(a, b store.Event) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Seq, b.Seq)) })
 	for some := range slices.Chunk(due, followAtOnce) {
 		if err := r.followSome(ctx, some); err != nil {
@@ -84,12 +79,13 @@ type followed struct {
 	now      map[string]plan.Candidate // contacts by the ids that events have for them; one that is gone is absent
 	failed   map[string]error          // contacts at which HubSpot fails, or at whose deals
 	broken   map[uint64]bool           // events about a deal at which HubSpot fails, by number
+	gifts    map[uint64][]string       // to or with the contacts of each event, by its number
 }
 
 // followSome follows some events.
 func (r *eventRun) followSome(ctx context.Context, events []store.Event) error {
 	r.run.portal.Directory.Forget()
-	f := &followed{events: events, settled: make(map[uint64]bool), contacts: make(map[uint64][]string), broken: make(map[uint64]bool)}
+	f := &followed{events: events, settled: make(map[uint64]bool), contacts: make(map[uint64][]string), broken: make(map[uint64]bool), gifts: make(map[uint64][]string)}
 	if err := r.findContacts(ctx, f); err != nil {
 		return err
 	}
@@ -185,7 +181,7 @@ func goneByKind(kind string) bool {
 }
 
 // endFollowed ends the events, but for those that are tried again: a contact is not
-// shown yet, HubSpot fails at it, or a run has locked a gift of it.
+// shown yet, HubSpot fails at it, or a run has locked one of its gifts.
 func (r *eventRun) endFollowed(f *followed, held map[string]bool) error {
 	var done []store.Event
 	for _, e := range f.events {
@@ -200,7 +196,7 @@ func (r *eventRun) endFollowed(f *followed, held map[string]bool) error {
 			done = append(done, e)
 		case broken:
 			done = append(done, r.retryLater([]store.Event{e}, reasonContactBroken, true)...)
-		case len(held) > 0:
+		case slices.ContainsFunc(f.gifts[e.Seq], func(id string) bool { return held[id] }):
 			r.result.Held++
 		case missing && r.young(&e):
 			done = append(done, r.retryLater([]store.Event{e}, reasonNotShown, true)...)

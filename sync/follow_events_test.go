@@ -3,6 +3,7 @@ package sync_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -125,6 +126,50 @@ func TestFollowTwoHolders(t *testing.T) {
 			f.WantLinked(simulation.ID(1), map[string][]string{"contacts": {primary}})
 		})
 	}
+}
+
+// TestFollowBesideARun: while a run has a gift in hand, the events about its people wait
+// for it; the others are followed, and once only.
+func TestFollowBesideARun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFollowedWorld(t, hubspottest.Options{Seed: 19}, "ann@acme.example", "bob@acme.example")
+		time.Sleep(2 * time.Hour) // after which the second gift is none of the next run's
+		f.Thnks.Update(simulation.ID(1), func(tx *thnksapitest.Transaction) { tx.Gift.Name, tx.UpdatedAt = "Tea", time.Now().UTC() })
+		reached, open := make(chan struct{}), make(chan struct{})
+		f.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(req.URL.Path, "/batch/update") && strings.Contains(req.URL.Path, "/2-") {
+					close(reached)
+					<-open
+				}
+				return next.RoundTrip(req)
+			})
+		}
+		f.e = f.Engine(f.st)
+		ended := make(chan error)
+		go func() {
+			_, err := f.e.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental})
+			ended <- err
+		}()
+		<-reached
+		ann, bob := f.Portal.AddContact("ann@acme.example", nil), f.Portal.AddContact("bob@acme.example", nil)
+		f.Receive(f.st, records("contact.creation", "contact", ann), records("contact.creation", "contact", bob))
+		result, err := f.e.FollowEvents(t.Context())
+		if err != nil || result.Held != 1 || result.Done != 1 || result.Freed == nil {
+			t.Errorf("%+v, %v: want one event held", result, err)
+		}
+		f.WantEventStates(f.st, store.EventPending, store.EventApplied)
+		f.WantLinked(simulation.ID(1), map[string][]string{})
+		f.WantLinked(simulation.ID(2), map[string][]string{"contacts": {bob}})
+		close(open)
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		f.follow(0)
+		f.WantEventStates(f.st, store.EventApplied, store.EventApplied)
+		f.WantLinked(simulation.ID(1), map[string][]string{"contacts": {ann}})
+	})
 }
 
 // TestFollowUnshownContact: a contact that HubSpot does not show yet is looked for

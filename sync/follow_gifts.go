@@ -22,6 +22,7 @@ func (r *eventRun) giftsOf(ctx context.Context, f *followed) (linked, orphans []
 				continue
 			}
 			ids, err := people.ByContact(id)
+			f.gifts[e.Seq] = append(f.gifts[e.Seq], ids...)
 			switch {
 			case err != nil:
 				return nil, nil, nil, err
@@ -43,6 +44,7 @@ func (r *eventRun) giftsOf(ctx context.Context, f *followed) (linked, orphans []
 				if err != nil {
 					return nil, nil, nil, err
 				}
+				f.gifts[e.Seq] = append(f.gifts[e.Seq], ids...)
 				sent = append(sent, ids...)
 			}
 		}
