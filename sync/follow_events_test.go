@@ -128,14 +128,12 @@ func TestFollowTwoHolders(t *testing.T) {
 	}
 }
 
-// TestFollowBesideARun: while a run has a gift in hand, the events about its people wait
-// for it; the others are followed, and once only.
-func TestFollowBesideARun(t *testing.T) {
+// TestFollowBesideOthers: while another worker or a run has a gift in hand, the events
+// about its recipient wait for it; the others are followed, and once only.
+func TestFollowBesideOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFollowedWorld(t, hubspottest.Options{Seed: 19}, "ann@acme.example", "bob@acme.example")
-		time.Sleep(2 * time.Hour) // after which the second gift is none of the next run's
-		f.Thnks.Update(simulation.ID(1), func(tx *thnksapitest.Transaction) { tx.Gift.Name, tx.UpdatedAt = "Tea", time.Now().UTC() })
 		reached, open := make(chan struct{}), make(chan struct{})
 		f.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
 			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
@@ -147,9 +145,10 @@ func TestFollowBesideARun(t *testing.T) {
 			})
 		}
 		f.e = f.Engine(f.st)
+		f.Receive(f.st, simulation.Event(simulation.ID(1), plan.Opened))
 		ended := make(chan error)
 		go func() {
-			_, err := f.e.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental})
+			_, err := f.e.ApplyEvents(t.Context())
 			ended <- err
 		}()
 		<-reached
@@ -159,7 +158,7 @@ func TestFollowBesideARun(t *testing.T) {
 		if err != nil || result.Held != 1 || result.Done != 1 || result.Freed == nil {
 			t.Errorf("%+v, %v: want one event held", result, err)
 		}
-		f.WantEventStates(f.st, store.EventPending, store.EventApplied)
+		f.WantEventStates(f.st, store.EventPending, store.EventPending, store.EventApplied)
 		f.WantLinked(simulation.ID(1), map[string][]string{})
 		f.WantLinked(simulation.ID(2), map[string][]string{"contacts": {bob}})
 		close(open)
@@ -167,7 +166,7 @@ func TestFollowBesideARun(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.follow(0)
-		f.WantEventStates(f.st, store.EventApplied, store.EventApplied)
+		f.WantEventStates(f.st, store.EventApplied, store.EventApplied, store.EventApplied)
 		f.WantLinked(simulation.ID(1), map[string][]string{"contacts": {ann}})
 	})
 }

@@ -37,7 +37,9 @@ type EventRecord struct {
 	Kind          string      `json:"kind"`                 // the sender's name for it; "" when unknown
 	MessageID     string      `json:"message_id,omitempty"` // the sender's, to look it up there
 	TransactionID string      `json:"transaction_id,omitempty"`
-	Email         string      `json:"email,omitempty"`  // of the person whom it is about
+	Email         string      `json:"email,omitempty"`       // of the person whom it is about
+	RecordType    string      `json:"record_type,omitempty"` // contact or deal: of the records in HubSpot that it is about
+	RecordIDs     []string    `json:"record_ids,omitempty"`
 	Test          bool        `json:"test,omitempty"`   // a test or a demonstration
 	Status        plan.Status `json:"status,omitempty"` // that it claims
 	At            time.Time   `json:"at,omitzero"`      // when that was reached
@@ -81,7 +83,7 @@ func ListEvents(ctx context.Context, portal string, j eventLister, q EventQuery)
 		}
 		l.Events = append(l.Events, EventRecord{
 			Seq: e.Seq, ReceivedAt: e.ReceivedAt, Source: e.Dialect, Kind: e.Kind, MessageID: e.MessageID,
-			TransactionID: e.TransactionID, Email: e.Email, Test: e.Test, Status: e.Status, At: e.At, Signed: e.Signed,
+			TransactionID: e.TransactionID, Email: e.Email, RecordType: e.RecordType, RecordIDs: e.RecordIDs, Test: e.Test, Status: e.Status, At: e.At, Signed: e.Signed,
 			State: string(e.State), Reason: e.Reason, DuplicateOf: e.DuplicateOf,
 			Repeats: e.Repeats, LastRepeat: e.LastRepeat,
 			Attempts: e.Attempts, NextTry: e.NextTry, DoneAt: e.DoneAt,

@@ -161,6 +161,9 @@ func printEvents(w io.Writer, l giftsync.EventList) {
 		if e.TransactionID != "" {
 			line += "  " + e.TransactionID
 		}
+		if len(e.RecordIDs) > 0 {
+			line += "  " + e.RecordType + " " + strings.Join(e.RecordIDs, ", ")
+		}
 		switch {
 		case e.Status != "" && e.Signed:
 			line += " → " + string(e.Status)

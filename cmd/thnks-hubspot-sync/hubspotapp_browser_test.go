@@ -32,7 +32,7 @@ const appBuilt = "../../.ci/app/project/built"
 // A hostPage is our own page around a page of the app. It stands in for HubSpot: it
 // draws HubSpot's components as HTML, and passes requests on as hubspot.fetch does.
 type hostPage struct {
-	*testing.T
+	testing.TB
 	address string
 	ctx     context.Context
 
@@ -60,7 +60,7 @@ type shownPage struct {
 type fetcher func(ctx context.Context, method, url string, body []byte) (status int, answer []byte, err error)
 
 // openHost opens a page of the app in a browser.
-func openHost(t *testing.T, shown shownPage, fetch fetcher) *hostPage {
+func openHost(t testing.TB, shown shownPage, fetch fetcher) *hostPage {
 	t.Helper()
 	style, err := os.ReadFile("../../.ci/app/host/host.css")
 	if err != nil {
@@ -100,7 +100,7 @@ func openHost(t *testing.T, shown shownPage, fetch fetcher) *hostPage {
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	h := &hostPage{T: t, address: server.URL}
+	h := &hostPage{TB: t, address: server.URL}
 	h.ctx = newTab(t)
 	if err := chromedp.Listen(h.ctx, h.note); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func openHost(t *testing.T, shown shownPage, fetch fetcher) *hostPage {
 }
 
 // newTab starts a browser with one tab.
-func newTab(t *testing.T) context.Context {
+func newTab(t testing.TB) context.Context {
 	t.Helper()
 	var path string
 	var err error

@@ -194,6 +194,9 @@ func TestHubSpotTellsTheDaemon(t *testing.T) {
 		}
 	}
 	await(t, "the log says that the event was dropped", func() bool { return p.said("no portal of this app has the account") })
+	if out, _ := i.command(done, "events", "list"); !strings.Contains(out, "contact.merge  contact "+both+", ") {
+		t.Errorf("the list does not name the merged contact:\n%s", out)
+	}
 	if l := list(); len(l.Events) != 3 {
 		t.Errorf("%d events: %+v", len(l.Events), l.Events)
 	}

@@ -121,13 +121,16 @@ func (h *Hooks) receiveBatch(r *http.Request, app *App, body []byte) *answer {
 	}
 	var batches []*batch
 	for _, raw := range list {
-		account, e, ok := readHubSpot(app, raw, now)
-		switch {
-		case !ok:
-		case len(app.Portals[account]) == 0:
-			h.note(slog.LevelInfo, now, all, "webhook dropped", "no portal of this app has the account", keyApp, app.Name, keyAccount, account)
+		account, e, why := readHubSpot(app, raw, now)
+		if why == "" && len(app.Portals[account]) == 0 {
+			why = "no portal of this app has the account"
 		}
-		if !ok {
+		switch why {
+		case "":
+		case ownChange:
+			continue
+		default:
+			h.note(slog.LevelInfo, now, all, "webhook dropped", why, keyApp, app.Name, keyAccount, account)
 			continue
 		}
 		for _, to := range app.Portals[account] {
@@ -147,20 +150,26 @@ func (h *Hooks) receiveBatch(r *http.Request, app *App, body []byte) *answer {
 	return &stored
 }
 
-// readHubSpot reads one event of a batch, and the account that it is of. It reports
-// false for an event that names no account, or that this program has caused itself.
-func readHubSpot(app *App, raw []byte, now time.Time) (account int64, e store.Event, ok bool) {
+// ownChange is why an event is dropped of which the log says nothing.
+const ownChange = "this program has caused it"
+
+// readHubSpot reads one event of a batch, and the account that it is of. It returns why
+// the event belongs to nobody: it names no account, or this program has caused it.
+func readHubSpot(app *App, raw []byte, now time.Time) (account int64, e store.Event, why string) {
 	e = store.Event{Dialect: HubSpot, Signed: true, Body: raw, ReceivedAt: now}
 	body, err := parseObject(raw)
 	if err != nil {
-		return 0, e, false
+		return 0, e, err.Error()
 	}
-	if account, err = json.Number(body.id("portalId")).Int64(); err != nil || caused(app, body) {
-		return 0, e, false
+	if account, err = json.Number(body.id("portalId")).Int64(); err != nil {
+		return 0, e, "the event names no account"
+	}
+	if caused(app, body) {
+		return account, e, ownChange
 	}
 	hubspotEvent(nil, &e)
 	e.Key = cmp.Or(e.Key, keyOf(&e))
-	return account, e, true
+	return account, e, ""
 }
 
 // caused reports whether an event tells of what this program did through the app. What
@@ -210,9 +219,11 @@ func hubspotEvent(_ *Source, e *store.Event) {
 			return
 		}
 	case "contact.merge":
-		e.RecordIDs = slices.DeleteFunc(
-			append([]string{body.id("newObjectId"), body.id("primaryObjectId"), id}, body.ids("mergedObjectIds")...),
-			func(id string) bool { return id == "" })
+		for _, merged := range append([]string{body.id("newObjectId"), body.id("primaryObjectId"), id}, body.ids("mergedObjectIds")...) {
+			if merged != "" && !slices.Contains(e.RecordIDs, merged) {
+				e.RecordIDs = append(e.RecordIDs, merged)
+			}
+		}
 		id = ""
 	case "contact.associationChange", "company.associationChange", "deal.associationChange":
 		if body.flag("associationRemoved") {

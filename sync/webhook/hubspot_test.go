@@ -94,7 +94,7 @@ func TestHubSpotForms(t *testing.T) {
 		{
 			`"subscriptionType":"object.merge","objectTypeId":"0-1","objectId":1,"primaryObjectId":1,"mergedObjectIds":[2,"3"],"newObjectId":4,"numberOfPropertiesMoved":7`,
 			`"subscriptionType":"contact.merge","objectId":1,"primaryObjectId":1,"mergedObjectIds":[2,"3"],"newObjectId":4,"numberOfPropertiesMoved":7`,
-			"contact.merge", "contact", "4 1 1 2 3", store.EffectRecord, "",
+			"contact.merge", "contact", "4 1 2 3", store.EffectRecord, "",
 		},
 		{
 			`"subscriptionType":"object.deletion","objectTypeId":"0-1","objectId":123`,
@@ -282,6 +282,9 @@ func TestHubSpotBatches(t *testing.T) {
 		t.Errorf("without room it is answered %d", code)
 	}
 	s.twin.err = nil
+	if said := s.log.String(); !strings.Contains(said, "names no account") || !strings.Contains(said, "is not a JSON object") {
+		t.Errorf("the log does not say why events were dropped: %s", said)
+	}
 	if code := s.post(mainSecret, body); code != 200 || len(s.acme.take()) != 98 || len(s.twin.take()) != 98 {
 		t.Errorf("with room it is answered %d, or events are lost or doubled", code)
 	}
