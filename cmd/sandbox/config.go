@@ -67,7 +67,7 @@ func writeConfig(dir string, r Ready, portals int, secret []byte, tells hubspotH
 		config += fmt.Sprintf(`  - name: %s
     hubspot: {base_url: %q, %s}
     thnks: {base_url: %q, api_key_file: thnks-key}
-`, name, r.HubSpot+below, access, r.Thnks+below)
+`+sendingRules, name, r.HubSpot+below, access, r.Thnks+below)
 		files = append(files, file{filepath.Join(dir, tokenFile), tokenOf(i)})
 	}
 	if secret != nil {

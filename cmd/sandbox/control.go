@@ -24,6 +24,7 @@ type Counts struct {
 	HubSpotCalls  map[string]int `json:"hubspot_calls"`
 	HubSpotStatus map[int]int    `json:"hubspot_status"` // answers by HTTP status
 	ThnksCalls    int            `json:"thnks_calls"`
+	Sent          int            `json:"sent"` // gifts that requests have caused
 	// Webhook counts the events sent, by outcome.
 	Webhook map[thnksapitest.Outcome]int `json:"webhook,omitempty"`
 }
@@ -36,6 +37,7 @@ type MadeContact struct {
 }
 
 // control answers GET /counts?object=NAME, by default of the object thnks,
+// POST /sends?answer=WORD, which says what Thnks does with requests for gifts,
 // POST /events?id=ID&status=STATUS, which moves a transaction to a status, and
 // POST /contacts?email=EMAIL, which makes a contact as a user does: by default of the
 // recipient of an orphan.
@@ -49,6 +51,7 @@ func (w *world) control() http.Handler {
 		rw.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(rw).Encode(w.count(object)) // the client has gone
 	})
+	mux.HandleFunc("POST /sends", w.answerSends)
 	mux.HandleFunc("POST /events", func(rw http.ResponseWriter, r *http.Request) {
 		id, status := r.FormValue("id"), r.FormValue("status")
 		switch {
@@ -110,6 +113,7 @@ func (w *world) count(object string) Counts {
 		HubSpotCalls:  requests.ByClass,
 		HubSpotStatus: requests.ByStatus,
 		ThnksCalls:    w.thnks.Requests(),
+		Sent:          len(w.thnks.Gifts()),
 	}
 	seen := make(map[string]bool)
 	for gift := range w.portal.Records(object) {

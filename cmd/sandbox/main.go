@@ -14,6 +14,13 @@
 //
 //	go run ./cmd/sandbox --transactions 10000 --matched 0.72 --open-deals 0.2 --further-contacts 2000
 //
+// The portals may send coffee. POST /sends?answer=lost has Thnks send gifts and lose its
+// answers; with slow these take 20 s, with refused nothing is sent, and with well all
+// is well again:
+//
+//	curl -X POST "$CONTROL/sends?answer=lost"
+//	go run ./cmd/thnks-hubspot-sync send --gift 5659 --to bea@acme.example --message Hi --config /tmp/sandbox/config.yaml
+//
 // With --portals there are that many, each with a Thnks account of its own, and
 // each of the three addresses has one below /1, /2 and so on.
 //

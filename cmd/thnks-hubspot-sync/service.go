@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/store"
@@ -201,5 +202,9 @@ func (l localService) Check(ctx context.Context, name string) ([]doctor.Finding,
 		return append(findings, openFailed(name, err)), nil
 	}
 	defer open.close()
-	return append(findings, doctor.Check(ctx, open.engine.View(), open.hubspot, nil)...), nil
+	findings = append(findings, doctor.Check(ctx, open.engine.View(), open.hubspot, nil)...)
+	if p.Sending != nil && open.journal != nil {
+		findings = append(findings, doctor.Sends(open.journal, time.Now()))
+	}
+	return findings, nil
 }

@@ -162,7 +162,7 @@ func (d *Daemon) Figures() []Figures {
 		all[i] = p.loop.Figures()
 		all[i].Status.Ready = all[i].Status.Ready && p.problem == ""
 		if j := p.opened.Load(); j != nil {
-			all[i].Holdings = holdingsOf(j)
+			all[i].Holdings = holdingsOf(j, p.cfg.Desk != nil)
 		}
 	}
 	return all

@@ -83,6 +83,34 @@ type Holdings struct {
 	InboxLoad   float64                  // how full the inbox is, as a share of what it may hold
 	Backfilled  bool                     // the first backfill has finished
 	Access      app.Standing             // by OAuth; zero without it
+	Sends       *Sends                   // nil where the configuration lets nothing be sent
+}
+
+// Sends are what a portal's ledger of sends holds.
+type Sends struct {
+	Off    bool                    // sending is off until a person has looked
+	Open   map[store.SendState]int // those to which something is still to happen
+	Oldest time.Time               // when the oldest of unknown outcome was begun; zero if there is none
+}
+
+// sendsOf reads what a ledger holds.
+func sendsOf(j *store.Store) (*Sends, error) {
+	sending, err := j.Sending()
+	if err != nil {
+		return nil, err
+	}
+	open, err := j.OpenSends()
+	if err != nil {
+		return nil, err
+	}
+	s := &Sends{Off: sending.Off != "", Open: make(map[store.SendState]int)}
+	for _, e := range open {
+		s.Open[e.State]++
+		if at := e.When(); e.State == store.SendUnknown && (s.Oldest.IsZero() || at.Before(s.Oldest)) {
+			s.Oldest = at
+		}
+	}
+	return s, nil
 }
 
 // Figures returns how the portal stands, without its holdings.
@@ -106,7 +134,7 @@ func (q *runQueue) length() int {
 
 // holdingsOf reads what a state file holds, nil where it cannot be read, which
 // the next run says.
-func holdingsOf(j *store.Store) *Holdings {
+func holdingsOf(j *store.Store, sends bool) *Holdings {
 	var h Holdings
 	for _, read := range []func() error{
 		func() (err error) { h.Gifts, err = j.Count(); return },
@@ -118,6 +146,12 @@ func holdingsOf(j *store.Store) *Holdings {
 		func() (err error) { h.Backfilled, err = giftsync.Backfilled(j); return },
 	} {
 		if read() != nil {
+			return nil
+		}
+	}
+	if sends {
+		var err error
+		if h.Sends, err = sendsOf(j); err != nil {
 			return nil
 		}
 	}

@@ -275,5 +275,9 @@ func (p *managedPortal) check(ctx context.Context) []doctor.Finding {
 	}
 	defer open.Close()
 	busy := func() bool { return p.loop.Status().Doing != "" }
-	return append(findings, doctor.Check(ctx, open.Engine.View(), open.HubSpot, busy)...)
+	findings = append(findings, doctor.Check(ctx, open.Engine.View(), open.HubSpot, busy)...)
+	if p.cfg.Desk != nil {
+		findings = append(findings, doctor.Sends(j, time.Now()))
+	}
+	return findings
 }

@@ -49,6 +49,7 @@ func busy(portal string) daemon.Figures {
 		ThnksCalls: 31,
 		Watermark:  began.Add(-time.Minute + 250*time.Millisecond),
 		Holdings: &daemon.Holdings{
+			Sends: &daemon.Sends{Off: true, Open: map[store.SendState]int{store.SendUnknown: 2}, Oldest: began.Add(-time.Hour)},
 			Gifts: 5000, Quarantined: 3, InboxLoad: 0.25, Backfilled: true,
 			Orphans: map[plan.Orphan]int{plan.NoContact: 7, "OrphanCanary": 1},
 			Events:  map[store.EventState]int{store.EventPending: 4, store.EventApplied: 90, "StateCanary": 1},
@@ -169,6 +170,10 @@ func TestPage(t *testing.T) {
 		`inbox_events{portal="acme",state="pending"} 4`,
 		`inbox_events{portal="acme",state="applied"} 90`,
 		`inbox_load_ratio{portal="acme"} 0.25`,
+		`sending_off{portal="acme"} 1`,
+		`sends_open{portal="acme",state="unknown"} 2`,
+		`sends_open{portal="acme",state="held"} 0`,
+		`sends_unknown_timestamp_seconds{portal="acme"} 1.7960256e+09`,
 		`turn_places 4`,
 		`turn_places_taken 3`,
 		`turns_queued 2`,

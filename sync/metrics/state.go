@@ -53,6 +53,9 @@ var (
 	orphans    = gauge("orphans", "Records in HubSpot without a contact, by reason.", labelPortal, labelReason)
 	quarantine = gauge("quarantined_records", "Records in quarantine.", labelPortal)
 	inbox      = gauge("inbox_events", "Webhook events in the inbox, by state; pending and waiting ones are still to be processed.", labelPortal, labelState)
+	sendingOff = gauge("sending_off", "Whether sending is off until a person has looked, as after a restore.", labelPortal)
+	sends      = gauge("sends_open", "Gifts to be sent, by state: sent ones are those whose transaction has not appeared.", labelPortal, labelState)
+	unknown    = gauge("sends_unknown_timestamp_seconds", "When the oldest gift of unknown outcome was sent, or not. It is missing where there is none.", labelPortal)
 	inboxLoad  = gauge("inbox_load_ratio", "How full the inbox is; at 1 it refuses further events.", labelPortal)
 )
 
@@ -67,7 +70,7 @@ var (
 // figures are all of them.
 var figures = []figure{
 	ready, fault, doing, rows, through, queued, lastPass, nextRun, watermark, thnksCalls, backfilled, connected, renewed,
-	gifts, orphans, quarantine, inbox, inboxLoad, places, taken, turnsQueue, turnWaits,
+	gifts, orphans, quarantine, inbox, inboxLoad, sendingOff, sends, unknown, places, taken, turnsQueue, turnWaits,
 }
 
 // state reads how portals and turns stand, when it is asked.
@@ -154,6 +157,15 @@ func showHoldings(show func(figure, float64, ...string), name string, h *daemon.
 		show(inbox, float64(h.Events[state]), name, string(state))
 	}
 	show(inboxLoad, h.InboxLoad, name)
+	if s := h.Sends; s != nil {
+		show(sendingOff, truth(s.Off), name)
+		for _, state := range []store.SendState{store.SendHeld, store.SendScheduled, store.SendSending, store.SendUnknown, store.SendSent} {
+			show(sends, float64(s.Open[state]), name, string(state))
+		}
+		if !s.Oldest.IsZero() {
+			show(unknown, float64(s.Oldest.UnixMilli())/1000, name)
+		}
+	}
 }
 
 func truth(b bool) float64 {
