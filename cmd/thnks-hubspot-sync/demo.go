@@ -33,10 +33,11 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "Watch a sync in a sandbox inside this process: no account, no network, no file left",
 		Long: `Runs the real program against a sandbox HubSpot portal and a sandbox Thnks
 account, both inside this process and reached over loopback HTTP: creates the
-custom object, backfills, shows links and statistics, then runs the daemon while
-gifts go on arriving and changing, until Ctrl-C. Thnks reports each change by a
-signed webhook, some of them doubled, delayed, out of order or lost. The page
-with the statistics follows; on a desktop it is opened in the browser.
+custom object, backfills, shows links and statistics, sends a gift, then runs the
+daemon while gifts go on arriving and changing, until Ctrl-C. Thnks reports each
+change by a signed webhook, some of them doubled, delayed, out of order or lost, and
+events of two other services send gifts by triggers. The page with the statistics
+follows; on a desktop it is opened in the browser.
 
 With --oauth it begins with connecting the portal in your browser.`,
 		Example: `  thnks-hubspot-sync demo
@@ -112,6 +113,9 @@ Thnks holds %s to %s. HubSpot knows %s of them, with companies and deals.
 	fmt.Fprint(a.stdout, "Some gifts as HubSpot now links them:\n")
 	b.printLinks(a.stdout)
 	if err := s.printOutcome(ctx, a.stdout); err != nil {
+		return err
+	}
+	if err := b.demoSend(ctx, s, a.stdout); err != nil {
 		return err
 	}
 	// Last, as it is what one wants to see: all of the above is longer than a screen.

@@ -39,7 +39,7 @@ func (s *session) demoLive(ctx context.Context, w io.Writer, b *sandbox) (err er
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	defer stop()
-	url, err := b.receive(ctx, &parts, d, s)
+	public, err := b.receive(ctx, &parts, d, s)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (s *session) demoLive(ctx context.Context, w io.Writer, b *sandbox) (err er
 	}
 	parts.Go(func() { d.Keep(ctx, s.log) })
 	sender := b.thnks.Subscribe(ctx, thnksapitest.Webhook{
-		URL: url, Scheme: thnksapitest.Standard{Secrets: [][]byte{b.hookSecret}},
+		URL: public + webhook.Prefix + sandboxPortal + "/" + webhook.GiftEvents, Scheme: thnksapitest.Standard{Secrets: [][]byte{b.hookSecret}},
 		Seed: sandboxSeed, Drops: 0.1, Duplicates: 0.2, Reorder: 0.1, MaxDelay: 300 * time.Millisecond,
 	})
 	parts.Go(func() { <-sender.Done() })
@@ -64,6 +64,7 @@ func (s *session) demoLive(ctx context.Context, w io.Writer, b *sandbox) (err er
 	defer tick.Stop()
 	story := newStory(b)
 	defer func() { story.sum(w, sender.Deliveries()) }()
+	waiting := occasions()
 	for step := 1; ; step++ {
 		if !waitFor(ctx, tick.C) {
 			return ctx.Err()
@@ -78,8 +79,14 @@ func (s *session) demoLive(ctx context.Context, w io.Writer, b *sandbox) (err er
 			return ctx.Err()
 		}
 		story.tell(w, how, sender.Deliveries())
-		if step%passEvery == 1 {
+		switch {
+		case step%passEvery == 1:
 			b.heal(ctx, w)
+		case step%passEvery == 2 && len(waiting) > 0:
+			if err := b.fire(ctx, w, public, waiting[0]); err != nil && ctx.Err() == nil {
+				return err
+			}
+			waiting = waiting[1:]
 		}
 	}
 }
@@ -96,8 +103,8 @@ func waitFor(ctx context.Context, moment <-chan time.Time) bool {
 }
 
 // receive serves the daemon's public side on a loopback port, has HubSpot send its
-// webhooks there, and returns the address for the events of Thnks.
-func (b *sandbox) receive(ctx context.Context, parts *sync.WaitGroup, d *daemon.Daemon, s *session) (url string, err error) {
+// webhooks there, and returns its address.
+func (b *sandbox) receive(ctx context.Context, parts *sync.WaitGroup, d *daemon.Daemon, s *session) (address string, err error) {
 	public, err := s.public(d)
 	if err != nil {
 		return "", err
@@ -106,7 +113,7 @@ func (b *sandbox) receive(ctx context.Context, parts *sync.WaitGroup, d *daemon.
 	if err != nil {
 		return "", err
 	}
-	address := "http://" + l.Addr().String()
+	address = "http://" + l.Addr().String()
 	fromHubSpot, err := b.hubspotHooks(d, address, s.log)
 	if err != nil {
 		return "", errors.Join(err, l.Close())
@@ -124,7 +131,7 @@ func (b *sandbox) receive(ctx context.Context, parts *sync.WaitGroup, d *daemon.
 		}
 	})
 	b.subscribe(ctx, address)
-	return address + webhook.Prefix + sandboxPortal + "/" + webhook.GiftEvents, nil
+	return address, nil
 }
 
 // showPage serves the daemon's private side on a loopback port and returns its

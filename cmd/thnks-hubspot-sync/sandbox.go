@@ -108,8 +108,10 @@ func (b *sandbox) config() (*configs.Config, error) {
 	cfg.Portals = []configs.Portal{p}
 	hooks := filepath.Join(b.dir, "gift-events")
 	p.Webhooks.GiftEvents = &configs.GiftEvents{Scheme: configs.SchemeStandard, SecretFiles: []string{hooks}}
+	secrets := b.letSend(&p)
 	cfg.Portals[0] = p
-	for file, secret := range map[string]string{p.HubSpot.TokenFile: sandboxToken, p.Thnks.APIKeyFile: sandboxKey, hooks: sandboxHook} {
+	secrets[p.HubSpot.TokenFile], secrets[p.Thnks.APIKeyFile], secrets[hooks] = sandboxToken, sandboxKey, sandboxHook
+	for file, secret := range secrets {
 		if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
 			return nil, fmt.Errorf("writing the sandbox's secrets: %w", err)
 		}

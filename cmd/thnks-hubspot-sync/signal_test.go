@@ -114,6 +114,9 @@ func demoLives(t *testing.T, end os.Signal) {
 	if sum := regexp.MustCompile(`(?m)^In \d+s: \d+ gifts? new, \d+ status changes?\. Thnks sent \d+ events?: \d+ twice, \d+ late, \d+ not at all\. HubSpot calls \d+\.$`); !sum.MatchString(strings.Join(told, "\n")) {
 		t.Errorf("no summary:\n%s", strings.Join(told, "\n"))
 	}
+	if fired := regexp.MustCompile(`Carl has become gold, twice: one coffee is sent, \d+ ms later: T-`); !fired.MatchString(strings.Join(told, "\n")) {
+		t.Errorf("no trigger fired:\n%s", strings.Join(told, "\n"))
+	}
 	if last := told[len(told)-1]; last != "The sandbox is gone, and with it every file." {
 		t.Errorf("last line: %q", last)
 	}

@@ -32,7 +32,7 @@ func triggerCommand(a *app) *cobra.Command {
 		Long: `Reads the body of an event from a file, as its sender would post it, and shows
 which triggers it would fire, what they would send to whom, and which guard would
 stop that. Nothing is sent and nothing is kept. MyThyngs names the kind of an event
-in headers: give it with --kind, such as "FormResponse FORM RESPONSE COLLECTED".`,
+in headers: give it with --kind, such as "Form FORM RESPONSE COLLECTED".`,
 		Example: `  thnks-hubspot-sync trigger test --portal acme --source zoho-thrive --event upgrade.json`,
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return f.test(cmd.Context(), a) },

@@ -123,7 +123,7 @@ func (d *Desk) fireEvent(ctx context.Context, e store.Event, since known, resume
 		if resumed.After(from) {
 			from = resumed
 		}
-		if e.Dialect != t.Source || e.Kind != t.Event || e.ReceivedAt.Before(from) {
+		if !t.watches(e) || e.ReceivedAt.Before(from) {
 			continue
 		}
 		if fields == nil {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -122,9 +123,15 @@ func compareNumbers(a, b string) (order int, ok bool) {
 	return x.Cmp(y), err == nil
 }
 
+// watches reports whether the trigger is about such events. MyThyngs names an item
+// before what happened to it, which may be left out: FORM RESPONSE COLLECTED.
+func (t Trigger) watches(e store.Event) bool {
+	return e.Dialect == t.Source && (e.Kind == t.Event || e.Dialect == "thyngs" && strings.HasSuffix(e.Kind, " "+t.Event))
+}
+
 // fits reports whether an event is one that the trigger is about.
 func (t Trigger) fits(e store.Event, fields map[string]string) bool {
-	if e.Dialect != t.Source || e.Kind != t.Event || e.Effect == store.EffectUnknown {
+	if !t.watches(e) || e.Effect == store.EffectUnknown {
 		return false
 	}
 	return !slices.ContainsFunc(t.When, func(c Condition) bool { return !c.holds(fields) })

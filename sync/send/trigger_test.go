@@ -74,8 +74,13 @@ func TestTriggers(t *testing.T) {
 		"again as another": {func() []store.Event { return []store.Event{event("1", upgrade), event("2", change("120", "130"))} }, 1},
 		"of two people":    {func() []store.Event { return []store.Event{event("1", upgrade), event("2", change("bea@", "carl@"))} }, 2},
 		"another kind":     {func() []store.Event { e := event("1", upgrade); e.Kind = "tier_downgrade"; return []store.Event{e} }, 0},
-		"another source":   {func() []store.Event { e := event("1", upgrade); e.Dialect = "thyngs"; return []store.Event{e} }, 0},
-		"a test":           {func() []store.Event { e := event("1", upgrade); e.Test = true; return []store.Event{e} }, 0},
+		"with an item": {func() []store.Event {
+			e := event("1", upgrade)
+			e.Kind = "Member tier_upgrade"
+			return []store.Event{e}
+		}, 0},
+		"another source": {func() []store.Event { e := event("1", upgrade); e.Dialect = "thyngs"; return []store.Event{e} }, 0},
+		"a test":         {func() []store.Event { e := event("1", upgrade); e.Test = true; return []store.Event{e} }, 0},
 		"before configured": {func() []store.Event {
 			e := event("1", upgrade)
 			e.ReceivedAt = e.ReceivedAt.Add(-2 * time.Hour)
