@@ -242,3 +242,33 @@ func FuzzFields(f *testing.F) {
 		}
 	})
 }
+
+// TestThyngs: of an event of MyThyngs the item may be left out, and a Demo one fires
+// nothing.
+func TestThyngs(t *testing.T) {
+	for kind, gifts := range map[string]int{
+		"FORM RESPONSE COLLECTED":      1,
+		"Form FORM RESPONSE COLLECTED": 1,
+		"FORMFORM RESPONSE COLLECTED":  0,
+		"Form STAMP COLLECTED":         0,
+		"demo":                         0,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := triggered(t, send.Trigger{
+				Name: "coffee", Source: "thyngs", Event: "FORM RESPONSE COLLECTED", Gift: 5659,
+				To: "{Email}", Message: "Thank you for your answers.", OncePer: "{Id}",
+			})
+			e := event("1", `{"Id": 7, "Email": "bea@acme.example"}`)
+			e.Dialect, e.Kind = "thyngs", kind
+			if kind == "demo" {
+				e.Kind, e.Test = "Form FORM RESPONSE COLLECTED", true
+			}
+			w.receive(e)
+			w.due()
+			if n := len(w.thnks.Gifts()); n != gifts {
+				t.Errorf("%s: %d gifts, want %d", kind, n, gifts)
+			}
+			w.end()
+		})
+	}
+}
