@@ -68,6 +68,17 @@ F:9: portals[0].triggers[1].message: missing: give a value
 F:9: portals[0].triggers[1]: the portal has no sending group: add one: it says what may be sent
 F:9: portals[0].triggers[1].sender: no such sender: use one of thnks.keys, or remove the key
 F:9: portals[0].triggers[1].once_per: missing: name a field of the event, such as {message.email_id}`},
+	{"triggers that never send", in("api_key_file", "      keys: [{sender: ann@acme.example, api_key_file: a}, {sender: joe@acme.example, api_key_file: j}]") + `    webhooks: {gift-events: {scheme: token, header: X, token_files: [t]}}
+    sending: {currency: USD, catalogue: [{gift: 1, name: Coffee, price: "1"}], budget: {sender: "1", portal: "1"}, approve_above: "1"}
+    triggers:
+      - {name: gold, source: gift-events, event: e, to: "{a} }", first_name: "{b", last_name: "<c>", gift: 1, message: "Hi <d> {e}", once_per: "{{f}}"}
+`, `F:10: portals[0].triggers[0].source: its events are not signed, and so only hints: choose another scheme in webhooks.gift-events: a trigger fires for signed events alone
+F:10: portals[0].triggers[0].to: a brace without its other: write fields of the event like {message.email_id}
+F:10: portals[0].triggers[0].first_name: a brace without its other: write fields of the event like {message.email_id}
+F:10: portals[0].triggers[0].last_name: has < or >, as a field that was not filled: write it without
+F:10: portals[0].triggers[0].message: has < or >, as a field that was not filled: write it without
+F:10: portals[0].triggers[0].once_per: a brace without its other: write fields of the event like {message.email_id}
+F:10: portals[0].triggers[0].sender: missing, and the portal has several keys: name one of thnks.keys`},
 	{"sending without a limit", good + "    sending: {}\n", `F:7: portals[0].sending.currency: missing or not the code of a currency: write it like USD; prices and budgets are in it
 F:7: portals[0].sending.catalogue: missing: list the gifts that may be sent, each with its price
 F:7: portals[0].sending.budget.sender: missing: give an amount in the portal's sending.currency, such as 100.00

@@ -47,6 +47,8 @@ func (r *report) triggers(at string, p Portal) {
 			r.add(key+".source", "not a known word", "choose gift-events, thyngs or zoho-thrive")
 		case !configured:
 			r.add(key+".source", "the portal has no such webhooks", "configure webhooks."+t.Source)
+		case t.Source == "gift-events" && p.Webhooks.GiftEvents.Scheme == SchemeToken:
+			r.add(key+".source", "its events are not signed, and so only hints", "choose another scheme in webhooks.gift-events: a trigger fires for signed events alone")
 		}
 		r.required(key+".event", t.Event)
 		for j, c := range t.When {
@@ -54,10 +56,18 @@ func (r *report) triggers(at string, p Portal) {
 		}
 		r.template(key+".to", t.To)
 		r.required(key+".message", t.Message)
+		r.fillable(key+".to", t.To)
+		r.fillable(key+".first_name", t.FirstName)
+		r.fillable(key+".last_name", t.LastName)
+		r.fillable(key+".message", t.Message)
+		r.fillable(key+".once_per", t.OncePer)
 		if p.Sending == nil {
 			r.add(key, "the portal has no sending group", "add one: it says what may be sent")
 		} else if !slices.ContainsFunc(p.Sending.Catalogue, func(g CatalogueItem) bool { return g.Gift == t.Gift }) {
 			r.add(key+".gift", "not in sending.catalogue", "add it there, with its price")
+		}
+		if t.Sender == "" && len(p.Thnks.Keys) > 1 {
+			r.add(key+".sender", "missing, and the portal has several keys", "name one of thnks.keys")
 		}
 		if t.Sender != "" && !slices.ContainsFunc(p.Thnks.Keys, func(k ThnksKey) bool { return strings.EqualFold(k.Sender, t.Sender) }) {
 			r.add(key+".sender", "no such sender", "use one of thnks.keys, or remove the key")
@@ -74,6 +84,16 @@ func (r *report) template(key, value string) {
 		r.add(key, "missing", "name a field of the event, such as {message.email_id}")
 	case !variable.MatchString(value):
 		r.add(key, "the same for every event", "name a field of the event, such as {message.email_id}")
+	}
+}
+
+// fillable checks a text that could be filled for no event.
+func (r *report) fillable(key, value string) {
+	switch rest := variable.ReplaceAllString(value, ""); {
+	case strings.ContainsAny(rest, "{}"):
+		r.add(key, "a brace without its other", "write fields of the event like {message.email_id}")
+	case strings.ContainsAny(rest, "<>"):
+		r.add(key, "has < or >, as a field that was not filled", "write it without")
 	}
 }
 

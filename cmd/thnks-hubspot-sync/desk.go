@@ -147,9 +147,10 @@ func stopped(stateDir string) string {
 	return "the file " + stopFile + " in state_dir stops all sending: remove it to send"
 }
 
-// optOuts asks HubSpot, for each of some addresses, which property says that a
-// contact of it has opted out. Of several contacts with the address each is asked
-// about.
+// optOuts asks HubSpot why some addresses get nothing: because one of these properties
+// of a contact is true, of several contacts with the address of any, or because HubSpot
+// does not take the address and so does not say. Only that address is to blame then,
+// and others need not wait for it.
 func optOuts(c *hubspot.Client, properties []string) func(context.Context, []string) (map[string]string, error) {
 	if len(properties) == 0 {
 		return nil
@@ -167,13 +168,17 @@ func optOuts(c *hubspot.Client, properties []string) func(context.Context, []str
 		}
 		out := make(map[string]string)
 		for i, o := range outcomes {
+			if e, ok := hubspot.AsError(o.Err); ok && (e.Kind == hubspot.Refused || e.Kind == hubspot.Unprocessable) {
+				out[of[i]] = "HubSpot does not take the address, and so does not say whether its contact has opted out"
+				continue
+			}
 			if o.Err != nil {
 				return nil, o.Err
 			}
 			for _, contact := range o.Found {
 				said := slices.IndexFunc(properties, func(p string) bool { return strings.EqualFold(contact.Properties[p], "true") })
 				if said >= 0 {
-					out[of[i]] = properties[said]
+					out[of[i]] = "the contact has opted out in HubSpot, by the property " + properties[said]
 				}
 			}
 		}

@@ -42,8 +42,13 @@ func thnks(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// optOut ADDRESS makes a contact who wants no mail.
+// optOut ADDRESS makes a contact who wants no mail; optOut -refused ADDRESS has HubSpot
+// refuse whatever names the address.
 func optOut(ts *testscript.TestScript, _ bool, args []string) {
+	if args[0] == "-refused" {
+		worldOf(ts).portal.RefuseAddress(args[1])
+		return
+	}
 	worldOf(ts).portal.AddContact(args[0], map[string]string{"hs_email_optout": "true"})
 }
 

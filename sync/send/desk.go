@@ -54,8 +54,8 @@ type Config struct {
 	// Senders are the keys by the canonical address of the sender; "" is the only
 	// key of a portal that names no senders.
 	Senders map[string]Key
-	// OptedOut returns, for those of some addresses whose contacts have opted out, the
-	// name of the HubSpot property by which they did. Its error stops the sends.
+	// OptedOut returns, for those of some addresses that must get nothing by what
+	// HubSpot says, why so. Its error stops the sends.
 	OptedOut func(ctx context.Context, canonical []string) (map[string]string, error)
 	// Erased reports whether an address was erased at its owner's wish. Nil where
 	// none is.
@@ -189,12 +189,12 @@ func addressesOf(s store.Send) []string {
 	return []string{canonical}
 }
 
-// optOutOf is the property by which the recipient of a send has opted out, "" if
-// none.
+// optOutOf is why the recipient of a send gets nothing by what HubSpot says, "" if it
+// does not say so.
 func optOutOf(all map[string]string, s store.Send) string {
 	for _, address := range addressesOf(s) {
-		if property := all[address]; property != "" {
-			return property
+		if why := all[address]; why != "" {
+			return why
 		}
 	}
 	return ""

@@ -48,6 +48,7 @@ type world struct {
 
 	triggers []send.Trigger
 	keyFault error // why the API key cannot be used; nil if it can
+	unknown  bool  // no run has looked yet what was sent before
 
 	life *life
 	desk *send.Desk
@@ -86,6 +87,7 @@ func (w *world) start(n int64) {
 			}
 			return mortalAPI{api, life}, nil
 		}},
+		Known:    func() (bool, error) { return !w.unknown, nil },
 		Triggers: w.triggers, Events: mortalLedger{w.store, life},
 	})
 	if err != nil && !errors.Is(err, errDead) {

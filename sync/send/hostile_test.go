@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -268,4 +270,93 @@ func TestKeyOfTheMoment(t *testing.T) {
 		}
 		w.end()
 	})
+}
+
+// TestTriggerWaitsForTheFirstRun: an event that comes while a new state file does not
+// know yet what was sent before fires once it does.
+func TestTriggerWaitsForTheFirstRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := triggered(t, gold())
+		w.unknown = true
+		w.receive(event("1", upgrade))
+		w.due()
+		for s, err := range w.store.Sends(t.Context()) {
+			t.Errorf("%+v was asked for, %v", s, err)
+		}
+		w.unknown = false
+		for range 2 {
+			w.due()
+		}
+		if n := len(w.thnks.Gifts()); n != 1 {
+			t.Errorf("%d gifts", n)
+		}
+		w.end()
+	})
+}
+
+// TestSenderGone: a gift whose sender has no key any more by the time that it is due
+// is not sent with another's.
+func TestSenderGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		o := order("r", "bea@acme.example")
+		o.At = time.Now().Add(time.Hour).Format(time.RFC3339)
+		ask(t, w, o)
+		s, _, err := w.store.Send("r")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Sender = "joe@seller.example"
+		if err := w.store.ChangeSend(store.SendScheduled, s, nil); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Hour)
+		w.due()
+		if s, _, err := w.store.Send("r"); s.State != store.SendRefused || s.Guard != send.GuardSender || w.thnks.Requests() != 0 || err != nil {
+			t.Errorf("%+v after %d requests, %v", s, w.thnks.Requests(), err)
+		}
+		w.end()
+	})
+}
+
+// TestScheduleAcrossClockChanges: a gift goes when the clocks of the portal's zone show
+// its time, though they are changed in between, and the program restarted.
+func TestScheduleAcrossClockChanges(t *testing.T) {
+	for at, want := range map[string]string{
+		"2000-03-26 01:30": "2000-03-26T00:30:00Z", // before the clocks are put forward
+		"2000-03-26 09:00": "2000-03-26T07:00:00Z", // and after
+		"2000-10-29 01:30": "2000-10-28T23:30:00Z", // before they are put back
+		"2000-10-29 09:00": "2000-10-29T08:00:00Z", // and after
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			zone, err := time.LoadLocation("Europe/Amsterdam")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWorld(t)
+			w.rules.Zone = zone
+			o := order("r", "bea@acme.example")
+			o.At = at
+			ask(t, w, o)
+			due, err := time.Parse(time.RFC3339, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Until(due) - 90*time.Minute) // nothing runs
+			w.restart(0)
+			ctx, stop := context.WithCancel(t.Context())
+			var keeping sync.WaitGroup
+			keeping.Go(func() {
+				send.Keep(ctx, func() (*send.Desk, error) { return w.desk, nil }, nil, slog.New(slog.DiscardHandler))
+			})
+			time.Sleep(2 * time.Hour)
+			stop()
+			keeping.Wait()
+			gifts := w.thnks.Gifts()
+			if len(gifts) != 1 || gifts[0].At.Format(time.RFC3339) != want {
+				t.Errorf("%s: sent %+v, want one at %s", at, gifts, want)
+			}
+			w.end()
+		})
+	}
 }

@@ -62,7 +62,7 @@ type Facts struct {
 	Stopped    string          // why all sending is stopped, "" if it is not
 	LedgerOff  string          // why the ledger is off, "" if it is on
 	Erased     bool            // the address was erased at its owner's wish
-	OptedOut   string          // HubSpot property by which the contact has opted out, "" if none
+	OptedOut   string          // why HubSpot says that the recipient gets nothing, "" if it does not
 	Gifts      int             // that the recipient got, or will get, within the rules' span
 	SpentBy    decimal.Decimal // the sender, in the month
 	SpentByAll decimal.Decimal // the portal, in the month
@@ -102,7 +102,7 @@ func (r Rules) Judge(s store.Send, f Facts) Verdict {
 	case !matches(r.Allow, canonical):
 		return refused(GuardAllowList, "neither the recipient's address nor its domain is in sending.allow")
 	case f.OptedOut != "":
-		return refused(GuardOptOut, "the contact has opted out in HubSpot, by the property "+f.OptedOut)
+		return refused(GuardOptOut, f.OptedOut)
 	case f.Gifts >= r.MostGifts:
 		return refused(GuardFrequency, "the recipient has as many gifts as sending.per_recipient allows in its span")
 	case r.Zone == nil:
