@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"thnks-hubspot-sync/store"
@@ -130,15 +131,13 @@ func (s *Server) ask(ctx context.Context, p *Portal, desk Desk, o send.Order) (s
 		return store.Send{}, err
 	}
 	entered := taken[0].Sends[0]
-	select {
-	case s.asking <- struct{}{}:
-	default:
+	if !s.asking.begin() {
 		p.Wake()
 		return entered, nil
 	}
 	done := make(chan store.Send, 1)
 	go func() {
-		defer func() { <-s.asking }()
+		defer s.asking.finish()
 		sent, err := desk.Dispatch(context.WithoutCancel(ctx), entered)
 		if err != nil {
 			p.Wake() // it is in the ledger, and is sent from there
@@ -153,6 +152,43 @@ func (s *Server) ask(ctx context.Context, p *Portal, desk Desk, o send.Order) (s
 	case <-timer.C:
 		return entered, nil
 	}
+}
+
+// asking are the gifts that workflows are sending at the moment. While there is any,
+// the state file must stay open: its outcome would be unknown.
+type asking struct {
+	mu    sync.Mutex
+	n     int
+	ended bool
+	all   sync.WaitGroup
+}
+
+// begin counts one more, unless there are as many as there may be, or the server
+// ends; then it is sent from the ledger.
+func (a *asking) begin() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended || a.n == maxAsking {
+		return false
+	}
+	a.n++
+	a.all.Add(1)
+	return true
+}
+
+func (a *asking) finish() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.n--
+	a.all.Done()
+}
+
+// end lets no further gift begin, and waits for those under way.
+func (a *asking) end() {
+	a.mu.Lock()
+	a.ended = true
+	a.mu.Unlock()
+	a.all.Wait()
 }
 
 // settled is the outcome of an execution whose send is in the ledger. One that is not

@@ -295,6 +295,28 @@ func TestManyWorkflows(t *testing.T) {
 	})
 }
 
+// TestStop: a server that stops waits for the gifts under way, so that none of them has
+// an unknown outcome, and begins no other.
+func TestStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		bea, cyd := w.contact("bea@beta.example", "Bea", "Smith"), w.contact("cyd@beta.example", "Cyd", "Jones")
+		w.thnks.Fault(thnksapitest.Fault{Path: "gift_requests", Effect: thnksapitest.SlowOnly, Delay: 20 * time.Second})
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped := make(chan struct{})
+		go func() { defer close(stopped); w.server.KeepAnswering(ctx) }()
+		first := w.portal.Enrol(t.Context(), w.workflow(), bea, inputs("5659"))
+		cancel()
+		second := w.portal.Enrol(t.Context(), w.workflow(), cyd, inputs("5659"))
+		<-stopped
+		for e, want := range map[*hubspottest.Execution]store.SendState{first: store.SendSent, second: store.SendScheduled} {
+			if s, _, err := w.store.Send(e.CallbackID); err != nil || s.State != want || e.State != hubspottest.Blocked {
+				t.Errorf("a gift is %s, and its workflow %s: %v", s.State, e.State, err)
+			}
+		}
+	})
+}
+
 // TestOptions: the options of the action's fields are the catalogue and the senders,
 // searchable, in pages.
 func TestOptions(t *testing.T) {

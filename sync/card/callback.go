@@ -23,7 +23,8 @@ const (
 )
 
 // KeepAnswering tells workflows what came of the gifts that they wait for, until ctx
-// ends. A workflow that HubSpot has let go on meanwhile is told nothing.
+// ends. A workflow that HubSpot has let go on meanwhile is told nothing. It returns
+// when no gift of a workflow is under way any more: the state files may be closed then.
 func (s *Server) KeepAnswering(ctx context.Context) {
 	var portals sync.WaitGroup
 	for i := range s.apps {
@@ -32,6 +33,7 @@ func (s *Server) KeepAnswering(ctx context.Context) {
 		}
 	}
 	portals.Wait()
+	s.asking.end()
 }
 
 // keepAnswering is KeepAnswering for one portal, which holds no other.

@@ -106,7 +106,7 @@ type Server struct {
 	public   string
 	log      *slog.Logger
 	busy     chan struct{} // one for each request under way
-	asking   chan struct{} // one for each gift that a workflow is sending at the moment
+	asking   asking
 	seldom   seldom
 	linked   linkedCache
 	counters map[*Portal]*counter
@@ -123,7 +123,7 @@ type counter struct {
 func New(c Config) *Server {
 	s := &Server{
 		apps: c.Apps, public: strings.TrimSuffix(c.PublicURL, "/"), log: c.Log,
-		busy: make(chan struct{}, maxAtOnce), asking: make(chan struct{}, maxAsking), counters: make(map[*Portal]*counter),
+		busy: make(chan struct{}, maxAtOnce), counters: make(map[*Portal]*counter),
 	}
 	for _, app := range c.Apps {
 		for _, p := range app.Portals {
@@ -191,7 +191,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var p *Problem
 	if !errors.As(err, &p) {
 		s.note("HubSpot app not served", r.URL.Path, keyReason, err.Error())
-		p = problem(Later, "This cannot be done at the moment, and nothing was sent: try again in a minute.")
+		p = problem(Later, "This cannot be done at the moment. Try again in a minute: nothing is sent twice.")
 	}
 	if p.Code == methodNotAllowed {
 		w.Header().Set("Allow", routes[r.URL.EscapedPath()].method)
