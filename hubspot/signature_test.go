@@ -18,6 +18,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 )
 
 // The values of HubSpot's published vectors.
@@ -160,7 +161,7 @@ func TestSignatureOfTheEmulator(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			const url = "https://sync.example.com/hubspot/webhooks?via=proxy"
 			verified := make(chan error, 1)
-			portal := hubspottest.New(hubspottest.Options{})
+			portal := contract.New(t, hubspottest.Options{})
 			portal.Subscribe(t.Context(), hubspottest.Webhook{
 				URL: url, Secret: vectorSecret, Signature: version,
 				Client: &http.Client{Transport: hubspottest.Transport(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

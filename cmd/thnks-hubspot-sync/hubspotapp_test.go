@@ -141,7 +141,7 @@ func TestAppReasons(t *testing.T) {
 	}](t, "src/app/workflow-actions/send-a-thnks-hsmeta.json")
 	guards := []string{
 		send.GuardKillSwitch, send.GuardLedger, send.GuardCatalogue, send.GuardErased, send.GuardDoNotGift, send.GuardAllowList, send.GuardOptOut,
-		send.GuardFrequency, send.GuardSenderBudget, send.GuardPortalBudget, send.GuardSender, send.GuardApproval, send.GuardTestMode,
+		send.GuardFrequency, send.GuardSenderBudget, send.GuardPortalBudget, send.GuardSender, send.GuardLate, send.GuardApproval, send.GuardTestMode,
 	}
 	if n := guardsOf(t, "../../sync/send/rules.go"); n != len(guards) {
 		t.Errorf("there are %d guards, and this test knows %d", n, len(guards))
