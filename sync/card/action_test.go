@@ -256,7 +256,9 @@ func TestManyWorkflows(t *testing.T) {
 		done := make(chan hubspottest.Execution)
 		for i := range n {
 			contact := w.contact(fmt.Sprintf("p%d@beta.example", i), "P", "Q")
-			go func() { done <- *w.portal.Enrol(t.Context(), w.workflow(), contact, inputs("5659")) }()
+			go func() {
+				done <- w.portal.Await(ended(t), w.portal.Enrol(t.Context(), w.workflow(), contact, inputs("5659")))
+			}()
 		}
 		waiting := 0
 		for range n {
@@ -310,8 +312,8 @@ func TestStop(t *testing.T) {
 		second := w.portal.Enrol(t.Context(), w.workflow(), cyd, inputs("5659"))
 		<-stopped
 		for e, want := range map[*hubspottest.Execution]store.SendState{first: store.SendSent, second: store.SendScheduled} {
-			if s, _, err := w.store.Send(e.CallbackID); err != nil || s.State != want || e.State != hubspottest.Blocked {
-				t.Errorf("a gift is %s, and its workflow %s: %v", s.State, e.State, err)
+			if s, _, err := w.store.Send(e.CallbackID); err != nil || s.State != want || w.portal.Await(ended(t), e).State != hubspottest.Blocked {
+				t.Errorf("a gift is %s: %v", s.State, err)
 			}
 		}
 	})

@@ -176,7 +176,7 @@ func TestDraft(t *testing.T) {
 	if p.Sends != 1 || p.Held != 0 || p.Cost.Amount != "7.50" || len(p.Request) != 32 {
 		t.Errorf("the preview is %+v", p)
 	}
-	if n := len(w.thnks.Gifts()); n != 0 || w.woken != 0 {
+	if n := len(w.thnks.Gifts()); n != 0 || w.woken.Load() != 0 {
 		t.Errorf("the preview sent %d gifts", n)
 	}
 	d.Request = p.Request
@@ -192,7 +192,7 @@ func TestDraft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if w.woken == 0 {
+	if w.woken.Load() == 0 {
 		t.Error("nothing has the ledger sent")
 	}
 	gifts := w.thnks.Gifts()

@@ -3,6 +3,7 @@ package card_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,11 +20,11 @@ var errDead = errors.New("the process is dead")
 // that is asked of it has an effect any more.
 type mortalDesk struct {
 	card.Desk
-	left *int
+	left *atomic.Int64
 }
 
 func (m mortalDesk) step() error {
-	if *m.left--; *m.left <= 0 {
+	if m.left.Add(-1) <= 0 {
 		return errDead
 	}
 	return nil
@@ -77,7 +78,8 @@ func TestWorkflowDies(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				bea := w.contact("bea@beta.example", "Bea", "Smith")
-				left := step
+				var left atomic.Int64
+				left.Store(int64(step))
 				desk := mortalDesk{w.desk, &left}
 				client, _ := w.acme.HubSpot()
 				w.acme.Desk = func() (card.Desk, error) { return desk, nil }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,7 +51,7 @@ type world struct {
 	log    *lines
 
 	acme, beta *card.Portal
-	woken      int
+	woken      atomic.Int64
 }
 
 func newWorld(t testing.TB) *world {
@@ -129,7 +130,7 @@ func (w *world) start() {
 			}
 			return w.desk, nil
 		},
-		Wake:    func() { w.woken++ },
+		Wake:    func() { w.woken.Add(1) },
 		Object:  func() string { return w.object },
 		Records: func() string { return "https://app.hubspot.com/contacts/62515/record/" + w.object + "/" },
 		Zone:    func() *time.Location { return time.UTC },
