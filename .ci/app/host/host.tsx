@@ -14,6 +14,11 @@ async function hsFetch(url: string, { method = 'GET', body }: Options = {}): Pro
   return fetch('/fetch', { method: 'POST', body: JSON.stringify({ url, method, body: body === undefined ? '' : JSON.stringify(body) }) });
 }
 
+// Waits are shorter by this factor, so that a test need not wait for the next look.
+const speed = Number(document.documentElement.dataset.speed);
+const wait = globalThis.setTimeout;
+globalThis.setTimeout = ((then: () => void, ms = 0) => wait(then, ms / speed)) as typeof setTimeout;
+
 const text = (id: string): string => document.getElementById(id)?.textContent ?? '';
 const context: unknown = JSON.parse(text('context'));
 const actions = {
