@@ -12,7 +12,8 @@
 //
 // [Server.Subscribe] makes it post signed events, as reliably as a [Webhook]
 // says; [NewEvent] and [Scheme] make single requests for the tests of an
-// endpoint.
+// endpoint. [ThyngsMessage] and [ThriveMessage] are what the senders of two other
+// systems post, which a [Sender] of [NewSender] does.
 //
 // [Shape] makes its API differ from the assumed one, and [Fault] makes it fail.
 // Its only clock is time.Now, so it works in a testing/synctest bubble as well
