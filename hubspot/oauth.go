@@ -110,6 +110,13 @@ func (t oauthTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.Header.Set("User-Agent", "thnks-hubspot-sync")
 	r.Header.Set("Accept", "application/json")
 	res, err := t.next.RoundTrip(r)
+	if answered, ok := r.Context().Value(answeredKey{}).(func(Class, int)); ok {
+		status := 0
+		if err == nil {
+			status = res.StatusCode
+		}
+		answered(OAuth, status)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +127,18 @@ func (t oauthTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, nil
+}
+
+type answeredKey struct{}
+
+// Answered has every request of an [App] that is made with the context it returns
+// counted by f, as [Config.Answered] says: an app makes requests for several portals.
+// f may be nil.
+func Answered(ctx context.Context, f func(class Class, status int)) context.Context {
+	if f == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, answeredKey{}, f)
 }
 
 // A Grant is what an admin's consent gave the app: tokens for one account.

@@ -38,11 +38,12 @@ type Vault interface {
 }
 
 // TokensConfig is what a portal's [Tokens] work with. All of it is required but
-// Logger.
+// Answered and Logger.
 type TokensConfig struct {
 	App       *App
 	Vault     Vault
 	AccountID string // the only account whose tokens are used
+	Answered  func(class Class, status int) // as in [Config], of requests to the token endpoint
 	Logger    *slog.Logger
 }
 
@@ -183,7 +184,7 @@ func (t *Tokens) save(g *Grant) error {
 
 // renew has new tokens made, and stores them.
 func (t *Tokens) renew(old *Grant) (*Grant, error) {
-	ctx := context.Background() // its own time limit is short, and what comes has to be stored
+	ctx := Answered(context.Background(), t.cfg.Answered) // its own time limit is short, and what comes has to be stored
 	t.calls++
 	g, err := t.cfg.App.Renew(ctx, old.Refresh)
 	if e, ok := AsError(err); ok && e.Kind == Revoked && !old.Previous.IsZero() {
@@ -285,7 +286,7 @@ func (t *Tokens) Probe(ctx context.Context) error {
 		return err
 	}
 	t.calls++
-	said, err := t.cfg.App.Introspect(ctx, g.Refresh)
+	said, err := t.cfg.App.Introspect(Answered(ctx, t.cfg.Answered), g.Refresh)
 	switch {
 	case err != nil:
 		return err
@@ -303,7 +304,7 @@ func (t *Tokens) Account(ctx context.Context) (string, error) {
 		return "", err
 	}
 	t.calls++
-	said, err := t.cfg.App.IntrospectAccess(ctx, g.Access)
+	said, err := t.cfg.App.IntrospectAccess(Answered(ctx, t.cfg.Answered), g.Access)
 	switch {
 	case err != nil:
 		return "", err

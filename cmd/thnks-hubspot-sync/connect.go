@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/admin"
@@ -201,7 +202,7 @@ func (a *access) Disconnect(ctx context.Context, name string) (giftapp.Farewell,
 	if err != nil {
 		return giftapp.Farewell{}, err
 	}
-	return giftapp.Disconnect(ctx, h, a.s.grants.sharing(p))
+	return giftapp.Disconnect(hubspot.Answered(ctx, a.s.grants.answered(name)), h, a.s.grants.sharing(p))
 }
 
 // Reseal implements [admin.Access].

@@ -23,8 +23,9 @@ import (
 // tokens, and for OAuth one refresher for each state file and one app for each
 // server, so that all its portals hear when HubSpot does not accept it.
 type grants struct {
-	cfg *configs.Config
-	log *slog.Logger
+	cfg      *configs.Config
+	answered func(portal string) func(hubspot.Class, int) // what counts a portal's requests
+	log      *slog.Logger
 
 	mu   sync.Mutex
 	apps map[appAt]*hubspot.App
@@ -53,7 +54,8 @@ func (g *grants) hold(p configs.Portal, j giftapp.State) (giftapp.Holding, error
 	}
 	v := &giftapp.Vault{Portal: p.Name, State: j, Keys: g.keyring}
 	h := giftapp.Holding{App: a, Vault: v, Tokens: hubspot.NewTokens(hubspot.TokensConfig{
-		App: a, Vault: v, AccountID: strconv.FormatInt(p.HubSpot.AccountID, 10), Logger: g.log.With(logPortal, p.Name),
+		App: a, Vault: v, AccountID: strconv.FormatInt(p.HubSpot.AccountID, 10),
+		Answered: g.answered(p.Name), Logger: g.log.With(logPortal, p.Name),
 	})}
 	if g.of == nil {
 		g.of = make(map[string]heldGrant)
@@ -229,6 +231,7 @@ func (g *grants) installer(state func(string) (*store.Store, error), connected f
 			Name:      p.Name,
 			AccountID: strconv.FormatInt(p.HubSpot.AccountID, 10),
 			App:       a,
+			Answered:  g.answered(p.Name),
 			PKCE:      settings.PKCE,
 			Rules:     linkRules(p.Associations),
 			Hold: func() (giftapp.Holding, error) {

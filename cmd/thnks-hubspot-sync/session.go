@@ -110,6 +110,7 @@ func newSession(cfg *configs.Config, portals []configs.Portal, stderr io.Writer,
 	}
 	s.log = newLog(stderr, styleOf(cfg.Log.Format, isTTY, journal), cfg.Log.Level)
 	s.grants.cfg, s.grants.log = cfg, s.log
+	s.grants.answered = func(portal string) func(hubspot.Class, int) { return s.metrics.Portal(portal).HubSpotAnswered }
 	log.SetFlags(0)
 	log.SetOutput(hubspot.StandardLog(s.log)) // net/http quotes there what others send
 	return s

@@ -79,7 +79,7 @@ const denied = "access_denied"
 // arrived deals with what HubSpot has sent for an attempt. A code is redeemed at
 // once, even if the browser goes away meanwhile.
 func (i *Installer) arrived(w http.ResponseWriter, r *http.Request, a *attempt, code, refusal string) {
-	ctx := context.WithoutCancel(r.Context())
+	ctx := hubspot.Answered(context.WithoutCancel(r.Context()), a.portal.Answered)
 	refused := func(p page, err error, wrote ...store.AuditEntry) {
 		i.log.Warn("portal not connected", logPortal, a.portal.Name, logReason, p.reason)
 		i.record(a.portal, p, err, wrote)

@@ -36,6 +36,7 @@ type Portal struct {
 	PKCE      bool
 	Rules     portal.LinkRules // what the scopes are for
 	App       *hubspot.App
+	Answered  func(class hubspot.Class, status int) // as in [hubspot.TokensConfig]; may be nil
 	// Hold returns where the grant is kept.
 	Hold func() (Holding, error)
 	// Connected is called when a grant has been stored; it must not block. It may be
