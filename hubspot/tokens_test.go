@@ -692,3 +692,36 @@ func TestAccountForbidden(t *testing.T) {
 	_, err = static.Account(t.Context())
 	wantKind(t, err, Forbidden, "MISSING_SCOPES")
 }
+
+// TestRequestsForTokensAreCounted: each request to the token endpoint is, with the
+// status of its answer, and for the portal that it was made for.
+func TestRequestsForTokensAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newOAuthWorld(t, hubspottest.Options{})
+		var got []int
+		w.tokens = NewTokens(TokensConfig{
+			App: w.app, Vault: w.vault, AccountID: fmt.Sprint(w.portal.ID()),
+			Answered: func(class Class, status int) {
+				if class != OAuth {
+					t.Errorf("class %s", class)
+				}
+				got = append(got, status)
+			},
+		})
+		if _, err := w.app.Introspect(t.Context(), w.vault.grant.Refresh); err != nil { // another portal's
+			t.Fatal(err)
+		}
+		_ = w.tokens.Probe(t.Context())
+		time.Sleep(25 * time.Minute)
+		_, _ = w.tokens.Token()
+		time.Sleep(25 * time.Minute)
+		w.portal.Fault(hubspottest.Fault{Class: hubspottest.ClassOAuth, Kind: hubspottest.RespondStatus, Status: 503, Count: 1})
+		_, _ = w.tokens.Token()
+		time.Sleep(time.Minute)
+		w.portal.Fault(hubspottest.Fault{Class: hubspottest.ClassOAuth, Kind: hubspottest.ResetConn, Count: 1})
+		_, _ = w.tokens.Token()
+		if want := []int{200, 200, 503, 0}; !slices.Equal(got, want) {
+			t.Errorf("counted are %v, want %v", got, want)
+		}
+	})
+}

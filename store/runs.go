@@ -16,7 +16,7 @@ type RunRecord struct {
 	ID           string         `json:"id"` // by which the audit and the log name it
 	Mode         string         `json:"mode"`
 	Started      time.Time      `json:"started_at"`
-	Finished     time.Time      `json:"finished_at"`
+	Finished     time.Time      `json:"finished_at,omitzero"` // zero for a run that was killed
 	Fetched      int            `json:"fetched"`
 	Created      int            `json:"created"`
 	Updated      int            `json:"updated"`

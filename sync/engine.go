@@ -280,6 +280,9 @@ func (e *Engine) Run(ctx context.Context, req Request) (Report, error) {
 	} else {
 		defer turn.End()
 		r.turn = turn
+		if err := listBegun(r); err != nil {
+			r.log.Debug("the list of runs does not have the run yet", logError, err)
+		}
 		err = r.inTurn(hubspot.WithCulprits(turn.Context(ctx), hubspot.NewCulprits(maxCulprits)))
 	}
 	if err != nil {

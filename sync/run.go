@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"thnks-hubspot-sync/store"
@@ -273,17 +274,17 @@ func (r *run) finish(runErr error) (Report, error) {
 	}
 	if runErr != nil {
 		rep.Error = runErr.Error()
-		if err := r.recorder.Commit(listed(r, rep)); err != nil {
+		if err := r.recorder.Commit(listEnded(r, rep)); err != nil {
 			r.log.Debug("the run is not in the list of runs", logError, err)
 		}
 		return rep, nil
 	}
-	c := listed(r, rep)
+	c := listEnded(r, rep)
 	synced := r.req.From != "" || len(r.cfg().Sources) > 0
 	switch r.mode {
 	case Incremental, Backfill, Resweep:
 		if synced {
-			c.Meta = Meta(lastSyncEntry, rep.FinishedAt)
+			maps.Copy(c.Meta, Meta(lastSyncEntry, rep.FinishedAt))
 		}
 	}
 	if err := addSpent(r, &c, rep.FinishedAt); err != nil {

@@ -35,6 +35,40 @@ func ListRuns(ctx context.Context, portal string, j interface {
 	return l, nil
 }
 
+// runningEntry is the journal's entry for the run under way, a [store.RunRecord].
+const runningEntry = "running"
+
+// killed is why a run ended of which the state file knows the beginning alone. What it
+// did until then, the audit says.
+const killed = "the program ended in the middle of the run: it was killed or crashed, or the machine stopped; a later run went on from there"
+
+// listBegun notes that the run is under way, and puts an earlier one into the list of
+// runs that never ended.
+func listBegun(r *run) error {
+	if r.req.DryRun {
+		return nil
+	}
+	var before store.RunRecord
+	died, err := Recall(r.journal, runningEntry, &before)
+	if err != nil {
+		return err
+	}
+	now := store.RunRecord{ID: r.id, Mode: string(r.mode), Started: r.started, Skipped: map[string]int{}, HubSpotCalls: map[string]int{}}
+	c := store.Commit{Meta: Meta(runningEntry, now)}
+	if died {
+		before.Error = killed
+		c.Runs = []store.RunRecord{before}
+	}
+	return r.recorder.Commit(c)
+}
+
+// listEnded is the commit that puts a run into the list of runs at its end.
+func listEnded(r *run, rep Report) store.Commit {
+	c := listed(r, rep)
+	c.Meta = map[string][]byte{runningEntry: nil}
+	return c
+}
+
 // listed is the commit that puts a run into the list of runs. An error is kept
 // without the addresses that HubSpot may have quoted in it.
 func listed(r *run, rep Report) store.Commit {

@@ -74,7 +74,10 @@ func printRuns(w io.Writer, l giftsync.RunList) {
 		"begun (UTC)", "run", "mode", "created", "updated", "skipped", "refused", "HubSpot", "Thnks", "end")
 	for _, r := range l.Runs {
 		end := "done in " + tenths(r.Finished.Sub(r.Started))
-		if r.Error != "" {
+		switch {
+		case r.Finished.IsZero():
+			end = "killed"
+		case r.Error != "":
 			end = "ended early, after " + tenths(r.Finished.Sub(r.Started))
 		}
 		fmt.Fprintf(w, "  %-16s  %-12s  %-15s  %8s  %8s  %8s  %8s  %8s  %8s  %s\n", minute(r.Started), r.ID, r.Mode,

@@ -37,7 +37,7 @@ func noLoad() turns.Load { return turns.Load{} }
 
 // busy are the figures of a portal of which there is all to tell.
 func busy(portal string) daemon.Figures {
-	return daemon.Figures{
+	f := daemon.Figures{
 		Status: giftsync.Status{
 			Portal: portal, Ready: true, Doing: giftsync.Backfill,
 			Problem: "ProblemCanary", Trouble: "TroubleCanary",
@@ -55,6 +55,9 @@ func busy(portal string) daemon.Figures {
 			Events:  map[store.EventState]int{store.EventPending: 4, store.EventApplied: 90, "StateCanary": 1},
 		},
 	}
+	f.Holdings.Access.Account, f.Holdings.Access.Connected, f.Holdings.Access.Issued = "62515", true, began
+	f.Holdings.Access.Scopes = []string{"ScopeCanary"}
+	return f
 }
 
 // used returns metrics after a portal has been through all there is.
