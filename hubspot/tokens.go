@@ -42,7 +42,7 @@ type Vault interface {
 type TokensConfig struct {
 	App       *App
 	Vault     Vault
-	AccountID string // the only account whose tokens are used
+	AccountID string                        // the only account whose tokens are used
 	Answered  func(class Class, status int) // as in [Config], of requests to the token endpoint
 	Logger    *slog.Logger
 }
