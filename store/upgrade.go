@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"strconv"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -24,6 +25,11 @@ func readFormat(tx *bbolt.Tx) (int, error) {
 	}
 	return v, nil
 }
+
+// OriginsEntry is the entry of [Store.Meta] that tells since when links say whether
+// they were found in HubSpot, a time: a file of format 4 or older did not keep that.
+// There is none in a file that always did.
+const OriginsEntry = "origins"
 
 // addedBuckets are the buckets that a format has added.
 var addedBuckets = map[int][]string{
@@ -74,6 +80,15 @@ func (s *Store) upgrade(log *slog.Logger) error {
 		}
 		if err := recount(b, have); err != nil {
 			return err
+		}
+		if have < 5 {
+			since, err := json.Marshal(time.Now().UTC())
+			if err != nil {
+				return err
+			}
+			if err := put(b.meta, []byte(prefixRun+OriginsEntry), since); err != nil {
+				return err
+			}
 		}
 		return put(b.meta, []byte(keyFormat), strconv.AppendInt(nil, format, 10))
 	})

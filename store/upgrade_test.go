@@ -86,6 +86,9 @@ func TestUpgradeFrom2(t *testing.T) {
 		{ObjectID: "2", Mapping: 1, Gift: plan.Gift{ID: "T-2", Name: "Cake", Status: plan.Redeemed, UpdatedAt: at}, Orphan: plan.NoEmail},
 	}
 	upgraded(t, path, func(s *Store) {
+		if since, err := s.Meta(OriginsEntry); len(since) == 0 || err != nil {
+			t.Errorf("since when links tell their origin is %q, %v", since, err)
+		}
 		if diff := cmp.Diff(want, collect(t, s.All(t.Context())), equal); diff != "" {
 			t.Errorf("gifts (-want +got):\n%s", diff)
 		}

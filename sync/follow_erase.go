@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
@@ -66,6 +67,10 @@ const listedByHand = 20
 // that were linked to the contact by hand and stay. An erasure that was interrupted
 // is finished.
 func (r *eventRun) eraseContact(ctx context.Context, contact string) (byHand []string, err error) {
+	var since time.Time
+	if _, err := Recall(r.run.journal, store.OriginsEntry, &since); err != nil {
+		return nil, err
+	}
 	ids, err := r.run.cfg().People.ByContact(contact)
 	if err != nil {
 		return nil, err
@@ -80,7 +85,7 @@ func (r *eventRun) eraseContact(ctx context.Context, contact string) (byHand []s
 		a, ok := plan.CanonicalEmail(s.Gift.Recipient.Email)
 		switch {
 		case !s.Erased.IsZero():
-		case ok && matchedTo(s, contact):
+		case ok && matchedTo(s, contact, since):
 			addresses = append(addresses, a)
 		default:
 			byHand = append(byHand, id)
@@ -105,10 +110,11 @@ func (r *eventRun) eraseContact(ctx context.Context, contact string) (byHand []s
 }
 
 // matchedTo reports whether this program has linked the gift to the contact, by the
-// recipient's address.
-func matchedTo(s plan.Stored, contact string) bool {
+// recipient's address. Of links from before a time it is not known who made them: they
+// count as users'.
+func matchedTo(s plan.Stored, contact string, since time.Time) bool {
 	return slices.ContainsFunc(append(slices.Clone(s.Links), s.Former), func(l plan.Link) bool {
-		return l.Kind == plan.Contact && l.ID == contact && !l.Found && !l.Refused
+		return l.Kind == plan.Contact && l.ID == contact && !l.Found && !l.Refused && !l.At.Before(since)
 	})
 }
 
@@ -116,5 +122,5 @@ func matchedTo(s plan.Stored, contact string) bool {
 const (
 	reasonStillThere = "HubSpot still shows the contact: nothing is erased before it is gone"
 	reasonNotErased  = "the person could not be erased yet; see the log"
-	reasonByHand     = "users linked these gifts to the deleted contact by hand, so they may be of someone else: look at them and run `erase --email` where they are not: %s"
+	reasonByHand     = "users linked these gifts to the deleted contact by hand, or an older release did not note who linked them, so they may be of someone else: look at them and run `erase --email` where they are not: %s"
 )

@@ -326,6 +326,36 @@ func TestFollowPrivacyDeletion(t *testing.T) {
 	}
 }
 
+// TestFollowPrivacyDeletionOfOldLinks: of links that an older release made it is not
+// known whether people made them. Their gifts are named, and not erased.
+func TestFollowPrivacyDeletionOfOldLinks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFollowedWorld(t, hubspottest.Options{Seed: 10}, "ann@acme.example")
+		ann := f.Portal.AddContact("ann@acme.example", nil)
+		f.follow(0, records("contact.creation", "contact", ann))
+		time.Sleep(time.Hour)
+		if err := f.st.Commit(store.Commit{Meta: giftsync.Meta(store.OriginsEntry, time.Now().UTC())}); err != nil {
+			t.Fatal(err)
+		}
+		f.Portal.Archive("contacts", ann)
+		f.follow(3*time.Minute, records("contact.privacyDeletion", "contact", ann))
+		if g := f.journal(1); !g.Erased.IsZero() || g.Gift.Recipient.Email == "" {
+			t.Errorf("erased although nobody knows who linked it: %+v", g)
+		}
+		named := false
+		for e, err := range f.st.Events(t.Context(), store.EventFilter{State: store.EventRefused}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			named = named || strings.Contains(e.Reason, simulation.ID(1))
+		}
+		if !named {
+			t.Error("no event names the gift")
+		}
+	})
+}
+
 // TestFollowWhereHubSpotFails: an event of whose contact, deals or deal HubSpot says
 // nothing is tried again until it does, and the gift is not linked by halves. The other
 // events of the same batch are followed.
