@@ -16,7 +16,7 @@ import (
 // of runs, which the next run writes; a dry run leaves none.
 func TestKilledRunIsListed(t *testing.T) {
 	t.Parallel()
-	for step := 0; ; step++ {
+	for step := 1; ; step++ {
 		alive := false
 		synctest.Test(t, func(t *testing.T) {
 			w := simulation.New(t, hubspottest.Options{Seed: 81}, thnksapitest.Options{})
