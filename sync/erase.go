@@ -104,19 +104,8 @@ func newEraser(r *run, rep *Erasure) *eraser { return &eraser{r, r.cfg().Suppres
 
 func (e *eraser) erase(ctx context.Context, who Person) error {
 	r, list := e.run, e.list
-	address, ok := plan.CanonicalEmail(who.Email)
-	if !ok {
-		return &RequestError{"what was given is no e-mail address: give it as name@example.com"}
-	}
-	switch err := list.Refresh(); {
-	case errors.Is(err, fs.ErrNotExist): // a lost one begins anew: see [lostSuppressed]
-		if err := list.Create(); err != nil {
-			return err
-		}
-	case err != nil:
-		return &Fatal{What: err.Error(), Remedy: "put back the newest copy of the file; if there is none, move the file aside and run `erase` again, for this person and for each who was erased before", Err: err}
-	}
-	if err := list.Add([]string{address}, nil, nil); err != nil {
+	address, err := suppress(list, who)
+	if err != nil {
 		return err
 	}
 	e.rep.Addresses, e.rep.Person = 1, list.Short(address)
@@ -125,6 +114,33 @@ func (e *eraser) erase(ctx context.Context, who Person) error {
 		return err
 	}
 	return e.apply(ctx, []string{address})
+}
+
+// EraseLater puts a person on the list of erased people where a portal cannot be
+// opened, and says so beside why. Nothing of the person is written any more, and the
+// first run that begins does the rest of the erasure.
+func EraseLater(list Suppressed, who Person, why error) error {
+	if _, err := suppress(list, who); err != nil {
+		return errors.Join(why, err)
+	}
+	return fmt.Errorf("the person is on the list of erased people, so that nothing of them is copied any more; what is held is removed by the first run, or by this command, once this is put right: %w", why)
+}
+
+// suppress puts a person on the list of erased people, and returns the address.
+func suppress(list Suppressed, who Person) (address string, err error) {
+	address, ok := plan.CanonicalEmail(who.Email)
+	if !ok {
+		return "", &RequestError{"what was given is no e-mail address: give it as name@example.com"}
+	}
+	switch err := list.Refresh(); {
+	case errors.Is(err, fs.ErrNotExist): // a lost one begins anew: see [lostSuppressed]
+		if err := list.Create(); err != nil {
+			return "", err
+		}
+	case err != nil:
+		return "", &Fatal{What: err.Error(), Remedy: "put back the newest copy of the file; if there is none, move the file aside and run `erase` again, for this person and for each who was erased before", Err: err}
+	}
+	return address, list.Add([]string{address}, nil, nil)
 }
 
 // finishErasures does what the list of erased people asks for and was not done. An

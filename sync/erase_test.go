@@ -291,6 +291,26 @@ func TestEraseWhileLost(t *testing.T) {
 	})
 }
 
+// TestEraseLater: of a person who is to be erased while the portal cannot be opened
+// nothing is copied any more, and the first run does the rest.
+func TestEraseLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		why := errors.New("token_file: no such file")
+		err := giftsync.EraseLater(w.Erased, giftsync.Person{Email: bird}, why)
+		if !errors.Is(err, why) || !strings.Contains(err.Error(), "is on the list") {
+			t.Errorf("it says %v", err)
+		}
+		w.Must(giftsync.Incremental)
+		w.Must(giftsync.Incremental)
+		checkErased(t, w)
+		if err := giftsync.EraseLater(w.Erased, giftsync.Person{Email: "nobody"}, why); !errors.Is(err, why) || !strings.Contains(err.Error(), "no e-mail address") {
+			t.Errorf("of no address it says %v", err)
+		}
+	})
+}
+
 // TestListOfErasedLost: without the list the portal stops before it reads anything,
 // and works again once the file is back, or begun anew.
 func TestListOfErasedLost(t *testing.T) {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 
+	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/admin"
 )
@@ -47,8 +49,12 @@ func (l localService) Held(ctx context.Context, name, email string) (giftsync.Ho
 
 func (l localService) Erase(ctx context.Context, name string, who giftsync.Person) (giftsync.Erasure, error) {
 	open, err := l.s.open(l.portal(name), false, nil)
-	if err != nil {
+	var locked *store.LockedError
+	switch {
+	case errors.As(err, &locked): // the daemon that holds it is asked
 		return giftsync.Erasure{}, err
+	case err != nil:
+		return giftsync.Erasure{}, giftsync.EraseLater(l.s.erased.of(name), who, err)
 	}
 	defer open.close()
 	return open.engine.Erase(ctx, who)

@@ -265,7 +265,7 @@ func (d *Daemon) Erase(ctx context.Context, name string, who giftsync.Person) (g
 	}
 	e, release, err := p.loop.lease.get()
 	if err != nil {
-		return giftsync.Erasure{}, err
+		return giftsync.Erasure{}, giftsync.EraseLater(p.cfg.Suppressed, who, err)
 	}
 	defer release()
 	rep, err := e.Erase(ctx, who)
