@@ -139,9 +139,9 @@ func TestLoggerLevel(t *testing.T) {
 	}
 }
 
-// TestLoggerEscapes feeds every style what a hostile gift name could hold:
+// TestJ05LoggerEscapes feeds every style what a hostile gift name could hold:
 // nothing may break the line, colour the terminal or turn its direction.
-func TestLoggerEscapes(t *testing.T) {
+func TestJ05LoggerEscapes(t *testing.T) {
 	const evil = "a\nb\x1b[31m\u202eback\u2066\u009b"
 	for _, style := range []logStyle{tintStyle, plainStyle, journalStyle, jsonStyle} {
 		var b bytes.Buffer

@@ -128,7 +128,22 @@ func TestProperties(t *testing.T) {
 	}
 }
 
-func TestAmounts(t *testing.T) {
+// TestJ07Phone: a phone number is copied as it is, whatever it looks like, but for what
+// no text may have; one that is too long is cut.
+func TestJ07Phone(t *testing.T) {
+	for given, want := range map[string]string{
+		"+1 555 0100": "+1 555 0100", "555-0100 ext. 5": "555-0100 ext. 5", "ask Bob": "ask Bob", "٠١٢٣": "٠١٢٣", "55\x0050": "5550",
+	} {
+		if got := Properties(Gift{ID: "T-1", Recipient: Person{Phone: given}})["recipient_phone"]; got != want {
+			t.Errorf("%q is copied as %q, want %q", given, got, want)
+		}
+	}
+	if got := Properties(Gift{ID: "T-1", Recipient: Person{Phone: strings.Repeat("5", 2*maxText)}})["recipient_phone"]; len(got) > maxText+len("…") || len(got) < maxText/2 {
+		t.Errorf("a long one is copied with %d bytes", len(got))
+	}
+}
+
+func TestJ06Amounts(t *testing.T) {
 	for _, tt := range []struct {
 		money Money
 		want  string
