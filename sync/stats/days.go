@@ -41,7 +41,7 @@ func dayText(day int) string { return dateOf(day).Format(time.DateOnly) }
 // parseDay is the inverse of dayText.
 func parseDay(text string) (int, error) {
 	t, err := time.Parse(time.DateOnly, text)
-	if err != nil || t.Year() < 1 {
+	if err != nil || !t.After(time.Time{}) { // which stands for no day
 		return 0, fmt.Errorf("%q is no day: write it as 2026-01-31", text)
 	}
 	return dayOf(t, time.UTC), nil
