@@ -23,6 +23,13 @@ func TestJ08LeakOverHTTP(t *testing.T) {
 	}
 	i.write("config.yaml", strings.Replace(string(text), "127.0.0.1:0", admin, 1))
 	d := i.start("run")
+	await(t, "the daemon answers", func() bool {
+		res, err := http.Get("http://" + admin + "/healthz")
+		if err == nil {
+			res.Body.Close()
+		}
+		return err == nil
+	})
 	c := i.start("connect")
 	page := i.browse(c, "connect")
 	if got := <-c.ended; got != done {
