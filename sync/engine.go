@@ -324,7 +324,7 @@ func without(r *run, err error) bool {
 		return false
 	}
 	stopSearch(r)
-	r.log.Warn("the HubSpot token lacks a scope; the run goes on without what it is for", logFeature, f.Name, logScope, f.Scopes[0].Name)
+	r.log.Warn("the HubSpot token lacks a scope; the run goes on without what it is for", logFeature, f.Name, logScope, f.Scopes[0].Name, logError, err)
 	r.secondary, r.portal = secondary{}, enter(r)
 	return true
 }

@@ -90,18 +90,19 @@ func TestSaid(t *testing.T) {
 			_, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Backfill})
 			return err
 		}},
-		{"resolving a link: looking for record", func(t *testing.T, w *simulation.World) error {
+		{"resolving links: reading 2-", func(t *testing.T, w *simulation.World) error {
 			w.Thnks.Add(simulation.Transaction("T-1", time.Now().UTC().Add(-time.Hour), "ann@acme.example"))
 			w.Must(giftsync.Backfill)
 			w.Portal.AddContact("ann@acme.example", nil)
 			w.Thnks.Update("T-1", func(tx *thnksapitest.Transaction) { tx.TrackingURL = "x" })
-			record := w.Record("T-1")
+			lost := false
 			w.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
 				return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
 					switch {
 					case strings.HasSuffix(req.URL.Path, "/contacts/batch/create"):
+						lost = true
 						return simulation.Reply(req, http.StatusNotFound, `{"category":"OBJECT_NOT_FOUND","message":"jane.doe@private.example"}`), nil
-					case req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, "/"+record):
+					case lost && strings.HasPrefix(req.URL.Path, "/crm/objects/2026-09/2-") && strings.HasSuffix(req.URL.Path, "/batch/read"):
 						return simulation.Reply(req, http.StatusServiceUnavailable, foreign), nil
 					}
 					return next.RoundTrip(req)
