@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -47,6 +48,9 @@ take a restart, and the log says so where one of them has changed.`,
   kill -HUP $(pidof thnks-hubspot-sync)    # systemctl reload thnks-hubspot-sync`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// A crash, or the watchdog, ends the process by a signal: Go's own exit status
+			// for both is 2, after which systemd would not start it again.
+			debug.SetTraceback("crash")
 			reload := make(chan os.Signal, 1) // a terminal that goes away is no reason to stop, either
 			signal.Notify(reload, syscall.SIGHUP)
 			defer signal.Stop(reload)

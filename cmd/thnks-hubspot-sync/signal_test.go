@@ -148,3 +148,19 @@ func TestLocked(t *testing.T) {
 		}
 	}
 }
+
+// TestCrashIsNoConfiguration: the daemon that crashes, or that systemd's watchdog ends,
+// ends by a signal. Exit status 2, which Go has for both, would say that its configuration
+// is wrong, and systemd would not start it again.
+func TestCrashIsNoConfiguration(t *testing.T) {
+	t.Parallel()
+	c := newTown(t, 1, nil)
+	p, _ := startDaemonIn(t, c)
+	if err := p.Process.Signal(syscall.SIGABRT); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.Wait() // the state says how
+	if ws, ok := p.ProcessState.Sys().(syscall.WaitStatus); !ok || !ws.Signaled() {
+		t.Errorf("it ended with %v", p.ProcessState)
+	}
+}

@@ -140,9 +140,15 @@ func (t *trial) passes() error {
 	if out, err = t.program("check"); err != nil {
 		return err
 	}
-	text, err := t.property("StatusText")
-	if err != nil || !strings.Contains(text, "last pass") || !strings.Contains(text, "next pass") {
-		return fmt.Errorf("systemctl status says %q: %w", text, err)
+	err = until(30*time.Second, "systemctl status has the passes", func() error { // which it is told every ten seconds
+		text, err := t.property("StatusText")
+		if err == nil && (!strings.Contains(text, "last pass") || !strings.Contains(text, "next pass")) {
+			err = fmt.Errorf("it says %q", text)
+		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	pid, err := t.property("MainPID")
 	if err != nil {
@@ -168,7 +174,7 @@ func (t *trial) killed() error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.run("kill", "-KILL", pid); err != nil {
+	if _, err := t.run("sh", "-c", "kill -KILL "+pid); err != nil {
 		return err
 	}
 	_, err = t.active(pid)
@@ -194,7 +200,7 @@ func (t *trial) hung() error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.run("kill", "-STOP", pid); err != nil {
+	if _, err := t.run("sh", "-c", "kill -STOP "+pid); err != nil {
 		return err
 	}
 	if _, err := t.active(pid); err != nil {
