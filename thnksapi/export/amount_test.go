@@ -129,6 +129,7 @@ func TestAmounts(t *testing.T) {
 func TestAmountsReadBack(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
+		alive()
 		want := decimal.New(rapid.Int64Range(-1_000_000_000, 1_000_000_000).Draw(t, "cents"), -2)
 		whole, fraction, _ := strings.Cut(want.Abs().StringFixed(2), ".")
 		marks := rapid.SampledFrom([]struct{ thousands, decimals string }{{",", "."}, {".", ","}, {" ", ","}, {"'", "."}, {"", "."}, {"", ","}}).Draw(t, "marks")
@@ -260,6 +261,7 @@ func FuzzAmount(f *testing.F) {
 		f.Add(s, "USD")
 	}
 	f.Fuzz(func(t *testing.T, text, currency string) {
+		alive()
 		m, err := amount(text, currency, "", sign{setting: ","})
 		if err != nil {
 			return
@@ -290,6 +292,7 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		alive()
 		rows := format.Decode(raw)
 		if len(rows) != 1 || (rows[0].Transaction == nil) == (rows[0].Err == nil) {
 			t.Fatalf("%q gives %+v", raw, rows)

@@ -145,6 +145,7 @@ func TestAnyCutGivesTheSameRows(t *testing.T) {
 		"T1,Coffee,sent,x\n", "T2,\"a\nb\",sent,\"\"\"\"\r\n", "\n", "T3,\"open,sent,\n", "T4,x\n", ",,,\r", "T5,é,sent,\xff\n",
 	})
 	rapid.Check(t, func(t *rapid.T) {
+		alive()
 		var b strings.Builder
 		b.WriteString("Transaction ID,Gift Name,Status,Message\n")
 		for _, p := range rapid.SliceOfN(pieces, 0, 12).Draw(t, "pieces") {

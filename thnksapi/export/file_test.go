@@ -40,9 +40,7 @@ func write(t testing.TB, text string) string {
 
 func open(t testing.TB, f *Format, path string) *File {
 	t.Helper()
-	var file *File
-	var err error
-	ends(t, func() { file, err = f.Open(path) })
+	file, err := f.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,9 +53,7 @@ func all(t testing.TB, file *File) []thnksapi.Row {
 	t.Helper()
 	var rows []thnksapi.Row
 	for q := (thnksapi.Query{}); ; {
-		var page *thnksapi.Page
-		var err error
-		ends(t, func() { page, err = file.Transactions(context.Background(), q) })
+		page, err := file.Transactions(context.Background(), q)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,5 @@
 
 package export
 
-import "testing"
-
-func ends(_ testing.TB, call func()) { call() }
+// alive would tell the watch of other systems that a test goes on.
+func alive() {}

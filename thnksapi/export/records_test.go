@@ -53,6 +53,7 @@ func FuzzRecords(f *testing.F) {
 		f.Add(s, 2)
 	}
 	f.Fuzz(func(t *testing.T, text string, width int) {
+		alive()
 		width = max(1, width%5)
 		r := reader(text, ',', width)
 		recs := drain(t, r)
@@ -116,6 +117,7 @@ func FuzzOpen(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		alive()
 		path := filepath.Join(dir, "fuzz.csv")
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
@@ -139,6 +141,7 @@ func FuzzAssign(f *testing.F) {
 	f.Add("Transaction ID,Status,Created", "State")
 	f.Add("gift_name,Gift Name, ,\ufeff", "gift name")
 	f.Fuzz(func(t *testing.T, names, setting string) {
+		alive()
 		header := strings.Split(names, ",")
 		column, _, err := assign(header, map[string]string{"status": setting})
 		if err != nil {
