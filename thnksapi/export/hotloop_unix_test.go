@@ -20,10 +20,10 @@ import (
 )
 
 // What one test, or one value of a test that tries many, may take. The largest take
-// a tenth of it. What counts is the time of processors, so that a loaded machine
+// a third of it. What counts is the time of processors, so that a loaded machine
 // changes nothing.
 const (
-	mostComputing = 10 * time.Second
+	mostComputing = 6 * time.Second
 	mostMemory    = 1 << 30 // bytes on the heap
 )
 
