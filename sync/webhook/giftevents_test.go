@@ -104,8 +104,8 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
-// TestUnsignedMail: a mail that an unsigned event tells of, or that says not when, is
-// only listed: it is no reason to ask Thnks.
+// TestUnsignedMail: a mail that an unsigned event tells of, or that says not when or of
+// which gift, is only listed: it is no reason to ask Thnks.
 func TestUnsignedMail(t *testing.T) {
 	t.Parallel()
 	body := payload("gift-notification-reminder-sent", `"giftId":"g-1"`)
@@ -120,6 +120,12 @@ func TestUnsignedMail(t *testing.T) {
 	untimed := []byte(`{"webhookData":{"eventType":"gift-notification-reminder-sent"},"eventData":{"giftId":"g-1"}}`)
 	if got := webhook.Reread(webhook.Source{Dialect: webhook.GiftEvents}, e, untimed); got.Effect != store.EffectListed {
 		t.Errorf("one without a time is %s", got.Effect)
+	}
+	for data, want := range map[string]store.Effect{`"metadata":{"order":"o-1"}`: store.EffectDetail, `"metadata":{"other":"o-1"}`: store.EffectListed} {
+		body := payload("gift-notification-reminder-sent", data)
+		if got := webhook.Reread(webhook.Source{MetadataKeys: []string{"order"}}, e, []byte(body)); got.Effect != want {
+			t.Errorf("one of %s is %s, want %s", data, got.Effect, want)
+		}
 	}
 }
 

@@ -66,7 +66,7 @@ func TestRefusalSaysItsForm(t *testing.T) {
 		{"SHA-1", hmac("hex", ""), one(header, inHex[:40]), "has 20 bytes, as another digest than SHA-256 has"},
 		{"SHA-512", hmac("hex", ""), one(header, inHex+inHex), "has 64 bytes"},
 		{"neither", hmac("hex", ""), one(header, "sesame"), "X-Signature is not a SHA-256 digest in hex"},
-		{"header missing", hmac("hex", ""), http.Header{}, "the header X-Signature is missing"},
+		{"header missing", hmac("hex", ""), http.Header{}, `"the header X-Signature is missing"`},
 		{"header twice", hmac("hex", ""), http.Header{header: {inHex, inHex}}, "the header X-Signature is given twice"},
 		{"header empty", hmac("hex", ""), one(header, ""), "the header X-Signature is empty"},
 		{"another scheme", hmac("hex", ""), standard("msg_1", now, "v1,x"), "but Webhook-Signature is there, which the scheme standard reads"},
