@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -67,6 +68,9 @@ const listedByHand = 20
 // that were linked to the contact by hand and stay. An erasure that was interrupted
 // is finished.
 func (r *eventRun) eraseContact(ctx context.Context, contact string) (byHand []string, err error) {
+	if err := r.bareContact(ctx, contact); err != nil {
+		return nil, err
+	}
 	var since time.Time
 	if _, err := Recall(r.run.journal, store.OriginsEntry, &since); err != nil {
 		return nil, err
@@ -107,6 +111,81 @@ func (r *eventRun) eraseContact(ctx context.Context, contact string) (byHand []s
 		return ok && slices.Contains(addresses, a)
 	})
 	return byHand, nil
+}
+
+// bareContact removes what earlier events say of a contact that is gone, such as its
+// address, and of those that were merged into it: of a person without a gift nothing
+// else points to them. Who erases an address finds only events that name it.
+func (r *eventRun) bareContact(ctx context.Context, contact string) error {
+	archive := r.run.cfg().Archive
+	if archive == nil {
+		return nil
+	}
+	of := make(map[string][]uint64)     // events with something to say, by contact
+	merged := make(map[string][]string) // contacts, by the one that they became
+	for e, err := range archive.Events(ctx, store.EventFilter{}) {
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(e.Kind, contactKinds) || e.Kind == privacyDeletion {
+			continue
+		}
+		ids := e.RecordIDs
+		if len(ids) == 0 && !e.BodyDropped { // it is listed only, such as that of a name
+			if ids, err = objectOf(archive, e.Seq); err != nil {
+				return err
+			}
+		}
+		for _, id := range ids {
+			of[id] = append(of[id], e.Seq)
+			if id != ids[0] {
+				merged[ids[0]] = append(merged[ids[0]], id)
+			}
+		}
+	}
+	all := []string{contact}
+	var bared []uint64
+	for i := 0; i < len(all); i++ {
+		bared = append(bared, of[all[i]]...)
+		for _, id := range merged[all[i]] {
+			if !slices.Contains(all, id) {
+				all = append(all, id)
+			}
+		}
+	}
+	slices.Sort(bared)
+	bared = slices.Compact(bared)
+	if len(bared) == 0 {
+		return nil
+	}
+	for some := range slices.Chunk(bared, commitGifts) {
+		if err := r.run.recorder.Commit(store.Commit{Bared: some}); err != nil {
+			return err
+		}
+	}
+	// Also where nothing was left to remove: a process may have died after it had
+	// removed it, and the file's raw bytes still have it.
+	_, err := archive.Compact()
+	return err
+}
+
+// contactKinds is what the kinds of events about contacts begin with.
+const contactKinds = "contact."
+
+// objectOf returns the id of the record that the body of one of HubSpot's events
+// names, in a list; none where it names none.
+func objectOf(archive Archive, seq uint64) ([]string, error) {
+	body, _, err := archive.EventBody(seq)
+	if err != nil {
+		return nil, err
+	}
+	var named struct {
+		Record json.RawMessage `json:"objectId"`
+	}
+	if json.Unmarshal(body, &named) != nil || len(named.Record) == 0 {
+		return nil, nil
+	}
+	return []string{strings.Trim(string(named.Record), `"`)}, nil
 }
 
 // matchedTo reports whether this program has linked the gift to the contact, by the

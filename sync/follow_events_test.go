@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -324,6 +325,48 @@ func TestFollowPrivacyDeletion(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestFollowPrivacyDeletionWithoutGift: what earlier events say of a person who is
+// deleted for privacy and has no gift goes from the inbox and from the raw bytes of the
+// state file, once HubSpot answers that the contact is gone: of the contact, of one
+// that was merged into it, and of what is only listed. Others' events keep theirs.
+func TestFollowPrivacyDeletionWithoutGift(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFollowedWorld(t, hubspottest.Options{Seed: 11}, "ann@acme.example")
+		young, other := f.Portal.AddContact("canary@bird.example", nil), f.Portal.AddContact("old@bird.example", nil)
+		bob := f.Portal.AddContact("bob@acme.example", nil)
+		told := func(contact, address string) store.Event {
+			e := records("contact.propertyChange", "contact", contact)
+			e.Email, e.Body = address, fmt.Appendf(nil, `{"objectId":%s,"propertyName":"email","propertyValue":%q}`, contact, address)
+			return e
+		}
+		listed := records("contact.propertyChange", "", "")
+		listed.RecordIDs, listed.Effect = nil, store.EffectListed
+		listed.Body = fmt.Appendf(nil, `{"objectId":%s,"propertyName":"firstname","propertyValue":"Canary"}`, young)
+		f.follow(0, told(young, "canary@bird.example"), told(other, "old@bird.example"), told(bob, "bob@acme.example"), listed)
+		both := f.Portal.Merge("contacts", other, young)
+		f.follow(0, records("contact.merge", "contact", both, other, young))
+		f.follow(10*time.Second, records("contact.privacyDeletion", "contact", both))
+		private := []string{"canary@bird.example", "old@bird.example", "Canary"}
+		for _, p := range private {
+			if !bytes.Contains(rawState(t, f.World), []byte(p)) {
+				t.Fatalf("%q is gone although HubSpot shows the contact", p)
+			}
+		}
+		f.Portal.Archive("contacts", both)
+		f.follow(3*time.Minute, records("contact.privacyDeletion", "contact", both))
+		left := rawState(t, f.World)
+		for _, p := range private {
+			if bytes.Contains(left, []byte(p)) {
+				t.Errorf("the state file holds %q", p)
+			}
+		}
+		if !bytes.Contains(left, []byte("bob@acme.example")) {
+			t.Error("the event of another contact has lost its address")
+		}
+	})
 }
 
 // TestFollowPrivacyDeletionOfOldLinks: of links that an older release made it is not
