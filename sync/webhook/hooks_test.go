@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -253,4 +254,22 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
+}
+
+// TestRepeatsAreNoNews: what is not understood is logged when it comes first, and not
+// when it comes again, however much later.
+func TestRepeatsAreNoNews(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		for range 3 {
+			if res := s.answer(request(schemes[0], "{}")); res.StatusCode != http.StatusOK {
+				t.Fatalf("answered %s", res.Status)
+			}
+			time.Sleep(2 * time.Minute)
+		}
+		if n := strings.Count(s.log.String(), "webhook not understood"); n != 1 {
+			t.Errorf("it is logged %d times:\n%s", n, s.log)
+		}
+	})
 }
