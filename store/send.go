@@ -228,6 +228,21 @@ func validSendID(id string) error {
 	return nil
 }
 
+// NoteCalled notes when the workflow that waits for a send was told of its outcome, and
+// nothing else: what the send is and where it stands may change at the same time. A send
+// that the ledger does not have is none of a workflow's.
+func (s *Store) NoteCalled(id string, at time.Time) error {
+	return s.write(func(w *writer) error {
+		old, err := w.sendByID(id)
+		if err != nil || old == nil {
+			return err
+		}
+		now := *old
+		now.Called = at
+		return w.putSend(old, now)
+	})
+}
+
 // ChangeSend puts a send into another state, with audit entries, if it is still in
 // the state from. A send that becomes [SendSending] raises the generation, in the
 // same commit and then beside the file, before ChangeSend returns; the ledger must

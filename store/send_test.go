@@ -455,3 +455,31 @@ func TestUpgradeFrom4(t *testing.T) {
 	s, _ = openForSending(t, path)
 	addSend(t, s, aSend("r"))
 }
+
+// TestNoteCalled: that a workflow was told changes nothing else, whatever has become of
+// the send since the workflow's answer was made.
+func TestNoteCalled(t *testing.T) {
+	s, _ := openForSending(t, statePath(t))
+	e := aSend("r")
+	e.Callback = "ap-1"
+	addSend(t, s, e)
+	move(t, s, "r", SendSending)
+	move(t, s, "r", SendSent)
+	commit(t, s, Commit{Joined: []SendJoin{{ID: "r", TransactionID: "T-1", At: noon}}})
+	before, _, err := s.Send("r")
+	if err != nil || before.TransactionID != "T-1" {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	if err := s.NoteCalled("r", noon.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.NoteCalled("another", noon); err != nil {
+		t.Errorf("of a send that is not there: %v", err)
+	}
+	want := before
+	want.Called = noon.Add(time.Minute)
+	got, _, err := s.Send("r")
+	if diff := cmp.Diff(want, got, equal); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}

@@ -24,6 +24,7 @@ type Ledger interface {
 	ResumeSending(now time.Time, audit []store.AuditEntry) error
 	AddSends(sends []store.Send, audit []store.AuditEntry) ([]store.Send, error)
 	ChangeSend(from store.SendState, now store.Send, audit []store.AuditEntry) error
+	NoteCalled(id string, at time.Time) error
 	Send(id string) (store.Send, bool, error)
 	OpenSends() ([]store.Send, error)
 	SendsSince(time.Time) ([]store.Send, error)

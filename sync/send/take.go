@@ -119,10 +119,5 @@ func (d *Desk) judge(rules Rules, s *store.Send, others []store.Send, optedOut m
 
 // Called notes that the workflow which waits for a send was told of its outcome.
 func (d *Desk) Called(id string) error {
-	s, ok, err := d.cfg.Ledger.Send(id)
-	if err != nil || !ok {
-		return err
-	}
-	s.Called = time.Now().UTC()
-	return d.cfg.Ledger.ChangeSend(s.State, s, nil)
+	return d.cfg.Ledger.NoteCalled(id, time.Now().UTC())
 }
