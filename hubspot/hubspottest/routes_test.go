@@ -23,7 +23,7 @@ func (r route) serves(operation string) bool {
 // areas are the files whose routes do not name their area.
 var areas = map[string]string{
 	"account.go": "pipelines", "associations.go": "associations", "oauth.go": "oauth", "objects.go": "objects",
-	"propertycalls.go": "properties", "recordlinks.go": "objects", "schemacalls.go": "schemas",
+	"propertycalls.go": "properties", "recordlinks.go": "objects", "schemacalls.go": "schemas", "workflow.go": "callbacks",
 }
 
 // routeCall finds c.is(method, segments…), and the area if it is looked at.

@@ -113,8 +113,11 @@ func (d *installation) record(name string, v any) {
 func (d *installation) beginBackfill() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	commits := 0
 	d.commit = func(j giftsync.Journal, c store.Commit) error {
-		cancel()
+		if commits++; commits > 1 { // the first one lists the run
+			cancel()
+		}
 		return j.Commit(c)
 	}
 	if _, err := d.Run(ctx, giftsync.Request{Mode: giftsync.Backfill}); err == nil {

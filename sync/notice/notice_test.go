@@ -144,6 +144,13 @@ func (b *board) Deliver(_ context.Context, n Notice) error {
 	return nil
 }
 
+// attempts is how often it was tried.
+func (b *board) attempts() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.tried
+}
+
 func (b *board) seen() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -189,14 +196,14 @@ func TestNotifier(t *testing.T) {
 			time.Sleep(time.Minute)
 			change(func(s *Standing) { s.Backfilled, s.Gifts = yes(true), 60 })
 			time.Sleep(24 * time.Hour)
-			if n := bad.tried; n < 20 || n > 40 {
+			if n := bad.attempts(); n < 20 || n > 40 {
 				t.Errorf("a channel that fails was tried %d times in a day", n)
 			}
 			change(func(s *Standing) { s.Faults = []string{"hubspot"} })
 			time.Sleep(time.Minute)
 		})
-		if lines := strings.Count(log.String(), "could not be delivered"); lines != bad.tried {
-			t.Errorf("%d lines for %d failures", lines, bad.tried)
+		if lines := strings.Count(log.String(), "could not be delivered"); lines != bad.attempts() {
+			t.Errorf("%d lines for %d failures", lines, bad.attempts())
 		}
 		bad.fails = nil
 		change(func(s *Standing) { s.Faults = nil }) // as nothing is known after a restart
