@@ -1,7 +1,9 @@
 package sync_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -278,7 +280,7 @@ func (l *life) disturbed(next http.RoundTripper) http.RoundTripper {
 		defer l.drifting.Unlock()
 		if resp.StatusCode == http.StatusForbidden && l.refusing != "" {
 			l.struck.add(l.refusing)
-			l.shut = l.shut || !strings.Contains(req.URL.Path, "/owners")
+			l.shut = l.shut || !strings.Contains(req.URL.Path, "/owners") && !aboutFeature(resp)
 		}
 		l.lacking = slices.DeleteFunc(l.lacking, l.putBack)
 		resp.Body = &overheard{ReadCloser: resp.Body, look: l.overhear}
@@ -299,6 +301,17 @@ func (l *life) putBack(gone lack) bool {
 		}
 	}
 	return false
+}
+
+// aboutFeature reports whether HubSpot refuses a call for want of a scope for companies or
+// deals, without which a portal is synced.
+func aboutFeature(resp *http.Response) bool {
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return false
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return bytes.Contains(body, []byte("crm.objects.companies.")) || bytes.Contains(body, []byte("crm.objects.deals."))
 }
 
 // mistaken is a call with the token of another portal: all that may be asked is
