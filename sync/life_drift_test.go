@@ -317,8 +317,8 @@ func aboutFeature(resp *http.Response) bool {
 // mistaken is a call with the token of another portal: all that may be asked is
 // whose it is, and what it may do.
 func (l *life) mistaken(req *http.Request) (*http.Response, error) {
-	whose := req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/account-info/") || strings.HasSuffix(req.URL.Path, "/access-token-info")
-	if !whose {
+	whose := req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/account-info/")
+	if !whose && !strings.HasSuffix(req.URL.Path, "/access-token-info") {
 		l.T.Errorf("portal %s: %s %s goes to portal %s", l.name, req.Method, req.URL.Path, l.astray.name)
 	}
 	req = req.Clone(req.Context())
@@ -327,7 +327,7 @@ func (l *life) mistaken(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		l.struck.add(answersAsAnother)
 		l.drifting.Lock()
-		l.shut = true
+		l.shut = l.shut || whose
 		l.drifting.Unlock()
 	}
 	return resp, err
