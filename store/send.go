@@ -98,6 +98,13 @@ func (s Send) Open() bool {
 	return false
 }
 
+// Joinable reports whether a transaction that appears may be the send's: it was sent, or
+// perhaps was, and has none yet.
+func (s Send) Joinable() bool {
+	begun := s.State == SendSending || s.State == SendUnknown || s.State == SendSent
+	return begun && s.TransactionID == ""
+}
+
 // When is the time that a send counts at: when it was begun, or else when it is
 // to be, or else when it was asked for.
 func (s Send) When() time.Time {

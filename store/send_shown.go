@@ -120,7 +120,7 @@ func (w *writer) joinSend(j SendJoin) error {
 	case old == nil:
 		return ErrSendMoved
 	case old.TransactionID == j.TransactionID:
-	case !old.Open() || old.State == SendHeld || old.State == SendScheduled:
+	case !old.Joinable():
 		return ErrSendMoved
 	}
 	now := *old

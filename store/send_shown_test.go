@@ -78,7 +78,7 @@ func TestJoin(t *testing.T) {
 	} {
 		s := openAt(t, statePath(t))
 		e := aSend("r")
-		e.State, e.Reason = state, "why"
+		e.State, e.Reason, e.Callback = state, "why", "ap-1" // a workflow that waits changes nothing
 		addSend(t, s, e)
 		c := Commit{Meta: map[string][]byte{"x": []byte("1")}, Joined: []SendJoin{{ID: "r", TransactionID: "T-1", At: noon}}}
 		if err := s.Commit(c); (err == nil) != may || !may && !errors.Is(err, ErrSendMoved) {

@@ -74,7 +74,7 @@ func joinSends(ctx context.Context, r *run, gifts []plan.Gift) error {
 	}
 	for {
 		err := tryJoin(ctx, r, gifts)
-		if !errors.Is(err, store.ErrSendMoved) {
+		if !errors.Is(err, store.ErrSendMoved) || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -141,8 +141,7 @@ func unknownGifts(r *run, gifts []plan.Gift) (map[string]plan.Gift, error) {
 func appeared(open []store.Send, fresh map[string]plan.Gift) (pairs []joined) {
 	var sends []plan.OpenSend
 	for _, s := range open {
-		switch s.State {
-		case store.SendSending, store.SendUnknown, store.SendSent:
+		if s.Joinable() {
 			sends = append(sends, plan.OpenSend{ID: s.ID, Gift: sentGift(s), At: s.When(), Certain: s.State == store.SendSent})
 		}
 	}

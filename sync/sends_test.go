@@ -313,6 +313,32 @@ func TestNamedTransaction(t *testing.T) {
 	}
 }
 
+// TestWorkflowsSendKeepsItsTransaction: a gift whose transaction is known, and whose
+// workflow was not told yet, is not taken for another gift to the same person.
+func TestWorkflowsSendKeepsItsTransaction(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, _, _, _ := sending(t)
+		before := keys(w)
+		l := openLedger(w)
+		defer l.st.Close()
+		s := coffee("r", "bea@acme.example")
+		s.Callback = "ap-1"
+		l.ask(s)
+		l.becomes("r", store.SendSending, store.SendSent)
+		for _, id := range []string{"T-8", "T-9"} { // the second one was sent by hand
+			appears(w, id, "bea@acme.example")
+			if _, err := w.Engine(l.st).Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantKeys(w, "both", append(before, "T-8", "T-9")...)
+		if s := l.send("r"); s.TransactionID != "T-8" {
+			t.Errorf("the ledger has %+v", s)
+		}
+	})
+}
+
 // TestGivenLinks: what was named when the gift was sent is what it is linked to, and no
 // later pass adds to that.
 func TestGivenLinks(t *testing.T) {
