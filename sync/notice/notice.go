@@ -37,22 +37,25 @@ type Notice struct {
 	Body    string // lines of text
 }
 
-// told is what a channel was told of a portal.
+// told is what a channel knows about a portal.
 type told struct {
-	Faults     []string  `json:"faults,omitempty"` // of which it knows, sorted
-	At         time.Time `json:"at,omitzero"`      // when it was told of the last of them
-	Backfilled bool      `json:"backfilled,omitempty"`
+	Faults     []string  `json:"faults,omitempty"` // those that stand, sorted
+	At         time.Time `json:"at,omitzero"`      // when it heard about the last of them
+	Backfilled *bool     `json:"backfilled,omitempty"`
 }
 
-// due returns what is to be told of a portal, and what the channel knows then.
+// due returns what is to be said about a portal, and what the channel knows then. What
+// was finished when a channel first looked is no news.
 //
 // A portal is well again only when a pass has ended well since the fault was told: after
 // a restart nothing is known to be wrong, and nothing is known to be well.
 func due(s Standing, before told, now time.Time) (notices []Notice, after told) {
 	after = before
-	if s.Backfilled != nil && *s.Backfilled && !before.Backfilled {
-		after.Backfilled = true
-		notices = append(notices, backfilled(s))
+	if s.Backfilled != nil && (before.Backfilled == nil || *s.Backfilled && !*before.Backfilled) {
+		if before.Backfilled != nil {
+			notices = append(notices, backfilled(s))
+		}
+		after.Backfilled = s.Backfilled
 	}
 	fresh := slices.DeleteFunc(slices.Clone(s.Faults), func(f string) bool { return slices.Contains(before.Faults, f) })
 	switch {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -29,8 +30,8 @@ func subjects(all []Notice) (s []string) {
 
 func TestDue(t *testing.T) {
 	t.Parallel()
-	ill := told{Faults: []string{"hubspot"}, At: start, Backfilled: true}
-	well := told{Backfilled: true}
+	ill := told{Faults: []string{"hubspot"}, At: start, Backfilled: yes(true)}
+	well, unfinished := told{Backfilled: yes(true)}, told{Backfilled: yes(false)}
 	for name, tt := range map[string]struct {
 		s      Standing
 		before told
@@ -39,15 +40,17 @@ func TestDue(t *testing.T) {
 	}{
 		"well":              {Standing{Backfilled: yes(true)}, well, nil, well},
 		"not known yet":     {Standing{}, told{}, nil, told{}},
-		"in its backfill":   {Standing{Backfilled: yes(false)}, told{}, nil, told{}},
-		"backfilled":        {Standing{Backfilled: yes(true)}, told{}, []string{"Portal acme: the first backfill has finished"}, well},
+		"in its backfill":   {Standing{Backfilled: yes(false)}, told{}, nil, unfinished},
+		"old news":          {Standing{Backfilled: yes(true)}, told{}, nil, well},
+		"cannot be opened":  {Standing{Faults: []string{"open"}}, told{}, []string{"Portal acme needs attention"}, told{Faults: []string{"open"}, At: start}},
+		"backfilled":        {Standing{Backfilled: yes(true)}, unfinished, []string{"Portal acme: the first backfill has finished"}, well},
 		"ill":               {Standing{Faults: []string{"hubspot"}, Backfilled: yes(true)}, well, []string{"Portal acme needs attention"}, ill},
 		"still ill":         {Standing{Faults: []string{"hubspot"}}, ill, nil, ill},
-		"ill otherwise":     {Standing{Faults: []string{"disk"}}, ill, []string{"Portal acme needs attention"}, told{Faults: []string{"disk", "hubspot"}, At: start, Backfilled: true}},
+		"ill otherwise":     {Standing{Faults: []string{"disk"}}, ill, []string{"Portal acme needs attention"}, told{Faults: []string{"disk", "hubspot"}, At: start, Backfilled: yes(true)}},
 		"recovered":         {Standing{LastPass: start.Add(time.Hour)}, ill, []string{"Portal acme is well again"}, well},
 		"just started":      {Standing{LastPass: start.Add(-time.Hour)}, ill, nil, ill},
 		"partly recovered":  {Standing{Faults: []string{"hubspot"}, LastPass: start.Add(time.Hour)}, told{Faults: []string{"disk", "hubspot"}, At: start}, nil, told{Faults: []string{"disk", "hubspot"}, At: start}},
-		"done, and ill":     {Standing{Faults: []string{"hubspot"}, Backfilled: yes(true)}, told{}, []string{"Portal acme: the first backfill has finished", "Portal acme needs attention"}, ill},
+		"done, and ill":     {Standing{Faults: []string{"hubspot"}, Backfilled: yes(true)}, unfinished, []string{"Portal acme: the first backfill has finished", "Portal acme needs attention"}, ill},
 		"lost, and rebuilt": {Standing{Backfilled: yes(false)}, well, nil, well},
 	} {
 		tt.s.Portal = "acme"
@@ -55,7 +58,7 @@ func TestDue(t *testing.T) {
 		if !slices.Equal(subjects(got), tt.want) {
 			t.Errorf("%s: told %q", name, subjects(got))
 		}
-		if !slices.Equal(after.Faults, tt.after.Faults) || !after.At.Equal(tt.after.At) || after.Backfilled != tt.after.Backfilled {
+		if !slices.Equal(after.Faults, tt.after.Faults) || !after.At.Equal(tt.after.At) || !reflect.DeepEqual(after.Backfilled, tt.after.Backfilled) {
 			t.Errorf("%s: known then %+v, want %+v", name, after, tt.after)
 		}
 	}
@@ -83,7 +86,7 @@ func TestNoticesSayWhatToDo(t *testing.T) {
 func TestTellsEachOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var known told
+		known := told{Backfilled: yes(false)}
 		heard := ""
 		now := start
 		for range rapid.IntRange(1, 40).Draw(t, "looks") {

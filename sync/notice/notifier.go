@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"time"
 )
 
@@ -84,16 +85,9 @@ func (n *Notifier) Keep(ctx context.Context, standings func() []Standing) {
 // a crash, and not noted, it is told again.
 func (n *Notifier) tell(ctx context.Context, name string, s Standing) error {
 	now := time.Now()
-	before, begun := n.known[name][s.Portal]
-	if !begun {
-		if s.Backfilled == nil {
-			return nil
-		}
-		// What was finished before anybody asked to be told is no news.
-		return n.note(name, s.Portal, told{Backfilled: *s.Backfilled})
-	}
+	before := n.known[name][s.Portal]
 	notices, after := due(s, before, now.UTC())
-	if len(notices) == 0 || now.Before(n.waits[name].until) {
+	if reflect.DeepEqual(before, after) || len(notices) > 0 && now.Before(n.waits[name].until) {
 		return nil
 	}
 	for _, what := range notices {
@@ -103,7 +97,9 @@ func (n *Notifier) tell(ctx context.Context, name string, s Standing) error {
 			return err
 		}
 	}
-	delete(n.waits, name)
+	if len(notices) > 0 {
+		delete(n.waits, name)
+	}
 	return n.note(name, s.Portal, after)
 }
 
