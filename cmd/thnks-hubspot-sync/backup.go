@@ -52,8 +52,12 @@ func backup(ctx context.Context, a *app, s *session, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return usagef("--output: %w", err)
 	}
-	if same, err := sameFolder(dir, s.cfg.StateDir); err != nil || same {
-		return errors.Join(err, usagef("--output: %s is state_dir: choose a folder on another disk", dir))
+	same, err := sameFolder(dir, s.cfg.StateDir)
+	if err != nil {
+		return usagef("--output: %w", err)
+	}
+	if same {
+		return usagef("--output: %s is state_dir: choose a folder on another disk", dir)
 	}
 	worst := done
 	for _, p := range s.portals {

@@ -36,7 +36,7 @@ var steps = []struct {
 // deb copies the package of a version into the container and returns its name there.
 func (t *trial) deb(version string) (string, error) {
 	file := fmt.Sprintf("%s_%s_amd64.deb", name, version)
-	return "/root/" + file, output("cp", filepath.Join(t.work, version, file), filepath.Join(t.root, "root"))
+	return "/srv/" + file, output("cp", filepath.Join(t.work, version, file), filepath.Join(t.root, "srv"))
 }
 
 func (t *trial) install() error {
@@ -280,7 +280,11 @@ func (t *trial) refusedUpgrade() error {
 	if err := t.configure("schedul: '@hourly'\n"); err != nil {
 		return err
 	}
-	out, err := t.run("apt-get", "install", "--yes", "--reinstall", "/root/"+name+"_0.2.0_amd64.deb")
+	deb, err := t.deb("0.2.0")
+	if err != nil {
+		return err
+	}
+	out, err := t.run("apt-get", "install", "--yes", "--reinstall", deb)
 	if err != nil {
 		return err
 	}
