@@ -99,7 +99,7 @@ func Restore(ctx context.Context, path, from string, examine func(*Store) error)
 }
 
 // hold keeps other processes from opening a state file until its handle is closed. It
-// returns nil where there is no file, or one that is damaged: nobody opens that.
+// returns nil where there is no file, or one that is damaged, which no process opens.
 func hold(path string) (*bbolt.DB, error) {
 	if err := checkAccess(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -22,7 +22,7 @@ type generation struct {
 	commands, pages http.Handler
 	public          http.Handler     // nil where no portal has webhooks
 	cards           *card.Server     // nil where no portal is connected through an app
-	notices         *notice.Notifier // nil where nobody is told anything
+	notices         *notice.Notifier // nil where the configuration names no channel
 
 	life context.Context // ends with it
 	end  context.CancelFunc

@@ -43,7 +43,7 @@ Exit status 0: sent, or scheduled. 1: not sent, held for approval, or unknown.`,
 	cmd.Flags().StringVar(&f.order.Sender, "sender", "", "send with the key of this `ADDRESS`, where the portal has several")
 	cmd.Flags().StringVar(&f.order.At, "at", "", "`TIME` to send at: \"2026-12-24 09:00\" in the portal's zone, or 2026-12-24T09:00:00+01:00")
 	cmd.Flags().StringVar(&f.order.Request, "request-id", "", "`ID` of the cause: a repeat with it sends nothing twice")
-	cmd.Flags().StringVar(&f.named.Contact, "contact", "", "HubSpot `ID` of the recipient's contact: the gift is linked to it, whoever has the address")
+	cmd.Flags().StringVar(&f.named.Contact, "contact", "", "HubSpot `ID` of the recipient's contact: the gift is linked to it, whichever contact has the address")
 	cmd.Flags().StringVar(&f.named.Company, "company", "", "HubSpot `ID` of the company to link the gift to")
 	cmd.Flags().StringArrayVar(&f.named.Deals, "deal", nil, "HubSpot `ID` of a deal to link the gift to; once for each deal")
 	cmd.AddCommand(sendListCommand(a, &f), sendResolveCommand(a, &f),

@@ -251,7 +251,7 @@ func (s *Server) verified(r *http.Request, to route, body []byte) (*App, error) 
 	var app *App
 	why := hubspot.ErrUnsigned
 	// A signature of version 2 has no time, so that a request can be repeated by
-	// whoever has seen it: a workflow's does nothing twice. Version 1 does not even
+	// anyone who has seen it: a workflow's does nothing twice. Version 1 does not even
 	// cover the address.
 	if version := signed.Version(); version == 3 || version == 2 && to.action {
 		for i := range s.apps {

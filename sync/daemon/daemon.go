@@ -53,7 +53,7 @@ func (d *Daemon) Keep(ctx context.Context, log *slog.Logger) {
 	beside.Wait()
 }
 
-// Close gives the state files back. Whoever still asks gets errors, so that another
+// Close gives the state files back. Later calls get errors, so that another
 // daemon can have them.
 func (d *Daemon) Close() {
 	for _, p := range d.portals {

@@ -107,7 +107,7 @@ type Gift struct {
 	Parcel   Parcel
 	ThankYou Note
 
-	// Mails are those that events told of; sorted, the last 20.
+	// Mails are those that events have reported; sorted, the last 20.
 	Mails []Mail
 
 	// Metadata is what events say of the gift in the words of the customer, by the

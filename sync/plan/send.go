@@ -29,7 +29,7 @@ func NeverSent(g Gift) bool {
 	return ours && g.Shown() == Unknown && len(g.Times) == 0
 }
 
-// Given are the HubSpot records that whoever sent a gift has named. Their links are
+// Given are the HubSpot records that were named when a gift was sent. Their links are
 // made as they are given, whatever the portal's rules choose.
 type Given struct {
 	Contact Match // with the company and the open deals that follow it; zero if no contact was named
