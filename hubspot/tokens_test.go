@@ -138,9 +138,9 @@ func wantKind(t *testing.T, err error, kind Kind, category string) {
 	}
 }
 
-// TestE01TokenLife: in six hours of calls none is refused, and the token is
+// TestTokenIsRenewedEarly: in six hours of calls none is refused, and the token is
 // renewed as often as its life asks for.
-func TestE01TokenLife(t *testing.T) {
+func TestTokenIsRenewedEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newOAuthWorld(t, hubspottest.Options{})
 		c, before := w.client(), w.asked()
@@ -159,9 +159,9 @@ func TestE01TokenLife(t *testing.T) {
 	})
 }
 
-// TestE02OneRefresher: however many ask, a period has one renewal, and a grant
+// TestOneRenewalAtATime: however many ask, a period has one renewal, and a grant
 // that dies of a doubled one lives.
-func TestE02OneRefresher(t *testing.T) {
+func TestOneRenewalAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newOAuthWorld(t, hubspottest.Options{App: hubspottest.App{Rotation: hubspottest.NewTokenFamily}})
 		w.portal.Fault(hubspottest.Fault{Class: hubspottest.ClassOAuth, Count: -1, Kind: hubspottest.DelayAnswer, Delay: time.Second})
@@ -187,10 +187,10 @@ func TestE02OneRefresher(t *testing.T) {
 	})
 }
 
-// TestE03Crash: a process that dies before, during or after a renewal costs the
+// TestCrashAroundARenewal: a process that dies before, during or after a renewal costs the
 // grant only where HubSpot has already forgotten the token that is stored. It
 // then asks once.
-func TestE03Crash(t *testing.T) {
+func TestCrashAroundARenewal(t *testing.T) {
 	died := errors.New("died")
 	for _, rotation := range []hubspottest.Rotation{hubspottest.SameToken, hubspottest.NewToken, hubspottest.NewTokenFamily} {
 		for _, grace := range []time.Duration{0, 10 * time.Second, 30 * time.Second} {
@@ -239,9 +239,9 @@ func TestE03Crash(t *testing.T) {
 	}
 }
 
-// TestE03SavedBeforeUse: what could not be stored is not used, and what HubSpot
+// TestTokensAreStoredBeforeUse: what could not be stored is not used, and what HubSpot
 // gave is not lost while the process lives.
-func TestE03SavedBeforeUse(t *testing.T) {
+func TestTokensAreStoredBeforeUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newOAuthWorld(t, hubspottest.Options{App: hubspottest.App{Rotation: hubspottest.NewTokenFamily}})
 		old := w.vault.grant
@@ -265,9 +265,9 @@ func TestE03SavedBeforeUse(t *testing.T) {
 	})
 }
 
-// TestE04Revoked: a grant that is over costs a handful of calls, for ever, and a
+// TestRevokedGrantStopsCalls: a grant that is over costs a handful of calls, for ever, and a
 // new one works at once.
-func TestE04Revoked(t *testing.T) {
+func TestRevokedGrantStopsCalls(t *testing.T) {
 	for how, end := range map[string]func(*oauthWorld){
 		"uninstalled in HubSpot": func(w *oauthWorld) { w.portal.Uninstall() },
 		"revoked": func(w *oauthWorld) {
@@ -308,8 +308,8 @@ func TestE04Revoked(t *testing.T) {
 	}
 }
 
-// TestE04Probe: the daily question finds an uninstall before the token ends.
-func TestE04Probe(t *testing.T) {
+// TestProbeFindsAnUninstall: the daily question finds an uninstall before the token ends.
+func TestProbeFindsAnUninstall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newOAuthWorld(t, hubspottest.Options{})
 		if err := w.tokens.Probe(t.Context()); err != nil {
@@ -327,9 +327,9 @@ func TestE04Probe(t *testing.T) {
 	})
 }
 
-// TestE05Outage: four minutes without the token endpoint cost no call, whatever
+// TestTokenEndpointOutage: four minutes without the token endpoint cost no call, whatever
 // it answers, and few requests.
-func TestE05Outage(t *testing.T) {
+func TestTokenEndpointOutage(t *testing.T) {
 	for name, fault := range map[string]hubspottest.Fault{
 		"503":           {Kind: hubspottest.RespondStatus, Status: 503},
 		"429":           {Kind: hubspottest.RespondStatus, Status: 429, RetryAfter: "20"},
@@ -367,9 +367,9 @@ func TestE05Outage(t *testing.T) {
 	}
 }
 
-// TestE05Configuration: a wrong secret stops renewals for the app, ends no grant,
+// TestWrongSecretEndsNoGrant: a wrong secret stops renewals for the app, ends no grant,
 // and is over when the secret is right.
-func TestE05Configuration(t *testing.T) {
+func TestWrongSecretEndsNoGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newOAuthWorld(t, hubspottest.Options{})
 		w.secret = "wrong"
@@ -403,9 +403,9 @@ func TestE05Configuration(t *testing.T) {
 	})
 }
 
-// TestE06Clock: a token that HubSpot takes for ended, whatever our clock says, is
+// TestRefusedTokenIsRenewedOnce: a token that HubSpot takes for ended, whatever our clock says, is
 // renewed once, and the call repeated; writes that could double are not.
-func TestE06Clock(t *testing.T) {
+func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newOAuthWorld(t, hubspottest.Options{})
 		c := w.client()
@@ -463,8 +463,8 @@ func cmpErr(outcomes []Outcome, err error) error {
 	return err
 }
 
-// TestE07LongTokens: tokens of 4 KiB work; what is longer than 8 KiB is none.
-func TestE07LongTokens(t *testing.T) {
+// TestLongTokens: tokens of 4 KiB work; what is longer than 8 KiB is none.
+func TestLongTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newOAuthWorld(t, hubspottest.Options{App: hubspottest.App{TokenLength: 4 << 10, Rotation: hubspottest.NewToken}})
 		time.Sleep(time.Hour)
@@ -478,8 +478,8 @@ func TestE07LongTokens(t *testing.T) {
 	})
 }
 
-// TestB10OtherAccount: tokens of another account are neither stored nor used.
-func TestB10OtherAccount(t *testing.T) {
+// TestTokensOfAnotherAccountAreRefused: tokens of another account are neither stored nor used.
+func TestTokensOfAnotherAccountAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newOAuthWorld(t, hubspottest.Options{})
 		time.Sleep(25 * time.Minute)
@@ -502,10 +502,10 @@ func TestB10OtherAccount(t *testing.T) {
 	})
 }
 
-// TestB10SwappedTokens: where HubSpot mixes two accounts up, it is noticed when it is
+// TestSwappedTokensStopThePortal: where HubSpot mixes two accounts up, it is noticed when it is
 // asked, by the next renewal, and by a client that may not read the account's details.
 // From then on nothing is given out and nothing asked, until another grant is stored.
-func TestB10SwappedTokens(t *testing.T) {
+func TestSwappedTokensStopThePortal(t *testing.T) {
 	for name, notice := range map[string]func(*oauthWorld) error{
 		"probe": func(w *oauthWorld) error { return w.tokens.Probe(w.t.Context()) },
 		"renewal": func(w *oauthWorld) error {

@@ -21,9 +21,9 @@ func keyring(t interface{ Fatal(...any) }, keys ...byte) *Keyring {
 	return r
 }
 
-// TestE08Sealed: a text opens in its place, with a key that sealed it, and
+// TestSealedOpensInItsPlaceAlone: a text opens in its place, with a key that sealed it, and
 // nowhere else.
-func TestE08Sealed(t *testing.T) {
+func TestSealedOpensInItsPlaceAlone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		portal, field := rapid.StringMatching(`[A-Za-z0-9-]{1,8}`).Draw(t, "portal"), rapid.StringMatching(`[a-z]{1,8}`).Draw(t, "field")
 		text := rapid.String().Draw(t, "text")

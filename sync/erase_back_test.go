@@ -14,9 +14,9 @@ import (
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
-// TestJ10ErasedAndFile: an erased person does not come back by an export file, whether
+// TestExportFileBringsNoErasedBack: an erased person does not come back by an export file, whether
 // it has the gifts that were erased or new ones, and whether or not it was read before.
-func TestJ10ErasedAndFile(t *testing.T) {
+func TestExportFileBringsNoErasedBack(t *testing.T) {
 	t.Parallel()
 	for _, lost := range []bool{false, true} {
 		t.Run(fmt.Sprint(lost), func(t *testing.T) {
@@ -59,10 +59,10 @@ func TestJ10ErasedAndFile(t *testing.T) {
 	}
 }
 
-// TestJ10ErasedMetadata: what events said of an erased recipient's gift in the
+// TestErasedMetadata: what events said of an erased recipient's gift in the
 // customer's words is blanked, and what later ones say is not kept, nor what those said
 // that still waited, also where the setting is gone. Another's gift keeps its own.
-func TestJ10ErasedMetadata(t *testing.T) {
+func TestErasedMetadata(t *testing.T) {
 	t.Parallel()
 	for _, gone := range []bool{false, true} {
 		t.Run(fmt.Sprint(gone), func(t *testing.T) {

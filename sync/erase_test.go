@@ -156,9 +156,9 @@ func erase(t *testing.T, w *simulation.World) giftsync.Erasure {
 	return rep
 }
 
-// TestJ09Erase: a person is erased everywhere and never comes back, whatever brings
+// TestErasedEverywhere: a person is erased everywhere and never comes back, whatever brings
 // her: later backfills, a new gift, a change at Thnks, an event.
-func TestJ09Erase(t *testing.T) {
+func TestErasedEverywhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newErasureWorld(t)
@@ -238,9 +238,9 @@ func wantSends(t *testing.T, w *simulation.World, want ...store.SendState) {
 	}
 }
 
-// TestJ10ErasedStayErased: the list survives the loss of the state file, its rebuilding,
+// TestErasedStayErased: the list survives the loss of the state file, its rebuilding,
 // and the restoration of an old one.
-func TestJ10ErasedStayErased(t *testing.T) {
+func TestErasedStayErased(t *testing.T) {
 	t.Parallel()
 	for name, harm := range map[string]func(t *testing.T, w *simulation.World, old []byte){
 		"lost": func(t *testing.T, w *simulation.World, _ []byte) {

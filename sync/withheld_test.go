@@ -29,10 +29,10 @@ func scopesWithout(lacking ...string) []string {
 	return slices.DeleteFunc(hubspottest.DefaultScopes(), func(s string) bool { return slices.Contains(lacking, s) })
 }
 
-// TestD05FewerScopes: in every combination of the scopes that may be missing, each
+// TestMissingScopeCostsItsFeatureAlone: in every combination of the scopes that may be missing, each
 // costs its own feature and no other, and a few calls at most; when all are granted
 // again, what was left out is made up for.
-func TestD05FewerScopes(t *testing.T) {
+func TestMissingScopeCostsItsFeatureAlone(t *testing.T) {
 	t.Parallel()
 	scopes := []string{"crm.objects.companies.read", "crm.objects.deals.read", "crm.objects.owners.read"}
 	for n := range 1 << len(scopes) {
@@ -139,8 +139,8 @@ func syncWithout(t *testing.T, unlisted bool, lacking []string) {
 	check(ids, true)
 }
 
-// TestD05Events: HubSpot's events about deals do not fail for want of their scope.
-func TestD05Events(t *testing.T) {
+// TestDealEventsWithoutTheirScope: HubSpot's events about deals do not fail for want of their scope.
+func TestDealEventsWithoutTheirScope(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := simulation.New(t, hubspottest.Options{Seed: 72}, thnksapitest.Options{})
@@ -168,8 +168,8 @@ func TestD05Events(t *testing.T) {
 	})
 }
 
-// TestD05DryRun: a dry run shows no links that the token's scopes do not allow.
-func TestD05DryRun(t *testing.T) {
+// TestDryRunWithoutScopes: a dry run shows no links that the token's scopes do not allow.
+func TestDryRunWithoutScopes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := simulation.New(t, hubspottest.Options{Seed: 73}, thnksapitest.Options{})

@@ -194,7 +194,7 @@ func (d *tokenDesk) wantSealed(t *testing.T, i *oauthInstallation, said string) 
 	}
 }
 
-// TestE03Kill kills the program with SIGKILL around the renewal of its token, again and
+// TestKillAtARenewal kills the program with SIGKILL around the renewal of its token, again and
 // again, mostly between HubSpot's answer and its being stored: under servers that keep
 // the refresh token, replace it, or end everything when the old one is used again, with
 // and without a time of grace. Each time the new refresh token is stored before its
@@ -202,7 +202,7 @@ func (d *tokenDesk) wantSealed(t *testing.T, i *oauthInstallation, said string) 
 // one that is stored. Then the portal works; it is stopped as revoked where HubSpot has
 // refused that token, and only there. THNKS_TOKEN_KILLS makes it longer, and
 // THNKS_KILL_SEED has the moments drawn again.
-func TestE03Kill(t *testing.T) {
+func TestKillAtARenewal(t *testing.T) {
 	t.Parallel()
 	kills, seed := fromEnv(t, "THNKS_TOKEN_KILLS", 24), killSeed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -304,10 +304,10 @@ func TestE03Kill(t *testing.T) {
 	t.Logf("killed %d times; %d times the answer was not stored, which ended the access %d times", kills, unsaved, revoked)
 }
 
-// TestE08Kill kills key rotate with SIGKILL at any time, again and again: the keys that
+// TestKillAtAKeyRotation kills key rotate with SIGKILL at any time, again and again: the keys that
 // are there open the grant at once, which is as it was, and when the command has
 // ended, the new key opens it alone. THNKS_TOKEN_KILLS makes it longer.
-func TestE08Kill(t *testing.T) {
+func TestKillAtAKeyRotation(t *testing.T) {
 	t.Parallel()
 	kills, seed := fromEnv(t, "THNKS_TOKEN_KILLS", 24), killSeed(t)
 	rng := rand.New(rand.NewPCG(seed, 1))

@@ -11,10 +11,10 @@ import (
 	"thnks-hubspot-sync/hubspot/hubspottest"
 )
 
-// TestJ08LeakOverHTTP asks a connected daemon, which has copied gifts, for all that it
+// TestNothingLeaksOverHTTP asks a connected daemon, which has copied gifts, for all that it
 // serves without a secret, in good requests and bad ones. No answer, header or line of
 // its log has a token, a code, a state, the app's secret, a key or a person's address.
-func TestJ08LeakOverHTTP(t *testing.T) {
+func TestNothingLeaksOverHTTP(t *testing.T) {
 	i := newOAuthInstallation(t, hubspottest.Options{}, "{companies: primary}")
 	admin := freeAddress()
 	text, err := os.ReadFile(i.config)

@@ -22,12 +22,12 @@ var (
 	personalCanaries = []string{"NameCanary", "canary.example", "+15550004711"}
 )
 
-// TestJ08Leak runs every command at log level debug, through success, refusals,
+// TestNothingLeaks runs every command at log level debug, through success, refusals,
 // retries and failure, over data that is nothing but canaries. Secrets and
 // messages never show. Personal data shows in the statistics, which are about
 // people, and in what HubSpot said of a refused record, and nowhere else: above
 // all not in a log.
-func TestJ08Leak(t *testing.T) {
+func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, thnksapitest.Data{Seed: 3, N: 40, Recipients: 10, End: time.Now()})
 	for _, tx := range w.thnks.Transactions() {

@@ -139,9 +139,9 @@ func TestLoggerLevel(t *testing.T) {
 	}
 }
 
-// TestJ05LoggerEscapes feeds every style what a hostile gift name could hold:
+// TestLoggerEscapes feeds every style what a hostile gift name could hold:
 // nothing may break the line, colour the terminal or turn its direction.
-func TestJ05LoggerEscapes(t *testing.T) {
+func TestLoggerEscapes(t *testing.T) {
 	const evil = "a\nb\x1b[31m\u202eback\u2066\u009b"
 	for _, style := range []logStyle{tintStyle, plainStyle, journalStyle, jsonStyle} {
 		var b bytes.Buffer

@@ -490,10 +490,10 @@ func (i *oauthInstallation) connected() *oauthInstallation {
 	return i
 }
 
-// TestD04Downgrade: an account that loses its Enterprise subscription stops its
+// TestDowngradeAndBack: an account that loses its Enterprise subscription stops its
 // portal, which says so; when it is back, the next run goes on where the last one
 // ended.
-func TestD04Downgrade(t *testing.T) {
+func TestDowngradeAndBack(t *testing.T) {
 	i := connected(t)
 	i.portal.SetTier(hubspottest.Professional)
 	if _, said := i.command(failed, "sync", "--reassociate=all"); !strings.Contains(said, "Enterprise") {

@@ -156,10 +156,10 @@ func ring(t *testing.T, keys string) *store.Keyring {
 	return r
 }
 
-// TestE08Keys: without its key a grant is closed, and says what to do; while a
+// TestMasterKeyIsReplaced: without its key a grant is closed, and says what to do; while a
 // key is replaced, both open it; and what is sealed anew needs the old one no
 // more, wherever that was interrupted.
-func TestE08Keys(t *testing.T) {
+func TestMasterKeyIsReplaced(t *testing.T) {
 	type death struct{}
 	for step := range 3 {
 		w := newWorld(t, hubspottest.App{}, true)

@@ -12,10 +12,10 @@ import (
 	"thnks-hubspot-sync/sync/app"
 )
 
-// TestE04UninstallIsFound: an hour after an uninstall at most it is known, although
+// TestUninstallIsFound: an hour after an uninstall at most it is known, although
 // the portal makes no calls. An outage ends nothing, and nothing is asked about
 // portals that are not connected.
-func TestE04UninstallIsFound(t *testing.T) {
+func TestUninstallIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.App{}, true)
 		w.connect("connect")
@@ -52,9 +52,9 @@ func TestE04UninstallIsFound(t *testing.T) {
 	})
 }
 
-// TestB10MixUpIsFound: an hour after HubSpot has mixed two accounts up at most the
+// TestMixUpIsFound: an hour after HubSpot has mixed two accounts up at most the
 // portal stops.
-func TestB10MixUpIsFound(t *testing.T) {
+func TestMixUpIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.App{}, true)
 		w.connect("connect")

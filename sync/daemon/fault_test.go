@@ -271,10 +271,10 @@ func TestFullInbox(t *testing.T) {
 	}
 }
 
-// TestD04Downgrade: for ten days an account has no Enterprise subscription. Its portal
+// TestDowngradeStopsThePortal: for ten days an account has no Enterprise subscription. Its portal
 // stops, says so once, and is tried every six hours; webhook events are kept, and the
 // checkpoint stays. When the account has the subscription again, all is made up for.
-func TestD04Downgrade(t *testing.T) {
+func TestDowngradeStopsThePortal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaemon(t, "@hourly")

@@ -182,9 +182,9 @@ var hostile = []string{
 	"\u202eevil\u2066\u061c", "\u0085\u009b31m\x1b[2J\x00", "\u2028\u2029\ufeff", "a\xffb\xc3", strings.Repeat("W", 10_000), "\U000e0041\U000e0042",
 }
 
-// TestJ03HostileNames: names make no element and no attribute, turn nothing around
+// TestNamesMakeNoElement: names make no element and no attribute, turn nothing around
 // and stay short, whatever is in them.
-func TestJ03HostileNames(t *testing.T) {
+func TestNamesMakeNoElement(t *testing.T) {
 	shape := func(t *rapid.T, name func(int) string) (tags []string, text string) {
 		rep := report(t, gifts(name), stats.Filter{})
 		rep.Portal = name(2)

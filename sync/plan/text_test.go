@@ -28,7 +28,7 @@ func TestCleaning(t *testing.T) {
 	}
 }
 
-func TestJ01Cut(t *testing.T) {
+func TestCutKeepsCharactersWhole(t *testing.T) {
 	family := "👨‍👩‍👧‍👦" // 25 bytes, one character to the reader
 	room := maxText - len(ellipsis)
 	for _, tt := range []struct {
@@ -48,7 +48,7 @@ func TestJ01Cut(t *testing.T) {
 	}
 }
 
-func TestJ02TextProperties(t *testing.T) {
+func TestTextProperties(t *testing.T) {
 	long := rapid.Map(rapid.StringN(1, 40, -1), func(s string) string { return strings.Repeat(s, 1+maxText/len(s)) + s })
 	rapid.Check(t, func(t *rapid.T) {
 		in := rapid.OneOf(genText(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }), long).Draw(t, "in")

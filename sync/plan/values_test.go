@@ -128,9 +128,9 @@ func TestProperties(t *testing.T) {
 	}
 }
 
-// TestJ07Phone: a phone number is copied as it is, whatever it looks like, but for what
+// TestPhoneIsCopiedAsItIs: a phone number is copied as it is, whatever it looks like, but for what
 // no text may have; one that is too long is cut.
-func TestJ07Phone(t *testing.T) {
+func TestPhoneIsCopiedAsItIs(t *testing.T) {
 	for given, want := range map[string]string{
 		"+1 555 0100": "+1 555 0100", "555-0100 ext. 5": "555-0100 ext. 5", "ask Bob": "ask Bob", "٠١٢٣": "٠١٢٣", "55\x0050": "5550",
 	} {
@@ -143,7 +143,7 @@ func TestJ07Phone(t *testing.T) {
 	}
 }
 
-func TestJ06Amounts(t *testing.T) {
+func TestAmountsAreWrittenOut(t *testing.T) {
 	for _, tt := range []struct {
 		money Money
 		want  string

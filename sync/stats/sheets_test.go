@@ -46,7 +46,7 @@ func TestSheetsOfPortals(t *testing.T) {
 	}
 }
 
-func TestJ04NoCellIsAFormula(t *testing.T) {
+func TestNoCellIsAFormula(t *testing.T) {
 	for in, want := range map[string]string{
 		`=HYPERLINK("http://x")`: `'=HYPERLINK("http://x")`,
 		"+1 555 0100":            "'+1 555 0100",
