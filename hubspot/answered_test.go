@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 )
 
-// TestAnswered: the hook sees every request that was sent, with its answer's
+// TestHookSeesEveryAnswer: the hook sees every request that was sent, with its answer's
 // status, whatever the call made of it.
-func TestAnswered(t *testing.T) {
+func TestHookSeesEveryAnswer(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		script []transportFunc

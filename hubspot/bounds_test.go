@@ -200,9 +200,9 @@ func (m *meter) Release(n int64) {
 	m.used -= n
 }
 
-// TestMemory: every answer has its memory before it is read, whatever it says, and
+// TestAnswersReserveMemory: every answer has its memory before it is read, whatever it says, and
 // gives it back.
-func TestMemory(t *testing.T) {
+func TestAnswersReserveMemory(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		answer func(*http.Request) *http.Response

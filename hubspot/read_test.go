@@ -135,7 +135,7 @@ func TestReadVagueErrors(t *testing.T) {
 	}
 }
 
-func TestGet(t *testing.T) {
+func TestGetObject(t *testing.T) {
 	p, ids := filled(2)
 	p.merged[ids[0]] = ids[1]
 	delete(p.records, ids[0])

@@ -19,8 +19,8 @@ var endless = map[string]func(n int) (rows []string, next string){
 	"a great circle":          func(n int) ([]string, string) { return []string{strconv.Itoa(1 + n%300)}, strconv.Itoa(n) },
 }
 
-// TestEndless: every listing that the client follows itself ends with an error.
-func TestEndless(t *testing.T) {
+// TestEndlessListings: every listing that the client follows itself ends with an error.
+func TestEndlessListings(t *testing.T) {
 	for name, rows := range endless {
 		n := 0
 		serve := func(print func(rows []string, next map[string]any) map[string]any) *Client {

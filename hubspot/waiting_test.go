@@ -39,9 +39,9 @@ func after(d time.Duration, f transportFunc) transportFunc {
 	}
 }
 
-// TestWaiting: who waits for a limit, a repetition or a slow answer gives its turn
+// TestWaitGivesTheTurnBack: who waits for a limit, a repetition or a slow answer gives its turn
 // back, and has it again before it goes on.
-func TestWaiting(t *testing.T) {
+func TestWaitGivesTheTurnBack(t *testing.T) {
 	fine := body(http.StatusOK, "{}")
 	lost := errors.New("the turn is over")
 	for _, tt := range []struct {

@@ -33,8 +33,8 @@ func (f lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestWatched: the watch bites.
-func TestWatched(t *testing.T) {
+// TestWatchBites: the watch bites.
+func TestWatchBites(t *testing.T) {
 	for _, line := range []string{"contact ann@acme.example", "pat-1", "Ann Canary"} {
 		var bitten testing.T
 		watched(&bitten, func() []string { return []string{"", "pat-1"} }).Debug("call repeated", "detail", line)

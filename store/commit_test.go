@@ -376,7 +376,7 @@ func TestReadsAreCopies(t *testing.T) {
 	}
 }
 
-func TestClosed(t *testing.T) {
+func TestClosedStore(t *testing.T) {
 	s := openAt(t, statePath(t))
 	for range 2 {
 		if err := s.Close(); err != nil {

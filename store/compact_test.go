@@ -195,8 +195,8 @@ func TestCompactLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestCopies: the copies of older formats are named, and nothing else.
-func TestCopies(t *testing.T) {
+// TestCopiesOfOlderFormats: the copies of older formats are named, and nothing else.
+func TestCopiesOfOlderFormats(t *testing.T) {
 	t.Parallel()
 	path := statePath(t)
 	s := openAt(t, path)

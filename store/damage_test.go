@@ -215,9 +215,9 @@ func TestTruncation(t *testing.T) {
 	}
 }
 
-// TestCycle makes a branch page its own child. bbolt would recurse until the stack
+// TestPageThatIsItsOwnChild makes a branch page its own child. bbolt would recurse until the stack
 // overflows and the process dies, so it must not read the file.
-func TestCycle(t *testing.T) {
+func TestPageThatIsItsOwnChild(t *testing.T) {
 	raw, _ := sample(t)
 	path := filepath.Join(privateDir(t), "acme.db")
 	pageSize := os.Getpagesize()

@@ -287,9 +287,9 @@ func TestRestoreOlderFormat(t *testing.T) {
 	}
 }
 
-// TestSetAside: a damaged file is set aside whole; one that is sound, is in use or cannot
+// TestDamagedFileIsSetAside: a damaged file is set aside whole; one that is sound, is in use or cannot
 // be read stays.
-func TestSetAside(t *testing.T) {
+func TestDamagedFileIsSetAside(t *testing.T) {
 	t.Parallel()
 	path := statePath(t)
 	s := holding(t, path, 3)

@@ -21,9 +21,9 @@ func unshown(t *testing.T, s *Store) (ids []string) {
 	return ids
 }
 
-// TestShown: each change of a send is to be shown, until just that was shown, and
+// TestChangesOfASendAreShown: each change of a send is to be shown, until just that was shown, and
 // what is over loses its texts only then.
-func TestShown(t *testing.T) {
+func TestChangesOfASendAreShown(t *testing.T) {
 	s, _ := openForSending(t, statePath(t))
 	r := aSend("r")
 	r.Message, r.FirstName = "Thanks", "Bea"
@@ -69,9 +69,9 @@ func TestShown(t *testing.T) {
 	want("a held one was cancelled", "held")
 }
 
-// TestJoin: a send gets a transaction once, and only if it may have been sent. The
+// TestSendGetsItsTransactionOnce: a send gets a transaction once, and only if it may have been sent. The
 // commit fails as a whole otherwise.
-func TestJoin(t *testing.T) {
+func TestSendGetsItsTransactionOnce(t *testing.T) {
 	for state, may := range map[SendState]bool{
 		SendHeld: false, SendScheduled: false, SendSending: true, SendUnknown: true, SendSent: true,
 		SendNotSent: false, SendRefused: false, SendCancelled: false,

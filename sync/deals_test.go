@@ -443,8 +443,8 @@ func TestManyDealsChange(t *testing.T) {
 	}
 }
 
-// TestChoicesAreTold: a dry run and a real one say how deals were found, and why.
-func TestChoicesAreTold(t *testing.T) {
+// TestChoicesAreReported: a dry run and a real one say how deals were found, and why.
+func TestChoicesAreReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, _ := fourWindows(t, hubspottest.Options{Seed: 40})

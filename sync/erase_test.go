@@ -389,9 +389,9 @@ func TestEraseRefused(t *testing.T) {
 	})
 }
 
-// TestHeld: what is held of a person is found wherever it is, and nothing is once
+// TestHeldOfAPerson: what is held of a person is found wherever it is, and nothing is once
 // she is erased.
-func TestHeld(t *testing.T) {
+func TestHeldOfAPerson(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newErasureWorld(t)
@@ -414,8 +414,8 @@ func TestHeld(t *testing.T) {
 	})
 }
 
-// TestEraseNobody: what is no address is said to be none, without being quoted.
-func TestEraseNobody(t *testing.T) {
+// TestEraseOfAnUnknownAddress: what is no address is said to be none, without being quoted.
+func TestEraseOfAnUnknownAddress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := simulation.Quiet(t, 1)
@@ -525,9 +525,9 @@ func TestEraseBesideRun(t *testing.T) {
 	})
 }
 
-// TestScrubbed: an event about an erased person, or one that names her, comes into
+// TestEventsOfErasedAreScrubbed: an event about an erased person, or one that names her, comes into
 // the inbox without what it says; others come as they are.
-func TestScrubbed(t *testing.T) {
+func TestEventsOfErasedAreScrubbed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newErasureWorld(t)

@@ -79,7 +79,7 @@ func TestNormalizeLeavesNonsenseOut(t *testing.T) {
 	}
 }
 
-func TestGuardTellsSchemaProblemsFromRowProblems(t *testing.T) {
+func TestGuardSeparatesSchemaFromRowProblems(t *testing.T) {
 	t.Parallel()
 	var g failureRate
 	for i := range 10_000 { // every fourth row is bad: under 30 %

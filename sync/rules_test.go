@@ -55,8 +55,8 @@ func TestUglyDataAllArrives(t *testing.T) {
 	}
 }
 
-// TestADay lets both worlds live for a day with a pass every hour.
-func TestADay(t *testing.T) {
+// TestHourlyPassesOfADay lets both worlds live for a day with a pass every hour.
+func TestHourlyPassesOfADay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := simulation.New(t, hubspottest.Options{Seed: 8, Limits: hubspottest.Limits{Burst: 110, AssociationsPer10s: 150, SearchPerSecond: 5}}, thnksapitest.Options{Latency: 50 * time.Millisecond})

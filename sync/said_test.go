@@ -18,9 +18,9 @@ import (
 // world fails its test where any of it is in a log line or an error.
 const foreign = `{"message":"Jane Doe, jane.doe@private.example","errors":[{"message":"jane.doe@private.example"}]}`
 
-// TestSaid goes the ways that end in a log line or an error of their own and that no
+// TestRareMessages goes the ways that end in a log line or an error of their own and that no
 // other test goes. Each says what happened, and nothing of what others wrote.
-func TestSaid(t *testing.T) {
+func TestRareMessages(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		says string

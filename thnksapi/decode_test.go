@@ -52,7 +52,7 @@ func TestDecodeTolerates(t *testing.T) {
 		if test.want.Times == nil {
 			test.want.Times = map[string]time.Time{}
 		}
-		test.want.Missing = rows[0].Transaction.Missing // see TestMissing
+		test.want.Missing = rows[0].Transaction.Missing // see TestMissingField
 		if diff := gocmp.Diff(&test.want, rows[0].Transaction); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.element, diff)
 		}

@@ -263,8 +263,8 @@ func TestPageReadTwice(t *testing.T) {
 	}
 }
 
-// TestMarks: only marks at the very beginning are none of the text.
-func TestMarks(t *testing.T) {
+// TestByteOrderMarks: only marks at the very beginning are none of the text.
+func TestByteOrderMarks(t *testing.T) {
 	mark := "\uFEFF"
 	for body, ok := range map[string]bool{
 		mark + `{"transactions":[]}`:        true,

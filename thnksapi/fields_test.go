@@ -28,9 +28,9 @@ func names(s thnksapi.FieldSet) string {
 	return strings.Join(out, " ")
 }
 
-// TestMissing: a field is missing if none of its pointers leads anywhere; null
+// TestMissingField: a field is missing if none of its pointers leads anywhere; null
 // and the empty text say that there is no value.
-func TestMissing(t *testing.T) {
+func TestMissingField(t *testing.T) {
 	const everything = `"gift_request_id":1,"gift":{"name":"n","type":"t"},"amount":{"value":1,"currency":"USD"},"message":"m","tracking_url":"u",` +
 		`"sender":{"name":"n","email":"e","phone":"p"},"recipient":{"name":"n","email":"e","phone":"p"},"status":"sent","sent_at":"2026-01-02T03:04:05Z","created_at":null,"updated_at":""`
 	without := func(cut, put string) string {
@@ -257,9 +257,9 @@ func TestForeignTimes(t *testing.T) {
 	}
 }
 
-// TestNothing: words for nothing stand for no time, amount and currency. In a
+// TestWordsForNoValue: words for nothing stand for no time, amount and currency. In a
 // text only the empty one does.
-func TestNothing(t *testing.T) {
+func TestWordsForNoValue(t *testing.T) {
 	element := func(word string) string {
 		return fmt.Sprintf(`{"id":"a","message":%[1]s,"gift":{"name":%[1]s},"amount":{"value":%[1]s,"currency":%[1]s},"sent_at":%[1]s,"created_at":%[1]s}`, word)
 	}

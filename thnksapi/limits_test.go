@@ -79,9 +79,9 @@ func TestAnswerBounds(t *testing.T) {
 	wantKind(t, err, thnksapi.Unexpected)
 }
 
-// TestBomb: a small answer that is large when it is decompressed is given up
+// TestDecompressionBomb: a small answer that is large when it is decompressed is given up
 // while it is read.
-func TestBomb(t *testing.T) {
+func TestDecompressionBomb(t *testing.T) {
 	s := thnksapitest.New(thnksapitest.Options{})
 	s.Fault(thnksapitest.Fault{Effect: thnksapitest.Bomb})
 	srv := httptest.NewServer(s)
@@ -135,9 +135,9 @@ func (m *memory) Release(n int64) {
 	m.Weighted.Release(n)
 }
 
-// TestMemory: the answers of many clients share a memory. Large ones are asked
+// TestAnswersShareAMemory: the answers of many clients share a memory. Large ones are asked
 // for again when there is enough of it.
-func TestMemory(t *testing.T) {
+func TestAnswersShareAMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{Weighted: semaphore.NewWeighted(16 << 20)}
 		large := page(`{"transactions":[{"id":"a"}],"x":"` + strings.Repeat("x", 3<<20) + `"}`)
@@ -366,9 +366,9 @@ func (w *turns) waiting(context.Context) func(context.Context) error {
 	}
 }
 
-// TestWaiting: a client gives its turn back around each wait, exactly once, and
+// TestWaitGivesTheTurnBack: a client gives its turn back around each wait, exactly once, and
 // takes it again before it goes on.
-func TestWaiting(t *testing.T) {
+func TestWaitGivesTheTurnBack(t *testing.T) {
 	fault := func(f thnksapitest.Fault) http.Handler {
 		s := thnksapitest.New(thnksapitest.Options{})
 		s.Fault(f)

@@ -99,7 +99,7 @@ func TestBaseURL(t *testing.T) {
 	}
 }
 
-func TestKey(t *testing.T) {
+func TestAPIKeyRefused(t *testing.T) {
 	for _, key := range []string{"", "two words", "line\n", "\x00", "ü", "<html>\r\nX-Evil: 1"} {
 		_, err := thnksapi.New(thnksapi.Config{BaseURL: "https://api.thnks.com", Key: key, Dialect: thnksapi.DefaultDialect()})
 		if err == nil || !strings.Contains(err.Error(), "api_key_file") || key != "" && strings.Contains(err.Error(), key) {

@@ -195,9 +195,9 @@ func TestPromisedCalls(t *testing.T) {
 	}
 }
 
-// TestCircles: a listing that repeats itself is noticed for any length of the
+// TestListingThatRepeatsItself: a listing that repeats itself is noticed for any length of the
 // circle, and if the source ignores its paging parameter.
-func TestCircles(t *testing.T) {
+func TestListingThatRepeatsItself(t *testing.T) {
 	for length := range 9 {
 		pages := 0
 		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -127,8 +127,8 @@ func TestSeveralPortals(t *testing.T) {
 	}
 }
 
-// TestCounts fills the portal by hand: one gift twice, one unknown id.
-func TestCounts(t *testing.T) {
+// TestFilledByHand fills the portal by hand: one gift twice, one unknown id.
+func TestFilledByHand(t *testing.T) {
 	w := build(size{transactions: 3, recipients: 1, seed: 1}, 0, time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
 	schema := `{"name": "gifts", "labels": {"singular": "Gift", "plural": "Gifts"},
 		"primaryDisplayProperty": "thnks_transaction_id", "requiredProperties": [], "associatedObjects": ["CONTACT"],
@@ -170,7 +170,7 @@ func TestPeopleAndDeals(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestRefusedFlags(t *testing.T) {
 	for _, args := range [][]string{
 		{"--hubspot", "0.0.0.0:0"},
 		{"--thnks", "example.com:80"},

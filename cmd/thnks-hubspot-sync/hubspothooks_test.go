@@ -119,12 +119,12 @@ portals:
 	return daemon, hooks, logs
 }
 
-// TestHubSpotTellsTheDaemon lets HubSpot send its webhooks, some twice and out of order,
+// TestHubSpotEventsReachTheDaemon lets HubSpot send its webhooks, some twice and out of order,
 // to a process whose portal was connected through the app: a new contact's orphans are
 // linked, gifts follow a merged contact, and a person who is deleted for privacy is
 // erased. What the app did itself, what another account's event says and what no app
 // has signed counts for nothing.
-func TestHubSpotTellsTheDaemon(t *testing.T) {
+func TestHubSpotEventsReachTheDaemon(t *testing.T) {
 	i := connected(t)
 	address := i.public + webhook.HubSpotPath
 	ctx, cancel := context.WithCancel(t.Context())

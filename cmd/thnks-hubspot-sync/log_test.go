@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// TestStyle is the promise that colours go to terminals only, and that what
+// TestLogStyle is the promise that colours go to terminals only, and that what
 // systemd stamps with a time is not stamped twice.
-func TestStyle(t *testing.T) {
+func TestLogStyle(t *testing.T) {
 	for _, c := range []struct {
 		configured string
 		terminal   bool

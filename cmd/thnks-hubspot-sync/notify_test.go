@@ -74,9 +74,9 @@ func (m *manager) last() string {
 	return m.heard[len(m.heard)-1]
 }
 
-// TestSystemdIsTold: the daemon says once that it is ready, when it answers, then
+// TestSystemdIsNotified: the daemon says once that it is ready, when it answers, then
 // that it lives and how it stands, and that it stops.
-func TestSystemdIsTold(t *testing.T) {
+func TestSystemdIsNotified(t *testing.T) {
 	t.Parallel()
 	m, socket := newManager(t)
 	c := newTown(t, 50, nil)
@@ -100,8 +100,8 @@ func TestSystemdIsTold(t *testing.T) {
 	}
 }
 
-// TestStanding: what needs an admin comes first, then what is under way.
-func TestStanding(t *testing.T) {
+// TestStatusLine: what needs an admin comes first, then what is under way.
+func TestStatusLine(t *testing.T) {
 	t.Parallel()
 	at := func(hour int) time.Time { return time.Date(2026, 11, 30, hour, 5, 0, 0, time.UTC) }
 	well := daemon.Figures{
@@ -129,9 +129,9 @@ func TestStanding(t *testing.T) {
 	}
 }
 
-// TestStuckIsNotTold: while something is stalled the watchdog hears nothing, an
+// TestStuckDaemonSendsNoHeartbeat: while something is stalled the watchdog hears nothing, an
 // error says what once, and it goes on when that has come round.
-func TestStuckIsNotTold(t *testing.T) {
+func TestStuckDaemonSendsNoHeartbeat(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var (

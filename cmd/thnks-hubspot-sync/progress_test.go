@@ -121,9 +121,9 @@ func TestRemainingOfAllPhases(t *testing.T) {
 	}
 }
 
-// TestLastThird runs a backfill against a HubSpot that searches slowly: the last
+// TestSlowSearchIsNeverAboutToEnd runs a backfill against a HubSpot that searches slowly: the last
 // third of it, which is spent on that, is never about to end.
-func TestLastThird(t *testing.T) {
+func TestSlowSearchIsNeverAboutToEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{PageLimit: 50})
 		w.Bounds.WindowRows = 50

@@ -48,9 +48,9 @@ func TestQuarantineFits(t *testing.T) {
 	}
 }
 
-// TestOwnersOf: a key in full is itself, wherever; a short one names a single
+// TestPortalOfAKey: a key in full is itself, wherever; a short one names a single
 // record of all portals, or is refused with those that it may mean.
-func TestOwnersOf(t *testing.T) {
+func TestPortalOfAKey(t *testing.T) {
 	const a, b = "3f2a91bc00000000000000000000000000000000000000000000000000000001", "3f2a91bc00010000000000000000000000000000000000000000000000000001"
 	list := func(portal string, keys ...string) giftsync.QuarantineList {
 		l := giftsync.QuarantineList{Portal: portal}

@@ -38,7 +38,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func TestWorse(t *testing.T) {
+func TestWorseExitStatus(t *testing.T) {
 	order := []status{done, quarantined, misused, failed}
 	for i, s := range order {
 		for j, u := range order {

@@ -167,7 +167,7 @@ func TestUninstall(t *testing.T) {
 	}
 }
 
-func TestHub(t *testing.T) {
+func TestHubOfInstalls(t *testing.T) {
 	first := contract.Probed(t, hubspottest.Options{ID: 1, Seed: 1, Token: "pat-1", App: testApp})
 	second := contract.Probed(t, hubspottest.Options{ID: 2, Seed: 2, Token: "pat-2", App: testApp})
 	hub := hubspottest.NewHub(first, second)

@@ -45,7 +45,7 @@ func TestPaths(t *testing.T) {
 	 "message":"Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more details at https://developers.hubspot.com/docs/methods/auth/oauth-overview"}`)
 }
 
-func TestList(t *testing.T) {
+func TestListOfRecords(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
 	c.withGifts()
 	var want []string

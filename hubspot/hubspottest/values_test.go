@@ -115,7 +115,7 @@ func TestTextLength(t *testing.T) {
 	}
 }
 
-func TestRules(t *testing.T) {
+func TestPropertyRules(t *testing.T) {
 	c := newCaller(t, hubspottest.Options{})
 	c.withGifts()
 	c.portal.RequireProperty("gift", "gift_name")

@@ -32,9 +32,9 @@ func made(t *testing.T) (*suppressed.List, string) {
 	return l, path
 }
 
-// TestList: what is put on the list is on it, in this process and in the next one,
+// TestListOfTheErased: what is put on the list is on it, in this process and in the next one,
 // and nothing else is; the file names no one and is the owner's alone.
-func TestList(t *testing.T) {
+func TestListOfTheErased(t *testing.T) {
 	t.Parallel()
 	l, path := made(t)
 	again := suppressed.At(path)
@@ -74,8 +74,8 @@ func TestList(t *testing.T) {
 	}
 }
 
-// TestShort: the hash in log lines is short, stable, and of this list alone.
-func TestShort(t *testing.T) {
+// TestShortHash: the hash in log lines is short, stable, and of this list alone.
+func TestShortHash(t *testing.T) {
 	t.Parallel()
 	l, path := made(t)
 	other, _ := made(t)
@@ -95,9 +95,9 @@ func TestShort(t *testing.T) {
 	}
 }
 
-// TestRefresh: a file that was put in the place of the one that was read is read,
+// TestReplacedListIsRead: a file that was put in the place of the one that was read is read,
 // and one that has gone suppresses no one.
-func TestRefresh(t *testing.T) {
+func TestReplacedListIsRead(t *testing.T) {
 	t.Parallel()
 	l, path := made(t)
 	other, otherPath := made(t)
@@ -121,8 +121,8 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// TestDamage: of a file that is cut short or changed in any byte nothing counts.
-func TestDamage(t *testing.T) {
+// TestDamagedList: of a file that is cut short or changed in any byte nothing counts.
+func TestDamagedList(t *testing.T) {
 	t.Parallel()
 	_, path := made(t)
 	whole, err := os.ReadFile(path)

@@ -73,9 +73,9 @@ func TestPageToken(t *testing.T) {
 	}
 }
 
-// TestUnchanged: an answer without news has no body, and one that differs for those
+// TestUnchangedPageHasNoBody: an answer without news has no body, and one that differs for those
 // who see recipients is another.
-func TestUnchanged(t *testing.T) {
+func TestUnchangedPageHasNoBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := ready(giftsync.Status{Portal: "acme"})

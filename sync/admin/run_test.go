@@ -283,9 +283,9 @@ func TestStopping(t *testing.T) {
 	}
 }
 
-// TestSilence: a run may report nothing for hours, but a request's body must
+// TestSilentCallers: a run may report nothing for hours, but a request's body must
 // arrive soon.
-func TestSilence(t *testing.T) {
+func TestSilentCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipes()

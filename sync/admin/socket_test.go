@@ -261,7 +261,7 @@ func TestOtherVersions(t *testing.T) {
 	}
 }
 
-func TestBounds(t *testing.T) {
+func TestBoundsOverSocket(t *testing.T) {
 	t.Parallel()
 	d := start(t, fake{}, nil)
 	large := `{"Keys":["` + strings.Repeat("k", maxBody) + `"]}`

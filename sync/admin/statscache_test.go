@@ -82,9 +82,9 @@ func TestSlowStatistics(t *testing.T) {
 	})
 }
 
-// TestCached: concurrent callers share a computation, its result is served for
+// TestStatisticsAreShared: concurrent callers share a computation, its result is served for
 // ten seconds, and it is cancelled when its last caller leaves.
-func TestCached(t *testing.T) {
+func TestStatisticsAreShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var begun, given int

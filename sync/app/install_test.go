@@ -369,7 +369,7 @@ func TestOtherRequests(t *testing.T) {
 
 const linkLife = 10 * time.Minute
 
-func TestWaiting(t *testing.T) {
+func TestWaitForTheInstall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, hubspottest.App{}, true)
 		link, err := w.installer.Begin("acme")

@@ -128,8 +128,8 @@ func TestManyGifts(t *testing.T) {
 	}
 }
 
-// TestForm: the form of a deal has its contacts, those without an address marked.
-func TestForm(t *testing.T) {
+// TestFormOfADeal: the form of a deal has its contacts, those without an address marked.
+func TestFormOfADeal(t *testing.T) {
 	w := newWorld(t)
 	deal := w.portal.AddDeal(nil)
 	bea := w.contact("bea@beta.example", "Bea", "Smith")

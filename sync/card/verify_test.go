@@ -55,9 +55,9 @@ func older(version, signed string) http.Header {
 	return http.Header{"X-Hubspot-Signature": {hex.EncodeToString(sum[:])}, "X-Hubspot-Signature-Version": {version}}
 }
 
-// TestRefused: a request that HubSpot has not made for the app of the account, for
+// TestUnsignedRequestsAreRefused: a request that HubSpot has not made for the app of the account, for
 // this address and body and now, is refused, and nothing of it happens.
-func TestRefused(t *testing.T) {
+func TestUnsignedRequestsAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		bea := w.contact("bea@beta.example", "Bea", "Smith")

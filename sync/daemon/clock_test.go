@@ -44,8 +44,8 @@ func TestDaemonDay(t *testing.T) {
 	})
 }
 
-// TestStarts: what a start of the program makes of what the one before left.
-func TestStarts(t *testing.T) {
+// TestStartAfterAnotherProcess: what a start of the program makes of what the one before left.
+func TestStartAfterAnotherProcess(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		left  time.Duration // the clock, from the last slot on, when the program stopped

@@ -87,12 +87,12 @@ func people(t *testing.T, n int, hs hubspottest.Options) *installation {
 
 func address(n int) string { return fmt.Sprintf("person%d@acme.example", n) }
 
-// TestHubSpotTellsOfPeople lets users of HubSpot do at random what its webhooks tell:
+// TestHubSpotEventsAboutPeople lets users of HubSpot do at random what its webhooks tell:
 // make contacts, give them addresses, merge, delete and restore them. The events come
 // in batches, some twice, some out of order, and again where they were refused. In the
 // end each gift has the contact that has its recipient's address now, and is an orphan
 // where none has.
-func TestHubSpotTellsOfPeople(t *testing.T) {
+func TestHubSpotEventsAboutPeople(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -300,8 +300,8 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-// TestInterruptedAskerIsTold: the daemon stops during the run that he asked for.
-func TestInterruptedAskerIsTold(t *testing.T) {
+// TestInterruptedAskerGetsTheReason: the daemon stops during the run that he asked for.
+func TestInterruptedAskerGetsTheReason(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaemon(t, "@daily")
@@ -323,8 +323,8 @@ func TestInterruptedAskerIsTold(t *testing.T) {
 	})
 }
 
-// TestPanic: it ends the run alone.
-func TestPanic(t *testing.T) {
+// TestPanicEndsTheRunAlone: it ends the run alone.
+func TestPanicEndsTheRunAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaemon(t, "@hourly")

@@ -187,8 +187,8 @@ func TestIntervalsAreAligned(t *testing.T) {
 	})
 }
 
-// TestOffsets: fixed, bounded, and spread evenly.
-func TestOffsets(t *testing.T) {
+// TestOffsetsOfPortals: fixed, bounded, and spread evenly.
+func TestOffsetsOfPortals(t *testing.T) {
 	t.Parallel()
 	for spec, limit := range map[string]time.Duration{
 		"@hourly":           5 * time.Minute,

@@ -280,10 +280,10 @@ func TestFewGoBeforeMany(t *testing.T) {
 	})
 }
 
-// TestShortage: errors that pass do not end the server, and an hour of them is
+// TestShortageOfTheMachine: errors that pass do not end the server, and an hour of them is
 // an error a minute in the log, with their count. Connections that wait make
 // room, and a good one is served as soon as accepting works again.
-func TestShortage(t *testing.T) {
+func TestShortageOfTheMachine(t *testing.T) {
 	t.Parallel()
 	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EPERM, syscall.ENETDOWN} {
 		synctest.Test(t, func(t *testing.T) {

@@ -243,9 +243,9 @@ func TestEveryModeIsKnown(t *testing.T) {
 	}
 }
 
-// TestPanic: a daemon that panics does not end, its log has the stack, and the
+// TestPanicStillShowsCounters: a daemon that panics does not end, its log has the stack, and the
 // counters are shown all the same.
-func TestPanic(t *testing.T) {
+func TestPanicStillShowsCounters(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	m := used("acme")
@@ -258,9 +258,9 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestWaits: the time until a call goes on counts, and not what it then waits for
+// TestWaitsAreMeasured: the time until a call goes on counts, and not what it then waits for
 // its turn.
-func TestWaits(t *testing.T) {
+func TestWaitsAreMeasured(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := New("")

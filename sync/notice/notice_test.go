@@ -81,9 +81,9 @@ func TestNoticesSayWhatToDo(t *testing.T) {
 	}
 }
 
-// TestTellsEachOnce: whatever a portal goes through and however often it is looked at,
+// TestEachTroubleIsSentOnce: whatever a portal goes through and however often it is looked at,
 // a channel hears of a fault once until it is well again, and then that, once.
-func TestTellsEachOnce(t *testing.T) {
+func TestEachTroubleIsSentOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		known := told{Backfilled: yes(false)}
@@ -230,9 +230,9 @@ func TestNotifier(t *testing.T) {
 	}
 }
 
-// TestOldNewsIsNotTold: a portal that was backfilled before anybody asked to be told is no
+// TestOldNewsIsNotSent: a portal that was backfilled before anybody asked to be told is no
 // news, nor is it when what was told before cannot be read.
-func TestOldNewsIsNotTold(t *testing.T) {
+func TestOldNewsIsNotSent(t *testing.T) {
 	t.Parallel()
 	for content, want := range map[string][]string{"": nil, "no JSON": nil, "null": nil} {
 		path := filepath.Join(t.TempDir(), "notices")

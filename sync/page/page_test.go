@@ -81,9 +81,9 @@ func escaped(text string) string {
 	return strings.ReplaceAll(template.HTMLEscapeString(text), "+", "&#43;")
 }
 
-// TestPolicy: the policy names the inline scripts and styles of the page, and
+// TestContentSecurityPolicy: the policy names the inline scripts and styles of the page, and
 // nothing else may run.
-func TestPolicy(t *testing.T) {
+func TestContentSecurityPolicy(t *testing.T) {
 	for _, served := range []*page.Served{nil, {}} {
 		text := written(t, page.Page{Reports: []stats.Report{report(t, gifts(plain), stats.Filter{})}, Served: served})
 		policy := page.Policy(served != nil)
@@ -289,8 +289,8 @@ func TestChartValues(t *testing.T) {
 	}
 }
 
-// TestCompared: what HubSpot shows in another way is named.
-func TestCompared(t *testing.T) {
+// TestPageShowsTheComparison: what HubSpot shows in another way is named.
+func TestPageShowsTheComparison(t *testing.T) {
 	rep := report(t, gifts(plain), stats.Filter{})
 	rep.Live = &stats.Reconciliation{
 		At: now, Calls: 1, Gifts: stats.Sides{HubSpot: 59, Journal: 60}, Missing: 1, Different: 1,
@@ -318,10 +318,10 @@ func TestCompared(t *testing.T) {
 	}
 }
 
-// TestNothing: a portal without gifts has a page too.
-// TestTogether: above several portals stands what they have together, and above
+// TestPageOfNoGifts: a portal without gifts has a page too.
+// TestTotalsAboveSeveralPortals: above several portals stands what they have together, and above
 // one alone nothing does.
-func TestTogether(t *testing.T) {
+func TestTotalsAboveSeveralPortals(t *testing.T) {
 	one := report(t, gifts(plain), stats.Filter{})
 	two := one
 	two.Portal = "beta"
@@ -343,7 +343,7 @@ func TestTogether(t *testing.T) {
 	}
 }
 
-func TestNothing(t *testing.T) {
+func TestPageOfNoGifts(t *testing.T) {
 	text := numbers(t, file(report(t, nil, stats.Filter{}), stats.Report{Portal: "empty"}))
 	for _, want := range []string{">acme<", ">empty<", "Last sync <b><bdi>never<"} {
 		if !strings.Contains(text, want) {

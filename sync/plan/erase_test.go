@@ -25,9 +25,9 @@ func wholeGift() Gift {
 	return g
 }
 
-// TestWithout: of a gift only what is personal to the party goes, from both of its
+// TestWithoutAPerson: of a gift only what is personal to the party goes, from both of its
 // snapshots; metadata keep their names, by which their properties are blanked.
-func TestWithout(t *testing.T) {
+func TestWithoutAPerson(t *testing.T) {
 	t.Parallel()
 	of := func(parties Party) Gift {
 		g := wholeGift()
@@ -58,9 +58,9 @@ func TestWithout(t *testing.T) {
 	}
 }
 
-// TestBlank: the properties that HubSpot holds of a party are all cleared, and no
+// TestBlankClearsPersonalProperties: the properties that HubSpot holds of a party are all cleared, and no
 // others.
-func TestBlank(t *testing.T) {
+func TestBlankClearsPersonalProperties(t *testing.T) {
 	t.Parallel()
 	ofSender := []string{"message", "sender_email", "sender_name"}
 	ofRecipient := []string{"message", "recipient_email", "recipient_name", "recipient_phone", "thank_you_note", "tracking_url"}

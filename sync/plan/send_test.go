@@ -24,8 +24,8 @@ func anOpenSend() (OpenSend, Gift) {
 	return s, g
 }
 
-// TestCouldBe: a transaction is a send's if all that is known of both fits.
-func TestCouldBe(t *testing.T) {
+// TestTransactionOfASend: a transaction is a send's if all that is known of both fits.
+func TestTransactionOfASend(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*OpenSend, *Gift)
 		want   bool

@@ -362,8 +362,8 @@ func ask(t *testing.T, w *world, o send.Order) []store.Send {
 	return sends
 }
 
-// TestAsk: what an order does, and what its repeat does.
-func TestAsk(t *testing.T) {
+// TestAskTwiceSendsOnce: what an order does, and what its repeat does.
+func TestAskTwiceSendsOnce(t *testing.T) {
 	w := newWorld(t)
 	o := order("r", "bea@acme.example")
 	o.To[0].FirstName, o.Message = "Bea", "Thank you, {first_name}"
@@ -405,9 +405,9 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// TestRefused: a refusal sends nothing, is audited with its guard, keeps nothing of
+// TestRefusalSendsNothing: a refusal sends nothing, is audited with its guard, keeps nothing of
 // the message, and can be asked for again when the rules have changed.
-func TestRefused(t *testing.T) {
+func TestRefusalSendsNothing(t *testing.T) {
 	w := newWorld(t)
 	w.rules.Live = false
 	s := ask(t, w, order("r", "bea@acme.example"))[0]
@@ -461,8 +461,8 @@ func TestBudgetOfMany(t *testing.T) {
 	}
 }
 
-// TestFrequency counts gifts in whatever way they were sent.
-func TestFrequency(t *testing.T) {
+// TestFrequencyGuard counts gifts in whatever way they were sent.
+func TestFrequencyGuard(t *testing.T) {
 	w := newWorld(t)
 	w.rules.MostGifts = 1
 	elsewhere := plan.Stored{ObjectID: "1", Gift: plan.Gift{ID: "T-9", Recipient: plan.Person{Email: "Bea@acme.example"}, CreatedAt: time.Now().Add(-29 * 24 * time.Hour)}}

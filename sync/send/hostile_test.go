@@ -217,9 +217,9 @@ func TestApprovalOfAPrice(t *testing.T) {
 	}
 }
 
-// TestLate: a gift that was to be sent at once, and could not be for a day, waits
+// TestLateGiftWaitsForAPerson: a gift that was to be sent at once, and could not be for a day, waits
 // for a person; it goes by itself within the day.
-func TestLate(t *testing.T) {
+func TestLateGiftWaitsForAPerson(t *testing.T) {
 	for after, want := range map[time.Duration]store.SendState{24 * time.Hour: store.SendSent, 24*time.Hour + time.Second: store.SendHeld} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)

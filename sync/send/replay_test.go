@@ -23,9 +23,9 @@ func (w *world) fire(seq uint64) send.Fired {
 	return fired[0]
 }
 
-// TestFire: a person may have an event fire that did not by itself, and it sends one
+// TestEventFiredByAPerson: a person may have an event fire that did not by itself, and it sends one
 // gift, however often.
-func TestFire(t *testing.T) {
+func TestEventFiredByAPerson(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := triggered(t, gold())
 		early := event("1", upgrade)

@@ -119,8 +119,8 @@ func TestTally(t *testing.T) {
 	}
 }
 
-// TestFill: what a template makes, and what it refuses.
-func TestFill(t *testing.T) {
+// TestFillTemplate: what a template makes, and what it refuses.
+func TestFillTemplate(t *testing.T) {
 	values := map[string]string{"first_name": "Bea", "empty": " ", "brace": "{x}", "angle": "<b>", "Order.Id": "17"}
 	for template, want := range map[string]string{
 		"Thank you, {first_name}!":       "Thank you, Bea!",

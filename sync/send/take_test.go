@@ -12,9 +12,9 @@ import (
 	"thnks-hubspot-sync/sync/send"
 )
 
-// TestForesight: what a preview says of some orders is what becomes of them when they
+// TestPreviewIsWhatHappens: what a preview says of some orders is what becomes of them when they
 // are taken, with the same guards, and the budget falls by what it says they cost.
-func TestForesight(t *testing.T) {
+func TestPreviewIsWhatHappens(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
 		defer w.end()

@@ -184,8 +184,8 @@ func TestTriggerDies(t *testing.T) {
 	}
 }
 
-// TestTry: a trial says what would happen and what would stop it, and does nothing.
-func TestTry(t *testing.T) {
+// TestTrialDoesNothing: a trial says what would happen and what would stop it, and does nothing.
+func TestTrialDoesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		other := gold()
 		other.Name, other.Event = "other", "tier_downgrade"

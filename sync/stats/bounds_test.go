@@ -65,9 +65,9 @@ func TestDeadlineOf(t *testing.T) {
 	}
 }
 
-// TestCancelled: what was refunded before it was sent was cancelled; what ended
+// TestRefundedBeforeSentIsCancelled: what was refunded before it was sent was cancelled; what ended
 // otherwise, or was sent, was not.
-func TestCancelled(t *testing.T) {
+func TestRefundedBeforeSentIsCancelled(t *testing.T) {
 	planned := map[plan.Status]time.Time{plan.Scheduled: day(3, 1)}
 	for name, tt := range map[string]struct {
 		status plan.Status

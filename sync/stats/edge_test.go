@@ -77,7 +77,7 @@ func TestTableOfNothing(t *testing.T) {
 	}
 }
 
-func TestHealth(t *testing.T) {
+func TestLagOfTheWatermark(t *testing.T) {
 	at := day(3, 12)
 	for _, tt := range []struct {
 		watermark *time.Time

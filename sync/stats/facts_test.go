@@ -7,7 +7,7 @@ import (
 	"thnks-hubspot-sync/sync/plan"
 )
 
-func TestRead(t *testing.T) {
+func TestFactsOfARecord(t *testing.T) {
 	times := func(statuses ...plan.Status) map[plan.Status]time.Time {
 		m := make(map[plan.Status]time.Time)
 		for i, s := range statuses {

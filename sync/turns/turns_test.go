@@ -122,9 +122,9 @@ func TestRoundAlone(t *testing.T) {
 	}
 }
 
-// TestWaiting: who waits gives the turn back, and goes on with the next that is
+// TestWaiterGoesFirst: who waits gives the turn back, and goes on with the next that is
 // free, before those who have not begun.
-func TestWaiting(t *testing.T) {
+func TestWaiterGoesFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(t, 1)
@@ -228,8 +228,8 @@ func TestWaitWhileQueuing(t *testing.T) {
 	})
 }
 
-// TestHands: a turn is given back when all goroutines of the run wait.
-func TestHands(t *testing.T) {
+// TestTurnOfManyGoroutines: a turn is given back when all goroutines of the run wait.
+func TestTurnOfManyGoroutines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(t, 1)
@@ -258,8 +258,8 @@ func TestHands(t *testing.T) {
 	})
 }
 
-// TestCancelled: who gives up waiting leaves the queue to the others.
-func TestCancelled(t *testing.T) {
+// TestCancelledWaiter: who gives up waiting leaves the queue to the others.
+func TestCancelledWaiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(t, 1)

@@ -286,9 +286,9 @@ func TestMetadataProperties(t *testing.T) {
 	}
 }
 
-// TestKey checks what makes two deliveries the same event: what happened, to
+// TestKeyOfAnEvent checks what makes two deliveries the same event: what happened, to
 // which gift and when, and nothing else.
-func TestKey(t *testing.T) {
+func TestKeyOfAnEvent(t *testing.T) {
 	t.Parallel()
 	key := func(body string) string { return understand(t, webhook.Source{}, body).Key }
 	base := key(opened)

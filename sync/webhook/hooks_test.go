@@ -18,7 +18,7 @@ import (
 	"thnks-hubspot-sync/sync/webhook"
 )
 
-func TestAccepts(t *testing.T) {
+func TestGoodRequestsAreTaken(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, scheme := range schemes {
@@ -42,9 +42,9 @@ func TestAccepts(t *testing.T) {
 	}
 }
 
-// TestRefuses tries every way in which a request can be wrong, one at a time
+// TestBadRequestsAreRefused tries every way in which a request can be wrong, one at a time
 // and, for the order of checks, two at a time.
-func TestRefuses(t *testing.T) {
+func TestBadRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	std := schemes[0]
 	big := opened[:len(opened)-1] + `,"x":"` + strings.Repeat("x", 256<<10) + `"}`

@@ -118,8 +118,8 @@ func TestSvixNames(t *testing.T) {
 	}
 }
 
-// TestClock sweeps the time of signing over ten minutes both ways.
-func TestClock(t *testing.T) {
+// TestTimeOfSigning sweeps the time of signing over ten minutes both ways.
+func TestTimeOfSigning(t *testing.T) {
 	t.Parallel()
 	for _, scheme := range schemes[:2] {
 		synctest.Test(t, func(t *testing.T) {

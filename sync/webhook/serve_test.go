@@ -299,9 +299,9 @@ func TestLongConnection(t *testing.T) {
 	})
 }
 
-// TestPanic checks that a panic in a handler closes one connection and writes
+// TestPanicClosesOneConnection checks that a panic in a handler closes one connection and writes
 // one line to the log, which does not quote the request.
-func TestPanic(t *testing.T) {
+func TestPanicClosesOneConnection(t *testing.T) {
 	t.Parallel()
 	for want, fault := range map[string]func(secret string){
 		"panic=string":       func(secret string) { panic(secret) },

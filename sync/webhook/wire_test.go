@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// TestWire sends requests that two servers might read differently. However ours
+// TestBrokenRequestsOnTheWire sends requests that two servers might read differently. However ours
 // reads them, nothing unsigned is kept, and the only 5xx it answers is the 501
 // of net/http for an unknown transfer coding (RFC 9112, 6.1).
-func TestWire(t *testing.T) {
+func TestBrokenRequestsOnTheWire(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")

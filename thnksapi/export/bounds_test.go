@@ -229,8 +229,8 @@ func TestKnownIDs(t *testing.T) {
 	}
 }
 
-// TestSource: what the engine asks of a source and a file has not.
-func TestSource(t *testing.T) {
+// TestFileAsASource: what the engine asks of a source and a file has not.
+func TestFileAsASource(t *testing.T) {
 	t.Parallel()
 	file := open(t, format(t, nil), write(t, plainFile))
 	if row, err := file.Transaction(t.Context(), "T1"); row != nil || !errors.Is(err, thnksapi.ErrNoDetail) {
@@ -277,9 +277,9 @@ func TestRawRows(t *testing.T) {
 	}
 }
 
-// TestEveryFieldIsTold: each field is missing where its column is, and only
+// TestEveryFieldIsListed: each field is missing where its column is, and only
 // there.
-func TestEveryFieldIsTold(t *testing.T) {
+func TestEveryFieldIsListed(t *testing.T) {
 	t.Parallel()
 	f := format(t, nil)
 	names, sets := Fields(), make(map[string]thnksapi.FieldSet)

@@ -47,9 +47,9 @@ func full(row thnksapi.Row) string {
 	return strings.Join(out, "|")
 }
 
-// TestQuirks reads files as programs, spreadsheets and people really write
+// TestFilesAsPeopleWriteThem reads files as programs, spreadsheets and people really write
 // them.
-func TestQuirks(t *testing.T) {
+func TestFilesAsPeopleWriteThem(t *testing.T) {
 	t.Parallel()
 	const header = "Transaction ID,Gift Name,Gift Amount,Gift Currency,Recipient Phone,Message,Sent Date\n"
 	for _, test := range []struct {

@@ -58,8 +58,8 @@ func TestAnyBufferGivesTheSameRows(t *testing.T) {
 	}
 }
 
-// TestOffsets: each line ends where the next one begins, whatever the buffer.
-func TestOffsets(t *testing.T) {
+// TestOffsetsOfLines: each line ends where the next one begins, whatever the buffer.
+func TestOffsetsOfLines(t *testing.T) {
 	t.Parallel()
 	const text = "a\r\nb\rc\n\r\n\r\rd\n\re"
 	for _, order := range []binary.ByteOrder{nil, binary.LittleEndian} {

@@ -232,8 +232,8 @@ func TestGivesUp(t *testing.T) {
 	}
 }
 
-// TestBounds: a sender's memory is bounded, even if the endpoint never answers.
-func TestBounds(t *testing.T) {
+// TestSenderMemoryIsBounded: a sender's memory is bounded, even if the endpoint never answers.
+func TestSenderMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const queue, log = 10_000, 5_000
 		w := newEndpoint(t).hook()

@@ -89,8 +89,8 @@ func TestListingsWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestOverlong: text follows an answer beyond its announced length.
-func TestOverlong(t *testing.T) {
+// TestTextBeyondTheLength: text follows an answer beyond its announced length.
+func TestTextBeyondTheLength(t *testing.T) {
 	s := thnksapitest.New(thnksapitest.Options{})
 	s.Add(gift(1, end))
 	s.Fault(thnksapitest.Fault{Effect: thnksapitest.Overlong, Body: "and more"})

@@ -109,8 +109,8 @@ func times(x thnksapitest.Times) []time.Time {
 	return []time.Time{x.Scheduled, x.Sent, x.Delivered, x.Undelivered, x.Opened, x.Redeemed, x.Donated, x.Expired, x.Refunded}
 }
 
-// TestUgly: each kind of awkward transaction is generated.
-func TestUgly(t *testing.T) {
+// TestAwkwardTransactions: each kind of awkward transaction is generated.
+func TestAwkwardTransactions(t *testing.T) {
 	txs := thnksapitest.Generate(thnksapitest.Data{Seed: 3, N: 2000, Recipients: 300, End: end, Ugly: true, Late: time.Hour})
 	has := func(what string, is func(thnksapitest.Transaction) bool) {
 		t.Helper()

@@ -162,9 +162,9 @@ func read(t *testing.T, text string) body {
 	return b
 }
 
-// TestEnds: with its context the sender ends, in the middle of a post as well;
+// TestSenderEndsWithItsContext: with its context the sender ends, in the middle of a post as well;
 // the bubble would not, if a goroutine were left. What was queued stays so.
-func TestEnds(t *testing.T) {
+func TestSenderEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := thnksapitest.New(thnksapitest.Options{})
 		s.Add(gift(1, time.Now()))
