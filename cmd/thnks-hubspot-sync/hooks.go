@@ -58,7 +58,6 @@ func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
 		if down[r.URL.EscapedPath()] {
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Retry-After", "300")
-			w.Header().Set("Connection", "close")
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_, _ = io.WriteString(w, "{}") // a sender that has gone misses nothing
 			return

@@ -38,9 +38,6 @@ func write(w http.ResponseWriter, status int, document any) {
 	head := w.Header()
 	head.Set("Content-Type", "application/json")
 	head.Set("Cache-Control", "no-store")
-	if status != http.StatusOK {
-		head.Set("Connection", "close") // who was not served does not keep a place
-	}
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // fails only if the client has gone
 }

@@ -32,7 +32,7 @@ const (
 	maxBody    = 1 << 20         // bytes
 	bodyTime   = 3 * time.Second // for reading it
 	answerTime = 6 * time.Second // for what HubSpot is asked meanwhile
-	maxAtOnce  = 64              // requests under way
+	maxAtOnce  = 64              // verified requests under way
 	maxOfOne   = 40              // of them for one portal; of its pages HubSpot makes 20 at a time
 )
 
@@ -105,7 +105,7 @@ type Server struct {
 	apps     []App
 	public   string
 	log      *slog.Logger
-	busy     chan struct{} // one for each request under way
+	busy     chan struct{} // one for each verified request under way
 	asking   asking
 	seldom   seldom
 	linked   linkedCache
@@ -175,14 +175,6 @@ var routes = map[string]route{
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	select {
-	case s.busy <- struct{}{}:
-		defer func() { <-s.busy }()
-	default:
-		p := busy(routes[r.URL.EscapedPath()])
-		write(w, p.status(), p)
-		return
-	}
 	answer, err := s.serve(w, r)
 	if err == nil {
 		write(w, http.StatusOK, answer)
@@ -226,12 +218,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 		s.note("HubSpot app not served", r.URL.Path, keyReason, "no portal of this app has the account", keyApp, v.app.Name, keyAccount, account)
 		return nil, problem(NotConnected, "This HubSpot account is not connected to Thnks by this app: ask your admin to run connect for it.")
 	}
-	at := s.counters[v.portal]
-	select {
-	case at.busy <- struct{}{}:
-		defer func() { <-at.busy }()
-	default:
-		return nil, busy(to)
+	// Only what HubSpot has made takes a place, so that slow bodies of others hold none.
+	for _, places := range []chan struct{}{s.busy, s.counters[v.portal].busy} {
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+		default:
+			return nil, busy(to)
+		}
 	}
 	if connected, err := v.portal.Connected(); err != nil || !connected && !to.always {
 		return nil, cmp.Or[error](err, problem(NotConnected, "This HubSpot account was disconnected from Thnks: ask your admin to run connect for it again."))

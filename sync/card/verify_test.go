@@ -9,9 +9,11 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -181,6 +183,37 @@ func TestFlood(t *testing.T) {
 		if n := strings.Count(w.log.String(), "HubSpot app refused"); n != 1 {
 			t.Errorf("a flood makes %d lines", n)
 		}
+	})
+}
+
+// TestSlowBodies: requests whose bodies do not come, which anyone can make, hold no
+// place of those that HubSpot has signed.
+func TestSlowBodies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var slow sync.WaitGroup
+		for i := range 200 {
+			body, ours := io.Pipe()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, public+[]string{"/hubspot/actions/send", "/hubspot/card/send"}[i%2], body)
+			r.Header.Set("Content-Type", "application/json")
+			slow.Go(func() {
+				rec := httptest.NewRecorder()
+				w.server.ServeHTTP(rec, r)
+				if rec.Code != http.StatusUnauthorized {
+					t.Errorf("a slow one is answered %d", rec.Code)
+				}
+			})
+			go func() {
+				for range 3 {
+					_, _ = io.WriteString(ours, "{")
+					time.Sleep(time.Second)
+				}
+				ours.Close()
+			}()
+		}
+		synctest.Wait()
+		w.fetch(w.page(), 200, nil, http.MethodGet, "/hubspot/card/gifts?objectTypeId=0-1&objectId=1", nil)
+		slow.Wait()
 	})
 }
 

@@ -37,13 +37,12 @@
 //	503 the inbox cannot take it, or its time needs a zone that is not known yet;
 //	    Retry-After says when to try again
 //
-// An address that sends many bad signatures, or many requests at once, gets 429
-// with Retry-After. A request with a good signature gets it only if its address
-// has more than 64 requests under way. Only the endpoint's [Scheme] decides
-// which proof it needs, never the request's headers. The log says of a refused
-// signature what is wrong with its form, how far the sender's clock is off, and
-// the client's address; the answer says nothing. Every answer but 200 closes the
-// connection.
+// An address that sends many bad signatures gets 429 with Retry-After, and so does
+// one that has more than 64 requests under way, for a good one among them. Only the
+// endpoint's [Scheme] decides which proof it needs, never the request's headers. The
+// log says of a refused signature what is wrong with its form, how far the sender's
+// clock is off, and the client's address; the answer says nothing. Every answer but
+// 200 closes the connection.
 //
 // # Content
 //

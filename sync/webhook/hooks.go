@@ -32,9 +32,9 @@ const (
 
 // The values of Retry-After, in seconds.
 const (
-	retryForged  = 60 // until counting starts again
-	retryReading = 5
-	retryStore   = 30
+	retryForged = 60 // until counting starts again
+	retryCrowd  = 5
+	retryStore  = 30
 )
 
 // A dialect is what a kind of sender sends.
@@ -102,7 +102,6 @@ type Hooks struct {
 	proxies proxies
 	log     *slog.Logger
 	watch   watch
-	reading crowd
 }
 
 // New returns the handler of the sources' endpoints. It refuses a source that
@@ -177,14 +176,8 @@ func (h *Hooks) verified(w http.ResponseWriter, r *http.Request, s *Source, from
 	return h.checked(w, r, s, from, maxBody, func(body []byte, now time.Time) refusal { return s.Scheme.check(r.Header, body, now) })
 }
 
-// checked reads a body of at most most bytes and checks where it comes from. A
-// client with too many requests under way is refused, which bounds its memory.
+// checked reads a body of at most most bytes and checks where it comes from.
 func (h *Hooks) checked(w http.ResponseWriter, r *http.Request, s *Source, from sender, most int64, check func(body []byte, now time.Time) refusal) ([]byte, *answer) {
-	who := h.proxies.client(from)
-	if !h.reading.enter(who, maxReading) {
-		return nil, &answer{code: http.StatusTooManyRequests, err: "too many requests", retry: retryReading}
-	}
-	defer h.reading.leave(who)
 	body, refused := read(w, r, most)
 	now := time.Now()
 	if refused != nil {
@@ -352,9 +345,6 @@ func (a *answer) write(w http.ResponseWriter) {
 	}
 	if a.retry > 0 {
 		head.Set("Retry-After", strconv.Itoa(a.retry))
-	}
-	if a.code != http.StatusOK {
-		head.Set("Connection", "close") // who was not served does not keep a place
 	}
 	w.WriteHeader(a.code)
 	body := "{}\n"

@@ -10,7 +10,6 @@ const (
 	maxForged  = 20     // bad signatures of one client in a minute, answered 401; more get 429
 	maxClients = 10_000 // clients counted in a minute; all others share one count
 	alarmAt    = 100    // bad signatures in a minute that are logged as an error
-	maxReading = 64     // requests of one client that are not verified yet
 )
 
 // A watch counts bad signatures and log lines per minute, so that a flood makes

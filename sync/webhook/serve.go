@@ -26,7 +26,7 @@ const (
 	stopTime    = bodyTime + storeTime // for requests under way when the server stops
 	maxHeader   = 16 << 10             // bytes
 	maxConns    = 2048
-	maxPerPeer  = 64  // connections of one address
+	maxPerPeer  = 64  // connections of one address, and requests under way
 	maxPerConn  = 100 // requests on one connection
 )
 
@@ -37,13 +37,14 @@ const (
 // It accepts 2,048 connections, and 64 of one address. Where that is not enough,
 // those without a request under way are closed first, as package listen says.
 // Trusted proxies and loopback peers are not counted by address, because they
-// carry the requests of others; [Hooks] counts those by their forwarded address.
+// carry the requests of others. Of those, 64 of one forwarded address are answered
+// at a time, on whatever path, and further ones get 429.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, trusted []netip.Prefix, log *slog.Logger) error {
 	places := listen.New(l, listen.Options{Places: maxConns, PerPeer: maxPerPeer, Peer: proxies(trusted).peer, Log: log})
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	srv := &http.Server{
-		Handler:                      guarded(h, log),
+		Handler:                      guarded(h, trusted, log),
 		ReadHeaderTimeout:            headerTime,
 		ReadTimeout:                  requestTime,
 		WriteTimeout:                 answerTime,
@@ -81,8 +82,11 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, trusted []netip.
 type requestsKey struct{}
 
 // guarded closes a connection after its hundredth request, and after a panic.
-// The panic is logged and the client gets no answer.
-func guarded(h http.Handler, log *slog.Logger) http.Handler {
+// The panic is logged and the client gets no answer. A client that was not served
+// does not keep its connection, and one that has too many requests under way, whose
+// bodies are in memory, gets no further one answered.
+func guarded(h http.Handler, trusted proxies, log *slog.Logger) http.Handler {
+	var under crowd
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if n, ok := r.Context().Value(requestsKey{}).(*atomic.Int32); ok && n.Add(1) >= maxPerConn {
 			w.Header().Set("Connection", "close")
@@ -103,6 +107,36 @@ func guarded(h http.Handler, log *slog.Logger) http.Handler {
 			}
 			panic(http.ErrAbortHandler)
 		}()
+		w = answering{w}
+		var who client // those that are not forwarded were counted by their connections
+		if from := trusted.sender(r); from.forwarded {
+			who = trusted.client(from)
+		}
+		if !under.enter(who, maxPerPeer) {
+			(&answer{code: http.StatusTooManyRequests, err: "too many requests", retry: retryCrowd}).write(w)
+			return
+		}
+		defer under.leave(who)
 		h.ServeHTTP(w, r)
 	})
 }
+
+// An answering writer closes the connection after any answer but 200.
+type answering struct{ w http.ResponseWriter }
+
+// Header implements [http.ResponseWriter].
+func (a answering) Header() http.Header { return a.w.Header() }
+
+// Write implements [http.ResponseWriter].
+func (a answering) Write(b []byte) (int, error) { return a.w.Write(b) }
+
+// WriteHeader implements [http.ResponseWriter].
+func (a answering) WriteHeader(status int) {
+	if status != http.StatusOK {
+		a.w.Header().Set("Connection", "close")
+	}
+	a.w.WriteHeader(status)
+}
+
+// Unwrap is for [http.NewResponseController].
+func (a answering) Unwrap() http.ResponseWriter { return a.w }
