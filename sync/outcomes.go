@@ -2,11 +2,13 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
 	"time"
 
+	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/portal"
@@ -108,13 +110,17 @@ func addPieces[V any](entries map[string][]byte, what string, all map[string]V, 
 }
 
 // refreshOutcomes lists deals and companies for the statistics, once a day, where
-// that is set. One that fails is tried again after a day: no gift depends on it.
+// that is set. One that fails is tried again after a day: no gift depends on it. But
+// where HubSpot does not accept the token the run fails, and so does each later one
+// until it is accepted: a pass that has nothing to write makes no other call that
+// would tell the admin.
 func refreshOutcomes(ctx context.Context, r *run) error {
 	var head outcomesHead
 	known, err := Recall(r.journal, outcomesEntry, &head)
 	if err != nil || !r.cfg().Listing || r.req.DryRun || known && !r.olderThan(head.Tried, daily) {
 		return err
 	}
+	before := head.Tried
 	head.Tried = r.started
 	if err := r.memory().Remember(outcomesEntry, head); err != nil {
 		return err
@@ -123,6 +129,10 @@ func refreshOutcomes(ctx context.Context, r *run) error {
 	r.counts.listing = r.portal.Sales.Made
 	if err == nil || ctx.Err() != nil {
 		return err
+	}
+	if he, ok := hubspot.AsError(err); ok && (he.Kind == hubspot.Unauthorised || he.Kind == hubspot.Revoked) {
+		head.Tried = before
+		return errors.Join(err, r.memory().Remember(outcomesEntry, head))
 	}
 	r.log.Warn("the daily listing of deals and companies failed; it is tried again tomorrow", "error", err)
 	return nil

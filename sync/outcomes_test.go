@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -183,6 +184,39 @@ func TestListingThatFails(t *testing.T) {
 		w.Must(giftsync.Incremental)
 		if got := w.outcomes(); !got.At.After(known.At) {
 			t.Errorf("listed at %v, not again", got.At)
+		}
+	})
+}
+
+// TestListingWithoutToken: a token that HubSpot no longer accepts ends each pass,
+// though it has nothing to write, until there is a new one.
+func TestListingWithoutToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newListed(t, true)
+		w.Must(giftsync.Backfill)
+		w.Must(giftsync.Incremental)
+		known := w.outcomes()
+		w.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+				req = req.Clone(req.Context())
+				req.Header.Set("Authorization", "Bearer pat-na1-another")
+				return next.RoundTrip(req)
+			})
+		}
+		time.Sleep(25 * time.Hour)
+		for range 2 {
+			_, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental})
+			var fatal *giftsync.Fatal
+			if !errors.As(err, &fatal) || !strings.Contains(fatal.Remedy, "token") {
+				t.Fatalf("a pass whose token is not accepted: %v, want a remedy", err)
+			}
+			time.Sleep(time.Hour)
+		}
+		w.WrapHubSpot = nil
+		w.Must(giftsync.Incremental)
+		if got := w.outcomes(); !got.At.After(known.At) {
+			t.Errorf("listed at %v, not again with a token", got.At)
 		}
 	})
 }
