@@ -36,7 +36,7 @@ type bucket struct {
 
 	pausedUntil  time.Time
 	stoppedUntil time.Time
-	stopped      error // what acquire returns before stoppedUntil
+	stopped      error // what await returns before stoppedUntil
 
 	urgentAt   time.Time   // when the last urgent call arrived
 	urgent     []time.Time // when those of one interval got their slots, oldest first
@@ -101,15 +101,6 @@ func newSearchBucket() *bucket {
 	return b
 }
 
-// acquire waits for a slot. It returns the error of stop, or the context's.
-// The slot must be given back by release, or by discard if no call was made.
-func (b *bucket) acquire(ctx context.Context) (slot, error) {
-	if err := ctx.Err(); err != nil || b == nil {
-		return slot{}, err
-	}
-	return b.await(ctx, b.enter(ctx))
-}
-
 // enter puts a call into the queue. The waiter must be passed to await.
 func (b *bucket) enter(ctx context.Context) *waiter {
 	w := &waiter{urgent: isUrgent(ctx), served: make(chan struct{})}
@@ -120,7 +111,8 @@ func (b *bucket) enter(ctx context.Context) *waiter {
 	return w
 }
 
-// await is the part of acquire that takes time.
+// await waits until the call is served. It returns the error of stop, or the
+// context's. The slot must be given back by release, or by discard if no call was made.
 func (b *bucket) await(ctx context.Context, w *waiter) (slot, error) {
 	select {
 	case <-w.served:
@@ -221,7 +213,7 @@ func (b *bucket) pause(d time.Duration) {
 	b.serve()
 }
 
-// stop makes every acquire, those waiting included, return err until then.
+// stop makes every await, those under way included, return err until then.
 func (b *bucket) stop(err error, until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

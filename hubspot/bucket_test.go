@@ -53,7 +53,7 @@ func runPaced(b *bucket, calls []*paced) {
 			time.Sleep(call.at)
 			ctx, cancel := context.WithTimeout(context.Background(), call.patience)
 			defer cancel()
-			s, err := b.acquire(ctx)
+			s, err := new(Client).acquire(ctx, b)
 			if err != nil {
 				return
 			}
@@ -127,7 +127,7 @@ func take(t *testing.T, b *bucket, n int) []slot {
 	slots := make([]slot, n)
 	for i := range slots {
 		var err error
-		if slots[i], err = b.acquire(ctx); err != nil {
+		if slots[i], err = new(Client).acquire(ctx, b); err != nil {
 			t.Fatalf("slot %d of %d: %v", i+1, n, err)
 		}
 	}
@@ -139,7 +139,7 @@ func free(t *testing.T, b *bucket) (n int) {
 	t.Helper()
 	for {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
-		_, err := b.acquire(ctx)
+		_, err := new(Client).acquire(ctx, b)
 		cancel()
 		if err != nil {
 			for range n {
@@ -221,7 +221,7 @@ func TestWaiterWakesWhenForeignCallsExpire(t *testing.T) {
 		slots := take(t, b, 2)
 		b.release(slots[0], allowance{max: 110, used: 110}) // only one may be occupied, and slots[1] is
 		start := time.Now()
-		if _, err := b.acquire(t.Context()); err != nil || time.Since(start) != 10*time.Second {
+		if _, err := new(Client).acquire(t.Context(), b); err != nil || time.Since(start) != 10*time.Second {
 			t.Errorf("granted after %v: %v", time.Since(start), err)
 		}
 	})
@@ -246,7 +246,7 @@ func TestBucketPause(t *testing.T) {
 		b.pause(3 * time.Second)
 		b.pause(time.Second) // the longer pause stands
 		start := time.Now()
-		if _, err := b.acquire(t.Context()); err != nil || time.Since(start) != 3*time.Second {
+		if _, err := new(Client).acquire(t.Context(), b); err != nil || time.Since(start) != 3*time.Second {
 			t.Errorf("granted after %v: %v", time.Since(start), err)
 		}
 	})
@@ -259,7 +259,7 @@ func TestBucketStop(t *testing.T) {
 		stopped := errors.New("stopped")
 		waiting := make(chan error)
 		go func() {
-			_, err := b.acquire(t.Context())
+			_, err := new(Client).acquire(t.Context(), b)
 			waiting <- err
 		}()
 		synctest.Wait()
@@ -268,7 +268,7 @@ func TestBucketStop(t *testing.T) {
 		if err := <-waiting; err != stopped || time.Since(start) != 0 {
 			t.Errorf("the waiting call got %v after %v", err, time.Since(start))
 		}
-		if _, err := b.acquire(t.Context()); err != stopped {
+		if _, err := new(Client).acquire(t.Context(), b); err != stopped {
 			t.Errorf("a later call got %v", err)
 		}
 		b.discard()
@@ -282,7 +282,7 @@ func TestBucketCancelled(t *testing.T) {
 		b := newBucket(1, time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := b.acquire(ctx); err != context.Canceled {
+		if _, err := new(Client).acquire(ctx, b); err != context.Canceled {
 			t.Errorf("got %v", err)
 		}
 		if got := free(t, b); got != 1 {
@@ -301,7 +301,7 @@ func TestBucketCancelledAsItIsServed(t *testing.T) {
 			b.release(take(t, b, 1)[0], allowance{})
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			_, err := b.acquire(ctx)
+			_, err := new(Client).acquire(ctx, b)
 			won[err == nil]++
 			if err == nil {
 				b.discard()
@@ -318,7 +318,7 @@ func TestNilBucketPacesNothing(t *testing.T) {
 	var b *bucket
 	b.pause(time.Hour)
 	for range 1000 {
-		s, err := b.acquire(t.Context())
+		s, err := new(Client).acquire(t.Context(), b)
 		if err != nil {
 			t.Fatal(err)
 		}

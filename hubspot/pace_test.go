@@ -320,7 +320,7 @@ func TestUrgentSearch(t *testing.T) {
 		for range 3 {
 			many.Go(func() {
 				for {
-					s, err := b.acquire(ctx)
+					s, err := new(Client).acquire(ctx, b)
 					if err != nil {
 						return
 					}
@@ -333,7 +333,7 @@ func TestUrgentSearch(t *testing.T) {
 		time.Sleep(10*time.Second + 3*time.Millisecond)
 		for n := range 20 {
 			asked := time.Now()
-			s, err := b.acquire(Urgent(ctx))
+			s, err := new(Client).acquire(Urgent(ctx), b)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -33,7 +33,7 @@ func TestUrgentNeverOverLimit(t *testing.T) {
 					if urgent[i] {
 						ctx = Urgent(ctx)
 					}
-					s, err := b.acquire(ctx)
+					s, err := new(Client).acquire(ctx, b)
 					if err != nil {
 						rt.Error(err)
 						return
@@ -89,7 +89,7 @@ func urgentBesideMany(t *testing.T, interval time.Duration, spare int, round tim
 	for range 6 {
 		many.Go(func() {
 			for {
-				s, err := b.acquire(ctx)
+				s, err := new(Client).acquire(ctx, b)
 				if err != nil {
 					return
 				}
@@ -103,7 +103,7 @@ func urgentBesideMany(t *testing.T, interval time.Duration, spare int, round tim
 	before, began := made.Load(), time.Now()
 	for n := range 100 {
 		asked := time.Now()
-		s, err := b.acquire(Urgent(ctx))
+		s, err := new(Client).acquire(Urgent(ctx), b)
 		if err != nil {
 			t.Fatal(err)
 		}

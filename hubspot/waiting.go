@@ -17,7 +17,9 @@ func (c *Client) beginWait(ctx context.Context) (resume func(context.Context) er
 	return c.waiting(ctx)
 }
 
-// acquire waits for a slot of the bucket, as [bucket.acquire] does.
+// acquire waits for a slot of the bucket. It returns the error of stop, or the
+// context's. The slot must be given back by release, or by discard if no call was
+// made.
 func (c *Client) acquire(ctx context.Context, b *bucket) (slot, error) {
 	if err := ctx.Err(); err != nil || b == nil {
 		return slot{}, err

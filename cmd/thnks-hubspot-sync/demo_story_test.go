@@ -40,3 +40,22 @@ func TestStoryOfEvents(t *testing.T) {
 		}
 	}
 }
+
+// TestCountsInWords: one is one, two are two.
+func TestCountsInWords(t *testing.T) {
+	t.Parallel()
+	for got, want := range map[string]string{
+		plural(1, "gift"):    "1 gift",
+		plural(2, "gift"):    "2 gifts",
+		plural(0, "gift"):    "0 gifts",
+		plural(1234, "gift"): "1,234 gifts",
+		people(1):            "1 person",
+		people(2000):         "2,000 people",
+		events(nil, map[string]string{"T-1": "sent"}):                                 "1 new, 0 status changes: T-1 sent",
+		events(map[string]string{"T-1": "sent"}, map[string]string{"T-1": "expired"}): "0 new, 1 status change: T-1 sent → expired",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -14,12 +14,8 @@ import (
 //
 // A record written with another [Mapping] gets all properties. The message
 // and the thank-you note are compared by digest, because the journal keeps no
-// text. If want has only a digest as well, the text in HubSpot stays.
-func Diff(want Gift, have Stored) (props map[string]string, reasons []string) {
-	return Rules{}.Diff(want, have)
-}
-
-// Diff is [Diff] for records that get no value of [Rules.LeaveOut].
+// text. If want has only a digest as well, the text in HubSpot stays. Records get
+// no value of [Rules.LeaveOut].
 func (r Rules) Diff(want Gift, have Stored) (props map[string]string, reasons []string) {
 	mapping := r.Mapping()
 	remap := have.Mapping != mapping

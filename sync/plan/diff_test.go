@@ -66,7 +66,7 @@ func TestDiff(t *testing.T) {
 			[]string{"gift_name", "tracking_url"},
 		},
 	} {
-		props, reasons := Diff(tt.want, tt.have)
+		props, reasons := Rules{}.Diff(tt.want, tt.have)
 		if d := cmp.Diff(tt.props, props, same); d != "" {
 			t.Errorf("%s: properties:\n%s", tt.name, d)
 		}
@@ -83,7 +83,7 @@ func TestDiffOfACutMessage(t *testing.T) {
 		"journal": g.Redacted(),
 		"rebuilt": {ID: "T-1", Message: Properties(g)["message"]},
 	} {
-		if props, _ := Diff(g, Stored{Gift: was, Mapping: Mapping}); len(props) > 0 {
+		if props, _ := (Rules{}).Diff(g, Stored{Gift: was, Mapping: Mapping}); len(props) > 0 {
 			t.Errorf("%s: written again", name)
 		}
 	}
@@ -94,7 +94,7 @@ func TestDiffApplied(t *testing.T) {
 		have := genStored("T-1").Draw(t, "have")
 		want := Merge(have.Gift, genGift("T-1").Draw(t, "want"))
 		portal := Properties(have.Gift)
-		props, reasons := Diff(want, have)
+		props, reasons := Rules{}.Diff(want, have)
 		if len(props) > 0 != (len(reasons) > 0) {
 			t.Fatalf("%d properties, reasons %q", len(props), reasons)
 		}
@@ -124,7 +124,7 @@ func TestDiffApplied(t *testing.T) {
 		}
 		after := have
 		after.Gift, after.Mapping = want.Redacted(), Mapping
-		if again, reasons := Diff(want, after); len(again) > 0 || len(reasons) > 0 {
+		if again, reasons := (Rules{}).Diff(want, after); len(again) > 0 || len(reasons) > 0 {
 			t.Fatalf("still differs: %v, %q", again, reasons)
 		}
 		for _, r := range reasons {

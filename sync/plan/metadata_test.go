@@ -19,7 +19,7 @@ func TestMetadata(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	have := Stored{ObjectID: "1", Gift: g, Mapping: Mapping}
-	props, reasons := Diff(Merge(g, said(9, "campaign", "autumn")), have)
+	props, reasons := Rules{}.Diff(Merge(g, said(9, "campaign", "autumn")), have)
 	if d := cmp.Diff(map[string]string{"campaign": "autumn"}, props); d != "" || cmp.Diff([]string{"campaign"}, reasons) != "" {
 		t.Errorf("written: %v for %q", props, reasons)
 	}

@@ -180,7 +180,7 @@ func TestSameKnowledgeHasTheSameProperties(t *testing.T) {
 		if !SameKnowledge(g, after) {
 			return
 		}
-		if props, reasons := Diff(after, Stored{Gift: g.Redacted(), Mapping: Mapping}); len(props) > 0 {
+		if props, reasons := (Rules{}).Diff(after, Stored{Gift: g.Redacted(), Mapping: Mapping}); len(props) > 0 {
 			t.Fatalf("the same, and %v differs", reasons)
 		}
 	})

@@ -2,6 +2,7 @@ package send_test
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -271,4 +272,83 @@ func TestThyngs(t *testing.T) {
 			w.end()
 		})
 	}
+}
+
+// TestTriggerAway: what comes while a trigger is not configured fires nothing when
+// it is configured again, though it is the same as before.
+func TestTriggerAway(t *testing.T) {
+	for name, away := range map[string]func(*world){
+		"without triggers": func(w *world) {
+			w.triggers = nil
+			w.restart(0)
+			w.due()
+		},
+		"without sending": func(w *world) {
+			if err := send.Disarm(w.store); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := triggered(t, gold())
+				away(w)
+				time.Sleep(time.Minute)
+				w.receive(event("1", upgrade))
+				time.Sleep(time.Minute)
+				w.triggers = []send.Trigger{gold()}
+				w.restart(0)
+				w.due()
+				if n := len(w.thnks.Gifts()); n != 0 {
+					t.Errorf("%d gifts for what came while the trigger was away", n)
+				}
+				time.Sleep(time.Minute)
+				w.receive(event("2", upgrade+" "))
+				w.due()
+				if n := len(w.thnks.Gifts()); n != 1 {
+					t.Errorf("%d gifts for what came after it was back", n)
+				}
+				w.end()
+			})
+		})
+	}
+}
+
+// TestTriggerAudits: an event that a trigger watches and that sends nothing, though
+// nobody has refused it, leaves its reason.
+func TestTriggerAudits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := triggered(t, gold())
+		w.receive(event("1", upgrade))
+		time.Sleep(24*time.Hour + time.Second)
+		w.receive(event("2", ""), event("3", strings.Replace(upgrade, "gold", "silver", 1)))
+		w.due()
+		want := []string{"event 1; it could not be looked at within 24 hours of its receipt", "event 2; its content is not kept any more"}
+		if got := w.audited("trigger refused"); !slices.Equal(got, want) {
+			t.Errorf("audited %q", got)
+		}
+		w.end()
+	})
+}
+
+// TestTriggerWaitsForTheFirstRun: an event that comes while a new state file does not
+// know yet what was sent before fires once it does.
+func TestTriggerWaitsForTheFirstRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := triggered(t, gold())
+		w.unknown = true
+		w.receive(event("1", upgrade))
+		w.due()
+		for s, err := range w.store.Sends(t.Context()) {
+			t.Errorf("%+v was asked for, %v", s, err)
+		}
+		w.unknown = false
+		for range 2 {
+			w.due()
+		}
+		if n := len(w.thnks.Gifts()); n != 1 {
+			t.Errorf("%d gifts", n)
+		}
+		w.end()
+	})
 }

@@ -164,3 +164,13 @@ func TestTexts(t *testing.T) {
 		}
 	}
 }
+
+func TestTableOfNothing(t *testing.T) {
+	var out bytes.Buffer
+	if err := Table(&out, Report{Portal: "acme"}, false); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !strings.Contains(text, "Overview") || strings.Contains(text, "By type") || strings.Contains(text, "Status") {
+		t.Errorf("want the overview alone:\n%s", text)
+	}
+}

@@ -299,3 +299,17 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestCurrencyWithoutAmount: a currency beside no amount is read as beside one, and
+// dropped where it is none.
+func TestCurrencyWithoutAmount(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		",": "T1|~|||~|~|~", ",€": "T1|~||EUR|~|~|~", ",eur": "T1|~||EUR|~|~|~", "5,€": "T1|~|5|EUR|~|~|~", "5,pounds": "T1|~|5|!|~|~|~",
+	} {
+		rows := all(t, open(t, format(t, nil), write(t, "Transaction ID,Gift Amount,Gift Currency\nT1,"+text+"\n")))
+		if got := full(rows[0]); got != want {
+			t.Errorf("%q is read as %s, want %s", text, got, want)
+		}
+	}
+}

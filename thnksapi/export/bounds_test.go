@@ -309,3 +309,49 @@ func TestEveryFieldIsListed(t *testing.T) {
 		}
 	}
 }
+
+// TestPageOfExactlyItsBound: a page that holds 4 MiB to the byte is full.
+func TestPageOfExactlyItsBound(t *testing.T) {
+	t.Parallel()
+	const header, size = "Transaction ID,Message\n", pageBytes / 8
+	empty := all(t, open(t, format(t, nil), write(t, header+"T1,x\n")))[0]
+	row := "T1," + strings.Repeat("x", size-len(empty.Raw)+1) + "\n"
+	file := open(t, format(t, nil), write(t, header+strings.Repeat(row, 9)))
+	page, err := file.Transactions(t.Context(), thnksapi.Query{})
+	if err != nil || len(page.Rows) != 8 || len(page.Rows[0].Raw) != size {
+		t.Errorf("%d rows of %d bytes, %v; want 8 of %d", len(page.Rows), len(page.Rows[0].Raw), err, size)
+	}
+}
+
+// TestTooManyFieldsKeepTheID: of a record of several lines with too many fields,
+// the first line has as many as the header, and the id.
+func TestTooManyFieldsKeepTheID(t *testing.T) {
+	t.Parallel()
+	rows := all(t, open(t, format(t, nil), write(t, "Transaction ID,Gift Name,Status\nT1,Tea,sent,\"x\ny\",z\nT2,Tea,sent\n")))
+	if len(rows) != 3 || rows[0].ID != "T1" || rows[0].Err == nil || rows[2].Err != nil {
+		t.Errorf("%q", summaries(rows))
+	}
+}
+
+// TestTooLongWithoutAField: a line that is too long, and wrong before its first
+// field ends, costs no other row.
+func TestTooLongWithoutAField(t *testing.T) {
+	t.Parallel()
+	rows := all(t, open(t, format(t, nil), write(t, "Transaction ID,Status\n\"T1\"x"+strings.Repeat("x", maxRecord)+"\nT2,sent\n")))
+	if len(rows) != 2 || rows[0].ID != "" || rows[0].Err == nil || rows[1].Err != nil {
+		t.Errorf("%q", summaries(rows))
+	}
+}
+
+// TestLongestName: the id's column may have a name of 256 bytes, by which a second
+// header is known wherever it has that name.
+func TestLongestName(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[int]bool{maxName: true, maxName + 1: false} {
+		name := strings.Repeat("x", size)
+		l := layout{idName: name, header: []string{name}}
+		if l.isIDName(name) != want || l.isName(name) != want {
+			t.Errorf("%d bytes are a name: %v and %v, want %v", size, l.isIDName(name), l.isName(name), want)
+		}
+	}
+}

@@ -307,3 +307,25 @@ func TestSettingsMakeCursorsStale(t *testing.T) {
 		}
 	}
 }
+
+// TestLinesThatEndBeforeTheID: a short line that ends just before the id's column
+// is a row without an id, and costs no other row.
+func TestLinesThatEndBeforeTheID(t *testing.T) {
+	t.Parallel()
+	rows := all(t, open(t, format(t, nil), write(t, "Gift Name,Status,Transaction ID\nTea,sent\nTea,sent,T2\n")))
+	if len(rows) != 2 || rows[0].ID != "" || rows[0].Err == nil || rows[1].Err != nil {
+		t.Errorf("%q", summaries(rows))
+	}
+}
+
+// TestEndWithinAUnit: half a unit at the end of a file of UTF-16 is read, so that
+// what is at hand ends where the file does.
+func TestEndWithinAUnit(t *testing.T) {
+	t.Parallel()
+	const text = "a\x00b"
+	all := &lines{src: newSource(strings.NewReader(text), readBytes), order: binary.LittleEndian}
+	at, err := all.next()
+	if err != nil || at.end != int64(len(text)) || at.problem != notUnicode {
+		t.Errorf("%+v, %v: want the end %d", at, err, len(text))
+	}
+}

@@ -1,9 +1,7 @@
 package stats
 
 import (
-	"bytes"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -64,16 +62,6 @@ func TestSentWithoutDate(t *testing.T) {
 	}
 	if rep.TotalSent != 1 || rep.Eligible != 1 || len(rep.ByMonth) != 0 {
 		t.Errorf("%d sent, %d eligible, months %v; want 1, 1 and none", rep.TotalSent, rep.Eligible, rep.ByMonth)
-	}
-}
-
-func TestTableOfNothing(t *testing.T) {
-	var out bytes.Buffer
-	if err := Table(&out, Report{Portal: "acme"}, false); err != nil {
-		t.Fatal(err)
-	}
-	if text := out.String(); !strings.Contains(text, "Overview") || strings.Contains(text, "By type") || strings.Contains(text, "Status") {
-		t.Errorf("want the overview alone:\n%s", text)
 	}
 }
 
