@@ -24,6 +24,7 @@ type mutant struct {
 	hunks  []hunk   // how
 	pkg    string   // where a test is expected to find it, such as ./sync/plan
 	tests  []string // which, subtests behind a slash
+	race   bool     // whether it takes the race detector to find it
 	at     string   // of the entry, file:line
 	source []byte   // the whole changed file
 }
@@ -80,7 +81,9 @@ func load(tree string) ([]*mutant, error) {
 //	-	the old text
 //	+	the new text
 //
-// with tabs or spaces behind the words. Several lines of old text are one text,
+// with tabs or spaces behind the words. A line with the word race has the tests
+// look under the race detector, for bugs that only it sees, such as a lock that
+// is not taken. Several lines of old text are one text,
 // and so are those of new text; without any the old text goes. After a new text
 // the next old one begins another hunk. Empty lines stand between entries, and
 // lines that begin with # are remarks.
@@ -108,6 +111,8 @@ func parse(name, text string) (all []*mutant, err error) {
 			m.bug = trimmed
 		case key == "breaks":
 			m.breaks = trimmed
+		case key == "race" && trimmed == "":
+			m.race = true
 		case key == "file":
 			m.file = trimmed
 		case key == "find":

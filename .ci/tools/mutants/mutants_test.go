@@ -17,6 +17,21 @@ func Sum(a, b int) int { return a + b }
 
 func Double(a int) int { return 2 * a }
 `,
+	"sum/count.go": `package sum
+
+import "sync"
+
+type Count struct {
+	mu sync.Mutex
+	n  int
+}
+
+func (c *Count) Add() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+}
+`,
 	"sum/sum_test.go": `package sum
 
 import "testing"
@@ -34,6 +49,17 @@ func TestOther(t *testing.T) {
 		t.Error("wrong")
 	}
 }
+
+func TestCount(t *testing.T) {
+	var c Count
+	done := make(chan struct{})
+	go func() {
+		c.Add()
+		close(done)
+	}()
+	c.Add()
+	<-done
+}
 `,
 }
 
@@ -46,6 +72,17 @@ file    sum/sum.go
 find    ./sum TestSum/small
 -	return a + b
 +	return a - b
+`
+
+const unlocked = `
+mutant  unlocked
+bug     two callers count at once
+breaks  counts
+file    sum/count.go
+find    ./sum TestCount
+race
+-	c.mu.Lock()
+-		defer c.mu.Unlock()
 `
 
 // tree writes the program and a catalogue into a folder.
@@ -119,6 +156,7 @@ func TestPlant(t *testing.T) {
 	}{
 		{name: "found", by: "sum TestSum", expected: true},
 		{name: "found by another", old: "TestSum/small", now: "TestOther", by: "sum TestSum"},
+		{name: "found by the race detector", old: entry, now: unlocked, by: "sum TestCount", expected: true},
 		{name: "not found", old: "-	return a + b\n+	return a - b", now: "-	2 * a\n+	3 * a"},
 		{name: "timed out", old: "return a - b", now: "select {}", timedOut: true},
 		{name: "not compiled", old: "return a - b", now: "return a - c", says: "undefined: c"},

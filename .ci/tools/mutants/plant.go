@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -77,7 +79,7 @@ func (b *bench) plant(ctx context.Context, m *mutant) (result, error) {
 		{m.pkg, "./" + path.Dir(m.file)},
 		{"./..."},
 	} {
-		r.by, err = b.test(ctx, dir, append([]string{"-overlay", overlay}, args...))
+		r.by, err = b.test(ctx, dir, m.race, append([]string{"-overlay", overlay}, args...))
 		r.took = time.Since(began)
 		if errors.Is(err, errTimedOut) {
 			r.timedOut = true
@@ -98,31 +100,38 @@ func (b *bench) plant(ctx context.Context, m *mutant) (result, error) {
 }
 
 // baseline has the tests that the mutants name pass without any mutant: one
-// that fails anyway would find everything.
+// that fails anyway would find everything. Those of mutants for the race detector
+// pass under it.
 func (b *bench) baseline(ctx context.Context, all []*mutant) error {
-	var tests []string
-	packages := make(map[string]bool)
-	for _, m := range all {
-		tests = append(tests, m.tests...)
-		packages[m.pkg] = true
-	}
-	args := []string{"-run", pattern(tests)}
-	for pkg := range packages {
-		args = append(args, pkg)
-	}
-	by, err := b.test(ctx, b.tmp, args)
-	if err != nil {
-		return err
-	}
-	if by != "" {
-		return fmt.Errorf("%s fails without any mutant", by)
+	for _, race := range []bool{false, true} {
+		var tests []string
+		packages := make(map[string]bool)
+		for _, m := range all {
+			if m.race == race {
+				tests = append(tests, m.tests...)
+				packages[m.pkg] = true
+			}
+		}
+		if len(tests) == 0 {
+			continue
+		}
+		by, err := b.test(ctx, b.tmp, race, append([]string{"-run", pattern(tests)}, slices.Sorted(maps.Keys(packages))...))
+		if err != nil {
+			return err
+		}
+		if by != "" {
+			return fmt.Errorf("%s fails without any mutant", by)
+		}
 	}
 	return nil
 }
 
-// test runs go test and returns the test that failed first, "" for none. What
-// it makes is made in dir.
-func (b *bench) test(ctx context.Context, dir string, args []string) (failed string, err error) {
+// test runs go test, on request under the race detector, and returns the test that
+// failed first, "" for none. What it makes is made in dir.
+func (b *bench) test(ctx context.Context, dir string, race bool, args []string) (failed string, err error) {
+	if race {
+		args = append([]string{"-race"}, args...)
+	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	cmd := exec.CommandContext(running, "go", append([]string{"test", "-json", "-vet=off", "-count=1", "-failfast", "-timeout", b.limit.String()}, args...)...)

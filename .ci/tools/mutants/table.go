@@ -11,8 +11,8 @@ import (
 const preface = `# Planted bugs
 
 Each of these bugs is planted into the program, one at a time, by ` + "`.ci/run full`" + `,
-and the tests have to find it. The entries are in the text files here. This
-table is generated:
+and the tests have to find it, where the table says so under the race detector.
+The entries are in the text files here. This table is generated:
 
     go -C .ci/tools run ./mutants -o ../mutants/README.md
 
@@ -31,6 +31,9 @@ func render(results []result) string {
 			by = "**timed out**"
 		case r.by != "":
 			by = "`" + r.by + "`"
+			if r.race {
+				by += " under the race detector"
+			}
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %.0f |\n", r.name, cell(r.bug), cell(r.breaks), by, r.took.Seconds())
 	}
