@@ -307,6 +307,59 @@ func TestPaceOfCallsGivenUp(t *testing.T) {
 	})
 }
 
+// TestPaceGivenUpBehindAnother: a call that is given up ends at once, also where it
+// is behind another one that goes on waiting.
+func TestPaceGivenUpBehindAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := with(t, page(`{"id":"a"}`), func(cfg *thnksapi.Config) { cfg.RequestsPerSecond = 1 })
+		if _, err := c.Transaction(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		var done sync.WaitGroup
+		done.Go(func() {
+			if _, err := c.Transaction(t.Context(), "a"); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := c.Transaction(ctx, "a")
+		if waited := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || waited != 100*time.Millisecond {
+			t.Errorf("ended after %v: %v", waited, err)
+		}
+		done.Wait()
+	})
+}
+
+// TestBesideEachOther: one client lists for two at once, while another client of
+// its key is made. The race detector judges.
+func TestBesideEachOther(t *testing.T) {
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next := `"b"`
+		if r.URL.Query().Get("cursor") == "b" {
+			next = "null"
+		}
+		_, _ = io.WriteString(w, `{"transactions":[{"id":"`+next[1:2]+`"}],"next_cursor":`+next+`}`)
+	})
+	pace := thnksapi.NewPace()
+	client := func(most int) *thnksapi.Client {
+		return with(t, h, func(cfg *thnksapi.Config) { cfg.RequestsPerSecond, cfg.Pace = most, pace })
+	}
+	one := client(50)
+	var done sync.WaitGroup
+	for range 2 {
+		done.Go(func() {
+			if all, _, err := listAll(one, time.Time{}); err != nil || len(all) != 2 {
+				t.Errorf("%d transactions: %v", len(all), err)
+			}
+		})
+	}
+	done.Go(func() { client(40) })
+	done.Wait()
+}
+
 // TestWarnings: an outage makes one line a minute, with the number of warnings.
 func TestWarnings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
