@@ -31,7 +31,7 @@ type Config struct {
 	// the processors.
 	RunsAtOnce int `yaml:"runs_at_once"`
 	Log        Log `yaml:"log"`
-	// Notices say who is told how the portals stand.
+	// Notices say who gets notices about the portals.
 	Notices Notices `yaml:"notices"`
 	// HubSpotApps are the OAuth apps that portals may connect through.
 	HubSpotApps []App    `yaml:"hubspot_apps"`

@@ -2,7 +2,7 @@ package configs
 
 import "net/mail"
 
-// Notices say who is told that a portal needs attention, is well again, or has finished
+// Notices say who gets a notice when a portal needs attention, is well again, or has finished
 // its first backfill. Each channel may be left out.
 type Notices struct {
 	// SlackURLFile names the file with the address of an incoming webhook of Slack,

@@ -123,7 +123,7 @@ func (s *schema) group(v reflect.Value, key string) {
 	}
 }
 
-// find returns what users are told about a key.
+// find returns what users read about a key.
 func find(key string) setting {
 	if i := slices.IndexFunc(settings, func(s setting) bool { return s.key == key }); i >= 0 {
 		return settings[i]

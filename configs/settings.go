@@ -16,7 +16,7 @@ var settings = []setting{
 	{key: "log", text: "What is logged, and how."},
 	{key: "log.level", words: []string{"debug", "info", "warn", "error"}, text: "The least important lines that are logged."},
 	{key: "log.format", words: []string{LogAuto, LogJSON}, text: "auto: coloured on a terminal, plain text elsewhere. json: one document a line."},
-	{key: "notices", text: "Who is told that a portal needs attention, is well again, or has finished its first backfill; each once."},
+	{key: "notices", text: "Who gets a notice when a portal needs attention, is well again, or has finished its first backfill; each once."},
 	{key: "notices.slack_url_file", text: "File with the address of an incoming webhook of Slack, or of what takes the same."},
 	{key: "notices.smtp", text: "A mail server, for notices by e-mail."},
 	{key: "notices.smtp.host", required: true, text: "Its name."},
@@ -140,9 +140,9 @@ var settings = []setting{
 	{key: "portals[].sending", text: "Which gifts may be sent, to whom and for how much. Without it nothing is ever sent."},
 	{key: "portals[].sending.test_mode", text: "Everything is tried but the request, so that nothing leaves."},
 	{key: "portals[].sending.stop", text: "The kill switch: nothing is sent. The file sending-stop in state_dir does the same for all portals, at once."},
-	{key: "portals[].sending.allow", text: "Who may get gifts: addresses, @domains, or * for everyone. Default: nobody."},
+	{key: "portals[].sending.allow", text: "Who may get gifts: addresses, @domains, or * for everyone. Default: no one."},
 	{key: "portals[].sending.do_not_gift", text: "Who must not: addresses and @domains."},
-	{key: "portals[].sending.opt_out_properties", text: "Properties of HubSpot contacts; whoever has one that is true gets nothing."},
+	{key: "portals[].sending.opt_out_properties", text: "Properties of HubSpot contacts; a contact in which one is true gets nothing."},
 	{key: "portals[].sending.currency", required: true, text: "ISO code of the currency of all amounts here."},
 	{key: "portals[].sending.catalogue", required: true, text: "The gifts that may be sent."},
 	{key: "portals[].sending.catalogue[].gift", required: true, text: "The number at the end of the gift's address in Thnks."},
@@ -175,7 +175,7 @@ var settings = []setting{
 	{key: "portals[].triggers[].once_per", required: true, text: "Of events that fill this text alike, only the first sends a gift, ever."},
 }
 
-// A setting is what users are told about one key.
+// A setting is what users read about one key.
 type setting struct {
 	key      string
 	required bool     // within its group

@@ -11,7 +11,7 @@ import (
 	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 )
 
-// TestCompleteCallback: a workflow goes on with the outputs that it is told, once.
+// TestCompleteCallback: a workflow goes on with the outputs that it gets, once.
 func TestCompleteCallback(t *testing.T) {
 	t.Parallel()
 	p := contract.New(t, hubspottest.Options{})

@@ -130,7 +130,7 @@ func TestCulpritsOfARun(t *testing.T) {
 	})
 }
 
-// TestCulpritsOfReads: what HubSpot fails to read is told from what does not exist,
+// TestCulpritsOfReads: what HubSpot fails to read is not taken for what does not exist,
 // by id, by key and singly.
 func TestCulpritsOfReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -147,7 +147,7 @@ func FuzzSignature(f *testing.F) {
 		if old != "" {
 			headers = append(headers, "X-HubSpot-Signature", old)
 		}
-		if signed("POST", vectorURL, body, headers...).Verify("a secret that nobody else has", time.UnixMilli(vectorTime)) == nil {
+		if signed("POST", vectorURL, body, headers...).Verify("a secret that no one else has", time.UnixMilli(vectorTime)) == nil {
 			t.Error("a forgery is good")
 		}
 	})

@@ -59,7 +59,7 @@ type Tokens struct {
 	cfg TokensConfig
 	log *slog.Logger
 
-	turn chan struct{} // of size 1: full while somebody works with what follows
+	turn chan struct{} // of size 1: full while a goroutine works with what follows
 
 	kept     *Grant    // the last one renewed here; its times have a monotonic clock
 	unsaved  *Grant    // one that the vault did not take yet

@@ -40,7 +40,7 @@ const cutAtOnce = 5000
 
 type chainHash [sha256.Size]byte
 
-// An AuditHead names the end of the audit at one moment: whoever knows an older
+// An AuditHead names the end of the audit at one moment: a reader who knows an older
 // one can prove that what was there then is there still.
 type AuditHead struct {
 	Seq  uint64 `json:"entry"` // number of the last entry; 0 if there is none

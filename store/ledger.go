@@ -133,7 +133,7 @@ func validSendID(id string) error {
 	return nil
 }
 
-// NoteCalled notes when the workflow that waits for a send was told of its outcome, and
+// NoteCalled notes when the workflow that waits for a send got its outcome, and
 // nothing else: what the send is and where it stands may change at the same time. A send
 // that the ledger does not have is none of a workflow's.
 func (s *Store) NoteCalled(id string, at time.Time) error {

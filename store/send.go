@@ -56,14 +56,14 @@ type Send struct {
 	Deals   []string // HubSpot ids of deals that were given
 
 	Callback string    // HubSpot's id of the workflow that waits for the outcome, "" if none does
-	Called   time.Time // when it was told; zero before
+	Called   time.Time // when it got the outcome; zero before
 
 	State    SendState
 	Guard    string    // that refused it or holds it, "" if none does
 	Reason   string    // why it is in its state, in words for the admin
 	Created  time.Time // when it was asked for
 	At       time.Time // when it is to be sent; zero for at once
-	Approved time.Time // zero while nobody has
+	Approved time.Time // zero while no one has
 	Begun    time.Time // when its request was begun; zero before
 	Ended    time.Time // when its state became final, or its outcome known; zero before
 

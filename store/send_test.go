@@ -456,7 +456,7 @@ func TestUpgradeFrom4(t *testing.T) {
 	addSend(t, s, aSend("r"))
 }
 
-// TestNoteCalled: that a workflow was told changes nothing else, whatever has become of
+// TestNoteCalled: that a workflow got the outcome changes nothing else, whatever has become of
 // the send since the workflow's answer was made.
 func TestNoteCalled(t *testing.T) {
 	s, _ := openForSending(t, statePath(t))

@@ -31,7 +31,7 @@ func (b *batch) setAside() error {
 }
 
 // setUnreadableAside puts gifts into quarantine at whose recipient's address HubSpot
-// fails: who does not answer for an address does not say that nobody has it. Gifts
+// fails: who does not answer for an address does not say that no contact has it. Gifts
 // of the journal stay as they are.
 func (b *batch) setUnreadableAside() {
 	if b.in.policy.fromJournal {

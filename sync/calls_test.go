@@ -56,7 +56,7 @@ func countCalls(t *testing.T, name string, n, people, open, most int) {
 	for i, some := range [][]string{recipients[:min(open, len(recipients))], recipients[min(open, len(recipients)):]} {
 		w.Portal.Populate(some, hubspottest.Population{Matched: 1, WithCompany: 1, DealsPer: 1, OpenDeals: float64(1 - i), Seed: 1})
 	}
-	time.Sleep(time.Hour) // nobody has changed lately
+	time.Sleep(time.Hour) // no contact has changed lately
 	rep := w.Must(giftsync.Backfill)
 	if rep.Created != n {
 		t.Fatalf("created %d of %d", rep.Created, n)

@@ -75,7 +75,7 @@ func (f *followedWorld) journal(n int) plan.Stored {
 
 // TestFollowNewContact: the orphans of a contact that is new, or has got an address,
 // primary or additional, are linked at once, with its company and deal, although
-// HubSpot's search does not know it yet. Nobody else's gift is touched.
+// HubSpot's search does not know it yet. No other person's gift is touched.
 func TestFollowNewContact(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -384,7 +384,7 @@ func TestFollowPrivacyDeletionOfOldLinks(t *testing.T) {
 		f.Portal.Archive("contacts", ann)
 		f.follow(3*time.Minute, records("contact.privacyDeletion", "contact", ann))
 		if g := f.journal(1); !g.Erased.IsZero() || g.Gift.Recipient.Email == "" {
-			t.Errorf("erased although nobody knows who linked it: %+v", g)
+			t.Errorf("erased although it is unknown who linked it: %+v", g)
 		}
 		named := false
 		for e, err := range f.st.Events(t.Context(), store.EventFilter{State: store.EventRefused}) {

@@ -37,7 +37,7 @@ func (l *life) mislay() {
 	}
 }
 
-// lose removes the state file. Nobody does anything in HubSpot before the next
+// lose removes the state file. No one does anything in HubSpot before the next
 // run, so that what the program rebuilds from is what is there now:
 //
 //   - Events are forgotten, processed or not. What they said of the parcel and

@@ -47,7 +47,7 @@ func TestNothingIsRecordedUnheld(t *testing.T) {
 }
 
 // TestRunsWaitForWhatIsHeld: a run gets what is free at once, and the rest when
-// it is let go of. Meanwhile nobody else gets any of it.
+// it is let go of. Meanwhile no other portal gets any of it.
 func TestRunsWaitForWhatIsHeld(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

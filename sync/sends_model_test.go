@@ -62,7 +62,7 @@ type sendModel struct {
 	asked    int
 	accepted map[string]string   // the transactions that Thnks has made, by send
 	stopped  map[string]bool     // sends that certainly will not be sent
-	events   map[string]bool     // transactions that an event has told of
+	events   map[string]bool     // transactions that an event was about
 	people   map[string][]string // contacts, companies and deals by address
 }
 

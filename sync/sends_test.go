@@ -314,7 +314,7 @@ func TestNamedTransaction(t *testing.T) {
 }
 
 // TestWorkflowsSendKeepsItsTransaction: a gift whose transaction is known, and whose
-// workflow was not told yet, is not taken for another gift to the same person.
+// workflow did not get the outcome yet, is not taken for another gift to the same person.
 func TestWorkflowsSendKeepsItsTransaction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -199,7 +199,7 @@ func (c *Client) Transaction(ctx context.Context, id string) (*Row, error) {
 }
 
 // sameID reports whether two ids differ only in blanks around them and in
-// characters that nobody sees.
+// invisible characters.
 func sameID(a, b string) bool { return visible(a) == visible(b) }
 
 func visible(id string) string {

@@ -153,7 +153,7 @@ func (s *Sender) Send(ctx context.Context, r GiftRequest) Receipt {
 		return Receipt{Outcome: SendNot, Problem: err.Error()}
 	}
 	if ctx.Err() != nil {
-		return Receipt{Outcome: SendNot, Problem: "the program was told to stop before the request was made: send again"}
+		return Receipt{Outcome: SendNot, Problem: "the program was asked to stop before the request was made: send again"}
 	}
 	way := new(wire)
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, way.trace()), http.MethodPost, s.base+sendPath, io.NopCloser(bytes.NewReader(body)))

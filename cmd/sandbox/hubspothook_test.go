@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestHubSpotWebhook: a contact that is made by hand is told to the endpoint, and the
+// TestHubSpotWebhook: a contact that is made by hand is reported to the endpoint, and the
 // configuration has the app that signs it.
 func TestHubSpotWebhook(t *testing.T) {
 	came := make(chan string, 10)

@@ -137,7 +137,7 @@ func (o *owners) own(p configs.Portal, id string, dryRun bool) error {
 }
 
 // take makes the file that names the portal as the owner, in place of one
-// that names nobody's. Of several that do so at the same moment one succeeds.
+// that names none. Of several that do so at the same moment one succeeds.
 func (o *owners) take(p configs.Portal, id string) error {
 	path := o.file(p.HubSpot, id)
 	err := os.Remove(path)

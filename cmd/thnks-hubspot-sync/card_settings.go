@@ -115,7 +115,7 @@ func sendersPart(p configs.Portal) card.Part {
 	}
 	if names == nil {
 		return card.Part{
-			Name: "senders", State: card.Missing, What: "nobody may send from HubSpot, as no API key names its sender",
+			Name: "senders", State: card.Missing, What: "no user may send from HubSpot, as no API key names its sender",
 			Remedy: "list the keys under thnks.keys, each with the sender's address",
 		}
 	}

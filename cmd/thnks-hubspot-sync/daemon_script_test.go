@@ -29,7 +29,7 @@ var asked atomic.Uint32
 
 func init() { asked.Store(rand.Uint32N(1 << 16)) }
 
-// freeAddress returns a loopback address that nobody listened on a moment ago,
+// freeAddress returns a loopback address that was free a moment ago,
 // and that it has not returned for long. Its port is below those that the system
 // gives to connections (from 32768 on with Linux, 49152 elsewhere), as one of
 // these could take it while no daemon has it.
@@ -69,7 +69,7 @@ func until(what string, yes func() bool) error {
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			return fmt.Errorf("waited %v in vain until %s", patience, what)
+			return fmt.Errorf("waited %v, too long, until %s", patience, what)
 		}
 	}
 	return nil

@@ -184,7 +184,7 @@ func TestDaemonStopsInBackfill(t *testing.T) {
 }
 
 // TestCommandLeavesRun interrupts a command that follows the daemon's run: the
-// run goes on, and ends only when somebody asks for that.
+// run goes on, and ends only when asked to.
 func TestCommandLeavesRun(t *testing.T) {
 	t.Parallel()
 	gate := newTurnstile(20)
@@ -207,7 +207,7 @@ func TestCommandLeavesRun(t *testing.T) {
 	if err != nil || !strings.Contains(string(stop), "acme: the run ends at its next safe point") {
 		t.Fatalf("sync --stop: %v\n%s", err, stop)
 	}
-	// The one in line is the follower's, which nobody has stopped.
+	// The one in line is the follower's, which was not stopped.
 	await(t, "the run in line is done", func() bool {
 		all, err := d.Status(t.Context())
 		return err == nil && !all[0].LastSync.IsZero() && all[0].Doing == ""

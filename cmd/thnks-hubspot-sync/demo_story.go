@@ -19,7 +19,7 @@ type story struct {
 	began    time.Time
 	first    map[string]string // the statuses in HubSpot when it began, by transaction
 	seen     map[string]string // and now
-	calls    int               // to HubSpot, when it was last told
+	calls    int               // to HubSpot, when it was last printed
 	before   int               // and when it began
 	told     int               // number of the last delivery that was planned
 	awaiting map[int]bool      // numbers of those that are still to come late, or again
@@ -30,7 +30,7 @@ func newStory(b *sandbox) *story {
 	return &story{b: b, began: time.Now(), first: now, seen: now, calls: calls, before: calls, awaiting: make(map[int]bool)}
 }
 
-// tell prints what has changed in HubSpot since it was last told, and what became
+// tell prints what has changed in HubSpot since it last did so, and what became
 // of the events that did not come as they should.
 func (s *story) tell(w io.Writer, how string, sent []thnksapitest.Delivery) {
 	now, calls := s.b.statuses(s.b.thnks.IDs()), s.b.portal.Requests().Total

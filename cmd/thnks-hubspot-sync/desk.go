@@ -127,7 +127,7 @@ func triggersOf(p configs.Portal) []send.Trigger {
 }
 
 // erasedFrom reports whether an address is on the list of erased people. A list that
-// lacks what was on it is an error: nobody knows then who must get nothing.
+// lacks what was on it is an error: it is unknown then who must get nothing.
 func erasedFrom(e *giftsync.Engine, list *suppressed.List) func(string) (bool, error) {
 	return func(canonical string) (bool, error) {
 		if _, err := giftsync.SuppressedFault(e.View()); err != nil {

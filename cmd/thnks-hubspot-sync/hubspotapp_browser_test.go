@@ -390,7 +390,7 @@ func TestBrowserApp(t *testing.T) {
 	settings.faults()
 }
 
-// TestBrowserStranger: an account that is not connected is told so on the card.
+// TestBrowserStranger: the card of an account that is not connected says so.
 func TestBrowserStranger(t *testing.T) {
 	t.Parallel()
 	b := newBrowsed(t)

@@ -31,7 +31,7 @@ import (
 const firstUse = later + 1
 
 // A tokenDesk stands before HubSpot. It notes which tokens are given and used, and
-// kills whoever has its token renewed.
+// kills the process that has its token renewed.
 type tokenDesk struct {
 	hub http.Handler
 

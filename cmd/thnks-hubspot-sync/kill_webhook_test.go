@@ -64,7 +64,7 @@ type delivery struct {
 // TestKillWebhooks kills the daemon with SIGKILL again and again while events
 // pour in. In the end every event that was acknowledged is in the state file,
 // and what it claimed in HubSpot. THNKS_HOOK_KILLS makes it longer; every 200
-// kills begin with a new state file. THNKS_KILL_SEED has the same gifts told of
+// kills begin with a new state file. THNKS_KILL_SEED has events about the same gifts
 // and as many acknowledgements awaited before each kill; what else the processes
 // have come to by then differs.
 func TestKillWebhooks(t *testing.T) {
@@ -120,7 +120,7 @@ func killWebhooks(t *testing.T, kills int, seed uint64) int {
 				e := delivery{ids[rng.IntN(len(ids))], time.Now().UTC().Truncate(time.Millisecond)}
 				status, err := sendEvent(url, worldHookSecret, e.id, "opened", e.at)
 				switch {
-				case err != nil: // nobody there, or killed before the answer
+				case err != nil: // no process there, or killed before the answer
 				case status == http.StatusOK:
 					mu.Lock()
 					acknowledged[e] = true
@@ -174,11 +174,11 @@ func killWebhooks(t *testing.T, kills int, seed uint64) int {
 	return len(acknowledged)
 }
 
-// settle lets a daemon work off what is in the inbox, and ends it well.
+// settle lets a daemon process what is in the inbox, and ends it well.
 func (c *town) settle(t testing.TB) {
 	t.Helper()
 	p, d := startDaemonIn(t, c)
-	await(t, "all events are worked off", func() bool {
+	await(t, "all events are processed", func() bool {
 		list, err := d.Events(t.Context(), "acme", giftsync.EventQuery{Limit: 1})
 		return err == nil && list.Counts["pending"] == 0 && list.Counts["waiting"] == 0
 	})

@@ -98,7 +98,7 @@ func TestJournalIsTheStreamItself(t *testing.T) {
 		t.Setenv("JOURNAL_STREAM", fmt.Sprintf("%v:%v", dev, ino))
 	}
 	if onLinux := runtime.GOOS == "linux"; toJournal(files[0]) != onLinux || toJournal(files[1]) || toJournal(new(bytes.Buffer)) {
-		t.Error("the stream is not told from others")
+		t.Error("the stream is not distinguished from others")
 	}
 	printError(files[0], "one\ntwo")
 	printError(files[1], "three")

@@ -50,7 +50,7 @@ func TestNotices(t *testing.T) {
 		return err == nil
 	})
 	close(gate.open)
-	await(t, "the end of the backfill is told", func() bool { return heard("the first backfill has finished") == 1 })
+	await(t, "there is a notice of the end of the backfill", func() bool { return heard("the first backfill has finished") == 1 })
 	if heard("600 gifts are in HubSpot") != 1 {
 		t.Errorf("posted %q", posted)
 	}
@@ -59,7 +59,7 @@ func TestNotices(t *testing.T) {
 	if err := c.command("sync", "--reassociate=all").Run(); err == nil {
 		t.Error("a sync with a revoked token ended well")
 	}
-	await(t, "the fault is told", func() bool { return heard("Portal acme needs attention") == 1 })
+	await(t, "there is a notice of the fault", func() bool { return heard("Portal acme needs attention") == 1 })
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestNotices(t *testing.T) {
 	if out, err := c.command("sync").CombinedOutput(); err != nil { // a pass
 		t.Fatalf("sync: %v\n%s", err, out)
 	}
-	await(t, "that is told", func() bool { return heard("Portal acme is well again") == 1 })
+	await(t, "there is a notice of the recovery", func() bool { return heard("Portal acme is well again") == 1 })
 	if n := heard(""); n != 3 {
 		t.Errorf("%d notices: %q", n, posted)
 	}

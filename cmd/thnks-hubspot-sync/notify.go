@@ -14,8 +14,8 @@ import (
 	"thnks-hubspot-sync/sync/daemon"
 )
 
-// notifyEvery is how often the service manager is told how the daemon stands.
-// Its watchdog is told twice as often as it asks for, if that is more often.
+// notifyEvery is how often the service manager gets the daemon's status.
+// Its watchdog is notified twice as often as it asks for, if that is more often.
 const notifyEvery = 10 * time.Second
 
 // stuckAfter is how long a run may work without a pause: it pauses for each
@@ -70,7 +70,7 @@ func (h *host) standing() string {
 // say tells the manager something, and how the daemon stands.
 func (n *notifier) say(what string) {
 	if err := n.tell(what + "\nSTATUS=" + n.standing()); err != nil {
-		n.log.Warn("systemd could not be told how the daemon stands", "error", err)
+		n.log.Warn("the daemon's status could not be sent to systemd", "error", err)
 	}
 }
 

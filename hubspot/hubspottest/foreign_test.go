@@ -184,7 +184,7 @@ var unshared = map[route]string{
 	"GET limits/custom-object-types":                "the client has neither method nor model for the limits",
 	"GET limits/records":                            "as above",
 	"POST oauth/private-apps/get/access-token-info": "the client has neither method nor model for it",
-	"POST callbacks/*/complete":                     "only a workflow that waits can be told, and other tests have one",
+	"POST callbacks/*/complete":                     "only a workflow that waits can go on, and other tests have one",
 	"POST oauth/token/revoke":                       "the client revokes by DELETE on v1",
 }
 

@@ -75,7 +75,7 @@ func subscribed(t *testing.T, o hubspottest.Options, w hubspottest.Webhook) (*ca
 	}
 }
 
-// TestWebhookForms: what users do is told in the generic form or the older one, with
+// TestWebhookForms: what users do is reported in the generic form or the older one, with
 // the fields that each has.
 func TestWebhookForms(t *testing.T) {
 	t.Parallel()
@@ -113,7 +113,7 @@ func TestWebhookForms(t *testing.T) {
 	}
 }
 
-// TestWebhookOfApps: what an app changes through the API is told with the id of the
+// TestWebhookOfApps: what an app changes through the API is reported with the id of the
 // app, which is the subscriber's own if its token made the change.
 func TestWebhookOfApps(t *testing.T) {
 	t.Parallel()

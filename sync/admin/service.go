@@ -64,7 +64,7 @@ type Sender interface {
 }
 
 // ErrUnanswered says that the daemon did not tell what became of an order.
-var ErrUnanswered = errors.New("the daemon ended or was stopped before it told what became of the order")
+var ErrUnanswered = errors.New("the daemon ended or was stopped before it reported what became of the order")
 
 // ErrNotRunning says that no daemon answers on the socket.
 var ErrNotRunning = errors.New("no daemon runs with this state directory")

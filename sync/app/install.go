@@ -60,7 +60,7 @@ type Connection struct {
 }
 
 // ErrNoTicket says that a ticket is unknown, used or too old.
-var ErrNoTicket = errors.New("nobody has granted access within 10 minutes, or the link was used before: run connect again; if HubSpot's own page showed an error about code_challenge, set pkce: false for the app first")
+var ErrNoTicket = errors.New("no one granted access within 10 minutes, or the link was used before: run connect again; if HubSpot's own page showed an error about code_challenge, set pkce: false for the app first")
 
 // An Installer connects portals. It serves [InstallPath] and [CallbackPath], and
 // keeps what is under way in memory only: a restart ends it.

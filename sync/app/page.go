@@ -34,7 +34,7 @@ type page struct {
 	reason  string // for the log
 }
 
-// The pages. None says anything about portals or accounts: whoever guesses an
+// The pages. None says anything about portals or accounts: a stranger who guesses an
 // address may read them.
 var (
 	notFound    = page{status: http.StatusNotFound, Title: "There is nothing here", Lines: []string{"This address belongs to thnks-hubspot-sync, which copies Thnks gifts into HubSpot."}}

@@ -196,15 +196,15 @@ func (a *asking) end() {
 func (s *Server) settled(p *Portal, desk Desk, e store.Send) Outcome {
 	o := outcomeOf(e)
 	if o.Fields.State != Block && e.Callback != "" && e.Called.IsZero() {
-		// If this fails, HubSpot is told once more, and says that nothing waits.
+		// If this fails, HubSpot is called once more, and says that nothing waits.
 		if err := desk.Called(e.ID); err != nil {
-			s.log.Warn("that a workflow was told could not be noted", keyPortal, p.Name, keySend, e.ID, keyError, err)
+			s.log.Warn("the end of a workflow's wait could not be noted", keyPortal, p.Name, keySend, e.ID, keyError, err)
 		}
 	}
 	return o
 }
 
-// outcomeOf is what a workflow is told of a send.
+// outcomeOf is what a workflow gets as the outcome of a send.
 func outcomeOf(e store.Send) Outcome {
 	f := OutputFields{SendStatus: string(e.State), Gift: cmp.Or(e.TransactionID, plan.SendGiftID(e.ID))}
 	switch e.State {

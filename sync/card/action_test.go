@@ -93,7 +93,7 @@ func TestWorkflowRefused(t *testing.T) {
 }
 
 // TestWorkflowWaits: while a gift is under way, waits for a person or has an unknown
-// outcome, the workflow waits, and is told once when that is over: also by another
+// outcome, the workflow waits, and gets the outcome once when that is over: also by another
 // process, and also if HubSpot does not take the callback at first.
 func TestWorkflowWaits(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -158,10 +158,10 @@ func TestWorkflowWaits(t *testing.T) {
 				}
 				time.Sleep(time.Hour)
 				if n := w.portal.Requests().ByOperation["POST callbacks/{id}/complete"]; n < 2 || n > 30 {
-					t.Errorf("HubSpot was told %d times", n)
+					t.Errorf("HubSpot was called %d times", n)
 				}
 				if s, _, _ := w.store.Send(e.CallbackID); s.Called.IsZero() {
-					t.Error("the ledger does not know that the workflow was told")
+					t.Error("the ledger does not know that the workflow got the outcome")
 				}
 				cancel()
 				<-stopped
@@ -193,7 +193,7 @@ func TestCallbackTooEarly(t *testing.T) {
 		w.portal.ResetRequests()
 		time.Sleep(24 * time.Hour)
 		if n := w.portal.Requests().ByOperation["POST callbacks/{id}/complete"]; n < 5 || n > 15 {
-			t.Errorf("HubSpot was told %d times", n)
+			t.Errorf("HubSpot was called %d times", n)
 		}
 		cancel()
 		<-stopped

@@ -17,13 +17,13 @@ const (
 	answerAfter = 5 * time.Second
 	// answerAgain is the pause after a callback that HubSpot did not take.
 	answerAgain = time.Minute
-	// goneAfter is how long a workflow that HubSpot does not know to wait is told
+	// goneAfter is how long a workflow that HubSpot does not know to wait is called
 	// again: it may not have taken note yet of our answer that it has to wait.
 	goneAfter = 10 * time.Minute
 )
 
 // KeepAnswering tells workflows what came of the gifts that they wait for, until ctx
-// ends. A workflow that HubSpot has let go on meanwhile is told nothing. It returns
+// ends. A workflow that HubSpot has let go on meanwhile gets nothing. It returns
 // when no gift of a workflow is under way any more: the state files may be closed then.
 func (s *Server) KeepAnswering(ctx context.Context) {
 	var portals sync.WaitGroup
@@ -42,7 +42,7 @@ func (s *Server) keepAnswering(ctx context.Context, p *Portal) {
 		pause := answerEvery
 		if err := s.answer(ctx, p); err != nil && ctx.Err() == nil {
 			pause = answerAgain
-			s.log.Warn("workflows that wait for gifts could not be told", keyPortal, p.Name, keyError, err)
+			s.log.Warn("workflows that wait for gifts could not be answered", keyPortal, p.Name, keyError, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -86,7 +86,7 @@ func isGone(err error) bool {
 	return is && (said.Kind == hubspot.NotFound || said.Kind == hubspot.Refused)
 }
 
-// owed reports whether a workflow is to be told of a send.
+// owed reports whether a workflow is to get the outcome of a send.
 func owed(e store.Send, now time.Time) bool {
 	return e.Callback != "" && e.Called.IsZero() && outcomeOf(e).Fields.State != Block && now.Sub(e.Ended) >= answerAfter
 }
@@ -115,6 +115,6 @@ func (s *Server) tell(ctx context.Context, p *Portal, e store.Send) error {
 	if err != nil && !gone {
 		return err
 	}
-	s.log.Info("workflow told", keyPortal, p.Name, keySend, e.ID, keyState, string(f.State), "waits", !gone)
+	s.log.Info("workflow answered", keyPortal, p.Name, keySend, e.ID, keyState, string(f.State), "waits", !gone)
 	return desk.Called(e.ID)
 }

@@ -248,7 +248,7 @@ func TestSendShown(t *testing.T) {
 	}
 }
 
-// TestWhoMaySend: whoever sees a record sees its card; only the owner of an API key
+// TestWhoMaySend: all who see a record see its card; only the owner of an API key
 // may send, as found in the signed query and never in the body.
 func TestWhoMaySend(t *testing.T) {
 	w := newWorld(t)

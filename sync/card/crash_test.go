@@ -124,7 +124,7 @@ func TestWorkflowDies(t *testing.T) {
 				}
 				time.Sleep(time.Hour)
 				if s, _, _ := w.store.Send(e.CallbackID); s.Called.IsZero() {
-					t.Errorf("gift %s, death at step %d: the ledger does not know that the workflow was told", gift, step)
+					t.Errorf("gift %s, death at step %d: the ledger does not know that the workflow got the outcome", gift, step)
 				}
 				cancel()
 				<-stopped

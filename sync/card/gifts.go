@@ -125,7 +125,7 @@ func linkedRecords(ctx context.Context, p *Portal, r Record) ([]string, error) {
 	return records, nil
 }
 
-// sender says as whom the user sends. Whoever can see a record in HubSpot sees its
+// sender says as whom the user sends. All who can see a record in HubSpot see its
 // card; gifts cost money, so that only the owners of the portal's API keys may send,
 // each with the own one.
 func (v *visit) sender() Sender {

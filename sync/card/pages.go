@@ -30,7 +30,7 @@ type statsCache struct {
 	until  time.Time
 }
 
-// get returns what is kept, or else computes it: once, whoever waits for it.
+// get returns what is kept, or else computes it: once, however many wait for it.
 func (c *statsCache) get(now time.Time, compute func() (stats.Report, error)) (stats.Report, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

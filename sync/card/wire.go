@@ -69,7 +69,7 @@ type Gift struct {
 	Sender    string      `json:"sender"`    // name, else address
 	Recipient string      `json:"recipient"` // name, else address, else phone
 	// Timeline are the statuses that the gift has reached, and the reminders that
-	// events told of, oldest first.
+	// events reported, oldest first.
 	Timeline []Moment `json:"timeline"`
 	// Expires is the last day on which the gift can be opened, or once opened
 	// redeemed, 2026-12-24 in the portal's time zone; absent where it has ended, or

@@ -176,7 +176,7 @@ func (d *Daemon) Run(ctx context.Context, name string, req giftsync.Request, wat
 		return giftsync.Report{}, err
 	}
 	if !req.DryRun {
-		// The daemon's end is not the caller's, who is told how the run ended.
+		// The daemon's end is not the caller's, who gets the end of the run.
 		ctx = context.WithoutCancel(ctx)
 	}
 	return p.loop.Do(ctx, req, watch)

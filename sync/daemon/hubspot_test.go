@@ -171,7 +171,7 @@ func tellsOfPeople(t *testing.T, seed uint64) {
 		case has && (!slices.Contains(linked, contact.ID) || have.Orphan != "" || !plan.HasMadeLink(have.Links, plan.Contact, contact.ID)):
 			t.Errorf("gift %d is linked to %v and an orphan for %q, want %s; the journal has %v", n, linked, have.Orphan, contact.ID, have.Links)
 		case !has && (len(linked) > 0 || have.Orphan == ""):
-			t.Errorf("gift %d is linked to %v, and nobody has its address", n, linked)
+			t.Errorf("gift %d is linked to %v, and no contact has its address", n, linked)
 		}
 	}
 	for e, err := range d.st.Events(t.Context(), store.EventFilter{}) {

@@ -71,7 +71,7 @@ func TestCertificate(t *testing.T) {
 	}
 }
 
-// TestSurveyIsBounded: senders beyond the bound are not told apart, and only
+// TestSurveyIsBounded: senders beyond the bound are not distinguished, and only
 // the first are listed.
 func TestSurveyIsBounded(t *testing.T) {
 	t.Parallel()

@@ -22,7 +22,7 @@ const (
 	sampled       = hubspot.BatchSize // records that are compared: one call
 	listedSenders = 20
 	listedGifts   = 5
-	maxSenders    = 10_000 // that are told apart, so that memory is bounded
+	maxSenders    = 10_000 // that are distinguished, so that memory is bounded
 
 	eventsFail = 0.8 // of the room for events
 
@@ -94,7 +94,7 @@ func (x *examination) examineReadings(ctx context.Context) {
 type survey struct {
 	senders   bool           // a gift has the address of its sender
 	strangers map[string]int // gifts by the address of a sender who is no owner
-	more      bool           // there are more strangers than are told apart
+	more      bool           // there are more strangers than are distinguished
 	sample    []plan.Stored  // records, spread over the journal
 }
 

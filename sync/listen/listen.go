@@ -19,7 +19,7 @@ type Options struct {
 	// them taken by requests, its next connection is closed.
 	PerPeer int
 	// Peer says whose connection one from this address is. The zero prefix is
-	// nobody's in particular, and has no share of its own. Nil counts nobody.
+	// no peer's in particular, and has no share of its own. Nil counts none.
 	Peer func(net.Addr) netip.Prefix
 	// Log gets a line when connections cannot be accepted, at most one a minute.
 	Log *slog.Logger
@@ -117,7 +117,7 @@ func (l *Listener) place(raw net.Conn) *conn {
 	return c
 }
 
-// has returns how many connections a peer has. Those of nobody in particular
+// has returns how many connections a peer has. Those of no peer in particular
 // count as none. The caller holds mu.
 func (l *Listener) has(who netip.Prefix) int {
 	if p := l.peers[who]; p != nil && who.IsValid() {
@@ -128,7 +128,7 @@ func (l *Listener) has(who netip.Prefix) int {
 
 // fullest returns, of the peers with a connection that waits, the one with the
 // most connections that is to make room for another one of who: who itself, or
-// one that has more. Those of nobody in particular count as one each. Nil if there
+// one that has more. Those of no peer in particular count as one each. Nil if there
 // is none. The caller holds mu.
 func (l *Listener) fullest(who netip.Prefix) *peer {
 	var most *peer
@@ -179,7 +179,7 @@ func (p *peer) remove(c *conn) {
 	}
 }
 
-// ConnState is told by the server what its connections do. It is the value of
+// ConnState learns from the server what its connections do. It is the value of
 // [http.Server.ConnState].
 func (l *Listener) ConnState(nc net.Conn, state http.ConnState) {
 	c, ok := nc.(*conn)

@@ -69,7 +69,7 @@ type conn struct {
 
 func (c conn) RemoteAddr() net.Addr { return c.from }
 
-// peer counts by address, except those that are nobody's.
+// peer counts by address, except those of no peer.
 func peer(a net.Addr) netip.Prefix {
 	ip, err := netip.ParseAddr(a.String())
 	if err != nil {
@@ -135,8 +135,8 @@ func TestWhoMakesRoom(t *testing.T) {
 		{"never answered before answered", "aBbc", "d", 2},
 		{"the longest idle", "aBBc", "d", 1},
 		{"a peer's own at its limit", "bbbc", "b", 0},
-		{"nobody's own are one", "..bb", "c", 2},
-		{"nobody's own", "....", "c", 0},
+		{"those of no peer are one", "..bb", "c", 2},
+		{"those of no peer", "....", "c", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -86,7 +86,7 @@ func (m *Metrics) registry(service Service, load func() turns.Load, log *slog.Lo
 // errorLog logs what the library has to say.
 type errorLog struct{ log *slog.Logger }
 
-// Println implements [promhttp.Logger]. Whoever asked sees it too, or has gone.
+// Println implements [promhttp.Logger]. The caller sees it too, or has gone.
 func (l errorLog) Println(v ...any) {
 	l.log.Debug("metrics could not be shown", "error", fmt.Sprint(v...))
 }

@@ -4,7 +4,7 @@
 //	n, err := notice.Open(filepath.Join(stateDir, "notices"), channels, log)
 //	n.Keep(ctx, standings)
 //
-// It compares how the portals stand with what each channel was told, and tells the
+// It compares how the portals stand with what each channel was sent, and sends the
 // difference: each thing once, also over restarts, and again where a channel did not
 // take it. Nothing waits for it, and no personal value is in what it says.
 package notice

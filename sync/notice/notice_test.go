@@ -99,7 +99,7 @@ func TestEachTroubleIsSentOnce(t *testing.T) {
 			all, after := due(s, known, now)
 			again, _ := due(s, after, now)
 			if len(again) > 0 {
-				t.Fatalf("told twice: %q", subjects(again))
+				t.Fatalf("sent twice: %q", subjects(again))
 			}
 			for _, n := range all {
 				if strings.Contains(n.Subject, "backfill") && strings.Contains(heard, "b") {
@@ -119,7 +119,7 @@ func TestEachTroubleIsSentOnce(t *testing.T) {
 				t.Fatalf("heard %s, known %+v", heard, known)
 			}
 			if len(s.Faults) > 0 && len(known.Faults) == 0 {
-				t.Fatal("a fault that nobody heard of")
+				t.Fatal("a fault without a notice")
 			}
 		}
 		if strings.Contains(heard, "ww") || strings.HasPrefix(strings.Trim(heard, "b"), "w") || strings.Contains(heard, "aaaa") {
@@ -230,8 +230,8 @@ func TestNotifier(t *testing.T) {
 	}
 }
 
-// TestOldNewsIsNotSent: a portal that was backfilled before anybody asked to be told is no
-// news, nor is it when what was told before cannot be read.
+// TestOldNewsIsNotSent: a portal that was backfilled before anyone asked for notices is no
+// news, nor is it when what was sent before cannot be read.
 func TestOldNewsIsNotSent(t *testing.T) {
 	t.Parallel()
 	for content, want := range map[string][]string{"": nil, "no JSON": nil, "null": nil} {

@@ -41,17 +41,17 @@ type wait struct {
 	pause time.Duration // the last one
 }
 
-// Open returns the notifier that keeps in the file at path what each channel was told. A
-// file that cannot be read is begun anew: a fault that stands is told again then.
+// Open returns the notifier that keeps in the file at path what each channel was sent. A
+// file that cannot be read is begun anew: a fault that stands is sent again then.
 func Open(path string, channels map[string]Channel, log *slog.Logger) (*Notifier, error) {
 	n := &Notifier{path: path, channels: channels, known: make(map[string]map[string]told), waits: make(map[string]wait), log: log}
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return nil, fmt.Errorf("reading what was told already: %w", err)
+		return nil, fmt.Errorf("reading what was sent already: %w", err)
 	case json.Unmarshal(text, &n.known) != nil || n.known == nil:
-		log.Warn("what was told already cannot be read; it is told again", "path", path)
+		log.Warn("what was sent already cannot be read; it is sent again", "path", path)
 		n.known = make(map[string]map[string]told)
 	}
 	for name := range channels {
@@ -81,8 +81,8 @@ func (n *Notifier) Keep(ctx context.Context, standings func() []Standing) {
 	}
 }
 
-// tell tells one channel what it does not know of a portal. What a channel is told before
-// a crash, and not noted, it is told again.
+// tell tells one channel what it does not know of a portal. What a channel is sent before
+// a crash, and not noted, is sent again.
 func (n *Notifier) tell(ctx context.Context, name string, s Standing) error {
 	now := time.Now()
 	before := n.known[name][s.Portal]

@@ -351,6 +351,6 @@ func TestPageOfNoGifts(t *testing.T) {
 		}
 	}
 	if problem := numbers(t, page.Page{Problems: []page.Problem{{Text: "no status today"}}}); !strings.Contains(problem, `role="alert">no status today<`) {
-		t.Errorf("the problem is not told: %s", problem)
+		t.Errorf("the problem is not shown: %s", problem)
 	}
 }

@@ -32,7 +32,7 @@ func Links(g Gift, have Stored, who Directory, r Rules) (missing []Link, orphan 
 }
 
 // linksBeside is [Links] where the record was seen not to have some links that
-// the journal knows. They are not made again, but they take nobody's place.
+// the journal knows. They are not made again, but they take no other's place.
 func linksBeside(removed []Link, g Gift, have Stored, who Directory, r Rules) (missing []Link, orphan Orphan, ambiguous bool, cut int) {
 	linked := HasMade(have.Links, Contact) && have.Orphan != ContactGone
 	orphan, ambiguous = have.Orphan, have.Ambiguous

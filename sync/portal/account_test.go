@@ -43,6 +43,6 @@ func TestRecallRecords(t *testing.T) {
 		}
 	}
 	if _, err := RecallRecords(entries{accountEntry: "no account"}); err == nil {
-		t.Error("an entry that cannot be read is not told")
+		t.Error("an entry that cannot be read is not reported")
 	}
 }

@@ -114,7 +114,7 @@ func TestCacheGrowsWithoutForgetting(t *testing.T) {
 		}
 	}
 	if bytes := bytesOf(newCache(RunPeople)); bytes > 0 {
-		t.Errorf("a cache of nobody takes %d bytes", bytes)
+		t.Errorf("an empty cache takes %d bytes", bytes)
 	}
 }
 

@@ -94,7 +94,7 @@ func (d *Directory) LookUp(ctx context.Context, need, ahead []string) (plan.Dire
 		}
 		ask = ask[n:]
 	}
-	if d.deals.pending { // nobody has the listed deals yet
+	if d.deals.pending { // the listed deals have no owner yet
 		return who, nil
 	}
 	return who, d.addDeals(ctx, who, listed)

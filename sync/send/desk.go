@@ -78,7 +78,7 @@ type Config struct {
 //
 // Every send goes through its ledger: admitted with its verdict, begun with its
 // intent on disk, and then given its outcome. A crash between the last two leaves
-// an unknown outcome, which nobody but a person or the appearing transaction
+// an unknown outcome, which only a person or the appearing transaction
 // resolves: the engine's runs look for that.
 type Desk struct {
 	cfg    Config

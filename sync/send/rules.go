@@ -180,7 +180,7 @@ func (r Rules) tally(s store.Send, when time.Time, ledger []store.Send) (spentBy
 }
 
 // withoutTag is a canonical address without a plus tag: bea+news@acme.example mostly
-// reaches bea@acme.example. Nobody but the mail server knows. So what keeps the one
+// reaches bea@acme.example. Only the mail server knows. So what keeps the one
 // from a gift keeps the other from it, and what allows the one allows it alone.
 func withoutTag(canonical string) string {
 	local, domain, _ := strings.Cut(canonical, "@")

@@ -117,7 +117,7 @@ func (d *Desk) judge(rules Rules, s *store.Send, others []store.Send, optedOut m
 	return v, nil
 }
 
-// Called notes that the workflow which waits for a send was told of its outcome.
+// Called notes that the workflow which waits for a send got its outcome.
 func (d *Desk) Called(id string) error {
 	return d.cfg.Ledger.NoteCalled(id, time.Now().UTC())
 }

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// address matches what can be nothing but somebody's e-mail address.
+// address matches what can be nothing but a person's e-mail address.
 var address = regexp.MustCompile(`[\pL\pN._+-]@[\pL\pN-]+\.`)
 
 // version matches the versions of modules in the paths of stacks.
 var version = regexp.MustCompile(`@v[0-9]+\.[0-9]`)
 
 // quotes reports whether text for an admin, such as a log line, has something in it
-// that is nobody's business: an address, a token or a key, or the name, phone number
+// that is private: an address, a token or a key, or the name, phone number
 // or message of a gift of the world. What HubSpot and Thnks say in tests has an
 // address in it wherever they say anything in words of their own.
 func (w *World) quotes(text string) bool {

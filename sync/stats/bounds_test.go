@@ -200,7 +200,7 @@ func TestTrendCountsItsDays(t *testing.T) {
 	}
 }
 
-// TestTogetherWithoutDeals: of several portals, what nobody listed is not printed.
+// TestTogetherWithoutDeals: of several portals, what was not listed is not printed.
 func TestTogetherWithoutDeals(t *testing.T) {
 	var b strings.Builder
 	if err := OverallTable(&b, Overall{Portals: 2}, false); err != nil || strings.Contains(b.String(), "Win rate") {

@@ -14,7 +14,7 @@ type Deadline struct {
 }
 
 // DeadlineOf returns the deadline of a gift in a time zone; ok is false where the gift
-// has ended, was not sent yet, or nobody knows when.
+// has ended, was not sent yet, or has no known end.
 func DeadlineOf(g plan.Gift, zone *time.Location, now time.Time) (d Deadline, ok bool) {
 	f := NewTally(zone).read(g)
 	if !f.pending || f.days.deadline == unknownDay {

@@ -24,7 +24,7 @@ type Outcome struct {
 	Amount plan.Money
 }
 
-// fewest is the smallest number of closed deals of which a win rate is told.
+// fewest is the smallest number of closed deals of which a win rate is shown.
 const fewest = 10
 
 // A WinRate is the share of closed deals that were won, with the interval in which

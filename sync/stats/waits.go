@@ -2,7 +2,7 @@ package stats
 
 import "time"
 
-// longest is the longest wait that is told apart, in minutes.
+// longest is the longest wait that is distinguished, in minutes.
 const longest = 400 * 24 * 60
 
 // waits counts waits by their whole minutes: two megabytes at most.

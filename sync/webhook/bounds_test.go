@@ -78,7 +78,7 @@ func TestMessageIDs(t *testing.T) {
 }
 
 // TestNewAssociations: of an association between a contact and a deal or company the
-// contact is looked at, from whichever end it is told, and of others nothing.
+// contact is looked at, from whichever end it is reported, and of others nothing.
 func TestNewAssociations(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ kind, between, want string }{

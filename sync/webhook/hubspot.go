@@ -154,7 +154,7 @@ func (h *Hooks) receiveBatch(r *http.Request, app *App, body []byte) *answer {
 const ownChange = "this program has caused it"
 
 // readHubSpot reads one event of a batch, and the account that it is of. It returns why
-// the event belongs to nobody: it names no account, or this program has caused it.
+// the event belongs to no portal: it names no account, or this program has caused it.
 func readHubSpot(app *App, raw []byte, now time.Time) (account int64, e store.Event, why string) {
 	e = store.Event{Dialect: HubSpot, Signed: true, Body: raw, ReceivedAt: now}
 	body, err := parseObject(raw)

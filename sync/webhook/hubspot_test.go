@@ -245,7 +245,7 @@ func TestHubSpotRouting(t *testing.T) {
 	foreign := strings.NewReplacer(`"sourceId":"54321"`, `"sourceId":"54322"`, `"objectId":1`, `"objectId":2`).Replace(own)
 	number := strings.NewReplacer(`"sourceId":"54321"`, `"sourceId":54321`, `"objectId":1`, `"objectId":3`).Replace(own)
 	if s.post(mainSecret, "["+own+","+number+","+foreign+"]"); ids(&s.small) != "2" {
-		t.Error("what the app has caused is not told from what others have")
+		t.Error("what the app has caused is not distinguished from what others have")
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // TestCrowd: a client that has as many requests under way as it may gets one more
-// place for each that ends, and whoever has none takes no memory.
+// place for each that ends, and an address that has none takes no memory.
 func TestCrowd(t *testing.T) {
 	t.Parallel()
 	var c crowd

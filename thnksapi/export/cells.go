@@ -14,7 +14,7 @@ const endOfFile = "\x1a"
 const notContent = "\uFEFF" + endOfFile
 
 // invisible reports whether a character has no place in an id, a number or a
-// date, because nobody sees it: format characters such as the zero-width space,
+// date, because it is invisible: format characters such as the zero-width space,
 // the soft hyphen and marks of direction, variation selectors, fillers, and
 // spaces that do not break.
 func invisible(r rune) bool {

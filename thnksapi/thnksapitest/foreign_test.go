@@ -10,7 +10,7 @@ import (
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
-// TestForeign: the API writes what others write in the ways that it is told to.
+// TestForeign: the API writes what others write in the ways that it is set to.
 func TestForeign(t *testing.T) {
 	s := thnksapitest.New(thnksapitest.Options{Shape: thnksapitest.Shape{Foreign: thnksapitest.Foreign{
 		Mark: true, ContentType: "application/json; charset=utf8", TimeLayout: "20060102", Nothing: "None", NoCursor: "false",

@@ -91,7 +91,7 @@ test('a record without gifts says so and offers to send one', async () => {
   expect(r.find(Button).text).toBe('Send a Thnks');
 });
 
-test('whoever may not send is told why', async () => {
+test('a user who may not send sees why', async () => {
   const sender = { allowed: false, reason: 'no API key names ann@acme.example: ask your admin for one' };
   program({ 'GET gifts': () => ({ ...gifts, sender }) });
   const r = await card();

@@ -33,7 +33,7 @@ export function program(routes: Record<string, Answer>): Request[] {
     const [, route] = /^\/hubspot\/card\/(\w+)$/.exec(url.pathname) ?? [];
     const answer = routes[`${options.method} ${route}`];
     if (url.origin !== variables.PUBLIC_URL || !route || !answer) {
-      throw new Error(`nobody answers ${options.method} ${address}`);
+      throw new Error(`no answer to ${options.method} ${address}`);
     }
     const body = options.body ?? {};
     requests.push({ route, query: url.searchParams, body });

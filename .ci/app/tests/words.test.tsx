@@ -10,7 +10,7 @@ test('what is asked for is escaped', async () => {
   expect(requests[0]?.query.get('objectId')).toBe('1&x=2 é');
 });
 
-test('numbers are told with their nouns', () => {
+test('numbers stand with their nouns', () => {
   expect([0, 1, 2].map((n) => count(n, 'gift'))).toEqual(['0 gifts', '1 gift', '2 gifts']);
   expect([-2, -1, 0, 1, 2].map(daysLeft)).toEqual(['2 days ago', '1 day ago', 'today', '1 day left', '2 days left']);
   expect(money({ amount: '7.50', currency: 'USD' })).toBe('7.50 USD');

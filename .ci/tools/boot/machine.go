@@ -181,7 +181,7 @@ func until(limit time.Duration, what string, try func() error) error {
 			return nil
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("waited in vain until %s: %w", what, err)
+			return fmt.Errorf("waited too long until %s: %w", what, err)
 		}
 	}
 }

@@ -140,7 +140,7 @@ func (t *trial) passes() error {
 	if out, err = t.program("check"); err != nil {
 		return err
 	}
-	err = until(30*time.Second, "systemctl status has the passes", func() error { // which it is told every ten seconds
+	err = until(30*time.Second, "systemctl status has the passes", func() error { // which it gets every ten seconds
 		text, err := t.property("StatusText")
 		if err == nil && (!strings.Contains(text, "last pass") || !strings.Contains(text, "next pass")) {
 			err = fmt.Errorf("it says %q", text)

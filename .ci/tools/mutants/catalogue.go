@@ -15,7 +15,7 @@ import (
 // catalogue is where the mutants are listed, a text file for each room.
 const catalogue = ".ci/mutants"
 
-// A mutant is a bug that somebody might make.
+// A mutant is a bug that a programmer might make.
 type mutant struct {
 	name   string
 	bug    string   // what is wrong

@@ -131,7 +131,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"a test that is gone", "TestSum", "TestSums", "has no TestSums"},
 		{"a file that is gone", "sum/sum.go", "sum/add.go", "no such file"},
 		{"an entry without its bug", "bug     the second number is taken off\n", "", "not complete"},
-		{"a word that nobody knows", "breaks", "break", "not a line of an entry"},
+		{"an unknown word", "breaks", "break", "not a line of an entry"},
 		{"lines before the first entry", "mutant  minus\n", "", "begins with the word mutant"},
 		{"a name given twice", entry, entry + "\n" + entry, "has the name already"},
 		{"nothing", entry, "", "is empty"},

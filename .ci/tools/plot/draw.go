@@ -64,7 +64,7 @@ func (m measurement) draw(w io.Writer) error {
 	if _, err := picture.WriteTo(&svg); err != nil {
 		return err
 	}
-	// Whoever looks at it may not have the font that the layout was made with.
+	// A reader's machine may not have the font that the layout was made with.
 	out := bytes.ReplaceAll(svg.Bytes(), []byte("font-family:Liberation Sans"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif"))
 	_, err := w.Write(out)
 	return err
