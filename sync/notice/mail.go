@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/textproto"
 	"strings"
 
@@ -42,13 +43,23 @@ func (m Mail) Deliver(ctx context.Context, n Notice) error {
 	message.SetDate()
 	message.SetMessageID()
 	message.SetBodyString(mail.TypeTextPlain, n.Body+"\n")
+	ctx, end := context.WithTimeout(ctx, deliverTime)
+	defer end()
+	secured := &tls.Config{ServerName: m.Host, MinVersion: tls.VersionTLS12, RootCAs: m.Roots}
 	options := []mail.Option{
-		mail.WithPort(m.Port), mail.WithTimeout(deliverTime),
-		mail.WithTLSConfig(&tls.Config{ServerName: m.Host, MinVersion: tls.VersionTLS12, RootCAs: m.Roots}),
+		mail.WithPort(m.Port), mail.WithTimeout(deliverTime), mail.WithTLSConfig(secured),
+		mail.WithDialContextFunc(func(_ context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			if err != nil || m.Security != TLS {
+				return conn, err
+			}
+			under := tls.Client(conn, secured)
+			return under, under.HandshakeContext(ctx)
+		}),
 	}
 	switch m.Security {
 	case TLS:
-		options = append(options, mail.WithSSL())
+		options = append(options, mail.WithTLSPolicy(mail.TLSOpportunistic)) // it is on already
 	case Plain:
 		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
 	default:
@@ -66,9 +77,54 @@ func (m Mail) Deliver(ctx context.Context, n Notice) error {
 		return fmt.Errorf("notices.smtp: %w", err)
 	}
 	if err := client.DialAndSendWithContext(ctx, message); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err() // which closed the connection
+		}
 		return fmt.Errorf("the mail server %s:%d did not take the notice: %w", m.Host, m.Port, refusal(err))
 	}
 	return nil
+}
+
+// maxSaid is how much a mail server may say about one notice, in bytes. What it does
+// say is some lines of at most 512 bytes, and its certificates.
+const maxSaid = 256 << 10
+
+// errSaid says that a mail server said more.
+var errSaid = errors.New("it says more than a mail server has to say")
+
+// dial connects to a mail server until ctx ends. The library waits for a server's
+// first words without a limit, and for the end of a line, however long.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c := &conversation{Conn: conn, left: maxSaid}
+	c.stop = context.AfterFunc(ctx, func() { _ = conn.Close() }) // it is read from no more
+	return c, nil
+}
+
+// A conversation is a connection of which a bounded number of bytes is read.
+type conversation struct {
+	net.Conn
+	left int
+	stop func() bool // nothing closes it any more
+}
+
+// Read reads what is allowed.
+func (c *conversation) Read(b []byte) (int, error) {
+	if c.left == 0 {
+		return 0, errSaid
+	}
+	n, err := c.Conn.Read(b[:min(len(b), c.left)])
+	c.left -= n
+	return n, err
+}
+
+// Close closes the connection.
+func (c *conversation) Close() error {
+	c.stop()
+	return c.Conn.Close()
 }
 
 // refusal is what went wrong, without the words of the server, which may quote
@@ -78,6 +134,8 @@ func refusal(err error) error {
 	var certificate *tls.CertificateVerificationError
 	var send *mail.SendError
 	switch {
+	case errors.Is(err, errSaid):
+		return errSaid
 	case errors.As(err, &code) && code.Code == 535:
 		return errors.New("it does not accept user and password")
 	case errors.As(err, &code):
