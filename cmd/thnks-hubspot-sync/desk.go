@@ -1,24 +1,19 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"thnks-hubspot-sync/configs"
-	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/store/suppressed"
 	giftsync "thnks-hubspot-sync/sync"
-	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/send"
 	"thnks-hubspot-sync/thnksapi"
 )
@@ -53,7 +48,7 @@ func deskOf(s *session, p configs.Portal) func(j *store.Store, changed func()) (
 			Triggers: triggersOf(p),
 			Events:   j,
 			Erased:   erasedFrom(open.engine, s.erased.of(p.Name)),
-			OptedOut: optOuts(open.hubspot, p.Sending.OptOutProperties),
+			OptedOut: optOutsOf(open.hubspot, p.Sending.OptOutProperties),
 			Stopped:  func() string { return stopped(s.cfg.StateDir) },
 			Logger:   s.log,
 			Changed:  changed,
@@ -145,43 +140,4 @@ func stopped(stateDir string) string {
 		return ""
 	}
 	return "the file " + stopFile + " in state_dir stops all sending: remove it to send"
-}
-
-// optOuts asks HubSpot why some addresses get nothing: because one of these properties
-// of a contact is true, of several contacts with the address of any, or because HubSpot
-// does not take the address and so does not say. Only that address is to blame then,
-// and others need not wait for it.
-func optOuts(c *hubspot.Client, properties []string) func(context.Context, []string) (map[string]string, error) {
-	if len(properties) == 0 {
-		return nil
-	}
-	return func(ctx context.Context, canonical []string) (map[string]string, error) {
-		var spellings, of []string
-		for _, address := range canonical {
-			for _, spelling := range plan.Spellings(address) {
-				spellings, of = append(spellings, spelling), append(of, address)
-			}
-		}
-		outcomes, err := c.ContactsByEmail(ctx, spellings, properties)
-		if err != nil {
-			return nil, err
-		}
-		out := make(map[string]string)
-		for i, o := range outcomes {
-			if e, ok := hubspot.AsError(o.Err); ok && (e.Kind == hubspot.Refused || e.Kind == hubspot.Unprocessable) {
-				out[of[i]] = "HubSpot does not take the address, and so does not say whether its contact has opted out"
-				continue
-			}
-			if o.Err != nil {
-				return nil, o.Err
-			}
-			for _, contact := range o.Found {
-				said := slices.IndexFunc(properties, func(p string) bool { return strings.EqualFold(contact.Properties[p], "true") })
-				if said >= 0 {
-					out[of[i]] = "the contact has opted out in HubSpot, by the property " + properties[said]
-				}
-			}
-		}
-		return out, nil
-	}
 }

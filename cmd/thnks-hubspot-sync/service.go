@@ -15,6 +15,7 @@ import (
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/admin"
 	"thnks-hubspot-sync/sync/doctor"
+	"thnks-hubspot-sync/sync/send"
 	"thnks-hubspot-sync/sync/stats"
 )
 
@@ -204,7 +205,8 @@ func (l localService) Check(ctx context.Context, name string) ([]doctor.Finding,
 	defer open.close()
 	findings = append(findings, doctor.Check(ctx, open.engine.View(), open.hubspot, nil)...)
 	if p.Sending != nil && open.journal != nil {
-		findings = append(findings, doctor.Sends(open.journal, time.Now()))
+		held := send.CheckOptOut(ctx, optOutsOf(open.hubspot, p.Sending.OptOutProperties))
+		findings = append(findings, doctor.Sends(open.journal, held, time.Now()))
 	}
 	return findings, nil
 }

@@ -277,7 +277,11 @@ func (p *managedPortal) check(ctx context.Context) []doctor.Finding {
 	busy := func() bool { return p.loop.Status().Doing != "" }
 	findings = append(findings, doctor.Check(ctx, open.Engine.View(), open.HubSpot, busy)...)
 	if p.cfg.Desk != nil {
-		findings = append(findings, doctor.Sends(j, time.Now()))
+		desk, err := p.desk()
+		if err == nil {
+			err = desk.CheckOptOut(ctx)
+		}
+		findings = append(findings, doctor.Sends(j, err, time.Now()))
 	}
 	return findings
 }

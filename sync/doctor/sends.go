@@ -20,8 +20,9 @@ type Ledger interface {
 	OpenSends() ([]store.Send, error)
 }
 
-// Sends examines the ledger of a portal whose configuration lets gifts be sent.
-func Sends(ledger Ledger, now time.Time) Finding {
+// Sends examines the ledger of a portal whose configuration lets gifts be sent. held
+// is why none can be at present, nil where they can.
+func Sends(ledger Ledger, held error, now time.Time) Finding {
 	f := Finding{Check: checkSends, Level: OK}
 	sending, err := ledger.Sending()
 	var open []store.Send
@@ -45,6 +46,9 @@ func Sends(ledger Ledger, now time.Time) Finding {
 	case sending.Off != "":
 		f.Level, f.What = Fail, fmt.Sprintf("sending is off since %s: %s; %s", sending.Since.Format(time.DateTime), sending.Off, f.What)
 		f.Remedy = "look in Thnks what was sent meanwhile, resolve what is unknown in `send list`, then turn it on with `send resolve`"
+	case held != nil:
+		f.Level, f.What = Fail, fmt.Sprintf("nothing is sent: %v; %s", held, f.What)
+		f.Remedy = "mend what is named; what waits is sent then"
 	case !oldest.IsZero() && now.Sub(oldest) > unknownFor:
 		f.Level, f.What = Warn, fmt.Sprintf("%s, the oldest since %s", f.What, oldest.UTC().Format(time.DateTime))
 		f.Remedy = "look in Thnks whether they were sent, and say so with `send resolve ID --sent` or `--not-sent`; `send list --open` names them"

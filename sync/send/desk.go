@@ -56,7 +56,8 @@ type Config struct {
 	// key of a portal that names no senders.
 	Senders map[string]Key
 	// OptedOut returns, for those of some addresses that must get nothing by what
-	// HubSpot says, why so. Its error stops the sends.
+	// HubSpot says, why so. Its error stops the sends. Without addresses, it says
+	// whether HubSpot can tell.
 	OptedOut func(ctx context.Context, canonical []string) (map[string]string, error)
 	// Erased reports whether an address was erased at its owner's wish. Nil where
 	// none is.
@@ -155,6 +156,23 @@ func (d *Desk) unknownSender(sender string) string {
 func (d *Desk) optedOut(ctx context.Context, s store.Send) (string, error) {
 	all, err := d.optOuts(ctx, []store.Send{s})
 	return optOutOf(all, s), err
+}
+
+// CheckOptOut fails where HubSpot cannot say who has opted out, so that nothing is
+// sent.
+func (d *Desk) CheckOptOut(ctx context.Context) error {
+	return CheckOptOut(ctx, d.cfg.OptedOut)
+}
+
+// CheckOptOut is [Desk.CheckOptOut] by an OptedOut of [Config], which may be nil.
+func CheckOptOut(ctx context.Context, optedOut func(context.Context, []string) (map[string]string, error)) error {
+	if optedOut == nil {
+		return nil
+	}
+	if _, err := optedOut(ctx, nil); err != nil {
+		return fmt.Errorf("who has opted out cannot be read in HubSpot: %w", err)
+	}
+	return nil
 }
 
 // optOuts asks HubSpot which of the recipients have opted out, all at once.

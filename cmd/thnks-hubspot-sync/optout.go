@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"thnks-hubspot-sync/hubspot"
+	"thnks-hubspot-sync/sync/plan"
+)
+
+// optOuts asks HubSpot who has opted out of gifts, by properties of contacts.
+type optOuts struct {
+	hubspot    *hubspot.Client
+	properties []string
+
+	mu    sync.Mutex
+	found time.Time // when HubSpot last had all of the properties
+}
+
+// optOutsOf returns what tells why some addresses get nothing, nil where no property
+// says so.
+func optOutsOf(c *hubspot.Client, properties []string) func(context.Context, []string) (map[string]string, error) {
+	if len(properties) == 0 {
+		return nil
+	}
+	return (&optOuts{hubspot: c, properties: properties}).of
+}
+
+// of returns why some addresses get nothing: because one of the properties of a contact
+// is true, of several contacts with the address of any, or because HubSpot does not take
+// the address and so does not say. Only that address is to blame then, and others need
+// not wait for it.
+func (o *optOuts) of(ctx context.Context, canonical []string) (map[string]string, error) {
+	if err := o.exist(ctx); err != nil {
+		return nil, err
+	}
+	if len(canonical) == 0 {
+		return nil, nil
+	}
+	var spellings, of []string
+	for _, address := range canonical {
+		for _, spelling := range plan.Spellings(address) {
+			spellings, of = append(spellings, spelling), append(of, address)
+		}
+	}
+	outcomes, err := o.hubspot.ContactsByEmail(ctx, spellings, o.properties)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]string)
+	for i, outcome := range outcomes {
+		if e, ok := hubspot.AsError(outcome.Err); ok && (e.Kind == hubspot.Refused || e.Kind == hubspot.Unprocessable) {
+			out[of[i]] = "HubSpot does not take the address, and so does not say whether its contact has opted out"
+			continue
+		}
+		if outcome.Err != nil {
+			return nil, outcome.Err
+		}
+		for _, contact := range outcome.Found {
+			said := slices.IndexFunc(o.properties, func(p string) bool { return strings.EqualFold(contact.Properties[p], "true") })
+			if said >= 0 {
+				out[of[i]] = "the contact has opted out in HubSpot, by the property " + o.properties[said]
+			}
+		}
+	}
+	return out, nil
+}
+
+// exist fails where contacts lack one of the properties, which HubSpot is asked once a
+// day: it leaves a property that does not exist out of its answers without a word, and
+// nobody would have opted out.
+func (o *optOuts) exist(ctx context.Context) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if time.Since(o.found) < 24*time.Hour {
+		return nil
+	}
+	all, err := o.hubspot.Properties(ctx, "contacts")
+	if err != nil {
+		return err
+	}
+	for _, name := range o.properties {
+		if !slices.ContainsFunc(all, func(p hubspot.Property) bool { return p.Name == name }) {
+			return fmt.Errorf("HubSpot's contacts have no property %q: name another one in sending.opt_out_properties, or make it in HubSpot", name)
+		}
+	}
+	o.found = time.Now()
+	return nil
+}
