@@ -17,6 +17,9 @@ func sendingOf(catalogue, within string) string {
 // TestAtTheBound loads settings that are exactly at their bounds.
 func TestAtTheBound(t *testing.T) {
 	t.Parallel()
+	smtp := func(port, auth string) string {
+		return "notices: {smtp: {host: mail.acme.example, port: " + port + auth + ", from: sync@acme.example, to: [ops@acme.example]}}\n" + good
+	}
 	coffee := `{gift: 5659, name: Coffee, price: "7.50"}`
 	for name, text := range map[string]string{
 		"pace and page":      in("api_key_file", "      api_key_file: a\n      requests_per_second: 1\n      dialect: {paging: {size: 2}}"),
@@ -26,6 +29,8 @@ func TestAtTheBound(t *testing.T) {
 		"runs at once":       "runs_at_once: 0\n" + good,
 		"different gifts":    sendingOf(coffee+`, {gift: 1, name: Tea, price: "0.01"}`, "30d"),
 		"a descriptor twice": "schedule: \"@every 15m\"\n" + good,
+		"the first port":     smtp("1", ""),
+		"the last port":      smtp("65535", ", user: sync, password_file: smtp-password"),
 	} {
 		if _, problems := parse([]byte(text)); len(problems) > 0 {
 			t.Errorf("%s: %v", name, problems)
@@ -35,6 +40,9 @@ func TestAtTheBound(t *testing.T) {
 		"less than an hour": {sendingOf(coffee, "59m"), "less than an hour"},
 		"gift of number 0":  {sendingOf(`{gift: 0, name: Coffee, price: "1"}`, "1h"), "missing or not positive"},
 		"the first gift":    {sendingOf(coffee+","+coffee, "1h"), "the same gift as catalogue[0]"},
+		"port 0":            {smtp("0", ""), "not a port"},
+		"port 65536":        {smtp("65536", ""), "not a port"},
+		"a password alone":  {smtp("587", ", password_file: smtp-password"), "missing, and there is a password_file"},
 		"two fields":        {"schedule: 5 4\n" + good, "has 2 fields"},
 	} {
 		_, problems := parse([]byte(tt.text))
@@ -101,5 +109,18 @@ func TestFirstIsChosen(t *testing.T) {
 	}
 	if got := find(settings[0].key); got.text != settings[0].text || got.text == "" {
 		t.Errorf("found %+v", got)
+	}
+}
+
+// TestLongestDuration: as many days as the program can count are a duration, and one
+// more is none.
+func TestLongestDuration(t *testing.T) {
+	t.Parallel()
+	var d Duration
+	if err := d.UnmarshalText([]byte("106751d")); err != nil || d != Duration(106751*day) {
+		t.Errorf("%d, %v", d, err)
+	}
+	if err := d.UnmarshalText([]byte("106752d")); err == nil {
+		t.Errorf("%d", d)
 	}
 }

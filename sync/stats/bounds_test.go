@@ -168,6 +168,10 @@ func TestTextsAtTheirBounds(t *testing.T) {
 		{bar(0, 5), ""},
 		{bar(5, 0), ""},
 		{bar(1, 1000), "▏"},
+		{amount(strings.Repeat("9", 29) + ".5"), strings.Repeat(",999", 10)[2:] + ".5"}, // 40 columns
+		{moneyText(plan.Money{}), ""},
+		{moneyText(plan.Money{Currency: "EUR"}), "0.00 EUR"},
+		{moneyText(plan.Money{Value: decimal.New(1, 0)}), "1.00 " + NoCurrency},
 		{signed(&zero), "0.0 %"},
 		{signed(&more), "+5.0 %"},
 		{signed(nil), "–"},
@@ -205,5 +209,30 @@ func TestTogetherWithoutDeals(t *testing.T) {
 	var b strings.Builder
 	if err := OverallTable(&b, Overall{Portals: 2}, false); err != nil || strings.Contains(b.String(), "Win rate") {
 		t.Errorf("%v\n%s", err, b.String())
+	}
+}
+
+// TestLastDayIsInTime: on the last day that a gift can be redeemed it is immature,
+// and on the next one unredeemed.
+func TestLastDayIsInTime(t *testing.T) {
+	last := day(3, 1).AddDate(0, 0, openWithin)
+	for now, want := range map[time.Time][2]int{last: {1, 0}, last.AddDate(0, 0, 1): {0, 1}} {
+		tally := NewTally(time.UTC)
+		tally.Add(plan.Stored{Gift: plan.Gift{ID: "T-1", Status: plan.Sent, Times: map[plan.Status]time.Time{plan.Sent: day(3, 1)}}})
+		rep, err := tally.Report(Options{Now: now, Location: time.UTC})
+		if err != nil || len(rep.Cohorts) != 1 || [2]int{rep.Cohorts[0].Immature, rep.Cohorts[0].Unredeemed} != want {
+			t.Errorf("on %v: %+v, %v; want %v immature and unredeemed", now, rep.Cohorts, err, want)
+		}
+	}
+}
+
+// TestPeriodHasItsEnds: the first and the last day of a period belong to it, and one
+// without an end has all later ones.
+func TestPeriodHasItsEnds(t *testing.T) {
+	for n, want := range map[int][2]bool{4: {false, false}, 5: {true, true}, 7: {true, true}, 8: {false, true}, unknownDay: {false, false}} {
+		ended, open := sieve{from: 5, to: 7}, sieve{from: 5, to: unknownDay}
+		if got := [2]bool{ended.day(n), open.day(n)}; got != want {
+			t.Errorf("day %d: %v, want %v", n, got, want)
+		}
 	}
 }
