@@ -189,6 +189,11 @@ func TestMakeSend(t *testing.T) {
 			t.Fatalf("links (-want +got):\n%s", diff)
 		}
 		have := first.Stored("1")
+		for kind, was := range map[Kind]bool{Contact: given.Contact.ID != "", Company: given.Company != "", Deal: given.Deals != nil} {
+			if slices.Contains(have.Given, kind) != was {
+				t.Fatalf("%v was given: %v, and the record has %v", kind, was, have.Given)
+			}
+		}
 
 		g := say()
 		g.Message, g.Recipient.Name = "", ""
@@ -212,6 +217,25 @@ func TestMakeSend(t *testing.T) {
 			t.Fatalf("once more: %+v", again)
 		}
 	})
+}
+
+// TestNeverSent: a gift of ours that has no status and no date was not sent; one of Thnks'
+// was, whatever is known of it.
+func TestNeverSent(t *testing.T) {
+	sent := map[Status]time.Time{Sent: sentTime}
+	for _, tt := range []struct {
+		gift Gift
+		want bool
+	}{
+		{Gift{ID: SendGiftID("s1"), Status: Unknown}, true},
+		{Gift{ID: SendGiftID("s1"), Status: Unknown, Times: sent}, false},
+		{Gift{ID: SendGiftID("s1"), Status: Sent}, false},
+		{Gift{ID: "T-1", Status: Unknown}, false},
+	} {
+		if got := NeverSent(tt.gift); got != tt.want {
+			t.Errorf("%+v: %v, want %v", tt.gift, got, tt.want)
+		}
+	}
 }
 
 // TestRekeyed: under its own id a record is written in full, and what Thnks says of the
