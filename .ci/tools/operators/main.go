@@ -83,7 +83,7 @@ func try(ctx context.Context, root, pkg string, spare time.Duration) ([]result, 
 		tmp:   dir,
 		spare: spare,
 	}
-	if source.rapid {
+	if source.rapid { // with one seed, so that what is found does not depend on chance
 		p.flags = []string{"-rapid.nofailfile", "-rapid.shrinktime=0s", "-rapid.seed=1"}
 	}
 	if err := source.build(ctx, root, pkg, dir, p.path); err != nil {
