@@ -10,7 +10,7 @@ import (
 
 const preface = `# Planted bugs
 
-Each of these bugs is planted into the program, one at a time, by ` + "`.ci/run full`" + `,
+Each of these bugs is planted into the program, one at a time, by ` + "`.ci/run mutation`" + `,
 and the tests have to find it, where the table says so under the race detector.
 The entries are in the text files here. This table is generated:
 
