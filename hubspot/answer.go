@@ -80,7 +80,7 @@ func answerError(call *Call, h http.Header, body []byte) *Error {
 	}
 	e := b.err(call)
 	if e.CorrelationID == "" {
-		e.CorrelationID = constant(string(b.CorrelationID))
+		e.CorrelationID = correlation(string(b.CorrelationID))
 		call.CorrelationID = e.CorrelationID
 	}
 	if scopes := scopeNames(b.Context["requiredGranularScopes"]); len(scopes) > 0 {
@@ -112,7 +112,7 @@ func (b *errorBody) policy() string {
 		}
 	}
 	if b.PolicyName != "" {
-		return string(b.PolicyName)
+		return code(string(b.PolicyName))
 	}
 	return policyTenSecondly
 }

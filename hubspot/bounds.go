@@ -71,13 +71,13 @@ func (c *Client) room(ctx context.Context, res *http.Response) (release func(), 
 	return func() { c.memory.Release(n) }, nil
 }
 
-// readBody reads a body of at most maxBody bytes.
-func readBody(r io.Reader) ([]byte, error) {
+// readBody reads a body of at most most bytes.
+func readBody(r io.Reader, most int64) ([]byte, error) {
 	var b bytes.Buffer
-	if _, err := b.ReadFrom(io.LimitReader(r, maxBody+1)); err != nil {
+	if _, err := b.ReadFrom(io.LimitReader(r, most+1)); err != nil {
 		return nil, err
 	}
-	if b.Len() > maxBody {
+	if int64(b.Len()) > most {
 		return nil, errTooLarge
 	}
 	return b.Bytes(), nil

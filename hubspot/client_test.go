@@ -247,16 +247,21 @@ func TestLimitedCallsWait(t *testing.T) {
 // TestSecretsStaySecret searches the errors and log lines of every failure for the
 // token and a record's values.
 func TestSecretsStaySecret(t *testing.T) {
-	const token, address, note = "pat-na1-canary", "canary@example.com", "canary note"
+	const token, address, note = "pat-na1-11111111-2222-4333-8444-canary555555", "canary@example.com", "canary note"
 	leak := fmt.Sprintf(`{"status":"error","category":%q,"message":%q,"correlationId":%q,"policyName":%q,
 		"errors":[{"code":%[1]q,"message":%[1]q,"context":{"requiredGranularScopes":[%[1]q],"propertyName":[%[1]q]}}]}`, address, note+" "+token, address, note)
+	// The token in each place that a name of HubSpot's or an id of its own has.
+	quoted := fmt.Sprintf(`{"status":%q,"category":%[1]q,"subCategory":%[1]q,"correlationId":%[1]q,"policyName":%[1]q,"errorType":%[1]q,
+		"errors":[{"code":%[1]q,"subCategory":%[1]q,"in":%[1]q,"context":{"requiredGranularScopes":[%[1]q],"propertyName":[%[1]q]}}]}`, token)
 	failures := []transportFunc{
 		fails(fmt.Errorf("malformed HTTP response %q of %s", note, token)),
 		fails(&url.Error{Op: "Post", URL: "https://x/?q=" + address, Err: errors.New(note)}),
 		body(http.StatusOK, `{"n":"`+note+`"}`), body(http.StatusOK, note), cut,
 	}
 	for _, code := range []int{301, 400, 401, 403, 404, 409, 423, 429, 477, 500, 502} {
-		failures = append(failures, body(code, leak))
+		failures = append(failures, body(code, leak), func(req *http.Request) (*http.Response, error) {
+			return respond(req, code, quoted, "X-HubSpot-Correlation-Id", token, "Retry-After", token), nil
+		})
 	}
 	for i, failure := range failures {
 		for _, once := range []bool{false, true} {

@@ -122,10 +122,10 @@ func (e *Error) Error() string {
 	switch {
 	case e.Status != 0:
 		fmt.Fprintf(&s, "%d ", e.Status)
-		if name := constant(e.Category); name != "" {
+		if name := code(e.Category); name != "" {
 			s.WriteString(name + " ")
 		}
-		if id := constant(e.CorrelationID); id != "" {
+		if id := correlation(e.CorrelationID); id != "" {
 			fmt.Fprintf(&s, "(correlation %s) ", id)
 		}
 	case e.Err != nil && (e.Kind == Transient || e.Kind == Unprocessable):
@@ -133,7 +133,7 @@ func (e *Error) Error() string {
 	case e.Err != nil && (e.Kind == Misconfigured || e.Kind == Unkept):
 		s.WriteString(e.Err.Error() + " ") // of this machine, not of HubSpot
 	case e.Category != "":
-		s.WriteString(constant(e.Category) + " ")
+		s.WriteString(code(e.Category) + " ")
 	}
 	text := strings.TrimSuffix(s.String(), " ")
 	return strings.TrimSuffix(text, ":") + ": " + e.remedy()
@@ -215,21 +215,40 @@ func (e *Error) scopes() string {
 const maxScopes = 32
 
 // scopeNames returns those that look like names of scopes. Anything else might be
-// personal data.
+// personal data; with digits it might be a token.
 func scopeNames(scopes []string) (names []string) {
 	for _, s := range scopes {
-		if s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") == "" && len(names) < maxScopes {
+		if s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz._-") == "" && len(names) < maxScopes {
 			names = append(names, s)
 		}
 	}
 	return names
 }
 
-// constant returns s if it looks like a name of HubSpot's API or an id that it
-// generated. Anything else might be personal data, so the result is "".
-func constant(s string) string {
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	if len(s) > 100 || strings.Trim(s, letters+"0123456789-_.") != "" {
+// letters are those of HubSpot's names and ids.
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// code returns s if it looks like a name that HubSpot's API gives a reason, "" if not.
+// Anything else might be personal data; with digits it might be a token.
+func code(s string) string {
+	if len(s) > 100 || strings.Trim(s, letters+"_.") != "" {
+		return ""
+	}
+	return s
+}
+
+// propertyName returns s if it looks like the internal name of a property, "" if not.
+func propertyName(s string) string {
+	if len(s) > 100 || strings.Trim(s, letters+"0123456789_") != "" {
+		return ""
+	}
+	return s
+}
+
+// correlation returns s if it looks like an id that HubSpot generated, "" if not. A
+// token is longer than such an id, which is a UUID.
+func correlation(s string) string {
+	if len(s) > len("00000000-0000-4000-8000-000000000000") || strings.Trim(s, letters+"0123456789-") != "" {
 		return ""
 	}
 	return s

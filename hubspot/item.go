@@ -28,8 +28,8 @@ func (w *itemError) err(call *Call) *Error {
 	e := &Error{
 		Kind:          Refused,
 		Status:        call.Status,
-		Category:      constant(string(w.Category)),
-		SubCategory:   constant(string(w.SubCategory)),
+		Category:      code(string(w.Category)),
+		SubCategory:   code(string(w.SubCategory)),
 		Message:       bounded(string(w.Message)),
 		CorrelationID: call.CorrelationID,
 		IDs:           w.Context["ids"],
@@ -41,9 +41,9 @@ func (w *itemError) err(call *Call) *Error {
 		e.Kind = NotFound
 	}
 	for _, d := range w.Errors {
-		detail := Detail{Code: constant(string(d.Code)), SubCategory: constant(string(d.SubCategory)), Scopes: scopeNames(d.Context["requiredGranularScopes"])}
+		detail := Detail{Code: code(string(d.Code)), SubCategory: code(string(d.SubCategory)), Scopes: scopeNames(d.Context["requiredGranularScopes"])}
 		if names := d.Context["propertyName"]; len(names) > 0 {
-			detail.Property = constant(names[0])
+			detail.Property = propertyName(names[0])
 		}
 		e.Details = append(e.Details, detail)
 	}

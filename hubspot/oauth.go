@@ -27,6 +27,9 @@ const (
 	// maxToken bounds what is taken for a token, in bytes. HubSpot asks to leave
 	// room for 512 characters and more.
 	maxToken = 8 << 10
+	// maxOAuthBody bounds an answer, in bytes: two tokens and some hundred scopes.
+	// Decoded, small values take fifty times their text.
+	maxOAuthBody = 64 << 10
 )
 
 // AppConfig says which OAuth app calls. All of it is required but BaseURL,
@@ -121,7 +124,7 @@ func (t oauthTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer res.Body.Close()
-	body, err := readBody(res.Body)
+	body, err := readBody(res.Body, maxOAuthBody)
 	if err != nil {
 		return nil, err
 	}
@@ -367,7 +370,7 @@ func (a *App) send(req *http.Request, path string, failure func(*Call, *http.Res
 	}
 	if res.StatusCode/100 != 2 {
 		call := &Call{Class: OAuth, Method: req.Method, Path: path, Status: res.StatusCode}
-		call.CorrelationID = constant(res.Header.Get("X-HubSpot-Correlation-Id"))
+		call.CorrelationID = correlation(res.Header.Get("X-HubSpot-Correlation-Id"))
 		return nil, failure(call, res, body)
 	}
 	return body, nil

@@ -58,7 +58,7 @@ func (a *App) noted(secret Secret, err error) error {
 func (a *App) refused(method, path string, err error) error {
 	if r, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		call := &Call{Class: OAuth, Method: method, Path: path, Status: r.Response.StatusCode}
-		call.CorrelationID = constant(r.Response.Header.Get("X-HubSpot-Correlation-Id"))
+		call.CorrelationID = correlation(r.Response.Header.Get("X-HubSpot-Correlation-Id"))
 		return oauthError(call, r.Response, r.Body)
 	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
@@ -81,12 +81,12 @@ func oauthError(call *Call, res *http.Response, body []byte) *Error {
 	readable := json.Unmarshal(body, &w) == nil
 	e := unexpected(call)
 	if e.CorrelationID == "" {
-		e.CorrelationID = constant(string(w.CorrelationID))
+		e.CorrelationID = correlation(string(w.CorrelationID))
 	}
 	e.RetryAfter = parseRetryAfter(res.Header.Get("Retry-After"), time.Now())
-	for _, code := range []text{w.Status, w.Error, w.Category} {
-		if code = text(constant(string(code))); code != "" && code != "error" {
-			e.Category = string(code)
+	for _, reason := range []text{w.Status, w.Error, w.Category} {
+		if name := code(string(reason)); name != "" && name != "error" {
+			e.Category = name
 			break
 		}
 	}

@@ -185,13 +185,13 @@ func (c *Client) attempt(ctx context.Context, m *message) (*Call, *Error) {
 	c.recordBudget(res.Header)
 	b.release(s, parseAllowance(res.Header))
 	call.Status = res.StatusCode
-	call.CorrelationID = constant(res.Header.Get("X-HubSpot-Correlation-Id"))
+	call.CorrelationID = correlation(res.Header.Get("X-HubSpot-Correlation-Id"))
 	release, err := c.room(ctx, res)
 	if err != nil {
 		return call, m.noAnswer(call, err)
 	}
 	defer release()
-	body, err := readBody(res.Body)
+	body, err := readBody(res.Body, maxBody)
 	if res.StatusCode/100 == 2 {
 		return call, m.success(call, body, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"unicode"
 )
 
 // An answer to a gift request. Thnks does not publish it: what is read here is
@@ -35,6 +36,10 @@ func says(field json.RawMessage) bool {
 // A flexibleID is a number or a text.
 type flexibleID string
 
+// maxReceiptID bounds an id of a receipt, in bytes. A longer one is some other text,
+// which the ledger would keep for ever.
+const maxReceiptID = 255
+
 // UnmarshalJSON takes anything: an id of another form is no id.
 func (id *flexibleID) UnmarshalJSON(b []byte) error {
 	var text string
@@ -44,6 +49,9 @@ func (id *flexibleID) UnmarshalJSON(b []byte) error {
 		*id = flexibleID(strings.TrimSpace(text))
 	case json.Unmarshal(b, &number) == nil:
 		*id = flexibleID(number)
+	}
+	if len(*id) > maxReceiptID || strings.ContainsFunc(string(*id), func(r rune) bool { return !unicode.IsPrint(r) }) {
+		*id = ""
 	}
 	return nil
 }

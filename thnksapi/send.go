@@ -2,6 +2,7 @@ package thnksapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,6 +31,9 @@ type SenderConfig struct {
 	Key       string            // API key; gifts are sent in the name of its owner
 	Transport http.RoundTripper // nil: one that opens a connection for each request
 	Logger    *slog.Logger      // nil: no logs
+
+	RequestsPerSecond int   // as in [Config]
+	Pace              *Pace // as in [Config]
 }
 
 // A Sender sends gifts with one API key, in the name of the key's owner. It is
@@ -43,6 +47,7 @@ type Sender struct {
 	key  string
 	http *http.Client
 	log  *slog.Logger
+	pace *Pace
 }
 
 // NewSender checks the configuration and returns a sender. It sends nothing.
@@ -62,11 +67,16 @@ func NewSender(cfg SenderConfig) (*Sender, error) {
 			Timeout:       sendTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		log: cfg.Logger,
+		log:  cfg.Logger,
+		pace: cfg.Pace,
 	}
 	if s.http.Transport == nil {
 		s.http.Transport = sendTransport()
 	}
+	if s.pace == nil {
+		s.pace = NewPace()
+	}
+	s.pace.limit(cmp.Or(cfg.RequestsPerSecond, defaultPace))
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -145,6 +155,8 @@ type Receipt struct {
 // unknown: 408, 429, 5xx, redirects, answers that come late, are cut off or are no
 // JSON.
 //
+// The request waits for its place among the calls with the key.
+//
 // A gift that is on its way cannot be called back, so a ctx that ends during the
 // request ends the wait with an unknown outcome.
 func (s *Sender) Send(ctx context.Context, r GiftRequest) Receipt {
@@ -152,7 +164,7 @@ func (s *Sender) Send(ctx context.Context, r GiftRequest) Receipt {
 	if err != nil {
 		return Receipt{Outcome: SendNot, Problem: err.Error()}
 	}
-	if ctx.Err() != nil {
+	if s.pace.take(ctx) != nil || ctx.Err() != nil {
 		return Receipt{Outcome: SendNot, Problem: "the program was asked to stop before the request was made: send again"}
 	}
 	way := new(wire)

@@ -297,3 +297,57 @@ func FuzzReceipt(f *testing.F) {
 		}
 	})
 }
+
+// TestSendIDs: an id that no one could have given is none, and the gift was sent all the
+// same.
+func TestSendOddIDs(t *testing.T) {
+	for id, want := range map[string]string{
+		`"T-1"`: "T-1", `700001`: "700001", `" T-1 "`: "T-1", `null`: "", `{"a":1}`: "", `"\u001b[2J"`: "", `"\u202egnp"`: "", `"\u009b"`: "",
+		`"` + strings.Repeat("x", 255) + `"`: strings.Repeat("x", 255), `"` + strings.Repeat("x", 256) + `"`: "", strings.Repeat("7", 1000): "",
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"gift_request_id": `+id+`, "transactions": [{"id": `+id+`}]}`)
+		}))
+		r := sender(t, srv.URL, nil).Send(t.Context(), coffee())
+		srv.Close()
+		if r.Outcome != thnksapi.SendDone || r.RequestID != want || r.TransactionID != want {
+			t.Errorf("%.40s: %+v", id, r)
+		}
+	}
+}
+
+// TestPaceOfSends: gifts wait for their place among the calls with the key, those that
+// read among them, and one that is given up while it waits was not sent.
+func TestPaceOfSends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var starts []time.Time
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			starts = append(starts, time.Now())
+			_, _ = io.WriteString(w, map[bool]string{true: `{"gift_request_id": 1}`, false: `{"id":"a"}`}[r.Method == http.MethodPost])
+		})
+		pace := thnksapi.NewPace()
+		client := with(t, h, func(cfg *thnksapi.Config) { cfg.RequestsPerSecond, cfg.Pace = 3, pace })
+		s, err := thnksapi.NewSender(thnksapi.SenderConfig{BaseURL: "https://thnks.test", Key: "key-of-ann", Transport: thnksapitest.Transport(h), RequestsPerSecond: 2, Pace: pace})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if _, err := client.Transaction(t.Context(), "a"); err != nil {
+				t.Error(err)
+			}
+			if r := s.Send(t.Context(), coffee()); r.Outcome != thnksapi.SendDone {
+				t.Errorf("%+v", r)
+			}
+		}
+		for i := 2; i < len(starts); i++ {
+			if gap := starts[i].Sub(starts[i-2]); gap < time.Second || gap > 2*time.Second {
+				t.Errorf("call %d came %v after the second before it", i, gap)
+			}
+		}
+		ctx, end := context.WithTimeout(t.Context(), time.Millisecond)
+		defer end()
+		if r := s.Send(ctx, coffee()); r.Outcome != thnksapi.SendNot || len(starts) != 6 {
+			t.Errorf("one that is given up: %+v after %d calls", r, len(starts))
+		}
+	})
+}

@@ -251,6 +251,16 @@ func TestSharedKeyPace(t *testing.T) {
 	if len(starts) != 3 || starts[1].Sub(starts[0]) < 900*time.Millisecond || starts[2].Sub(starts[1]) < 900*time.Millisecond {
 		t.Errorf("calls at %v, want one a second", starts)
 	}
+	p := configs.DefaultPortal()
+	p.Name, p.Thnks.BaseURL, p.Thnks.APIKeyFile, p.Thnks.RequestsPerSecond = "initech", thnks.URL, key, 1
+	api, err := senderOf(s, p, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = api.Send(t.Context(), thnksapi.GiftRequest{GiftID: 1, Recipient: thnksapi.Recipient{Email: "bea@acme.example"}, Message: "Hi"})
+	if len(starts) != 4 || starts[3].Sub(starts[2]) < 900*time.Millisecond {
+		t.Errorf("calls at %v, and a gift without its place among them", starts)
+	}
 	one := s.keyPaces.shared("https://api.thnks.com", "key-1")
 	for what, pace := range map[string]*thnksapi.Pace{
 		"another key":    s.keyPaces.shared("https://api.thnks.com", "key-2"),

@@ -81,8 +81,10 @@ func senderOf(s *session, p configs.Portal, file string) (*thnksapi.Sender, erro
 	if err != nil {
 		return nil, fmt.Errorf("thnks.api_key_file: %w", err)
 	}
-	api, err := thnksapi.NewSender(thnksapi.SenderConfig{BaseURL: p.Thnks.BaseURL, Key: key.Reveal(), Logger: s.log.With(logPortal, p.Name)})
-	return api, err
+	return thnksapi.NewSender(thnksapi.SenderConfig{
+		BaseURL: p.Thnks.BaseURL, Key: key.Reveal(), Logger: s.log.With(logPortal, p.Name),
+		RequestsPerSecond: p.Thnks.RequestsPerSecond, Pace: s.keyPaces.shared(p.Thnks.BaseURL, key.Reveal()),
+	})
 }
 
 // sendRules are a portal's rules for sending, of this moment: its zone may have been
