@@ -1,5 +1,10 @@
 package store
 
+import (
+	"errors"
+	"io/fs"
+)
+
 // Space returns the size of the state file, and the free space on its disk for
 // this user, in bytes. The error is [errors.ErrUnsupported] on systems where we
 // cannot find out.
@@ -10,6 +15,9 @@ func (s *Store) Space() (size, free int64, err error) {
 	s.opened.RLock()
 	info, err := s.file.Stat()
 	s.opened.RUnlock()
+	if errors.Is(err, fs.ErrClosed) { // meanwhile
+		return 0, 0, ErrClosed
+	}
 	if err != nil {
 		return 0, 0, err
 	}

@@ -88,8 +88,11 @@ func (s *Store) guarded(f func() error) error {
 	var c *CorruptError
 	switch {
 	case errors.As(err, &c):
+		if closed := s.usable(); closed == ErrClosed { // meanwhile: the file was taken away, not damaged
+			return closed
+		}
 		return s.fail(err)
-	case errors.Is(err, bbolterrors.ErrDatabaseNotOpen): // closed meanwhile
+	case errors.Is(err, bbolterrors.ErrDatabaseNotOpen), errors.Is(err, fs.ErrClosed): // meanwhile
 		return ErrClosed
 	}
 	return err

@@ -353,10 +353,76 @@ func TestCloseEndsWaiting(t *testing.T) {
 			}()
 			begin(d, l)
 			synctest.Wait()
+			began := time.Now()
 			l.Close()
-			if err := <-ended; !errors.Is(err, net.ErrClosed) {
-				t.Errorf("%s: %v", name, err)
+			if err := <-ended; !errors.Is(err, net.ErrClosed) || time.Since(began) != 0 {
+				t.Errorf("%s: after %v: %v", name, time.Since(began), err)
 			}
 		})
 	}
+}
+
+// TestPlaceGoesOn: who waits for a place gets it when the request of another
+// connection ends, and when that connection breaks off.
+func TestPlaceGoesOn(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(l *listen.Listener, c net.Conn){
+		"answered":   func(l *listen.Listener, c net.Conn) { l.ConnState(c, http.StateIdle) },
+		"broken off": func(_ *listen.Listener, c net.Conn) { c.Close() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDoor()
+			l := listen.New(d, listen.Options{Places: 1})
+			go d.dial("192.0.2.1")
+			first, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.ConnState(first, http.StateActive)
+			go d.dial("192.0.2.2")
+			placed := make(chan error, 1)
+			go func() {
+				_, err := l.Accept()
+				placed <- err
+			}()
+			synctest.Wait()
+			end(l, first)
+			synctest.Wait()
+			select {
+			case err := <-placed:
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			default:
+				t.Errorf("%s: the next connection still waits", name)
+			}
+			l.Close()
+		})
+	}
+}
+
+// TestShortageBesideAnswers: a connection is answered while the system has none left
+// for the next one. The race detector judges.
+func TestShortageBesideAnswers(t *testing.T) {
+	t.Parallel()
+	d := newDoor()
+	l := listen.New(d, listen.Options{Places: 2})
+	go d.dial("192.0.2.1")
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done sync.WaitGroup
+	done.Go(func() {
+		l.ConnState(c, http.StateActive)
+		l.ConnState(c, http.StateIdle)
+	})
+	done.Go(func() {
+		go func() {
+			d.fail(syscall.EMFILE)
+			d.fail(net.ErrClosed)
+		}()
+		_, _ = l.Accept() // ends with the second error
+	})
+	done.Wait()
 }
