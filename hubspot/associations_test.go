@@ -292,3 +292,26 @@ func TestAssociationTypes(t *testing.T) {
 		t.Errorf("error %v, %s", err, cmp.Diff(want, got))
 	}
 }
+
+// TestAnswersWithoutResults: an answer that lists neither associations nor errors says
+// nothing of any record, so that all have failed.
+func TestAnswersWithoutResults(t *testing.T) {
+	for _, text := range []string{`{}`, `{"status":"COMPLETE","results":null,"errors":[]}`} {
+		c := clientOver(t, transportFunc(func(req *http.Request) (*http.Response, error) {
+			return respond(req, 200, text), nil
+		}))
+		read, err := c.Associated(t.Context(), "0-1", "0-2", []string{"1", "2"})
+		checkKind(t, err, Unexpected)
+		for _, o := range read {
+			checkKind(t, o.Err, Unexpected)
+		}
+		made, err := c.Associate(t.Context(), "0-1", "0-2", []Pair{{FromID: "1", ToID: "2"}})
+		checkKind(t, err, Unexpected)
+		for _, o := range made {
+			checkKind(t, o.Err, Unexpected)
+		}
+		if len(read) != 2 || len(made) != 1 {
+			t.Errorf("%s: outcomes of %d reads and %d links", text, len(read), len(made))
+		}
+	}
+}

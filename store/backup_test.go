@@ -87,6 +87,37 @@ func TestUpgradeOfADamagedFile(t *testing.T) {
 	}
 }
 
+// TestCheckCopyReadsValues: a copy that can be opened, and has a value that is wrong,
+// is not sound; nor is one that cannot be opened. Neither is changed.
+func TestCheckCopyReadsValues(t *testing.T) {
+	if err := CheckCopy(fixture(t, "format3")); err != nil {
+		t.Fatal(err)
+	}
+	for name, damage := range map[string]func(path string){
+		"a wrong count": func(path string) {
+			rewrite(t, path, func(tx *bbolt.Tx) error {
+				return put(tx.Bucket([]byte(bucketMeta)), []byte(keyCounts), []byte(`{"g":4}`))
+			})
+		},
+		"nothing in it": func(path string) {
+			if err := os.Truncate(path, 0); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		path := fixture(t, "format3")
+		damage(path)
+		before := readFile(t, path)
+		var corrupt *CorruptError
+		if err := CheckCopy(path); !errors.As(err, &corrupt) || corrupt.Path != path {
+			t.Errorf("%s: %v; want a CorruptError of the copy", name, err)
+		}
+		if !bytes.Equal(before, readFile(t, path)) {
+			t.Errorf("%s: the copy was changed", name)
+		}
+	}
+}
+
 // TestUpgradeRefusesNewerFormats: a file of a newer release is not touched.
 func TestUpgradeRefusesNewerFormats(t *testing.T) {
 	path := statePath(t)
