@@ -96,6 +96,30 @@ func TestCompact(t *testing.T) {
 	}
 }
 
+// TestCommitBaresEach: all of the events that a commit names lose their bodies, and what
+// it names after them is done, too.
+func TestCommitBaresEach(t *testing.T) {
+	s := openAt(t, statePath(t))
+	for _, key := range []string{"a", "b", "c"} {
+		receive(t, s, Event{Dialect: "gift-events", Key: key, Kind: "x", Effect: EffectListed, Body: []byte(key), ReceivedAt: time.Now()})
+	}
+	commit(t, s, Commit{Bared: []uint64{1, 2}, Runs: []RunRecord{{ID: "r1", Started: time.Now(), Finished: time.Now()}, {ID: "r2", Started: time.Now(), Finished: time.Now()}}})
+	for seq, want := range map[uint64]string{1: "", 2: "", 3: "c"} {
+		if body, _, err := s.EventBody(seq); string(body) != want || err != nil {
+			t.Errorf("event %d has the body %q, %v; want %q", seq, body, err, want)
+		}
+	}
+	runs := 0
+	for _, err := range s.Runs(t.Context()) {
+		if runs++; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if runs != 2 {
+		t.Errorf("%d runs are recorded, want both", runs)
+	}
+}
+
 // TestCompactBesideWork: commits, received events and reading go on around it, and
 // none is lost.
 func TestCompactBesideWork(t *testing.T) {

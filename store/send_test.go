@@ -400,11 +400,20 @@ func TestInterrupted(t *testing.T) {
 	for _, id := range []string{"due", "held", "under-way"} {
 		move(t, s, id, SendNotSent)
 	}
-	if err := s.ResumeSending(noon.Add(time.Hour), nil); err != nil {
+	if err := s.ResumeSending(noon.Add(time.Hour), []AuditEntry{{Action: "resume sending"}}); err != nil {
 		t.Fatal(err)
 	}
 	if sending, err := s.Sending(); sending.Off != "" || !sending.Since.Equal(noon.Add(time.Hour)) || err != nil {
 		t.Errorf("after resuming: %+v, %v", sending, err)
+	}
+	var last AuditEntry
+	for e, err := range s.Audit(t.Context()) {
+		if last = e; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if last.Action != "resume sending" {
+		t.Errorf("after resuming, the audit ends with %+v", last)
 	}
 	move(t, s, "later", SendSending)
 	if err := s.StopSending("rebuilt", noon); err != nil {
