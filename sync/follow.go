@@ -172,7 +172,8 @@ func (healPlanner) second(ctx context.Context, b *batch, changes []plan.Change) 
 
 // young reports whether a contact may be too new for HubSpot to show it.
 func (r *eventRun) young(e *store.Event) bool {
-	return !goneByKind(e.Kind) && time.Now().UTC().Sub(e.ReceivedAt) < shownWithin
+	age := time.Now().UTC().Sub(e.ReceivedAt)
+	return !goneByKind(e.Kind) && age < shownWithin && age > -clockSlack // else our clock was ahead
 }
 
 // goneByKind reports whether an event says that its contact is gone.

@@ -136,7 +136,7 @@ func (l *loaded) staysInQuarantine(g plan.Gift) bool {
 // are tried again: a later slice of that run may have shown that HubSpot refused
 // them all, for a reason that is not the row's.
 func (l *loaded) fromFailedRun(q store.Quarantined) bool {
-	return q.Class == ClassSchemaProblem || q.Last.After(l.run.counts.failures.lastSync) && q.Last.Before(l.run.started)
+	return q.Class == ClassSchemaProblem || !q.Last.Equal(l.run.started) && (q.Last.After(l.run.counts.failures.lastSync) || isFuture(l.run, l.run.counts.failures.lastSync))
 }
 
 // forgetDeleted lets the gifts be created as if their records had never been, but

@@ -96,7 +96,10 @@ func payDebt(ctx context.Context, r *run) error {
 
 // tooEarly reports whether a search that begins now may still miss what an
 // admin's search has missed.
-func (s *secondary) tooEarly(now time.Time) bool { return now.Before(s.debt.Again) }
+func (s *secondary) tooEarly(now time.Time) bool {
+	wait := s.debt.Again.Sub(now)
+	return wait > 0 && wait <= indexLag // a longer one is a clock's mistake
+}
 
 // asked reports whether an admin asked for orphans to be searched.
 func asked(r *run) bool { return r.req.Mode == Reassociate || r.req.Mode == ReassociateAll }

@@ -121,7 +121,8 @@ func reread(ctx context.Context, r *run, due rereads) error {
 // listChanged processes what each source lists since a time, and moves its
 // watermark when the listing has ended. An interrupted listing is resumed at the
 // window it stopped at. No watermark passes the source's clock at the listing's
-// first window: what an earlier window showed may have changed since.
+// first window: what an earlier window showed may have changed since. One that lies
+// ahead is a clock's mistake.
 func listChanged(ctx context.Context, r *run, since func(Source, time.Time) time.Time) error {
 	cp, _, err := r.journal.Checkpoint(incrementalCheckpoint)
 	if err != nil {
@@ -131,13 +132,16 @@ func listChanged(ctx context.Context, r *run, since func(Source, time.Time) time
 		cp.Watermarks = make(map[string]time.Time)
 	}
 	for place, s := range r.cfg().Sources {
-		l := listing{source: s, place: place, since: since(s, cp.Watermarks[s.Key])}
+		newest := cp.Watermarks[s.Key]
+		if isFuture(r, newest) {
+			newest = r.started.Add(-dailyReach)
+		}
+		l := listing{source: s, place: place, since: since(s, newest)}
 		if cp.Source == s.Key && cp.Cursor != "" && !cp.Since.After(l.since) {
 			l.since, l.cursor = cp.Since, cp.Cursor
 		} else {
 			cp.Started = time.Time{}
 		}
-		newest := cp.Watermarks[s.Key]
 		err := r.list(ctx, l, func(w *window) store.Commit {
 			if cp.Started.IsZero() || w.clock.Before(cp.Started) {
 				cp.Started = w.clock
@@ -235,7 +239,7 @@ func markGone(ctx context.Context, r *run) error {
 		if _, sent := plan.SendOf(have.Gift.ID); sent { // which Thnks lists under its own id
 			continue
 		}
-		if !have.Gone.IsZero() || r.counts.tally.has(have.Gift.ID) || have.Gift.UpdatedAt.After(r.started.Add(-dailyReach)) {
+		if !have.Gone.IsZero() || r.counts.tally.has(have.Gift.ID) || have.Gift.UpdatedAt.After(r.started.Add(-dailyReach)) && !isFuture(r, have.Gift.UpdatedAt) {
 			continue
 		}
 		gone++

@@ -173,7 +173,7 @@ func releaseUnlisted(ctx context.Context, r *run, begun time.Time) error {
 		if err != nil {
 			return err
 		}
-		if q.TransactionID == q.Key || !q.Last.Before(begun) {
+		if q.TransactionID == q.Key || !q.Last.Before(begun) && !isFuture(r, q.Last) {
 			continue
 		}
 		if keys = append(keys, q.Key); len(keys) == commitGifts {

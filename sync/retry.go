@@ -27,7 +27,7 @@ func retryPass(ctx context.Context, r *run) error {
 // retryCulprits is the part of every daily pass that tries the records again at
 // which HubSpot failed.
 func retryCulprits(ctx context.Context, r *run) error {
-	return retryRows(ctx, r, func(q store.Quarantined) bool { return q.Class == classBreaks && q.Last.Before(r.started) })
+	return retryRows(ctx, r, func(q store.Quarantined) bool { return q.Class == classBreaks && !q.Last.Equal(r.started) })
 }
 
 // withSuspects returns a context for trying rows again: those at which HubSpot

@@ -115,6 +115,9 @@ func (r *run) olderThan(then time.Time, d time.Duration) bool {
 	return since >= d || since < 0
 }
 
+// isFuture reports whether a stamp is from a clock that was ahead.
+func isFuture(r *run, stamp time.Time) bool { return stamp.After(r.started.Add(clockSlack)) }
+
 // moveCheckpoint commits a checkpoint alone.
 func (r *run) moveCheckpoint(name string, cp store.Checkpoint) error {
 	return r.recorder.Commit(checkpoint(name, cp))

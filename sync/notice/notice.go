@@ -50,6 +50,9 @@ type told struct {
 // A portal is well again only when a pass has ended well since the fault was told: after
 // a restart nothing is known to be wrong, and nothing is known to be well.
 func due(s Standing, before told, now time.Time) (notices []Notice, after told) {
+	if before.At.After(now) { // our clock was ahead
+		before.At = now
+	}
 	after = before
 	if s.Backfilled != nil && (before.Backfilled == nil || *s.Backfilled && !*before.Backfilled) {
 		if before.Backfilled != nil {

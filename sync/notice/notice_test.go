@@ -38,20 +38,21 @@ func TestDue(t *testing.T) {
 		want   []string
 		after  told
 	}{
-		"well":              {Standing{Backfilled: yes(true)}, well, nil, well},
-		"not known yet":     {Standing{}, told{}, nil, told{}},
-		"in its backfill":   {Standing{Backfilled: yes(false)}, told{}, nil, unfinished},
-		"old news":          {Standing{Backfilled: yes(true)}, told{}, nil, well},
-		"cannot be opened":  {Standing{Faults: []string{"open"}}, told{}, []string{"Portal acme needs attention"}, told{Faults: []string{"open"}, At: start}},
-		"backfilled":        {Standing{Backfilled: yes(true)}, unfinished, []string{"Portal acme: the first backfill has finished"}, well},
-		"ill":               {Standing{Faults: []string{"hubspot"}, Backfilled: yes(true)}, well, []string{"Portal acme needs attention"}, ill},
-		"still ill":         {Standing{Faults: []string{"hubspot"}}, ill, nil, ill},
-		"ill otherwise":     {Standing{Faults: []string{"disk"}}, ill, []string{"Portal acme needs attention"}, told{Faults: []string{"disk", "hubspot"}, At: start, Backfilled: yes(true)}},
-		"recovered":         {Standing{LastPass: start.Add(time.Hour)}, ill, []string{"Portal acme is well again"}, well},
-		"just started":      {Standing{LastPass: start.Add(-time.Hour)}, ill, nil, ill},
-		"partly recovered":  {Standing{Faults: []string{"hubspot"}, LastPass: start.Add(time.Hour)}, told{Faults: []string{"disk", "hubspot"}, At: start}, nil, told{Faults: []string{"disk", "hubspot"}, At: start}},
-		"done, and ill":     {Standing{Faults: []string{"hubspot"}, Backfilled: yes(true)}, unfinished, []string{"Portal acme: the first backfill has finished", "Portal acme needs attention"}, ill},
-		"lost, and rebuilt": {Standing{Backfilled: yes(false)}, well, nil, well},
+		"well":                {Standing{Backfilled: yes(true)}, well, nil, well},
+		"not known yet":       {Standing{}, told{}, nil, told{}},
+		"in its backfill":     {Standing{Backfilled: yes(false)}, told{}, nil, unfinished},
+		"old news":            {Standing{Backfilled: yes(true)}, told{}, nil, well},
+		"cannot be opened":    {Standing{Faults: []string{"open"}}, told{}, []string{"Portal acme needs attention"}, told{Faults: []string{"open"}, At: start}},
+		"backfilled":          {Standing{Backfilled: yes(true)}, unfinished, []string{"Portal acme: the first backfill has finished"}, well},
+		"ill":                 {Standing{Faults: []string{"hubspot"}, Backfilled: yes(true)}, well, []string{"Portal acme needs attention"}, ill},
+		"still ill":           {Standing{Faults: []string{"hubspot"}}, ill, nil, ill},
+		"ill otherwise":       {Standing{Faults: []string{"disk"}}, ill, []string{"Portal acme needs attention"}, told{Faults: []string{"disk", "hubspot"}, At: start, Backfilled: yes(true)}},
+		"recovered":           {Standing{LastPass: start.Add(time.Hour)}, ill, []string{"Portal acme is well again"}, well},
+		"our clock was ahead": {Standing{LastPass: start.Add(-time.Hour)}, told{Faults: ill.Faults, At: start.AddDate(1, 0, 0), Backfilled: yes(true)}, nil, ill},
+		"just started":        {Standing{LastPass: start.Add(-time.Hour)}, ill, nil, ill},
+		"partly recovered":    {Standing{Faults: []string{"hubspot"}, LastPass: start.Add(time.Hour)}, told{Faults: []string{"disk", "hubspot"}, At: start}, nil, told{Faults: []string{"disk", "hubspot"}, At: start}},
+		"done, and ill":       {Standing{Faults: []string{"hubspot"}, Backfilled: yes(true)}, unfinished, []string{"Portal acme: the first backfill has finished", "Portal acme needs attention"}, ill},
+		"lost, and rebuilt":   {Standing{Backfilled: yes(false)}, well, nil, well},
 	} {
 		tt.s.Portal = "acme"
 		got, after := due(tt.s, tt.before, start)
