@@ -27,7 +27,7 @@ func backfillPass(ctx context.Context, r *run) error {
 	if err := rebuildIfLost(ctx, r); err != nil {
 		return err
 	}
-	cp, _, err := r.resume(backfillCheckpoint)
+	cp, resumed, err := r.resume(backfillCheckpoint)
 	if err != nil {
 		return err
 	}
@@ -56,6 +56,11 @@ func backfillPass(ctx context.Context, r *run) error {
 	believed, err := believe(ctx, r, backfillCheckpoint)
 	if err != nil {
 		return err
+	}
+	if believed && !resumed && r.req.AcceptSmallerSource { // once, and not again for the next weekly listing
+		if err := markGone(ctx, r); err != nil {
+			return err
+		}
 	}
 	if believed {
 		if err := releaseUnlisted(ctx, r, cp.Started); err != nil {

@@ -306,11 +306,42 @@ func TestSmallListingIsLookedAtTwice(t *testing.T) {
 		}
 		w.MustDo(giftsync.Request{Mode: giftsync.Backfill, AcceptSmallerSource: true})
 		time.Sleep(8 * simulation.Day)
-		w.MustDo(giftsync.Request{Mode: giftsync.Incremental, AcceptSmallerSource: true})
+		w.Must(giftsync.Incremental) // accepted once
 		if gone, aside := concluded(); gone != 15 || aside != 0 {
 			t.Errorf("accepted: %d marked gone and %d in quarantine, want 15 and 0", gone, aside)
 		}
 		w.Must(giftsync.Backfill) // what is gone is not known any more
+	})
+}
+
+// TestListingOfAnotherAccount: a key that shows as many transactions as are known,
+// of another account, says nothing of those that are, however often it is asked.
+func TestListingOfAnotherAccount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.Quiet(t, 20)
+		w.Must(giftsync.Backfill)
+		own := w.Thnks.Transactions()
+		for i, tx := range own {
+			w.Thnks.Delete(tx.ID)
+			w.Thnks.Add(simulation.Transaction(fmt.Sprintf("other-%d", i), tx.UpdatedAt, ""))
+		}
+		for range 3 {
+			time.Sleep(8 * simulation.Day)
+			_, err := w.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental})
+			if !giftsync.IsFatal(err) || !strings.Contains(err.Error(), "0 of 20") {
+				t.Fatal(err)
+			}
+			for _, tx := range own {
+				if !w.Stored(tx.ID).Gone.IsZero() {
+					t.Fatalf("%s is taken for gone", tx.ID)
+				}
+			}
+		}
+		for _, tx := range own {
+			w.Thnks.Add(tx)
+		}
+		w.Must(giftsync.Incremental)
 	})
 }
 

@@ -42,7 +42,15 @@ type smallListing struct {
 	Known int       `json:"known"` // transactions
 	Shown int       `json:"shown"` // of them
 	At    time.Time `json:"at"`
+
+	// Lacks are some of those that it did not show. What a later listing shows is
+	// no more of what was known where it lacks them, too: it may be of another
+	// account, whose transactions are known since.
+	Lacks []string `json:"lacks,omitempty"`
 }
+
+// mostLacks is how many transactions a [smallListing] names.
+const mostLacks = 100
 
 // SmallListing returns what the last complete listing lacked, in words; "" if
 // it was believed.
@@ -110,14 +118,23 @@ func forgetSmallListing(r *run) error {
 	return r.memory().Remember(smallListingEntry, smallListing{})
 }
 
-// smallness is how much this run has seen of what is known, and zero if that is
-// at least half.
+// smallness is how much this run has seen of what was known before, and zero if
+// that is at least half.
 func smallness(ctx context.Context, r *run) (smallListing, error) {
 	n, err := r.journal.Count()
 	if err != nil {
 		return smallListing{}, err
 	}
-	if 2*r.counts.shown() >= n {
+	var was smallListing
+	if _, err := Recall(r.journal, smallListingEntry, &was); err != nil {
+		return smallListing{}, err
+	}
+	if was.lacks(&r.counts.tally) {
+		was.At = r.started
+		return was, nil
+	}
+	created := r.counts.tally.counts[countedCreated]
+	if 2*(r.counts.shown()-created) >= n-created {
 		return smallListing{}, nil // without reading the journal
 	}
 	small := smallListing{At: r.started}
@@ -128,15 +145,33 @@ func smallness(ctx context.Context, r *run) (smallListing, error) {
 		if _, sent := plan.SendOf(have.Gift.ID); sent || !have.Gone.IsZero() {
 			continue
 		}
-		small.Known++
-		if r.counts.tally.has(have.Gift.ID) {
+		switch r.counts.tally.of(have.Gift.ID) {
+		case countedCreated:
+			continue // it was not known
+		case 0:
+			if len(small.Lacks) < mostLacks {
+				small.Lacks = append(small.Lacks, have.Gift.ID)
+			}
+		default:
 			small.Shown++
 		}
+		small.Known++
 	}
 	if 2*small.Shown >= small.Known {
 		return smallListing{}, nil
 	}
 	return small, nil
+}
+
+// lacks reports whether a listing lacks most of what this one lacked.
+func (s smallListing) lacks(t *tally) bool {
+	lacking := 0
+	for _, id := range s.Lacks {
+		if !t.has(id) {
+			lacking++
+		}
+	}
+	return 2*lacking > len(s.Lacks)
 }
 
 // lookAgain processes what every source lists, and moves no checkpoint.

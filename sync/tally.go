@@ -133,10 +133,16 @@ func (t *tally) hash(id string) uint64 {
 }
 
 // has reports whether the transaction was counted.
-func (t *tally) has(id string) bool {
+func (t *tally) has(id string) bool { return t.of(id) != 0 }
+
+// of returns the outcome that the transaction is counted under, 0 for none.
+func (t *tally) of(id string) outcome {
 	h := t.hash(id)
 	s := &t.shards[h>>56]
-	return len(s.slots) > 0 && *s.find(h)&(1<<outcomeBits-1) != 0
+	if len(s.slots) == 0 {
+		return 0
+	}
+	return outcome(*s.find(h) & (1<<outcomeBits - 1))
 }
 
 // add counts the transaction under an outcome. Counted before, it moves to the
