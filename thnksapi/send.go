@@ -117,7 +117,7 @@ type SendOutcome int
 
 // The outcomes.
 const (
-	// SendUnknown: the gift may have been sent or not. Whoever repeats the
+	// SendUnknown: the gift may have been sent or not. A caller that repeats the
 	// request may send it twice.
 	SendUnknown SendOutcome = iota
 	SendDone                // Thnks has accepted the gift

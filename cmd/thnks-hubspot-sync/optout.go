@@ -72,7 +72,7 @@ func (o *optOuts) of(ctx context.Context, canonical []string) (map[string]string
 
 // exist fails where contacts lack one of the properties, which HubSpot is asked once a
 // day: it leaves a property that does not exist out of its answers without a word, and
-// nobody would have opted out.
+// all contacts would seem not to have opted out.
 func (o *optOuts) exist(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -15,8 +15,8 @@ const (
 )
 
 // KeepProbing asks HubSpot a minute after its start, and then every hour, whether a
-// portal's grant still stands and is for its account, until ctx ends: HubSpot tells
-// nobody that an app was uninstalled. ended is called with what the grant failed with. While the portal is
+// portal's grant still stands and is for its account, until ctx ends: HubSpot does not
+// report that an app was uninstalled. ended is called with what the grant failed with. While the portal is
 // not connected, or its grant known to be over, nothing is asked.
 func KeepProbing(ctx context.Context, hold func() (Holding, error), ended func(error)) {
 	next := time.NewTimer(probeFirst)

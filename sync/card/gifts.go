@@ -134,7 +134,7 @@ func (v *visit) sender() Sender {
 	case err != nil:
 		return Sender{Reason: "Nothing is sent from HubSpot: ask your admin to set up sending."}
 	case len(desk.Senders()) == 0:
-		return Sender{Reason: "Nobody may send from HubSpot: ask your admin to list the Thnks API keys under thnks.keys, each with its sender."}
+		return Sender{Reason: "No user may send from HubSpot: ask your admin to list the Thnks API keys under thnks.keys, each with its sender."}
 	case v.email == "" || !slices.Contains(desk.Senders(), v.email):
 		return Sender{Reason: "You cannot send gifts: ask your admin to add a Thnks API key whose sender has the address of your HubSpot user."}
 	}

@@ -84,7 +84,7 @@ func (l *listing) refresh(ctx context.Context, client Contacts, searches int) (d
 }
 
 // answer fills in the outcomes of the addresses that the listing answers for: those
-// that nobody has, and those whose contacts, read now, have them. It returns the
+// that no contact has, and those whose contacts, read now, have them. It returns the
 // indexes of the others.
 func (l *listing) answer(ctx context.Context, client Contacts, s *Search) (rest []int, err error) {
 	holders := make([][]string, len(s.ask))

@@ -55,8 +55,8 @@ func (d *Desk) Dispatch(ctx context.Context, s store.Send) (store.Send, error) {
 	return s, err
 }
 
-// dispatch sends a scheduled send if it is due and the guards let it pass. Whoever
-// else has taken it up meanwhile keeps it. It returns the send as it is then.
+// dispatch sends a scheduled send if it is due and the guards let it pass. Another
+// caller that has taken it up meanwhile keeps it. It returns the send as it is then.
 func (d *Desk) dispatch(ctx context.Context, s store.Send) (store.Send, error) {
 	if s.State != store.SendScheduled || s.At.After(time.Now()) {
 		return s, nil

@@ -13,7 +13,7 @@ const maxMessage = 2000
 
 // Fill fills a message template: {first_name} becomes the value of that name. It
 // refuses a message that a recipient must not get: with a variable that has no
-// value or that nobody knows, with a brace left over, with < or >, which remain
+// value or is unknown, with a brace left over, with < or >, which remain
 // where a variable was not filled (Thnks warns of them), an empty one, or one with
 // control characters. The error quotes no value.
 func Fill(template string, values map[string]string) (string, error) {
