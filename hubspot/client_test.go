@@ -290,6 +290,25 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 }
 
+// TestOddIDsAreNotShown: an id that HubSpot gave a record, or a sender one of its events,
+// is asked for as it is, and shown only if it looks like one.
+func TestOddIDsAreNotShown(t *testing.T) {
+	for id, shown := range map[string]string{
+		"101": "101", "2-123": "2-123", "ap-1-2-3": "ap-1-2-3",
+		"canary@example.com": "{id}", "Ann Canary": "{id}", "a/canary": "{id}", "\u202ecanary": "{id}", strings.Repeat("7", 101): "{id}",
+	} {
+		asked := ""
+		c := clientOver(t, answers(func(req *http.Request) (*http.Response, error) {
+			asked = req.URL.Path
+			return respond(req, http.StatusBadRequest, `{"status":"error"}`), nil
+		}))
+		_, err := c.Get(t.Context(), "contacts", id, nil, false)
+		if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "/contacts/"+shown+":") || !strings.HasSuffix(asked, "/"+id) {
+			t.Errorf("%q: asked for %q, and said %v", id, asked, err)
+		}
+	}
+}
+
 func TestRetriesAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logged bytes.Buffer

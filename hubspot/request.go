@@ -138,13 +138,25 @@ func (c *Client) message(r request) (*message, error) {
 	u := *c.base
 	u.Path, u.RawPath = c.base.Path+path, c.base.EscapedPath()+m.path
 	u.RawQuery = r.query.Encode()
-	m.url = &u
+	m.url, m.path = &u, shownPath(m.path)
 	if r.in != nil {
 		if m.body, err = json.Marshal(r.in); err != nil {
 			return nil, &Error{Kind: Refused, Method: r.method, Path: m.path, Err: fmt.Errorf("hubspot: encoding the request: %w", err)}
 		}
 	}
 	return m, nil
+}
+
+// shownPath is an escaped path as errors and log lines have it. An id that HubSpot or a
+// sender of events gave us may be any text, and only what looks like an id is shown.
+func shownPath(path string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if len(s) > 100 || strings.Trim(s, letters+"0123456789_.-") != "" {
+			segments[i] = "{id}"
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 // attempt waits for the bucket and sends the message once. The call is nil if
