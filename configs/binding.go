@@ -2,7 +2,11 @@ package configs
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
+	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -47,7 +51,12 @@ func (r *report) bindings(c *Config) {
 			r.twice(key, first, "the same account and object as", ownRecords)
 		}
 	}
-	r.secrets(c, "the same file as", func(file string) (string, bool) { return filepath.Clean(file), file != "" })
+	r.secrets(c, "the same file as", func(file string) []string {
+		if file == "" {
+			return nil
+		}
+		return []string{filepath.Clean(file)}
+	})
 }
 
 // CheckBindings reads the portals' HubSpot tokens and webhook secrets and
@@ -56,11 +65,12 @@ func (r *report) bindings(c *Config) {
 // needed. Its error is a [*LoadError].
 func (c *Config) CheckBindings() error {
 	r := report{lines: c.lines}
-	r.secrets(c, "holds the same secret as", func(file string) (string, bool) {
+	r.secrets(c, "holds the same secret as", func(file string) []string {
 		secret, err := c.ReadSecret(file)
-		// A Standard Webhooks secret is the same with and without its prefix.
-		digest := sha256.Sum256([]byte(strings.TrimPrefix(secret.Reveal(), "whsec_")))
-		return string(digest[:]), err == nil
+		if err != nil {
+			return nil
+		}
+		return identities(secret.Reveal())
 	})
 	if len(r.problems) == 0 {
 		return nil
@@ -68,18 +78,43 @@ func (c *Config) CheckBindings() error {
 	return &LoadError{File: c.file, Problems: r.problems}
 }
 
+// identities are digests of what a secret's text can stand for: itself, and the
+// bytes that it writes in base64 of any alphabet, with or without the prefix of
+// Standard Webhooks and padding, or in hex. Two texts with one of them in common are
+// one secret in two spellings.
+func identities(text string) []string {
+	forms := [][]byte{[]byte(text)}
+	bare := text
+	if n := len("whsec_"); len(text) > n && strings.EqualFold(text[:n], "whsec_") {
+		bare = text[n:]
+		forms = append(forms, []byte(bare))
+	}
+	encoded := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(bare, "="))
+	if key, err := base64.RawStdEncoding.DecodeString(encoded); err == nil {
+		forms = append(forms, key)
+	}
+	if key, err := hex.DecodeString(bare); err == nil {
+		forms = append(forms, key)
+	}
+	digests := make([]string, len(forms))
+	for i, form := range forms {
+		digest := sha256.Sum256(form)
+		digests[i] = string(digest[:])
+	}
+	return digests
+}
+
 // secrets checks that no two portals of one HubSpot object have the same token,
-// and no two portals the same webhook secret. identity says which files hold the
-// same secret.
-func (r *report) secrets(c *Config, what string, identity func(file string) (string, bool)) {
+// and no two portals the same webhook secret. Files with one of their identities in
+// common hold the same secret; one without any is skipped.
+func (r *report) secrets(c *Config, what string, identities func(file string) []string) {
 	tokens, hooks := make(owners), make(owners)
 	check := func(o owners, i int, scope, file, key, remedy string) {
-		id, ok := identity(file)
-		if !ok {
-			return
-		}
-		if first, taken := o.take(scope+"\x00"+id, i, key); taken {
-			r.twice(key, first, what, remedy)
+		for _, id := range identities(file) {
+			if first, taken := o.take(scope+"\x00"+id, i, key); taken {
+				r.twice(key, first, what, remedy)
+				return
+			}
 		}
 	}
 	for i, p := range c.Portals {
@@ -103,17 +138,35 @@ func (r *report) secrets(c *Config, what string, identity func(file string) (str
 	}
 }
 
-// records names the object of a portal and the servers that it is on. HubSpot's
-// own servers have several names and one set of accounts.
-func records(h HubSpot) string {
-	host := h.BaseURL
-	if u, err := url.Parse(h.BaseURL); err == nil {
-		host = strings.ToLower(u.Host)
+// records names the object of a portal and the servers that it is on.
+func records(h HubSpot) string { return Server(h.BaseURL) + " " + strings.ToLower(h.Object.Name) }
+
+// Server names the server of a base URL, the same for each way to write it:
+// host:port. HubSpot's own servers have several names and one set of accounts: they
+// are all hubapi.com. Names of this machine are all localhost.
+func Server(baseURL string) string {
+	u, err := url.Parse(baseURL)
+	if err != nil {
+		return baseURL
 	}
-	if host == "hubapi.com" || strings.HasSuffix(host, ".hubapi.com") {
-		host = "hubapi.com"
+	host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
+	if port == "" && strings.EqualFold(u.Scheme, "http") {
+		port = "80"
 	}
-	return host + " " + strings.ToLower(h.Object.Name)
+	// A number may have zeros before it.
+	if port = strings.TrimLeft(port, "0"); port == "" {
+		port = "443"
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		host = ip.Unmap().String()
+	}
+	switch {
+	case host == "hubapi.com", strings.HasSuffix(host, ".hubapi.com"):
+		return "hubapi.com"
+	case loopback(host):
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // twice records that two settings have what only one may have, with both lines.

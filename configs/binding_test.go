@@ -19,6 +19,8 @@ func TestBindings(t *testing.T) {
 		{"one token file, two servers", "hubspot: {token_file: a}", "hubspot: {token_file: a, base_url: http://127.0.0.1:1}", ""},
 		{"one account", "hubspot: {token_file: a, account_id: 7}", "hubspot: {token_file: b, account_id: 7}", "F:7: portals[1].hubspot.account_id: the same account and object as portals[0].hubspot.account_id (line 3)" + records},
 		{"one account, two of HubSpot's servers", "hubspot: {token_file: a, account_id: 7}", "hubspot: {token_file: b, account_id: 7, base_url: https://api-eu1.hubapi.com}", "F:7: portals[1].hubspot.account_id: the same account and object as portals[0].hubspot.account_id (line 3)" + records},
+		{"one account, two spellings of a server", "hubspot: {token_file: a, account_id: 7}", "hubspot: {token_file: b, account_id: 7, base_url: 'https://API.hubapi.com.:443'}", "F:7: portals[1].hubspot.account_id: the same account and object as portals[0].hubspot.account_id (line 3)" + records},
+		{"one token file, two spellings of a server", "hubspot: {token_file: a}", "hubspot: {token_file: a, base_url: 'https://api.hubapi.com:443'}", "F:7: portals[1].hubspot.token_file: the same file as portals[0].hubspot.token_file (line 3)" + records},
 		{"one account, two objects", "hubspot: {token_file: a, account_id: 7}", "hubspot: {token_file: b, account_id: 7, object: {name: gifts}}", ""},
 		{"two accounts", "hubspot: {token_file: a, account_id: 7}", "hubspot: {token_file: b, account_id: 8}", ""},
 		{
@@ -99,5 +101,81 @@ F:9: portals[1].webhooks.zoho-thrive.token_files[0]: holds the same secret as po
 	}
 	if got := check(map[string]string{"b.hook": "four", "b.thrive": "six"}); got != "" {
 		t.Errorf("with a token that cannot be read: %s", got)
+	}
+}
+
+// TestServer: each way to write the address of a server names the same one, and
+// other servers have other names.
+func TestServer(t *testing.T) {
+	names := make(map[string][]string)
+	for _, same := range [][]string{
+		{
+			"https://api.hubapi.com", "https://api.hubapi.com/", "https://API.HubAPI.com", "https://api.hubapi.com:443", "https://api.hubapi.com:0443",
+			"https://api.hubapi.com.", "https://api.hubapi.com.:443", "https://api.hubapi.com:", "HTTPS://api.hubapi.com", "https://api-eu1.hubapi.com", "https://hubapi.com:443",
+		},
+		{"https://proxy.acme.example", "https://proxy.acme.example:443/below", "https://Proxy.acme.example."},
+		{"https://proxy.acme.example:8443"},
+		{"https://nothubapi.com"},
+		{"https://hubapi.com.acme.example"},
+		{"http://127.0.0.1:8088", "http://localhost:8088", "http://LOCALHOST:8088", "http://[::1]:8088", "http://[0:0:0:0:0:0:0:1]:08088", "http://[::ffff:127.0.0.1]:8088"},
+		{"http://127.0.0.1", "http://localhost:80"},
+		{"https://[2001:db8::7]", "https://[2001:DB8:0:0::7]:443"},
+		{"https://192.0.2.7", "https://[::ffff:192.0.2.7]:443"},
+	} {
+		for _, address := range same {
+			if got := Server(address); got != Server(same[0]) {
+				t.Errorf("%s is %q, and %s is %q", address, got, same[0], Server(same[0]))
+			}
+		}
+		names[Server(same[0])] = append(names[Server(same[0])], same[0])
+	}
+	for name, addresses := range names {
+		if len(addresses) > 1 {
+			t.Errorf("%q are all %q", addresses, name)
+		}
+	}
+}
+
+// TestSecretSpellings: a secret is the same however it is written down, and two
+// secrets are two.
+func TestSecretSpellings(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	path := write(t, `portals:
+  - name: a
+    hubspot: {token_file: a.token}
+    thnks: {api_key_file: key}
+    webhooks: {gift-events: {scheme: standard, secret_files: [a.hook]}}
+  - name: b
+    hubspot: {token_file: b.token}
+    thnks: {api_key_file: key}
+    webhooks: {gift-events: {scheme: hmac, algorithm: sha256, header: X, encoding: hex, secret_files: [b.hook]}}
+`)
+	const text = "whsec_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s="
+	for name, tt := range map[string]struct {
+		other string
+		same  bool
+	}{
+		"itself":                 {text, true},
+		"without the prefix":     {"+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=", true},
+		"prefix in capitals":     {"WHSEC_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=", true},
+		"without padding":        {"whsec_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s", true},
+		"alphabet of URLs":       {"-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s", true},
+		"bits that do not count": {"whsec_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/t=", true},
+		"hex":                    {strings.Repeat("fb", 32), true},
+		"hex in capitals":        {strings.Repeat("FB", 32), true},
+		"another":                {"whsec_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/w=", false},
+		"another in hex":         {strings.Repeat("fb", 31) + "fc", false},
+	} {
+		for file, secret := range map[string]string{"a.token": "one", "b.token": "two", "a.hook": text, "b.hook": tt.other} {
+			put(t, filepath.Dir(path), file, secret+"\n", 0o600)
+		}
+		cfg, err := Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = cfg.CheckBindings()
+		if same := err != nil && strings.Contains(err.Error(), "portals[1].webhooks.gift-events.secret_files[0]: holds the same secret"); same != tt.same {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // name matches the names of portals and apps.
@@ -157,6 +158,8 @@ func (r *report) url(key, value string) {
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "":
 		r.add(key, "not a URL", "write it like https://host.example")
+	case strings.ContainsFunc(u.Host, func(c rune) bool { return c >= utf8.RuneSelf }):
+		r.add(key, "has letters beyond ASCII in its host", "write the host as DNS has it, such as xn--bcher-kva.example")
 	case u.User != nil:
 		r.add(key, "holds a user name or password", "remove what stands before the @")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":

@@ -34,7 +34,7 @@ type paces struct {
 func (p *paces) shared(h configs.HubSpot, id, credential string) *hubspot.Pace {
 	keys := []string{fmt.Sprintf("token %x", sha256.Sum256([]byte(credential)))}
 	if id != "" {
-		keys = []string{"account " + server(h) + " " + id, keys[0]}
+		keys = []string{"account " + configs.Server(h.BaseURL) + " " + id, keys[0]}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,19 +56,6 @@ func (p *paces) shared(h configs.HubSpot, id, credential string) *hubspot.Pace {
 	return pace
 }
 
-// server names whose accounts a portal's are: HubSpot's servers share theirs.
-func server(h configs.HubSpot) string {
-	u, err := url.Parse(h.BaseURL)
-	if err != nil {
-		return h.BaseURL
-	}
-	host := strings.ToLower(u.Host)
-	if host == "hubapi.com" || strings.HasSuffix(host, ".hubapi.com") {
-		return "hubapi.com"
-	}
-	return host
-}
-
 // keyPaces are the paces of the Thnks keys that this process calls with. They
 // outlive the clients: a portal that is opened anew goes on where it was.
 type keyPaces struct {
@@ -79,7 +66,11 @@ type keyPaces struct {
 // shared returns the pace of a key at a server.
 func (p *keyPaces) shared(server, key string) *thnksapi.Pace {
 	digest := sha256.Sum256([]byte(key))
-	name := strings.ToLower(strings.TrimRight(server, "/")) + " " + string(digest[:])
+	path := ""
+	if u, err := url.Parse(server); err == nil {
+		path = strings.TrimRight(u.Path, "/")
+	}
+	name := configs.Server(server) + path + " " + string(digest[:])
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.of == nil {
@@ -106,7 +97,7 @@ const ownersDir = "owners"
 // file is the path of the file that names the portal whose records an
 // account's object holds.
 func (o *owners) file(h configs.HubSpot, id string) string {
-	name := strings.Join([]string{server(h), id, strings.ToLower(h.Object.Name)}, "_")
+	name := strings.Join([]string{configs.Server(h.BaseURL), id, strings.ToLower(h.Object.Name)}, "_")
 	return filepath.Join(o.cfg.StateDir, ownersDir, url.PathEscape(name))
 }
 

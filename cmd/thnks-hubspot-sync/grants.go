@@ -273,7 +273,7 @@ var errNoApp = errors.New("the portal has a static token (hubspot.token_file), w
 // none: ending one grant ends the other's.
 func (g *grants) sharing(p configs.Portal) string {
 	i := slices.IndexFunc(g.cfg.Portals, func(o configs.Portal) bool {
-		return o.Name != p.Name && o.HubSpot.App == p.HubSpot.App && o.HubSpot.AccountID == p.HubSpot.AccountID && server(o.HubSpot) == server(p.HubSpot)
+		return o.Name != p.Name && o.HubSpot.App == p.HubSpot.App && o.HubSpot.AccountID == p.HubSpot.AccountID && configs.Server(o.HubSpot.BaseURL) == configs.Server(p.HubSpot.BaseURL)
 	})
 	if i < 0 {
 		return ""
