@@ -83,7 +83,7 @@ func (i *Installer) arrived(w http.ResponseWriter, r *http.Request, a *attempt, 
 	refused := func(p page, err error, wrote ...store.AuditEntry) {
 		i.log.Warn("portal not connected", logPortal, a.portal.Name, logReason, p.reason)
 		i.record(a.portal, p, err, wrote)
-		i.finish(a, Connection{}, err)
+		a.finish(Connection{}, err)
 		p.write(w)
 	}
 	switch {
@@ -130,7 +130,7 @@ func (i *Installer) arrived(w http.ResponseWriter, r *http.Request, a *attempt, 
 		return
 	}
 	i.log.Info("portal connected", logPortal, a.portal.Name, logScopes, len(g.Scopes))
-	i.finish(a, connection, nil)
+	a.finish(connection, nil)
 	connected(connection).write(w)
 	if a.portal.Connected != nil {
 		a.portal.Connected()

@@ -87,6 +87,7 @@ type attempt struct {
 	verifier hubspot.Secret // of PKCE; zero without
 	plain    bool           // begun once more without PKCE
 
+	end        sync.Once     // of the next three
 	done       chan struct{} // closed when it has ended
 	connection Connection
 	err        error
@@ -142,12 +143,10 @@ func (i *Installer) Wait(ctx context.Context, ticket string) (Connection, error)
 	if a == nil {
 		return Connection{}, ErrNoTicket
 	}
-	late := time.NewTimer(time.Until(a.until))
-	defer late.Stop()
 	select {
 	case <-a.done:
-	case <-late.C:
-		i.finish(a, Connection{}, ErrNoTicket)
+	case <-time.After(time.Until(a.until)):
+		a.finish(Connection{}, ErrNoTicket)
 	case <-ctx.Done():
 		return Connection{}, context.Cause(ctx)
 	}
@@ -204,15 +203,11 @@ func (i *Installer) back(state string) *attempt {
 }
 
 // finish ends an attempt; only the first end counts.
-func (i *Installer) finish(a *attempt, c Connection, err error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	select {
-	case <-a.done:
-	default:
+func (a *attempt) finish(c Connection, err error) {
+	a.end.Do(func() {
 		a.connection, a.err = c, err
 		close(a.done)
-	}
+	})
 }
 
 // forget removes what is too old. It is called with mu held.

@@ -220,7 +220,7 @@ func optOutOf(all map[string]string, s store.Send) string {
 }
 
 // facts gathers what the guards judge a send by. others are sends that are not in
-// the ledger yet. It is called with mu held.
+// the ledger yet. It is called with mu held where the ledger takes the verdict.
 func (d *Desk) facts(rules Rules, s store.Send, when time.Time, optedOut string, others []store.Send) (Facts, error) {
 	f := Facts{When: when, OptedOut: optedOut}
 	if d.cfg.Stopped != nil {

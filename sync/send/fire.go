@@ -246,8 +246,6 @@ func (d *Desk) try(ctx context.Context, t Trigger, e store.Event, fields map[str
 	if item, ok := rules.Catalogue[s.Gift]; ok {
 		s.GiftName, s.Price = item.Name, plan.Money{Value: item.Price, Currency: rules.Currency}
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	facts, err := d.facts(rules, s, e.ReceivedAt, optedOut, nil)
 	if err != nil {
 		return r, err

@@ -20,7 +20,7 @@ type Forecast struct {
 
 // Foresee says what would become of orders to one recipient each if they were asked
 // for now, one after another, so that those before count against the budgets. It
-// sends nothing and keeps nothing.
+// sends nothing and keeps nothing, and holds up no one who sends.
 func (d *Desk) Foresee(ctx context.Context, orders []Order) ([]Forecast, error) {
 	all := make([]Forecast, len(orders))
 	sends := make([]store.Send, 0, len(orders))
@@ -40,8 +40,6 @@ func (d *Desk) Foresee(ctx context.Context, orders []Order) ([]Forecast, error) 
 	if err != nil {
 		return nil, err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	rules := d.cfg.Rules()
 	for i := range sends {
 		f := &all[of[i]]

@@ -27,12 +27,10 @@ func Keep(ctx context.Context, open func() (*Desk, error), wake <-chan struct{},
 		if !next.IsZero() && err == nil {
 			wait = min(wait, max(0, time.Until(next)))
 		}
-		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 		case <-wake:
-		case <-timer.C:
+		case <-time.After(wait):
 		}
-		timer.Stop()
 	}
 }

@@ -101,7 +101,7 @@ func (d *Desk) admit(sends []store.Send, optedOut map[string]string) ([]store.Se
 }
 
 // judge gives a send its price and the verdict of the guards. others are sends that
-// are not in the ledger yet. It is called with mu held.
+// are not in the ledger yet. It is called with mu held where the ledger takes the verdict.
 func (d *Desk) judge(rules Rules, s *store.Send, others []store.Send, optedOut map[string]string) (Verdict, error) {
 	if item, ok := rules.Catalogue[s.Gift]; ok {
 		s.GiftName, s.Price = item.Name, plan.Money{Value: item.Price, Currency: rules.Currency}
