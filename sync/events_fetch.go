@@ -47,11 +47,11 @@ func (e *Engine) FetchEvents(ctx context.Context) (EventResult, error) {
 
 // removeOldEvents removes old events, once a day.
 func (e *Engine) removeOldEvents(ctx context.Context) error {
-	now := time.Now().UTC()
+	now := time.Now() // with the monotonic clock, which no one sets
 	if now.Sub(e.expired) < daily {
 		return nil
 	}
-	n, err := e.cfg.Inbox.Expire(ctx, now)
+	n, err := e.cfg.Inbox.Expire(ctx, now.UTC())
 	if err != nil {
 		return err
 	}

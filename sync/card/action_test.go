@@ -200,6 +200,42 @@ func TestCallbackTooEarly(t *testing.T) {
 	})
 }
 
+// TestCallbackAfterAClockAhead: a workflow whose gift ended while our clock was a year
+// ahead gets its outcome at once, and one that does not wait any more is given up.
+func TestCallbackAfterAClockAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		bea := w.contact("bea@beta.example", "Bea", "Smith")
+		ctx, cancel := context.WithCancel(t.Context())
+		for _, waits := range []bool{true, false} {
+			e := w.portal.Enrol(t.Context(), w.workflow(), bea, inputs("5671"))
+			w.change(send.Approve, e.CallbackID)
+			s, _, err := w.store.Send(e.CallbackID)
+			if err == nil {
+				s.Ended = s.Ended.AddDate(1, 0, 0)
+				err = w.store.ChangeSend(s.State, s, nil)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if waits {
+				go w.server.KeepAnswering(ctx)
+				if now := w.portal.Await(within(t, time.Minute), e); now.State != "SUCCESS" {
+					t.Errorf("it is %s", now.State)
+				}
+				continue
+			}
+			w.portal.Fault(hubspottest.Fault{PathContains: "callbacks", Kind: hubspottest.RespondStatus, Status: 404, Count: -1})
+			time.Sleep(time.Minute)
+			if s, _, err := w.store.Send(e.CallbackID); s.Called.IsZero() || err != nil {
+				t.Error("a workflow that does not wait is called again and again", err)
+			}
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
 // ended is a context that has ended.
 func ended(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())

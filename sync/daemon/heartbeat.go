@@ -64,7 +64,7 @@ func (h *heartbeat) due(now time.Time) (since calls, due bool) {
 	day := now.Truncate(24 * time.Hour)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !day.After(h.day) {
+	if !day.After(h.day) && h.day.Sub(day) <= 24*time.Hour { // else our clock was ahead
 		return calls{}, false
 	}
 	first := h.day.IsZero()

@@ -43,6 +43,26 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
+// TestHeartbeatAfterAClockAhead: once a clock is right that was a year ahead for an
+// hour, each day has its line.
+func TestHeartbeatAfterAClockAhead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		defer d.start()()
+		time.Sleep(time.Hour)
+		d.skew = 365 * simulation.Day
+		time.Sleep(time.Hour)
+		d.skew = 0
+		time.Sleep(time.Hour)
+		before := len(d.lines("msg=heartbeat"))
+		time.Sleep(3 * simulation.Day)
+		if n := len(d.lines("msg=heartbeat")) - before; n != 3 {
+			t.Errorf("%d lines in three days", n)
+		}
+	})
+}
+
 // TestRunFinishedSaysAll: what a run did with each transaction is in its line.
 func TestRunFinishedSaysAll(t *testing.T) {
 	t.Parallel()

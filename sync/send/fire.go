@@ -29,6 +29,28 @@ const firedEntry = "triggers"
 type fired struct {
 	Seq   uint64 `json:"seq"`
 	Known known  `json:"known"`
+
+	// Resumed is when sending was resumed, where our clock was ahead then.
+	Resumed resumed `json:"resumed,omitzero"`
+}
+
+// resumed is a time that lay ahead, and when that was seen, which counts in its place.
+type resumed struct {
+	Said time.Time `json:"said"`
+	Seen time.Time `json:"seen"`
+}
+
+// resumedAt returns since when sending is on, in the place of what the ledger says where
+// that lies ahead, and whether at has changed.
+func (at *fired) resumedAt(said, now time.Time) (since time.Time, changed bool) {
+	changed = said.After(now) && !said.Equal(at.Resumed.Said)
+	if changed {
+		at.Resumed = resumed{said, now}
+	}
+	if said.Equal(at.Resumed.Said) {
+		return at.Resumed.Seen, changed
+	}
+	return said, changed
 }
 
 // Disarm makes a portal that sends nothing any more forget since when its triggers
@@ -63,20 +85,21 @@ func (d *Desk) fire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var changed bool
-	if at.Known, changed = at.Known.update(d.cfg.Triggers, now); changed {
-		if err := remember(d.cfg.Events, at); err != nil {
-			return err
-		}
-	}
 	sending, err := d.cfg.Ledger.Sending()
 	if err != nil {
 		return err
 	}
+	on, ahead := at.resumedAt(sending.Since, now)
+	var changed bool
+	if at.Known, changed = at.Known.update(d.cfg.Triggers, now); changed || ahead {
+		if err := remember(d.cfg.Events, at); err != nil {
+			return err
+		}
+	}
 	before := at.Seq
 	for e, err := range d.cfg.Events.Events(ctx, store.EventFilter{After: at.Seq}) {
 		if err == nil {
-			err = d.fireEvent(ctx, e, at.Known, sending.Since, now)
+			err = d.fireEvent(ctx, e, at.Known, on, now)
 		}
 		if err != nil {
 			return errors.Join(err, d.rememberIf(at.Seq > before, at))
@@ -157,7 +180,7 @@ func (d *Desk) fireTrigger(ctx context.Context, t Trigger, e store.Event, fields
 		if _, done, err = d.cfg.Ledger.Send(o.Request); done || err != nil {
 			return err
 		}
-		if now.Sub(e.ReceivedAt) > freshEvent {
+		if now.Sub(e.ReceivedAt).Abs() > freshEvent {
 			return d.auditNothing(t, e, errLate)
 		}
 		if _, err = d.Ask(ctx, o); err == nil || !errors.Is(err, ErrOrder) && !errors.Is(err, store.ErrSendDiffers) {

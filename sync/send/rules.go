@@ -111,7 +111,7 @@ func (r Rules) Judge(s store.Send, f Facts) Verdict {
 		return refused(GuardSenderBudget, "the gift would exceed the sender's budget of the month")
 	case f.SpentByAll.Add(item.Price).GreaterThan(r.PortalBudget):
 		return refused(GuardPortalBudget, "the gift would exceed the portal's budget of the month")
-	case s.At.IsZero() && s.Approved.IsZero() && f.When.Sub(s.Created) > freshOrder:
+	case s.At.IsZero() && s.Approved.IsZero() && f.When.Sub(s.Created).Abs() > freshOrder:
 		return Verdict{Guard: GuardLate, Reason: "the gift was to be sent at once, could not be for more than 24 hours, and may not be meant any more: a person must approve it", Hold: true}
 	case item.Price.GreaterThan(r.ApproveAbove) && s.Approved.IsZero():
 		return Verdict{Guard: GuardApproval, Reason: "the gift costs more than sending.approve_above: a person must approve it", Hold: true}
@@ -155,7 +155,8 @@ func (r Rules) month(at time.Time) (from, to time.Time) {
 
 // tally counts, among sends of the ledger, what bears on one of them: what was
 // spent in its month and what its recipient gets. The send itself does not count,
-// nor one in another currency, and none twice.
+// nor one in another currency, and none twice. What was begun at a time that is yet to
+// come, as our clock was ahead, counts as if it were begun now.
 func (r Rules) tally(s store.Send, when time.Time, ledger []store.Send) (spentBy, spentByAll decimal.Decimal, gifts []store.Send) {
 	from, to := r.month(when)
 	recipient := mailboxOf(s.Recipient)
@@ -166,6 +167,9 @@ func (r Rules) tally(s store.Send, when time.Time, ledger []store.Send) (spentBy
 		}
 		counted[e.ID] = true
 		at := e.When()
+		if e.State != store.SendHeld && e.State != store.SendScheduled && at.After(when) { // our clock was ahead
+			at = when
+		}
 		if !at.Before(from) && at.Before(to) && e.Price.Currency == r.Currency {
 			spentByAll = spentByAll.Add(e.Price.Value)
 			if e.Sender == s.Sender {

@@ -199,12 +199,13 @@ type since struct {
 }
 
 // update returns what is known of the triggers of today. One that is new, or has
-// changed, is known since now.
+// changed, is known since now, as is one that our clock, being ahead, has stamped with
+// a time that is yet to come.
 func (k known) update(triggers []Trigger, now time.Time) (known, bool) {
 	next := make(known, len(triggers))
 	for _, t := range triggers {
 		s, ok := k[t.Name]
-		if d := t.definition(); !ok || s.Definition != d {
+		if d := t.definition(); !ok || s.Definition != d || s.Since.After(now) {
 			s = since{d, now}
 		}
 		next[t.Name] = s
