@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // good is a small configuration that loads.
@@ -120,5 +122,13 @@ func TestValidateHasNoLines(t *testing.T) {
 	cfg.Portals[0].Thnks.APIKeyFile = "key"
 	if err := cfg.Validate(); err != nil {
 		t.Errorf("a good configuration was refused: %v", err)
+	}
+}
+
+// TestSyntaxWithoutALine: where the library names no line, no line is named.
+func TestSyntaxWithoutALine(t *testing.T) {
+	p := syntaxProblem([]byte("\tstate_dir: here\n"), &yaml.LoadError{Stage: yaml.ComposerStage, Message: "secret"})
+	if p.Line != 0 || p.What != "not valid YAML" {
+		t.Errorf("line %d: %s", p.Line, p.What)
 	}
 }

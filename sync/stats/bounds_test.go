@@ -144,6 +144,16 @@ func TestGridsThatJustFit(t *testing.T) {
 	}
 }
 
+// TestTwoColumnsStay: of a table that is too wide two columns are shown, however wide.
+func TestTwoColumnsStay(t *testing.T) {
+	number := strings.Repeat("1", pageWidth)
+	g := &grid{header: []string{"a", "b", "c"}, kinds: []int{numbers, numbers, numbers}}
+	g.add(number, number, number)
+	if got := g.fit(); len(got) != 2 {
+		t.Errorf("%d columns are shown, want 2", len(got))
+	}
+}
+
 // TestAllCompaniesShown: that there are more is said only where there are.
 func TestAllCompaniesShown(t *testing.T) {
 	rep := Report{Companies: 1, TopCompanies: []Company{{ID: "1", Name: "Acme", Sent: 2}}}

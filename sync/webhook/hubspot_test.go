@@ -288,6 +288,9 @@ func TestHubSpotBatches(t *testing.T) {
 	if code := s.post(mainSecret, body); code != 200 || len(s.acme.take()) != 98 || len(s.twin.take()) != 98 {
 		t.Errorf("with room it is answered %d, or events are lost or doubled", code)
 	}
+	if s.acme.calls != 2 || s.twin.calls != 2 {
+		t.Errorf("two batches reached the inboxes in %d and %d calls: each is a commit of its own", s.acme.calls, s.twin.calls)
+	}
 	for _, body := range []string{``, `{}`, `x`, `[`, `"x"`} {
 		if code := s.post(mainSecret, body); code != 200 || len(s.acme.take()) > 0 {
 			t.Errorf("%q is answered %d", body, code)

@@ -41,12 +41,14 @@ type inbox struct {
 	mu     sync.Mutex
 	events []store.Event
 	keys   map[string]bool
+	calls  int // to Receive
 	err    error
 }
 
 func (b *inbox) Receive(ctx context.Context, events ...store.Event) (repeats int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.calls++
 	switch {
 	case ctx.Err() != nil:
 		return 0, ctx.Err()

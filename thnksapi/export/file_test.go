@@ -40,6 +40,7 @@ func write(t testing.TB, text string) string {
 
 func open(t testing.TB, f *Format, path string) *File {
 	t.Helper()
+	alive()
 	file, err := f.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -53,6 +54,7 @@ func all(t testing.TB, file *File) []thnksapi.Row {
 	t.Helper()
 	var rows []thnksapi.Row
 	for q := (thnksapi.Query{}); ; {
+		alive()
 		page, err := file.Transactions(context.Background(), q)
 		if err != nil {
 			t.Fatal(err)
@@ -61,8 +63,8 @@ func all(t testing.TB, file *File) []thnksapi.Row {
 		if page.Next == "" {
 			return rows
 		}
-		if page.Next == q.Cursor {
-			t.Fatalf("the page after %d rows leads to itself", len(rows))
+		if page.Next == q.Cursor || int64(len(rows)) > file.size {
+			t.Fatalf("the page after %d rows leads to itself, or has rows that the file has not", len(rows))
 		}
 		q.Cursor = page.Next
 	}

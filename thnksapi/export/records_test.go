@@ -233,11 +233,14 @@ func peak(tb testing.TB, path string, every int) (rows int, heap uint64) {
 	tb.Helper()
 	file := open(tb, format(tb, nil), path)
 	for q, pages := (thnksapi.Query{}), 0; ; pages++ {
+		alive()
 		page, err := file.Transactions(tb.Context(), q)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		rows += len(page.Rows)
+		if rows += len(page.Rows); int64(rows) > file.size {
+			tb.Fatalf("%d rows of a file of %d bytes", rows, file.size)
+		}
 		if pages%every == 0 {
 			var m runtime.MemStats
 			runtime.GC()
