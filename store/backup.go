@@ -140,6 +140,7 @@ func checkCopy(path string) error {
 	err = s.view(func(tx *bbolt.Tx) error {
 		secret, err := get(tx.Bucket([]byte(bucketMeta)), []byte(keySecret))
 		s.secret = append([]byte(nil), secret...)
+		s.commits.found(tx.ID())
 		return err
 	})
 	if err != nil {

@@ -114,9 +114,14 @@ func (s *Store) replace(path string, db *bbolt.DB, file *os.File) (size int64, o
 	if s.closed {
 		return 0, nil, ErrClosed
 	}
+	var last int
+	if err := db.View(func(tx *bbolt.Tx) error { last = tx.ID(); return nil }); err != nil {
+		return 0, nil, err
+	}
 	if err := os.Rename(path, s.path); err != nil {
 		return 0, nil, err
 	}
+	s.commits.found(last)
 	old, s.db, s.file = s.db, db, file
 	return info.Size(), old, nil
 }

@@ -77,7 +77,7 @@ var ErrClosed = errors.New("state file is closed")
 
 // ErrReplaced says that the open state file is no longer the one at its path.
 // Nothing was kept. Close the store and open the path again.
-var ErrReplaced = errors.New("it was removed, replaced or moved while it was open, and nothing more is written to it: put the file back, or restart to work with the one that is there")
+var ErrReplaced = errors.New("it was removed, replaced, moved or written over while it was open, and nothing more is written to it: put the file back, or restart to work with the one that is there")
 
 // guard calls f, which works on the file, and turns every sign of damage into a
 // [*CorruptError]: on damaged pages bbolt panics or follows a page number out of

@@ -211,6 +211,9 @@ func open(path string, o Options) (*Store, error) {
 		idleLimit:  queueSize{o.IdleEvents, o.IdleBytes},
 		summaries:  defaultSummaryLimits,
 	}
+	if err := s.view(func(tx *bbolt.Tx) error { s.commits.found(tx.ID()); return nil }); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	if err := s.upgrade(o.Logger); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,6 +33,7 @@ type Store struct {
 	generation sendLock
 
 	writing sync.Mutex // held by a commit, and by a check of the pages, which keeps commits away
+	commits commits
 
 	mu     sync.Mutex
 	broken error // why the store refuses all work; nil if it does not
@@ -130,20 +132,26 @@ func (s *Store) updateLocked(f func(*bbolt.Tx) error) error {
 			return err
 		}
 		defer tx.Rollback() // does nothing after a commit
+		id := tx.ID()
+		if !s.commits.next(id) {
+			return s.fail(s.replaced())
+		}
 		if err := f(tx); err != nil {
 			return err
 		}
-		id := tx.ID()
 		if err := tx.Commit(); err != nil {
 			return s.commitFailed(id, err)
 		}
-		return nil
+		s.commits.done()
+		return s.InPlace() // what was replaced during the commit may have lost it
 	})
 }
 
-// InPlace returns [ErrReplaced] if the open file is not the one at its path.
-// Commits into it would be lost. Every commit and check asks it first, which
-// takes microseconds; a process that only waits asks it from time to time.
+// InPlace returns [ErrReplaced] if the open file is not the one at its path, or if
+// its content is not what this store has left there: another process has written
+// into it, as cp does with a file that exists. Commits into it would be lost. Each
+// commit asks it first and last, and each check, which takes microseconds; a process
+// that only waits asks it from time to time.
 func (s *Store) InPlace() error {
 	if err := s.usable(); err != nil {
 		return err
@@ -160,13 +168,43 @@ func (s *Store) InPlace() error {
 	there, err := os.Stat(s.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		return s.replaced()
 	case err != nil:
 		return fmt.Errorf("looking at state file %s: %w", s.path, err)
-	case os.SameFile(open, there):
+	case !os.SameFile(open, there):
+		return s.replaced()
+	}
+	return s.untouched()
+}
+
+// untouched fails, for good, where the file's last commit is none of this store's.
+// It is called with opened held.
+func (s *Store) untouched() error {
+	return s.guarded(func() error {
+		oldest := s.commits.last()
+		return s.db.View(func(tx *bbolt.Tx) error {
+			if !s.commits.since(oldest, tx.ID()) {
+				return s.fail(s.replaced())
+			}
+			return s.own(tx)
+		})
+	})
+}
+
+// own fails, for good, where the file has the key of another portal's.
+func (s *Store) own(tx *bbolt.Tx) error {
+	meta := tx.Bucket([]byte(bucketMeta))
+	if meta == nil || s.secret == nil { // it is being opened
 		return nil
 	}
-	return fmt.Errorf("state file %s: %w", s.path, ErrReplaced)
+	secret, err := get(meta, []byte(keySecret))
+	if err == nil && !bytes.Equal(secret, s.secret) {
+		return s.fail(s.replaced())
+	}
+	return err
 }
+
+func (s *Store) replaced() error { return fmt.Errorf("state file %s: %w", s.path, ErrReplaced) }
 
 // commitFailed decides what a failed commit means. If there was no room, and the
 // meta page, which is written last, is still the old one, nothing was committed.
