@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -214,11 +215,16 @@ func (e *Error) scopes() string {
 // maxScopes bounds how many scopes an error names.
 const maxScopes = 32
 
+// scopeVersion is the end of the names of newer scopes, such as
+// crm.objects.contacts.sensitive.read.v2.
+var scopeVersion = regexp.MustCompile(`\.v[0-9]{1,2}$`)
+
 // scopeNames returns those that look like names of scopes. Anything else might be
-// personal data; with digits it might be a token.
+// personal data; with digits, other than those of a version, it might be a token.
 func scopeNames(scopes []string) (names []string) {
 	for _, s := range scopes {
-		if s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz._-") == "" && len(names) < maxScopes {
+		name := scopeVersion.ReplaceAllString(s, "")
+		if name != "" && len(s) <= 64 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz._-") == "" && len(names) < maxScopes {
 			names = append(names, s)
 		}
 	}

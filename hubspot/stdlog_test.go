@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +110,16 @@ func TestScopeNames(t *testing.T) {
 		if s := fmt.Sprint(e, e.Details); strings.Contains(strings.ToLower(s), "canary") {
 			t.Errorf("%s: %s", name, s)
 		}
+	}
+}
+
+// TestVersionedScopes: of digits, a scope has those of its version alone, which may be
+// part of a token anywhere else.
+func TestVersionedScopes(t *testing.T) {
+	good := []string{"crm.objects.contacts.sensitive.read.v2", "crm.objects.custom.highly_sensitive.read.v2", "crm.objects.custom.read.v10", "oauth"}
+	bad := []string{"crm.objects.contacts.read.v123", "crm.objects.contacts.read.2", "crm.v2.read", "v2", ".v2", "pat-na1-canary", "a.V2", "a.v2 ", "a.v2\n", "a.v2.v2", "crm1.read.v2"}
+	if got := scopeNames(append(slices.Clone(bad), good...)); !slices.Equal(got, good) {
+		t.Errorf("shown are %q", got)
 	}
 }
 

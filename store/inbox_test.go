@@ -73,6 +73,36 @@ func TestInboxBytes(t *testing.T) {
 	}
 }
 
+// TestClaimsHaveRoom: events that claim nothing, such as those of records in HubSpot,
+// keep no claim out, neither by their number nor by their size.
+func TestClaimsHaveRoom(t *testing.T) {
+	for what, size := range map[string]int{"many": 1, "large": 50} {
+		path := statePath(t)
+		openAt(t, path).Close()
+		s, err := Open(path, Options{InboxEvents: 40, InboxBytes: 1000})
+		check(t, err)
+		taken, refused := 0, error(nil)
+		for n := 0; refused == nil; n++ {
+			e := claim(100 + n)
+			e.Effect, e.Body = []Effect{EffectRecord, EffectDetail}[n%2], make([]byte, size)
+			if _, refused = s.Receive(t.Context(), e); refused == nil {
+				taken++
+			}
+		}
+		if load, err := s.InboxLoad(); !errors.Is(refused, ErrInboxFull) || load < 0.9 || err != nil {
+			t.Errorf("%s: after %d, %v, at %v (%v)", what, taken, refused, load, err)
+		}
+		for n := range 2 {
+			e := claim(n)
+			e.Body = make([]byte, 25)
+			if _, err := s.Receive(t.Context(), e); err != nil {
+				t.Errorf("%s: a claim beside %d others: %v", what, taken, err)
+			}
+		}
+		check(t, s.Close())
+	}
+}
+
 // TestEventsGoWithGifts: if one event of a commit is refused, its gifts are not
 // kept either.
 func TestEventsGoWithGifts(t *testing.T) {

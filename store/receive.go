@@ -25,7 +25,8 @@ type Receipt struct {
 // the first and changes nothing else. Other events are pending, or have their
 // final state at once if their effect says that there is nothing to do. Such
 // events are never refused for want of room in the inbox: [Options] say when the
-// oldest lose their bodies.
+// oldest lose their bodies. The last twentieth of that room is for events that claim
+// a status, so that these are not refused for others.
 //
 // Many goroutines may call it: concurrent calls share one commit. If ctx ends
 // before the commit, Receive returns its error, but the events may have been
@@ -202,11 +203,15 @@ func (w *writer) receiveAll(batch []*arrival, limit queueSize) error {
 	return nil
 }
 
-// room reports whether the events fit into the queue. Events that add nothing to
-// it always fit, even if a commit has overfilled it.
+// room reports whether the events fit into the queue. The last twentieth is for claims,
+// so that these are not refused for others. Events that add nothing to it always fit,
+// even if a commit has overfilled it.
 func (w *writer) room(events []Event, limit queueSize) (bool, error) {
 	have := w.counts.queue()
 	want := have
+	if !slices.ContainsFunc(events, func(e Event) bool { return e.Effect == EffectClaim }) {
+		limit = queueSize{limit.Events - limit.Events/20, limit.Bytes - limit.Bytes/20}
+	}
 	fresh := make(map[string]bool, len(events))
 	for i := range events {
 		e := &events[i]

@@ -26,6 +26,7 @@ const Prefix = "/webhooks/"
 const (
 	maxBody   = 256 << 10       // bytes
 	maxBatch  = 1 << 20         // bytes, of up to 100 events of HubSpot
+	maxEvents = 1000            // of HubSpot in one request, ten times what it sends: one commit holds them
 	bodyTime  = 3 * time.Second // for reading the whole body
 	storeTime = 5 * time.Second // for the inbox; bodyTime + storeTime is less than the 10 s that senders wait
 )

@@ -110,8 +110,12 @@ func (h *Hooks) appOf(r *http.Request, body []byte, now time.Time) (app *App, ba
 func (h *Hooks) receiveBatch(r *http.Request, app *App, body []byte) *answer {
 	now := time.Now().UTC()
 	all := &Source{Dialect: HubSpot}
-	var list []json.RawMessage
-	if err := json.Unmarshal(bytes.TrimPrefix(body, byteOrderMark), &list); err != nil {
+	list, err := elements(bytes.TrimPrefix(body, byteOrderMark))
+	switch {
+	case errors.Is(err, errManyEvents):
+		h.note(slog.LevelWarn, now, all, "webhook refused", err.Error(), keyApp, app.Name)
+		return &answer{code: http.StatusRequestEntityTooLarge, err: err.Error()}
+	case err != nil:
 		h.note(slog.LevelWarn, now, all, "webhook not understood", "the body is not a JSON array", keyApp, app.Name)
 		return &stored // it would be no better the next time
 	}
@@ -149,6 +153,34 @@ func (h *Hooks) receiveBatch(r *http.Request, app *App, body []byte) *answer {
 	}
 	return &stored
 }
+
+// errManyEvents is why a batch is refused that would hold the inbox for long.
+var errManyEvents = fmt.Errorf("the body has more than %d events", maxEvents)
+
+// elements returns the elements of a JSON array, unless they are more than maxEvents.
+func elements(body []byte) (list []json.RawMessage, err error) {
+	if !json.Valid(body) {
+		return nil, errNotJSON
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if begin, err := d.Token(); err != nil || begin != json.Delim('[') {
+		return nil, errNotJSON
+	}
+	for d.More() {
+		if len(list) == maxEvents {
+			return nil, errManyEvents
+		}
+		var element json.RawMessage
+		if err := d.Decode(&element); err != nil {
+			return nil, err
+		}
+		list = append(list, element)
+	}
+	return list, nil
+}
+
+// maxRecords is how many records one event may name. HubSpot merges two at a time.
+const maxRecords = 1000
 
 // ownChange is why an event is dropped of which the log says nothing.
 const ownChange = "this program has caused it"
@@ -219,7 +251,12 @@ func hubspotEvent(_ *Source, e *store.Event) {
 			return
 		}
 	case "contact.merge":
-		for _, merged := range append([]string{body.id("newObjectId"), body.id("primaryObjectId"), id}, body.ids("mergedObjectIds")...) {
+		others := body.ids("mergedObjectIds")
+		if len(others) > maxRecords {
+			unknown(e, fmt.Sprintf("the event names more than %d records", maxRecords))
+			return
+		}
+		for _, merged := range append([]string{body.id("newObjectId"), body.id("primaryObjectId"), id}, others...) {
 			if merged != "" && !slices.Contains(e.RecordIDs, merged) {
 				e.RecordIDs = append(e.RecordIDs, merged)
 			}
@@ -240,6 +277,11 @@ func hubspotEvent(_ *Source, e *store.Event) {
 	}
 	if len(e.RecordIDs) == 0 {
 		unknown(e, "the event names no record")
+		return
+	}
+	if slices.ContainsFunc(e.RecordIDs, func(id string) bool { return len(id) > maxWord || strings.ContainsFunc(id, strangeInWord) }) {
+		e.RecordIDs = nil
+		unknown(e, "a record's id is too long or has characters that no id has")
 		return
 	}
 	e.RecordType, e.Effect = of, store.EffectRecord

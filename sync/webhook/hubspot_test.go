@@ -298,6 +298,42 @@ func TestHubSpotBatches(t *testing.T) {
 	}
 }
 
+// TestHubSpotBatchBounds: a signed request holds the inbox no longer than a thousand
+// events do, however small they are, and an event has no more records than that.
+func TestHubSpotBatchBounds(t *testing.T) {
+	t.Parallel()
+	s := newHubSpotSite(t)
+	for what, event := range map[string]string{
+		"events":         hubspotJSON(7, `"subscriptionType":"contact.creation","objectId":1`),
+		"tiny events":    `{"portalId":7}`,
+		"tinier ones":    `0`,
+		"other accounts": `{"portalId":99}`,
+	} {
+		for n, want := range map[int]int{1000: http.StatusOK, 1001: http.StatusRequestEntityTooLarge} {
+			if code := s.post(mainSecret, "["+strings.Repeat(event+",", n-1)+event+"]"); code != want {
+				t.Errorf("%d %s are answered %d", n, what, code)
+			}
+			if kept := len(s.small.take()); want != http.StatusOK && kept > 0 {
+				t.Errorf("of %d %s, %d are kept", n, what, kept)
+			}
+		}
+	}
+	for what, tt := range map[string]struct {
+		ids  string
+		good bool
+	}{
+		"1,000 records": {strings.Repeat("2,", 999) + "2", true},
+		"1,001 records": {strings.Repeat("2,", 1000) + "2", false},
+		"a long id":     {`"` + strings.Repeat("7", 1000) + `"`, false},
+		"an odd id":     {`"ann@example.com"`, false},
+	} {
+		e := reread(webhook.HubSpot, `{"subscriptionType":"contact.merge","objectId":1,"mergedObjectIds":[`+tt.ids+`]}`)
+		if (e.Effect == store.EffectRecord) != tt.good || len(e.RecordIDs) != map[bool]int{true: 2}[tt.good] {
+			t.Errorf("%s: %s of %d records (%s)", what, e.Effect, len(e.RecordIDs), e.Reason)
+		}
+	}
+}
+
 // TestHubSpotRefused: what HubSpot has not signed for one of the apps, for this
 // address and body, is not kept.
 func TestHubSpotRefused(t *testing.T) {
