@@ -88,14 +88,20 @@ func initialise(tx *bbolt.Tx) error {
 	)
 }
 
-// tidy removes what a kill has left behind beside the file, which is open: an
-// incomplete copy or compacted file, and names of unfinished files, one of which may be a second
-// name of the file.
+// tidy removes what a kill has left behind beside the file, which is open: copies and
+// files that are not complete, and further names of the file itself, which would keep
+// what is erased from it. Only the process that has the file open makes them, or one
+// that keeps others from opening it.
 func (s *Store) tidy() error {
-	for _, left := range []string{backupTemp(s.path), compactTemp(s.path)} {
-		if err := os.Remove(left); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	of := strings.TrimSuffix(filepath.Base(s.path), ".db")
+	left := []string{backupTemp(s.path), compactTemp(s.path), restoreDir(s.path)}
+	for _, other := range []string{".sends", ".suppressed"} {
+		left = append(left, unfinished(filepath.Join(filepath.Dir(s.path), of+other)))
+	}
+	for _, path := range left {
+		if err := os.RemoveAll(path); err != nil {
 			return err
 		}
 	}
-	return removeUnfinished(s.path)
+	return errors.Join(removeSecondNames(s.path), removeUnfinished(s.path))
 }

@@ -24,6 +24,24 @@ func TestCreateRemovesWhatAKillLeft(t *testing.T) {
 			check(t, os.Link(path, unfinished(path)+"-123"))
 		},
 		"a copy": func(t *testing.T, path string) { check(t, os.WriteFile(backupTemp(path), []byte("cut"), fileMode)) },
+		"a compacted file": func(t *testing.T, path string) {
+			check(t, os.WriteFile(compactTemp(path), []byte("cut"), fileMode))
+		},
+		"a copy that was to be restored": func(t *testing.T, path string) {
+			check(t, os.Mkdir(restoreDir(path), dirMode))
+			check(t, os.WriteFile(filepath.Join(restoreDir(path), "acme.db"), []byte("personal data"), fileMode))
+		},
+		"its second name, before a copy got the first": func(t *testing.T, path string) {
+			openAt(t, path).Close()
+			_, err := putAside(path)
+			check(t, err)
+		},
+		"a list of erased people": func(t *testing.T, path string) {
+			check(t, os.WriteFile(filepath.Join(filepath.Dir(path), ".acme.suppressed.new"), []byte("cut"), fileMode))
+		},
+		"a count of sends": func(t *testing.T, path string) {
+			check(t, os.WriteFile(filepath.Join(filepath.Dir(path), ".acme.sends.new"), []byte("cut"), fileMode))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(privateDir(t), "acme.db")

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -89,11 +90,14 @@ func Restore(ctx context.Context, path, from string, examine func(*Store) error)
 	if err := prove(ctx, made, examine); err != nil {
 		return "", named(err, from)
 	}
+	if err := removeSecondNames(path); err != nil { // left behind by a kill
+		return "", err
+	}
 	if aside, err = putAside(path); err != nil {
 		return "", err
 	}
 	if err := os.Rename(made, path); err != nil {
-		return "", err
+		return "", errors.Join(err, removeSecondNames(path))
 	}
 	return aside, syncDir(filepath.Dir(path))
 }
@@ -157,6 +161,35 @@ func putAside(path string) (string, error) {
 		return "", fmt.Errorf("putting %s aside: %w", path, err)
 	}
 	return aside, nil
+}
+
+// removeSecondNames removes the names that putAside gave the file at path where no copy
+// has got the first one then.
+func removeSecondNames(path string) error {
+	file, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), filepath.Base(path)+asideMark) {
+			continue
+		}
+		name := filepath.Join(filepath.Dir(path), e.Name())
+		if info, err := os.Lstat(name); err != nil || !os.SameFile(info, file) {
+			continue
+		}
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restoreDir is where a copy is proved before it gets the name.

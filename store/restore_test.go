@@ -141,6 +141,29 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// TestRestoreAfterAKill: a restoration that was killed when the state file had a second
+// name leaves one file of before to the next, not two names of it.
+func TestRestoreAfterAKill(t *testing.T) {
+	t.Parallel()
+	path := statePath(t)
+	s := holding(t, path, 1)
+	from := filepath.Join(t.TempDir(), "copy.db")
+	writeCopy(t, s, from)
+	s.Close()
+	if err := os.Link(path, path+asideMark+"20260101T000000Z"); err != nil {
+		t.Fatal(err)
+	}
+	aside, err := Restore(t.Context(), path, from, nothing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = openAt(t, path)
+	defer s.Close()
+	if copies, err := s.Copies(); err != nil || len(copies) != 1 || copies[0] != aside {
+		t.Errorf("beside it are %q, %v", copies, err)
+	}
+}
+
 // TestRestoreChangesNothing: what cannot be restored leaves everything as it is, and
 // the error names the copy.
 func TestRestoreChangesNothing(t *testing.T) {
