@@ -112,6 +112,9 @@ func (o *owners) own(p configs.Portal, id string, dryRun bool) error {
 		}
 	}
 	had, err := o.owner(p.HubSpot, id)
+	if err == nil && !dryRun {
+		err = removeUnfinished(o.file(p.HubSpot, id)) // which a kill has left behind
+	}
 	if err == nil && had == "" && !dryRun {
 		if err = o.take(p, id); err == nil {
 			had, err = o.owner(p.HubSpot, id) // another one, if both asked at the same moment
@@ -152,11 +155,21 @@ func (o *owners) note() error {
 	if err := store.MakeDir(o.cfg.StateDir); err != nil {
 		return err
 	}
+	if err := removeLeft(o.cfg.StateDir, "."+ownersDir+"-"); err != nil {
+		return err
+	}
 	made, err := os.MkdirTemp(o.cfg.StateDir, "."+ownersDir+"-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(made)
+	release, err := hold(made)
+	if release != nil {
+		defer release()
+	}
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
 	for _, p := range o.cfg.Portals {
 		id := o.boundTo(p.Name)
 		if id == "" {
@@ -193,11 +206,11 @@ func (o *owners) boundTo(portal string) string {
 // linkFile makes a file with this text that is complete when it gets its name. It
 // replaces none: the error is then [fs.ErrExist].
 func linkFile(path, text string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	f, end, err := beginFile(path)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer end()
 	_, err = f.WriteString(text)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err

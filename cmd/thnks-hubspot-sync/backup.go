@@ -129,20 +129,15 @@ func backUp(ctx context.Context, s *session, portal, dir string) (size int64, er
 // writeWhole writes a file that has its name only when it is complete. The file of that
 // name stays until then.
 func writeWhole(path string, write func(*os.File) error) error {
-	dir, base := filepath.Split(path)
-	tmp := filepath.Join(dir, "."+base+".new")
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) { // left behind by a kill
-		return err
-	}
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	f, end, err := beginFile(path)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp) // does nothing once the file has its name
+	defer end()
 	if err := errors.Join(write(f), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, path); err != nil {
+	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(path))

@@ -52,6 +52,9 @@ func rotate(ctx context.Context, a *app, s *session) error {
 	_, err := os.Stat(current)
 	ours := err == nil
 	if ours {
+		if err := removeUnfinished(next); err != nil { // a kill may have left the key under a second name
+			return fmt.Errorf("removing what an earlier rotation has left: %w", cause(err))
+		}
 		keys, err := s.cfg.ReadMasterKeys()
 		if err != nil {
 			return usagef("master_key_file: %w", err)

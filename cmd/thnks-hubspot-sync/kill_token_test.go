@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -363,8 +364,17 @@ func TestKillAtAKeyRotation(t *testing.T) {
 		}
 	}
 	was := key("master-key")
+	// A kill when a new key has got its name leaves it a second one, which may not outlast
+	// the rotation.
+	next := filepath.Join(i.dir, "master-key.next")
+	if err := errors.Join(makeKey(next), os.Link(next, filepath.Join(i.dir, ".master-key.next.new-1"))); err != nil {
+		t.Fatal(err)
+	}
 	i.command(done, "key", "rotate")
 	opened()
+	if left, err := filepath.Glob(filepath.Join(i.dir, ".master-key*")); err != nil || len(left) > 0 {
+		t.Errorf("beside the key are %q, %v", left, err)
+	}
 	if key("master-key") == was {
 		t.Error("the key is the old one")
 	}

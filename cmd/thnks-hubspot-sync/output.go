@@ -111,11 +111,11 @@ func readers(given string, info fs.FileInfo) string {
 // replace makes a file beside the path and gives it its name. was is the file that
 // has the name now, nil for none.
 func replace(path string, was fs.FileInfo, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // with mode 0600
+	f, end, err := beginFile(path)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // fails where it was renamed
+	defer end()
 	_, err = f.Write(data)
 	if err == nil && was != nil {
 		err = keep(f, was)
@@ -126,7 +126,14 @@ func replace(path string, was fs.FileInfo, data []byte) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	// A folder that this user may write to, but not read, cannot be synced.
+	if err := syncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }
 
 // keep gives a new file the owner, group and mode of the one that it replaces.
