@@ -135,10 +135,9 @@ func take(t *testing.T, b *bucket, n int) []slot {
 }
 
 // free returns how many slots may be taken now, and gives them back.
-func free(t *testing.T, b *bucket) (n int) {
-	t.Helper()
+func free(ctx context.Context, b *bucket) (n int) {
 	for {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+		ctx, cancel := context.WithTimeout(ctx, time.Nanosecond)
 		_, err := new(Client).acquire(ctx, b)
 		cancel()
 		if err != nil {
@@ -175,7 +174,7 @@ func TestBucketLearnsLimit(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newObjectsBucket(tt.most)
 				b.release(take(t, b, 1)[0], tt.learned)
-				if got := free(t, b); got != tt.want {
+				if got := free(t.Context(), b); got != tt.want {
 					t.Errorf("%d more calls allowed, want %d", got, tt.want)
 				}
 			})
@@ -187,7 +186,7 @@ func TestFixedBucketLearnsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBucket(90, 10*time.Second)
 		b.release(take(t, b, 1)[0], allowance{max: 250, used: 250, interval: time.Second})
-		if got := free(t, b); got != 89 {
+		if got := free(t.Context(), b); got != 89 {
 			t.Errorf("%d more calls allowed, want 89", got)
 		}
 	})
@@ -201,15 +200,15 @@ func TestForeignCallsExpire(t *testing.T) {
 			time.Sleep(4 * time.Second)
 		}
 		// The greatest number counts as long as its window is not over.
-		if got := free(t, b); got != 104-60-2 {
+		if got := free(t.Context(), b); got != 104-60-2 {
 			t.Errorf("at 8 s: %d allowed", got)
 		}
 		time.Sleep(2*time.Second + time.Millisecond)
-		if got := free(t, b); got != 104-30-1 {
+		if got := free(t.Context(), b); got != 104-30-1 {
 			t.Errorf("at 10 s: %d allowed", got)
 		}
 		time.Sleep(4 * time.Second)
-		if got := free(t, b); got != 104 {
+		if got := free(t.Context(), b); got != 104 {
 			t.Errorf("at 14 s: %d allowed", got)
 		}
 	})
@@ -234,7 +233,7 @@ func TestOwnCallsAreNotForeign(t *testing.T) {
 		// Nine more begin and are counted before the first one is answered.
 		take(t, b, 9)
 		b.release(first, allowance{max: 110, used: 10})
-		if got := free(t, b); got != 104-10 {
+		if got := free(t.Context(), b); got != 104-10 {
 			t.Errorf("%d allowed, want 94", got)
 		}
 	})
@@ -285,7 +284,7 @@ func TestBucketCancelled(t *testing.T) {
 		if _, err := new(Client).acquire(ctx, b); err != context.Canceled {
 			t.Errorf("got %v", err)
 		}
-		if got := free(t, b); got != 1 {
+		if got := free(t.Context(), b); got != 1 {
 			t.Errorf("%d slots free, want 1", got)
 		}
 	})
@@ -306,12 +305,78 @@ func TestBucketCancelledAsItIsServed(t *testing.T) {
 			if err == nil {
 				b.discard()
 			}
-			if got := free(t, b); got != 1 {
+			if got := free(t.Context(), b); got != 1 {
 				t.Fatalf("%d slots free, want 1 (acquire returned %v)", got, err)
 			}
 		})
 	}
 	t.Logf("served and cancelled: %v", won)
+}
+
+// TestBucketLeftOnceServed: who gives up in the moment in which the call is served
+// leaves the slot to the next call; who was refused had none to leave.
+func TestBucketLeftOnceServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBucket(1, time.Second)
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		left := 0
+		for range 100 { // await takes either way by chance
+			w := b.enter(t.Context())
+			if _, err := b.await(over, w); err == nil {
+				b.discard()
+			} else {
+				left++
+			}
+			if got := free(t.Context(), b); got != 1 {
+				t.Fatalf("%d slots free, want 1", got)
+			}
+		}
+		if left == 0 {
+			t.Error("nobody gave up")
+		}
+		b.stop(errors.New("stopped"), time.Now().Add(time.Hour))
+		for range 100 {
+			if _, err := b.await(over, b.enter(t.Context())); err == nil {
+				t.Fatal("served while it is stopped")
+			}
+		}
+		time.Sleep(2 * time.Hour)
+		if got := free(t.Context(), b); got != 1 {
+			t.Errorf("%d slots free after those that were refused, want 1", got)
+		}
+	})
+}
+
+// TestSuspectedCalls: after a 429 another app is taken to search twice in each interval,
+// and once more after each further 429, several at once being one; one search stays
+// ours. A minute after the last 429 nothing is suspected.
+func TestSuspectedCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newSearchBucket()
+		urgent := Urgent(t.Context()) // which no spread puts off
+		for n, want := range []int{3, 2, 1, 1} {
+			b.pause(0)
+			b.pause(0)
+			if got := free(urgent, b); got != want {
+				t.Errorf("%d searches are free after %d refusals, want %d", got, n+1, want)
+			}
+			time.Sleep(b.interval - time.Millisecond)
+			b.pause(0)
+			if got := free(urgent, b); got != want {
+				t.Errorf("%d searches are free within an interval after refusal %d, want %d", got, n+1, want)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(unsuspected - b.interval - time.Millisecond)
+		if got := free(urgent, b); got != 1 {
+			t.Errorf("%d searches are free within a minute, want 1", got)
+		}
+		time.Sleep(time.Millisecond)
+		if got := free(urgent, b); got != 5 {
+			t.Errorf("%d searches are free after a minute, want 5", got)
+		}
+	})
 }
 
 func TestNilBucketPacesNothing(t *testing.T) {

@@ -167,6 +167,31 @@ func TestContactsByEmailEndsEarly(t *testing.T) {
 	}
 }
 
+// TestContactsRefusedWithoutAName: where an answer has an error that names no address,
+// the address that it is about is found by asking for fewer: it is refused, and none of
+// the others is, nor taken for one that no contact has.
+func TestContactsRefusedWithoutAName(t *testing.T) {
+	c := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body struct{ Inputs []ref }
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		out := map[string]any{"results": []any{}}
+		if slices.ContainsFunc(body.Inputs, func(in ref) bool { return in.ID == "bad@acme.example" }) {
+			out["errors"] = []any{problem("VALIDATION_ERROR")}
+		}
+		reply(w, 207, out)
+	}))
+	got, err := c.ContactsByEmail(t.Context(), []string{"ann@acme.example", "bad@acme.example", "bob@acme.example"}, nil)
+	if err != nil || len(got) != 3 {
+		t.Fatalf("%d outcomes, %v", len(got), err)
+	}
+	checkKind(t, got[1].Err, Refused)
+	if got[0].Err != nil || got[2].Err != nil {
+		t.Errorf("the others: %v and %v", got[0].Err, got[2].Err)
+	}
+}
+
 // TestContactsInAnotherSpelling: an answer may spell an address in another way
 // than the request did.
 func TestContactsInAnotherSpelling(t *testing.T) {

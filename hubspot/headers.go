@@ -51,11 +51,8 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	if at, err := http.ParseTime(value); err == nil {
 		return min(max(at.Sub(now), 0), maxRetryAfter)
 	}
-	// On overflow ParseInt returns the greatest or least int64, which is
-	// clamped below.
-	seconds, err := strconv.ParseInt(value, 10, 64)
-	if err != nil && seconds == 0 {
-		return 0
-	}
+	// What is no number is 0. On overflow ParseInt returns the greatest or least
+	// int64, which is clamped.
+	seconds, _ := strconv.ParseInt(value, 10, 64)
 	return time.Duration(min(max(seconds, 0), int64(maxRetryAfter/time.Second))) * time.Second
 }

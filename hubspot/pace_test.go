@@ -351,3 +351,14 @@ func TestUrgentSearch(t *testing.T) {
 		many.Wait()
 	})
 }
+
+// TestLowestCap: of several caps of one account the lowest counts, in any order; 0 is
+// none.
+func TestLowestCap(t *testing.T) {
+	p := NewPace()
+	for _, cap := range []struct{ set, want int }{{0, 0}, {80, 80}, {90, 80}, {70, 70}, {0, 70}, {80, 70}} {
+		if p.limit(cap.set); p.objects.most != cap.want {
+			t.Errorf("after a cap of %d it is %d, want %d", cap.set, p.objects.most, cap.want)
+		}
+	}
+}

@@ -254,6 +254,37 @@ func TestCreateProperties(t *testing.T) {
 	}
 }
 
+// TestCreateManyProperties: more than fit into a batch are all made, and after a batch
+// that fails none is asked for.
+func TestCreateManyProperties(t *testing.T) {
+	var names []string
+	for i := range 2*BatchSize + 1 {
+		names = append(names, fmt.Sprint("p", i))
+	}
+	for _, status := range []int{201, 403} {
+		var sizes []int
+		c := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var body struct{ Inputs []Property }
+			if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+				t.Error(err)
+			}
+			if sizes = append(sizes, len(body.Inputs)); status == 403 {
+				reply(w, status, problem("MISSING_SCOPES"))
+				return
+			}
+			reply(w, status, map[string]any{"results": body.Inputs})
+		}))
+		errs, err := c.CreateProperties(t.Context(), "2-123", textProperties(names...))
+		want := []int{BatchSize, BatchSize, 1}
+		if status == 403 {
+			want = want[:1]
+		}
+		if !slices.Equal(sizes, want) || (err == nil) != (status == 201) || slices.ContainsFunc(errs, func(e error) bool { return e != err }) {
+			t.Errorf("%d: batches of %d, %v", status, sizes, err)
+		}
+	}
+}
+
 func TestCreatePropertiesEndsEarly(t *testing.T) {
 	c := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reply(w, 403, problem("MISSING_SCOPES"))

@@ -476,6 +476,19 @@ func TestLongTokens(t *testing.T) {
 		_, err := w.app.Renew(t.Context(), SecretOf("r"))
 		wantKind(t, err, Unexpected, "")
 	})
+	// Each of the two may have 8 KiB to the byte, and is needed.
+	fits, long := strings.Repeat("x", maxToken), strings.Repeat("x", maxToken+1)
+	for _, tt := range []struct {
+		access, refresh string
+		ok              bool
+	}{{fits, fits, true}, {long, "r", false}, {"a", long, false}, {"a", "", false}} {
+		w := newOAuthWorld(t, hubspottest.Options{})
+		body := fmt.Sprintf(`{"access_token":%q,"refresh_token":%q,"expires_in":1800}`, tt.access, tt.refresh)
+		w.portal.Fault(hubspottest.Fault{Class: hubspottest.ClassOAuth, Kind: hubspottest.RespondStatus, Status: 200, Body: body})
+		if g, err := w.app.Exchange(t.Context(), "code", Secret{}); (err == nil) != tt.ok || tt.ok && g.Refresh.Reveal() != tt.refresh {
+			t.Errorf("tokens of %d and %d bytes: %v", len(tt.access), len(tt.refresh), err)
+		}
+	}
 }
 
 // TestTokensOfAnotherAccountAreRefused: tokens of another account are neither stored nor used.
@@ -658,6 +671,24 @@ func TestOperationsOfTheApp(t *testing.T) {
 			t.Errorf("%s was sent", to)
 		}
 	}
+}
+
+// TestUninstall: an app that has uninstalled itself has no tokens of the account any
+// more, and one that may not says so.
+func TestUninstall(t *testing.T) {
+	w := newOAuthWorld(t, hubspottest.Options{})
+	g := w.vault.grant
+	if err := w.app.Uninstall(t.Context(), SecretOf("another")); err == nil {
+		t.Error("another's token has uninstalled it")
+	}
+	if _, err := w.app.Renew(t.Context(), g.Refresh); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.app.Uninstall(t.Context(), w.vault.grant.Access); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.app.Renew(t.Context(), g.Refresh)
+	wantKind(t, err, Revoked, "BAD_REFRESH_TOKEN")
 }
 
 // TestDefaultLife: a token whose life HubSpot does not say is renewed in time.
