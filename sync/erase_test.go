@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -351,6 +353,61 @@ func TestListOfErasedLost(t *testing.T) {
 		w.Must(giftsync.Backfill)
 		checkErased(t, w)
 	})
+}
+
+// TestListOfErasedLostInARun: a run whose list of erased people is removed, or
+// replaced by an older copy, writes nothing more of anyone, also where an event has
+// read what is there, which forgets who was on it.
+func TestListOfErasedLostInARun(t *testing.T) {
+	t.Parallel()
+	for name, harm := range map[string]func(path string, older []byte) error{
+		"removed":  func(path string, _ []byte) error { return os.Remove(path) },
+		"replaced": func(path string, older []byte) error { return os.WriteFile(path, older, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newErasureWorld(t)
+				older, err := os.ReadFile(w.Erased.Path())
+				if err != nil {
+					t.Fatal(err)
+				}
+				erase(t, w)
+				list, err := os.ReadFile(w.Erased.Path())
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.AddGift("T-new", bird, time.Hour)
+				w.AddGift("T-other", "bob@acme.example", time.Hour)
+				w.WrapThnks = func(next http.RoundTripper) http.RoundTripper {
+					return simulation.RoundTripper(func(r *http.Request) (*http.Response, error) {
+						if err := harm(w.Erased.Path(), older); err != nil && !errors.Is(err, fs.ErrNotExist) {
+							t.Error(err)
+						}
+						_ = w.Erased.Refresh() // as an event does; what it says is not asked for here
+						return next.RoundTrip(r)
+					})
+				}
+				_, err = w.Run(t.Context(), giftsync.Request{Mode: giftsync.Backfill})
+				if !giftsync.IsFatal(err) || !strings.Contains(err.Error(), "list of erased people") {
+					t.Errorf("the run ended with %v", err)
+				}
+				checkErased(t, w)
+				if n := len(w.Portal.Find("thnks", "thnks_transaction_id", "T-other")); n != 0 {
+					t.Errorf("%d records were made without the list", n)
+				}
+				w.WrapThnks = nil
+				if err := os.WriteFile(w.Erased.Path(), list, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				w.Must(giftsync.Backfill)
+				checkErased(t, w)
+				if n := len(w.Portal.Find("thnks", "thnks_transaction_id", "T-other")); n != 1 {
+					t.Errorf("with the list again there are %d records", n)
+				}
+			})
+		})
+	}
 }
 
 // TestEraseDeletedRecord: a record that people deleted in HubSpot cannot be written

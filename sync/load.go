@@ -38,7 +38,9 @@ func (r *run) load(ctx context.Context, in *input) (*loaded, error) {
 	l.thaw()
 	l.forgetMetadata()
 	if in.policy.fromJournal {
-		l.suppress(in.gifts)
+		if _, err := l.suppress(in.gifts); err != nil {
+			return nil, err
+		}
 		// An event may have changed a gift since it was read.
 		for _, id := range ids {
 			if s, ok := l.have[id]; ok {
@@ -56,7 +58,10 @@ func (r *run) load(ctx context.Context, in *input) (*loaded, error) {
 		}
 	}
 	l.keepStale()
-	gifts := l.suppress(in.filled(l.have))
+	gifts, err := l.suppress(in.filled(l.have))
+	if err != nil {
+		return nil, err
+	}
 	if in.file {
 		for _, g := range gifts {
 			if plan.Lowers(l.have[g.ID].Gift, g) {

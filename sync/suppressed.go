@@ -63,10 +63,16 @@ func readSuppressed(list Suppressed, j metaReader, look bool) (due bool, err err
 		return false, lostSuppressed(list, done, err)
 	}
 	now := list.Mark()
-	if lost := done.Addresses+done.Gifts > 0 && (now.Key != done.Key || now.Addresses < done.Addresses || now.Gifts < done.Gifts); lost {
+	if lacks(now, done) {
 		return false, lostSuppressed(list, done, nil)
 	}
 	return now.Addresses+now.Gifts > 0 && now != done, nil
+}
+
+// lacks reports whether a list is not the one that had a mark, or is less than it
+// was then.
+func lacks(now, had suppressed.Mark) bool {
+	return had.Addresses+had.Gifts > 0 && (now.Key != had.Key || now.Addresses < had.Addresses || now.Gifts < had.Gifts)
 }
 
 // SuppressedFault returns what is wrong with a portal's list of erased people, as a
@@ -108,11 +114,16 @@ func partiesOf(list Suppressed, g plan.Gift) (of plan.Party) {
 
 // suppress marks the gifts whose recipients were erased, so that the planner skips
 // them, whether the journal knows them or not, and removes erased senders from the
-// others. It returns the gifts.
-func (l *loaded) suppress(gifts []plan.Gift) []plan.Gift {
+// others. It returns the gifts. It fails where the list is lost: its file may have
+// been removed or replaced since the run began.
+func (l *loaded) suppress(gifts []plan.Gift) ([]plan.Gift, error) {
 	list := l.run.cfg().Suppressed
-	if list.Mark() == (suppressed.Mark{}) {
-		return gifts
+	if _, err := readSuppressed(list, l.run.journal, true); err != nil {
+		return nil, err
+	}
+	had := list.Mark()
+	if had == (suppressed.Mark{}) {
+		return gifts, nil
 	}
 	kept := make([]plan.Gift, len(gifts))
 	for i, g := range gifts {
@@ -126,5 +137,9 @@ func (l *loaded) suppress(gifts []plan.Gift) []plan.Gift {
 			l.have[g.ID] = have
 		}
 	}
-	return kept
+	// An event may have read another file meanwhile.
+	if lacks(list.Mark(), had) {
+		return nil, lostSuppressed(list, had, nil)
+	}
+	return kept, nil
 }
