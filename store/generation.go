@@ -28,7 +28,29 @@ const keyGeneration = "sends"
 // sendLock is held while the generation is raised in both places.
 type sendLock struct {
 	sync.Mutex
-	open bool // the ledger is open for sending
+	open bool       // the ledger is open for sending
+	last besideFile // that this process has written; zero before
+}
+
+// A SendMark says what a process has counted of a portal's sends, however the files
+// in the state directory change while it runs.
+type SendMark struct{ last besideFile }
+
+// SendMark returns the mark of the ledger, for the store that takes its place in this
+// process.
+func (s *Store) SendMark() SendMark {
+	s.generation.Lock()
+	defer s.generation.Unlock()
+	return SendMark{s.generation.last}
+}
+
+// Succeed says, before [Store.OpenSending], that the ledger takes the place of one
+// with this mark. If it is an older one, or another's, sending is turned off, even if
+// the file beside the state file was replaced together with it.
+func (s *Store) Succeed(m SendMark) {
+	s.generation.Lock()
+	defer s.generation.Unlock()
+	s.generation.last = m.last
 }
 
 type generation struct {
@@ -71,7 +93,7 @@ func (s *Store) OpenSending(now time.Time) (Sending, error) {
 		if err != nil {
 			return err
 		}
-		off := have.doubts(was, there, s.fingerprint())
+		off := have.doubts(was, there, s.fingerprint(), s.generation.last)
 		g = have
 		g.Number = max(have.Number, was.Number) + 1
 		if off != "" && have.Off == "" {
@@ -93,10 +115,10 @@ func (s *Store) OpenSending(now time.Time) (Sending, error) {
 }
 
 // doubts says why a state file of this generation is perhaps not the one that sent
-// last, or "".
-func (g generation) doubts(b besideFile, there bool, state string) string {
+// last, or "". last is what this process has written, zero if nothing.
+func (g generation) doubts(b besideFile, there bool, state string, last besideFile) string {
 	switch {
-	case !there && g.Number == 0:
+	case !there && g.Number == 0 && last == (besideFile{}):
 		return "" // the first opening
 	case !there:
 		return "the file beside the state file that counts its sends is missing: was the state file restored, or moved without it?"
@@ -106,6 +128,8 @@ func (g generation) doubts(b besideFile, there bool, state string) string {
 		return "the state file is older than the last gift that was sent: it was restored from a backup, and does not know what was sent since"
 	case b.Number+1 < g.Number:
 		return "the file beside the state file that counts its sends is older than the state file: was it restored?"
+	case last.State != "" && b.State != last.State, b.Number < last.Number:
+		return "the state file, and the file beside it that counts its sends, are not those that this process has sent with: was the state directory replaced by an older copy?"
 	}
 	return ""
 }
@@ -164,7 +188,7 @@ func (s *Store) SendsDoubted() (bool, error) {
 		return g.Off != "", err
 	}
 	was, there, err := s.readBeside()
-	return g.doubts(was, there, s.fingerprint()) != "", err
+	return g.doubts(was, there, s.fingerprint(), s.generation.last) != "", err
 }
 
 // StopSending turns sending off and says why, for instance because the journal was
@@ -251,8 +275,10 @@ func (s *Store) readBeside() (b besideFile, there bool, err error) {
 }
 
 // writeGeneration writes the file beside the state file and makes it durable.
+// It is called with s.generation held.
 func (s *Store) writeGeneration(g generation) error {
-	text, err := json.Marshal(besideFile{s.fingerprint(), g.Number})
+	b := besideFile{s.fingerprint(), g.Number}
+	text, err := json.Marshal(b)
 	if err != nil {
 		return err
 	}
@@ -265,6 +291,7 @@ func (s *Store) writeGeneration(g generation) error {
 	if err := os.Rename(tmp, path); err != nil {
 		return err
 	}
+	s.generation.last = b
 	return syncDir(dir)
 }
 

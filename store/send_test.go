@@ -357,6 +357,67 @@ func TestGeneration(t *testing.T) {
 	}
 }
 
+// TestSwappedWithItsCounter: a process that meets an older state file and an older
+// counter of sends, which fit each other, in the place of those that it has sent with
+// sends nothing more.
+func TestSwappedWithItsCounter(t *testing.T) {
+	for name, swap := range map[string]struct {
+		do  func(t *testing.T, path, beside string)
+		off bool
+	}{
+		"nothing": {func(*testing.T, string, string) {}, false},
+		"by an older": {func(t *testing.T, path, beside string) {
+			copyFile(t, path+".old", path)
+			copyFile(t, beside+".old", beside)
+		}, true},
+		"by nothing":     {func(t *testing.T, path, beside string) { os.Remove(path); os.Remove(beside) }, true},
+		"by another's":   {func(t *testing.T, path, beside string) { copyOther(t, path, beside) }, true},
+		"its counter":    {func(t *testing.T, _, beside string) { copyFile(t, beside+".old", beside) }, true},
+		"counter's gone": {func(t *testing.T, _, beside string) { os.Remove(beside) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := statePath(t)
+			beside := strings.TrimSuffix(path, ".db") + ".sends"
+			s, _ := openForSending(t, path)
+			s.Close()
+			copyFile(t, path, path+".old")
+			copyFile(t, beside, beside+".old")
+			s, _ = openForSending(t, path)
+			for n := range 3 {
+				addSend(t, s, aSend(fmt.Sprint("sent", n)))
+				move(t, s, fmt.Sprint("sent", n), SendSending)
+				move(t, s, fmt.Sprint("sent", n), SendSent)
+			}
+			mark := s.SendMark()
+			s.Close()
+
+			swap.do(t, path, beside)
+			s, err := Open(path, Options{Create: true})
+			check(t, err)
+			defer s.Close()
+			s.Succeed(mark)
+			if doubted, err := s.SendsDoubted(); err != nil || doubted != swap.off {
+				t.Errorf("doubted: %v, %v", doubted, err)
+			}
+			if sending, err := s.OpenSending(noon); err != nil || (sending.Off != "") != swap.off {
+				t.Errorf("off: %q, %v", sending.Off, err)
+			}
+		})
+	}
+}
+
+// copyOther puts the files of a portal that has sent nothing in the place of others.
+func copyOther(t *testing.T, path, beside string) {
+	t.Helper()
+	other := statePath(t)
+	for range 6 {
+		s, _ := openForSending(t, other)
+		s.Close()
+	}
+	copyFile(t, other, path)
+	copyFile(t, strings.TrimSuffix(other, ".db")+".sends", beside)
+}
+
 // TestInterrupted: what was under way, or may have been sent by a newer state
 // file, is unknown, and sending goes on only when each is resolved.
 func TestInterrupted(t *testing.T) {

@@ -66,13 +66,14 @@ type managedPortal struct {
 	problem string // why its webhooks are not served; "" when they are, or there are none
 
 	mu       sync.Mutex
-	journal  *store.Store // once opened, held until the daemon ends or it breaks
-	openErr  error        // why it could not be opened the last time; nil where it was
-	openedAt time.Time    // when that was tried
-	lost     bool         // a state file that was open does no more work, and no other is open yet
-	damaged  error        // why the state file that was open is damaged; nil if it is not
-	closed   bool         // the daemon has ended: no state file is opened any more
-	open     *Connection  // over the journal
+	journal  *store.Store   // once opened, held until the daemon ends or it breaks
+	openErr  error          // why it could not be opened the last time; nil where it was
+	openedAt time.Time      // when that was tried
+	lost     bool           // a state file that was open does no more work, and no other is open yet
+	sent     store.SendMark // of the state file that was open last
+	damaged  error          // why the state file that was open is damaged; nil if it is not
+	closed   bool           // the daemon has ended: no state file is opened any more
+	open     *Connection    // over the journal
 
 	opened atomic.Pointer[store.Store] // the journal, for those who must not wait for mu
 }
@@ -202,8 +203,12 @@ func (p *managedPortal) setAside(why error) bool {
 // from then on.
 func (p *managedPortal) openArmed() (*store.Store, error) {
 	j, err := p.cfg.OpenState()
-	if err != nil || p.cfg.Desk != nil {
-		return j, err
+	if err != nil {
+		return nil, err
+	}
+	j.Succeed(p.sent)
+	if p.cfg.Desk != nil {
+		return j, nil
 	}
 	if err := send.Disarm(j); err != nil {
 		_ = j.Close() // nothing was written
@@ -229,6 +234,7 @@ func (p *managedPortal) lose(file giftsync.Journal, err error) {
 
 // giveUp is called with mu held.
 func (p *managedPortal) giveUp(err error) {
+	p.sent = p.journal.SendMark()
 	_ = p.journal.Close() // opening it says what is wrong
 	if isDamage(err) {
 		p.damaged = err
