@@ -10,8 +10,8 @@ import (
 )
 
 // Unprocessable is the kind of a single input that HubSpot, or something before
-// it, answers with a server error, a broken connection or a foreign refusal each
-// time, while it takes others. Without [WithCulprits] it does not occur.
+// it, answers with a server error, a broken connection, a foreign refusal or what
+// cannot be used each time, while it takes others. Without [WithCulprits] it does not occur.
 const Unprocessable Kind = Archived + 1
 
 // IsUnprocessable reports whether err says that HubSpot cannot process one input.
@@ -104,10 +104,16 @@ func (c *Culprits) hasWorked(kind string) bool {
 
 // failure returns the error of a request that an input may have caused, and nil
 // for any other. Whether HubSpot can be reached, and in time, is no input's
-// doing.
+// doing; an answer that is too large or of another form may be.
 func failure(err error) *Error {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Kind != Transient || e.sifted || timedOut(e.Err) {
+	if !ok || e.sifted {
+		return nil
+	}
+	if e.Kind == Unexpected && e.Status/100 == 2 && e.Err != nil {
+		return e
+	}
+	if e.Kind != Transient || timedOut(e.Err) {
 		return nil
 	}
 	broken := []error{errBlocked, errGarbled, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE}
@@ -127,12 +133,8 @@ func failure(err error) *Error {
 func (b batch) try(ctx context.Context, in []int) (*refusal, error) {
 	no, err := b.fit(ctx, in)
 	c := culpritsOf(ctx)
-	if c == nil || b.kind == "" {
+	if c == nil || b.kind == "" || err == nil {
 		return no, err
-	}
-	if err == nil {
-		c.setWorked(b.kind)
-		return no, nil
 	}
 	if e := failure(err); e != nil {
 		err = b.bisect(ctx, c, in, e, maxDoubts)
@@ -182,13 +184,13 @@ func (b batch) bisect(ctx context.Context, c *Culprits, in []int, e *Error, doub
 	}
 	half := len(in) / 2
 	left, right := in[:half], in[half:]
-	leftFailed, err := b.probe(ctx, c, left)
+	leftFailed, err := b.probe(ctx, left)
 	if err != nil {
 		return err
 	}
 	rightFailed := e
 	if leftFailed != nil || len(right) == 1 {
-		if rightFailed, err = b.probe(ctx, c, right); err != nil {
+		if rightFailed, err = b.probe(ctx, right); err != nil {
 			return err
 		}
 	}
@@ -208,7 +210,7 @@ func (b batch) bisect(ctx context.Context, c *Culprits, in []int, e *Error, doub
 
 // probe sends a part of a batch that failed, and returns the failure of this one,
 // if any.
-func (b batch) probe(ctx context.Context, c *Culprits, in []int) (failed *Error, err error) {
+func (b batch) probe(ctx context.Context, in []int) (failed *Error, err error) {
 	no, err := b.fit(ctx, in)
 	if err != nil {
 		if failed = failure(err); failed != nil {
@@ -216,7 +218,6 @@ func (b batch) probe(ctx context.Context, c *Culprits, in []int) (failed *Error,
 		}
 		return failed, err
 	}
-	c.setWorked(b.kind)
 	if no != nil {
 		return nil, b.isolate(ctx, no.in)
 	}

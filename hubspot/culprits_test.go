@@ -168,6 +168,37 @@ func TestCulpritsOfReads(t *testing.T) {
 	})
 }
 
+// TestCulpritsOfAnswers: a record of which HubSpot's answer is too large by itself, or
+// cannot be used, is a culprit, too; where all are so, none is.
+func TestCulpritsOfAnswers(t *testing.T) {
+	for name, set := range map[string]func(p *fakePortal, at func(string) bool){
+		"too large":    func(p *fakePortal, at func(string) bool) { p.largeRead = at },
+		"another form": func(p *fakePortal, at func(string) bool) { p.oddRead = at },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, ids := filled(130)
+				set(p, func(name string) bool { return name == ids[7] || name == ids[129] })
+				ctx := WithCulprits(t.Context(), NewCulprits(3))
+				out, err := p.client(t).Read(ctx, "2-1", ids, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, o := range out {
+					if bad := i == 7 || i == 129; IsUnprocessable(o.Err) != bad || (o.Object == nil) != bad {
+						t.Errorf("record %d: %+v", i, o)
+					}
+				}
+				_, err = p.client(t).Get(ctx, "2-1", ids[7], nil, false)
+				checkKind(t, err, Unprocessable)
+				set(p, func(string) bool { return true })
+				_, err = p.client(t).Read(WithCulprits(t.Context(), NewCulprits(3)), "2-1", ids, nil)
+				checkKind(t, err, Unexpected)
+			})
+		})
+	}
+}
+
 // TestCulpritsOfLookUps: of a record that cannot be looked up it is not known
 // whether it exists, so it is not created; it counts as one culprit, however many
 // calls fail at it.

@@ -43,6 +43,8 @@ type fakePortal struct {
 	ignored   func(properties map[string]any) bool // writes neither to make nor to mention
 	crash     func(properties map[string]any) bool // writes that make the portal fail with 502
 	crashRead func(name string) bool               // ids and values in reads that do
+	largeRead func(name string) bool               // ids and values in reads whose answer is too large
+	oddRead   func(name string) bool               // ids and values in reads whose answer has another form
 	large     int                                  // inputs from which on an answer is too large, 0 for none
 	vague     bool                                 // item errors name no input
 	fault     func(op string, n int) fault         // of the n-th request of an operation
@@ -194,11 +196,18 @@ func (p *fakePortal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(w, 502, map[string]any{})
 		return
 	}
-	if p.crashRead != nil && (op == "GET" && p.crashRead(id) || rest == "batch/read" && slices.ContainsFunc(body.Inputs, func(i fakeInput) bool { return p.crashRead(i.ID) })) {
+	reads := func(of func(name string) bool) bool {
+		return of != nil && (op == "GET" && of(id) || rest == "batch/read" && slices.ContainsFunc(body.Inputs, func(i fakeInput) bool { return of(i.ID) }))
+	}
+	if reads(p.crashRead) {
 		reply(w, 502, map[string]any{})
 		return
 	}
-	if p.large > 0 && len(body.Inputs) >= p.large {
+	if reads(p.oddRead) {
+		reply(w, 200, map[string]any{"results": "none", "id": []any{}})
+		return
+	}
+	if p.large > 0 && len(body.Inputs) >= p.large || reads(p.largeRead) {
 		w = largeWriter{w}
 	}
 	switch op {

@@ -87,6 +87,9 @@ func (b batch) narrow(ctx context.Context, no *refusal) (culprit *refusal, unsen
 // fit sends the inputs as one batch and, while its answer is too large, in halves.
 func (b batch) fit(ctx context.Context, in []int) (*refusal, error) {
 	no, err := b.send(ctx, in)
+	if c := culpritsOf(ctx); c != nil && err == nil {
+		c.setWorked(b.kind)
+	}
 	if len(in) < 2 || !errors.Is(err, errTooLarge) {
 		return no, err
 	}

@@ -2,6 +2,7 @@ package hubspot
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,15 +18,18 @@ type Owner struct {
 	Archived bool   // the user was removed and owns no new records
 }
 
-// Owners lists the portal's active owners. Without the scope
+// Owners lists the portal's active owners. A page whose answer is too large is asked for
+// again with half as many. Without the scope
 // crm.objects.owners.read the error is an [*Error] of kind [Forbidden].
 //
 // D/api-reference/latest/crm/owners/guide
 func (c *Client) Owners(ctx context.Context) ([]Owner, error) {
 	var owners []Owner
-	query := url.Values{"limit": {strconv.Itoa(ownersPage)}, "archived": {"false"}}
+	query := url.Values{"archived": {"false"}}
+	limit := ownersPage
 	var trail Trail
 	for {
+		query.Set("limit", strconv.Itoa(limit))
 		var out struct {
 			Results []struct {
 				ID       text `json:"id"`
@@ -34,7 +38,11 @@ func (c *Client) Owners(ctx context.Context) ([]Owner, error) {
 			} `json:"results"`
 			Paging paging `json:"paging"`
 		}
-		call, err := c.do(ctx, request{class: Other, method: http.MethodGet, path: "/crm/owners/{version}", query: query, out: &out, asked: ownersPage})
+		call, err := c.do(ctx, request{class: Other, method: http.MethodGet, path: "/crm/owners/{version}", query: query, out: &out, asked: limit})
+		if errors.Is(err, errTooLarge) && limit > 1 {
+			limit = (limit + 1) / 2
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

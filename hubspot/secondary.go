@@ -3,7 +3,6 @@ package hubspot
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 )
 
 // The bounds of a search.
@@ -88,6 +87,8 @@ type filter struct {
 	PropertyName string `json:"propertyName"`
 	Operator     string `json:"operator"`
 	Value        string `json:"value,omitempty"`
+	// Values are the alternatives of the operator IN.
+	Values []string `json:"values,omitempty"`
 }
 
 type sort struct {
@@ -123,14 +124,7 @@ func (c *Client) searchAll(ctx context.Context, objectType string, s search, add
 			Results []wireObject `json:"results"`
 			Paging  paging       `json:"paging"`
 		}
-		call, err := c.do(ctx, request{
-			class:  Search,
-			method: http.MethodPost,
-			path:   objectPath(objectType, "search"),
-			in:     s,
-			out:    &out,
-			asked:  s.Limit,
-		})
+		call, err := c.find(ctx, objectType, &s, &out)
 		if err != nil {
 			return call, err
 		}

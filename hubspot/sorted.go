@@ -2,6 +2,7 @@ package hubspot
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -110,6 +111,42 @@ func changedSince(property string, since time.Time) filter {
 // idProperty is the property that holds a record's id.
 const idProperty = "hs_object_id"
 
+// Shown are records of a type as a search shows them.
+type Shown struct {
+	IDs map[string]bool // those of the records asked for that it finds
+	Any bool            // it finds some record, whichever
+}
+
+// Shown asks the search which records of a type there are, by their ids: who is told by
+// reads that they are gone asks here whether that is so. The search usually shows
+// changes some seconds late. It costs one search, and one for every [BatchSize] ids.
+//
+// D/api-reference/latest/crm/search-the-crm
+func (c *Client) Shown(ctx context.Context, objectType string, ids []string) (Shown, error) {
+	shown := Shown{IDs: make(map[string]bool)}
+	out, _, err := c.searchPage(ctx, objectType, search{
+		FilterGroups: []filterGroup{{[]filter{{PropertyName: idProperty, Operator: "HAS_PROPERTY"}}}},
+		Properties:   []string{idProperty}, Limit: 1,
+	})
+	if err != nil {
+		return Shown{}, err
+	}
+	shown.Any = out.Total > 0
+	for some := range slices.Chunk(ids, BatchSize) {
+		out, _, err := c.searchPage(ctx, objectType, search{
+			FilterGroups: []filterGroup{{[]filter{{PropertyName: idProperty, Operator: "IN", Values: some}}}},
+			Properties:   []string{idProperty}, Limit: BatchSize,
+		})
+		if err != nil {
+			return Shown{}, err
+		}
+		for i := range out.Results {
+			shown.IDs[string(out.Results[i].ID)] = true
+		}
+	}
+	return shown, nil
+}
+
 // pageByID makes one search for records behind an id, which any of the groups of
 // filters finds.
 func (c *Client) pageByID(ctx context.Context, objectType string, groups []filterGroup, after string, properties []string) (SearchPage, error) {
@@ -145,24 +182,35 @@ type wirePage struct {
 	Results []wireObject `json:"results"`
 }
 
-// searchPage makes one search. An answer that shows fewer records than it says is an
-// error.
+// searchPage makes one search. One whose answer is too large is made again for half as
+// many records. An answer that shows fewer records than it says is an error.
 func (c *Client) searchPage(ctx context.Context, objectType string, s search) (wirePage, *Call, error) {
 	var out wirePage
-	call, err := c.do(ctx, request{
-		class:  Search,
-		method: http.MethodPost,
-		path:   objectPath(objectType, "search"),
-		in:     s,
-		out:    &out,
-		asked:  s.Limit,
-	})
+	call, err := c.find(ctx, objectType, &s, &out)
 	if err != nil {
 		return wirePage{}, call, err
 	}
-	if out.Results == nil || len(out.Results) < min(out.Total, searchPage) {
+	if out.Results == nil || len(out.Results) < min(out.Total, s.Limit) {
 		return wirePage{}, call, unexpected(call)
 	}
 	out.Total = max(out.Total, len(out.Results))
 	return out, call, nil
+}
+
+// find makes one search, whose answer it decodes into out. While that is too large it
+// halves the limit of the search.
+func (c *Client) find(ctx context.Context, objectType string, s *search, out any) (*Call, error) {
+	for ; ; s.Limit = (s.Limit + 1) / 2 {
+		call, err := c.do(ctx, request{
+			class:  Search,
+			method: http.MethodPost,
+			path:   objectPath(objectType, "search"),
+			in:     *s,
+			out:    out,
+			asked:  s.Limit,
+		})
+		if s.Limit <= 1 || !errors.Is(err, errTooLarge) {
+			return call, err
+		}
+	}
 }

@@ -1,9 +1,13 @@
 package hubspot
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -155,4 +159,62 @@ func TestChangedDealsUnexpected(t *testing.T) {
 		t.Log(name)
 		checkKind(t, err, Unexpected)
 	}
+}
+
+// TestTooLargeSearch: a page of a search, or of owners, whose answer is too large is
+// asked for again with half as many, until it fits; nothing is left out. Where a single
+// one does not fit the call fails.
+func TestTooLargeSearch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := contract.New(t, hubspottest.Options{Seed: 4, Token: "test"})
+		const most = 30
+		fits := most
+		for i := range 250 {
+			p.AddDeal(nil)
+			p.AddContact(fmt.Sprintf("p%d@acme.example", i), map[string]string{"hs_additional_emails": fmt.Sprintf("old%d@acme.example", i)})
+		}
+		for i := range 100 {
+			p.AddOwner(fmt.Sprintf("sam%d@acme.example", i), "Sam", "Poe")
+		}
+		time.Sleep(time.Hour)
+		c := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var asked struct {
+				Limit int `json:"limit"`
+			}
+			body, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			if json.Unmarshal(body, &asked); r.Method == http.MethodGet {
+				asked.Limit, _ = strconv.Atoi(r.URL.Query().Get("limit"))
+			}
+			if asked.Limit > fits {
+				w = largeWriter{w}
+			}
+			p.ServeHTTP(w, r)
+		}))
+		deals := 0
+		for after, left := "", 1; left > 0; {
+			page, err := c.OpenDeals(t.Context(), after, []string{"amount"})
+			if err != nil || len(page.Objects) == 0 || len(page.Objects) > most {
+				t.Fatalf("behind %q: %d deals, %v", after, len(page.Objects), err)
+			}
+			deals += len(page.Objects)
+			left = page.Total - len(page.Objects)
+			after = page.Objects[len(page.Objects)-1].ID
+		}
+		found, err := c.ContactsByAdditionalEmail(t.Context(), []string{"old7@acme.example"}, nil)
+		if err != nil || deals != 250 || len(found[0].Found) != 1 {
+			t.Errorf("%d deals, %d contacts, %v; want 250 and one", deals, len(found[0].Found), err)
+		}
+		if owners, err := c.Owners(t.Context()); err != nil || len(owners) != 100 {
+			t.Errorf("%d owners, %v; want 100", len(owners), err)
+		}
+		if changes, err := c.ChangedDeals(t.Context(), time.Now().Add(-2*time.Hour), []string{"amount"}); err != nil || changes.All {
+			t.Errorf("changes %v, %v; want not all of them", changes.All, err)
+		}
+		fits = 0
+		_, err = c.OpenDeals(t.Context(), "", []string{"amount"})
+		checkKind(t, err, Unexpected)
+		_, err = c.Owners(t.Context())
+		checkKind(t, err, Unexpected)
+	})
 }

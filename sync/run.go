@@ -270,6 +270,9 @@ func (r *run) finish(runErr error) (Report, error) {
 	for _, f := range r.portal.Withheld {
 		rep.Warnings = append(rep.Warnings, fmt.Sprintf("the HubSpot token lacks %s: %s; grant it to the app or service key, then run `sync --reassociate=all`", f.Scopes[0].Name, f.Without))
 	}
+	if err := portal.OwnersUnlisted(r.portal.Directory); err != nil {
+		rep.Warnings = append(rep.Warnings, fmt.Sprintf("%v; records keep the owners that they have, and new ones have none; when it works again, `sync --reassociate=all` gives them theirs", err))
+	}
 	logChosen(r)
 	if n := r.counts.refusedLinks(); n > 0 {
 		rep.Warnings = append(rep.Warnings, fmt.Sprintf("HubSpot refused %d of the links, as records may have a limited number of associations; they are left out until `sync --reassociate=all`", n))

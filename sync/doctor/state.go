@@ -66,6 +66,8 @@ func (x *examination) examineState(ctx context.Context) {
 		return
 	case unlisted != nil:
 		x.reportError(ctx, checkSenders, unlisted)
+	case portal.OwnersUnlisted(x.portal.Directory) != nil:
+		x.report(checkSenders, Warn, portal.OwnersUnlisted(x.portal.Directory).Error(), "records keep the owners that they have, and new ones have none; when it works again, run `sync --reassociate=all`")
 	default:
 		x.examineSenders(s, x.portal.Directory.OwnersKnown())
 	}

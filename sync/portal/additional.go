@@ -129,7 +129,7 @@ func (a *additional) choose(ctx context.Context, client Contacts, addresses, nee
 		return bySearch(fewToSearch), nil
 	}
 	choice, err := a.list(ctx, client, addresses, need)
-	if KindIs(err, hubspot.Refused, hubspot.Unexpected, hubspot.Forbidden, hubspot.NotFound) {
+	if failedAlone(err) || KindIs(err, hubspot.Forbidden) {
 		a.log.Warn("contacts with additional addresses cannot be listed", "error", err)
 		a.refused, a.listing = true, nil
 		return bySearch(noListing), nil
@@ -210,6 +210,9 @@ func (a *additional) prove(ctx context.Context, client Contacts, contacts []hubs
 	found, err := client.ContactsByEmail(ctx, []string{address}, contactProperties)
 	if err != nil {
 		return err
+	}
+	if found[0].Err != nil {
+		return nil
 	}
 	one := found[0].Found
 	a.facts.Proved = time.Now().UTC()

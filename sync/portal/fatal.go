@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -54,6 +55,13 @@ func archivedID(err error) string {
 		return he.IDs[0]
 	}
 	return ""
+}
+
+// failedAlone reports whether HubSpot, or something before it, failed at a call in a way
+// that says nothing of other calls: a run goes on without what it only spares, or what
+// is an extra. The end of the token or of the day's calls says something of all.
+func failedAlone(err error) bool {
+	return KindIs(err, hubspot.Refused, hubspot.NotFound, hubspot.Transient, hubspot.Unexpected, hubspot.Unprocessable) && !errors.Is(err, context.Canceled)
 }
 
 // LacksScopes is the refusal of a token that lacks scopes.

@@ -16,11 +16,14 @@ const OwnerProperty = "hubspot_owner_id"
 // owners are the portal's active users by canonical address. They are listed
 // once a run, when first needed; without the scope there are none.
 type owners struct {
-	byEmail map[string]string
-	learned bool
+	byEmail  map[string]string
+	learned  bool
+	unlisted error // HubSpot failed at their listing
 }
 
-// LearnOwners lists the portal's users, once a run.
+// LearnOwners lists the portal's users, once a run. Where HubSpot fails at that, no
+// record gets an owner, and [OwnersUnlisted] says so: nothing else depends on
+// it.
 func (d *Directory) LearnOwners(ctx context.Context) error {
 	if d.owners.learned {
 		return nil
@@ -36,7 +39,13 @@ func (d *Directory) LearnOwners(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("listing owners: %w", err)
+		err = fmt.Errorf("listing owners: %w", err)
+		if !failedAlone(err) {
+			return err
+		}
+		d.owners = owners{learned: true, unlisted: err}
+		d.session.Log.Warn("owners cannot be listed; records get none in this run", "error", err)
+		return nil
 	}
 	d.owners = owners{byEmail: make(map[string]string), learned: true}
 	for _, o := range list {
@@ -53,6 +62,10 @@ func (d *Directory) LearnOwners(ctx context.Context) error {
 
 // OwnersKnown reports whether the portal's users could be listed.
 func (d *Directory) OwnersKnown() bool { return d.owners.byEmail != nil }
+
+// OwnersUnlisted returns how HubSpot failed when the directory listed the portal's users,
+// nil where it did not or was not asked.
+func OwnersUnlisted(d *Directory) error { return d.owners.unlisted }
 
 // OwnerOf returns the id of the user with this address, "" when none is known.
 func (d *Directory) OwnerOf(address string) string {
@@ -108,6 +121,10 @@ func (d *Directory) learnStages(ctx context.Context, changes []plan.Change) erro
 	}
 	d.staged = true
 	pipelines, err := client.Pipelines(ctx, "deals")
+	if failedAlone(err) {
+		d.session.Log.Warn("the names of deal stages cannot be read; a later run tries again", "error", err)
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("reading the deal stages: %w", err)
 	}
