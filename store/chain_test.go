@@ -270,11 +270,27 @@ func TestAuditCutForged(t *testing.T) {
 		})
 	}
 	forge(3)
-	if _, err := verify(t, s, ""); err == nil {
-		t.Error("a cut of which the audit does not say anything is believed")
+	var broken *BrokenError
+	if _, err := verify(t, s, ""); !errors.As(err, &broken) || broken.Seq != 4 {
+		t.Errorf("a cut of which the audit does not say anything: %v", err)
 	}
 	tamper(t, s, func(b *bbolt.Bucket) error { return restoreAudit(b, 10) })
 	behind(t, s, func(tx *bbolt.Tx) error { return tx.Bucket([]byte(bucketMeta)).Delete([]byte(keyAuditCut)) })
+}
+
+// TestAuditSaysWhere: an entry that is missing is named by its number, in the midst and
+// at the end.
+func TestAuditSaysWhere(t *testing.T) {
+	t.Parallel()
+	s := audited(t, 10)
+	for _, seq := range []uint64{10, 4} {
+		tamper(t, s, func(b *bbolt.Bucket) error { return b.Delete(seqKey(seq)) })
+		var broken *BrokenError
+		if _, err := verify(t, s, ""); !errors.As(err, &broken) || broken.Seq != seq {
+			t.Errorf("without entry %d: %v", seq, err)
+		}
+	}
+	tamper(t, s, func(b *bbolt.Bucket) error { return restoreAudit(b, 10) })
 }
 
 // TestAuditHash: hashing a record and taking the hash off again changes nothing.

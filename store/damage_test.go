@@ -328,6 +328,16 @@ func TestCheckFindsContradictions(t *testing.T) {
 			k, _ := b(tx, bucketSeen).Cursor().First()
 			return b(tx, bucketSeen).Delete(bytes.Clone(k))
 		},
+		"keys exchanged": func(tx *bbolt.Tx) error {
+			seen := b(tx, bucketSeen)
+			c := seen.Cursor()
+			first, _ := c.First()
+			second, _ := c.Next()
+			one, err := get(seen, first)
+			two, err2 := get(seen, second)
+			one, two = bytes.Clone(one), bytes.Clone(two)
+			return errors.Join(err, err2, put(seen, bytes.Clone(first), two), put(seen, bytes.Clone(second), one))
+		},
 		"stray key":      func(tx *bbolt.Tx) error { return put(b(tx, bucketSeen), id, seqKey(1)) },
 		"key of nothing": func(tx *bbolt.Tx) error { return put(b(tx, bucketSeen), id, seqKey(9)) },
 		"unreadable key": func(tx *bbolt.Tx) error { return put(b(tx, bucketSeen), id, nil) },
@@ -359,6 +369,34 @@ func TestCheckFindsContradictions(t *testing.T) {
 				t.Errorf("Check: %v", err)
 			}
 		})
+	}
+}
+
+// TestCheckFindsALostPage: a page that is neither used nor free is found, although
+// nothing points to it.
+func TestCheckFindsALostPage(t *testing.T) {
+	path := statePath(t)
+	s := openAt(t, path)
+	for n := range 5 {
+		commit(t, s, numbered(n+1))
+	}
+	check(t, s.Close())
+	raw := readFile(t, path)
+	m, _, err := readMetas(bytes.NewReader(raw), int64(len(raw)))
+	check(t, err)
+	count := raw[int64(m.freelist)*int64(m.pageSize)+10:] // of the list of free pages
+	free := binary.NativeEndian.Uint16(count)
+	if free == 0 {
+		t.Fatal("no page is free: the test shows nothing")
+	}
+	binary.NativeEndian.PutUint16(count, free-1)
+	check(t, os.WriteFile(path, raw, fileMode))
+	s, err = Open(path, Options{})
+	check(t, err)
+	defer s.Close()
+	var corrupt *CorruptError
+	if err := s.Check(t.Context()); !errors.As(err, &corrupt) {
+		t.Errorf("Check: %v", err)
 	}
 }
 

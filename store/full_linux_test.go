@@ -29,6 +29,13 @@ func TestDiskFull(t *testing.T) {
 	onSmallDisk(t, "fill disk")
 }
 
+// TestNothingDurableWithoutRoom: a file that has no room is not said to be on disk.
+func TestNothingDurableWithoutRoom(t *testing.T) {
+	if err := writeDurably("/dev/full", []byte("x")); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestUpgradeWithoutRoom runs upgradeFull on a small disk of its own.
 func TestUpgradeWithoutRoom(t *testing.T) {
 	t.Parallel()
@@ -108,6 +115,10 @@ func fillDisk(path string) error {
 	}
 	if err := holds(s, m); err != nil {
 		return fmt.Errorf("with the disk full: %w", err)
+	}
+	// Compacting is refused before anything is written.
+	if _, err := s.Compact(); !errors.As(err, &full) || !strings.Contains(err.Error(), "compacting it needs") {
+		return fmt.Errorf("compacting with the disk full: %w", err)
 	}
 	if err := os.Remove(ballast); err != nil {
 		return err

@@ -418,6 +418,41 @@ func copyOther(t *testing.T, path, beside string) {
 	copyFile(t, strings.TrimSuffix(other, ".db")+".sends", beside)
 }
 
+// TestFileBesideNotWritten: where the file beside cannot get its name, that is an error.
+func TestFileBesideNotWritten(t *testing.T) {
+	path := statePath(t)
+	s, _ := openForSending(t, path)
+	beside := strings.TrimSuffix(path, ".db") + ".sends"
+	check(t, os.Remove(beside))
+	check(t, os.Mkdir(beside, dirMode))
+	if err := s.writeGeneration(generation{}); err == nil {
+		t.Error("a directory stands in its place, and it was written")
+	}
+}
+
+// TestCommitStopsSending: a commit turns sending off and says why, and the first reason
+// stays. What else it says is done as well.
+func TestCommitStopsSending(t *testing.T) {
+	s, _ := openForSending(t, statePath(t))
+	both := []string{"ann@acme.example", "bob@acme.example"}
+	for n, c := range []Commit{
+		{Sending: Sending{"rebuilt", noon}, Meta: map[string][]byte{"m": []byte("1")}, Missed: both, MissedAt: noon},
+		{Sending: Sending{"rebuilt again", noon.Add(time.Hour)}, Meta: map[string][]byte{"m": nil}, Unmissed: both},
+	} {
+		commit(t, s, c)
+		if off, err := s.Sending(); err != nil || off.Off != "rebuilt" || !off.Since.Equal(noon) {
+			t.Errorf("after commit %d: off because %q since %v, %v", n+1, off.Off, off.Since, err)
+		}
+		missed, err := s.Missed(both, noon.Add(-1), noon)
+		if err != nil || len(missed) != len(c.Missed) {
+			t.Errorf("after commit %d: %d addresses missed, %v", n+1, len(missed), err)
+		}
+		if value, err := s.Meta("m"); err != nil || (value != nil) != (n == 0) {
+			t.Errorf("after commit %d: %q, %v", n+1, value, err)
+		}
+	}
+}
+
 // TestInterrupted: what was under way, or may have been sent by a newer state
 // file, is unknown, and sending goes on only when each is resolved.
 func TestInterrupted(t *testing.T) {

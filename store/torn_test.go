@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"go.etcd.io/bbolt"
 )
 
 // torn returns a state file with a part of one of its meta pages overwritten.
@@ -101,5 +103,33 @@ func TestTornWhileOpen(t *testing.T) {
 			commit(t, s, numbered(500))
 		}
 		s.Close()
+	}
+}
+
+// TestTornAndContradictory: a check that mends a meta page looks at everything else, too.
+func TestTornAndContradictory(t *testing.T) {
+	t.Parallel()
+	path := statePath(t)
+	s := openAt(t, path)
+	commit(t, s, numbered(1))
+	check(t, s.Close())
+	for range 2 { // so that both meta pages know it
+		rewrite(t, path, func(tx *bbolt.Tx) error {
+			return put(tx.Bucket([]byte(bucketObject)), []byte("stray"), []byte("T-1"))
+		})
+	}
+	s, err := Open(path, Options{})
+	check(t, err)
+	defer s.Close()
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	check(t, err)
+	_, err = f.WriteString("torn, torn, torn")
+	check(t, errors.Join(err, f.Close()))
+	var corrupt *CorruptError
+	if err := s.Check(t.Context()); !errors.As(err, &corrupt) {
+		t.Errorf("Check: %v", err)
+	}
+	if s.torn() {
+		t.Error("the page is still torn")
 	}
 }
