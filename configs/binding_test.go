@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -176,6 +177,16 @@ func TestSecretSpellings(t *testing.T) {
 		err = cfg.CheckBindings()
 		if same := err != nil && strings.Contains(err.Error(), "portals[1].webhooks.gift-events.secret_files[0]: holds the same secret"); same != tt.same {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestPrefixAlone: the prefix of Standard Webhooks alone is a secret like any other, and
+// has nothing in common with its other spelling.
+func TestPrefixAlone(t *testing.T) {
+	for _, id := range identities("whsec_") {
+		if slices.Contains(identities("WHSEC_"), id) {
+			t.Error("two spellings of the prefix are one secret")
 		}
 	}
 }

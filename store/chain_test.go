@@ -312,7 +312,7 @@ func TestAuditHash(t *testing.T) {
 	})
 }
 
-// TestRuns: the list has the runs of the last 90 days, in order.
+// TestRuns: the list has the runs of the last 90 days, in order, however many are older.
 func TestRuns(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, statePath(t))
@@ -328,6 +328,16 @@ func TestRuns(t *testing.T) {
 	}
 	if len(ids) != 91 || ids[0] != "9" || ids[90] != "99" {
 		t.Errorf("runs %v", ids)
+	}
+	commit(t, s, Commit{Runs: []RunRecord{{ID: "late", Started: auditDay(300), Finished: auditDay(300)}}})
+	n := 0
+	for r, err := range s.Runs(t.Context()) {
+		if n++; err != nil || r.ID != "late" {
+			t.Errorf("run %s, %v", r.ID, err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d runs are left after 200 days, want one", n)
 	}
 }
 
