@@ -23,17 +23,34 @@ const (
 // asideStamp is how that time is written.
 const asideStamp = "20060102T150405Z"
 
+// writtenPause is how long nothing is written into a file that no one writes any more.
+const writtenPause = 200 * time.Millisecond
+
 // SetAside gives a damaged state file another name and returns that, so that a new file
 // can be made and what the damaged one holds is not lost. It reads all of the file first:
 // one that is sound stays, and so does one that the disk does not let be read; it returns
-// "" then. No store may have it open in this process.
+// "" then. One that another program is writing, such as cp, is looked at again when that
+// has ended. No store may have it open in this process.
 func SetAside(path string) (aside string, err error) {
-	if err := readable(path); err != nil {
-		return "", err
-	}
-	err = CheckCopy(path)
-	if !errors.As(err, new(*CorruptError)) {
-		return "", err
+	for {
+		before, err := os.Stat(path)
+		if err != nil {
+			return "", err
+		}
+		if err := readable(path); err != nil {
+			return "", err
+		}
+		if err := CheckCopy(path); !errors.As(err, new(*CorruptError)) {
+			return "", err
+		}
+		time.Sleep(writtenPause)
+		after, err := os.Stat(path)
+		if err != nil {
+			return "", err
+		}
+		if os.SameFile(before, after) && before.Size() == after.Size() && before.ModTime().Equal(after.ModTime()) {
+			break
+		}
 	}
 	aside = path + damagedMark + time.Now().UTC().Format(asideStamp)
 	if err := os.Rename(path, aside); err != nil {

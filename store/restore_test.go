@@ -346,3 +346,33 @@ func TestDamagedFileIsSetAside(t *testing.T) {
 		t.Errorf("a file that cannot be read: %q, %v", aside, err)
 	}
 }
+
+// TestFileBeingCopiedIsNotSetAside: a state file that another program is still
+// writing is no damaged one.
+func TestFileBeingCopiedIsNotSetAside(t *testing.T) {
+	t.Parallel()
+	path := statePath(t)
+	s := openAt(t, path)
+	receive(t, s, claim(1))
+	check(t, s.Close())
+	whole := readFile(t, path)
+	check(t, os.WriteFile(path, whole[:len(whole)/2], fileMode))
+	written := make(chan error)
+	go func() {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		if err == nil {
+			time.Sleep(writtenPause / 2)
+			_, err = f.Write(whole[len(whole)/2:])
+			err = errors.Join(err, f.Close())
+		}
+		written <- err
+	}()
+	aside, err := SetAside(path)
+	check(t, <-written)
+	if aside != "" || err != nil {
+		t.Errorf("set aside as %q, %v", aside, err)
+	}
+	if !bytes.Equal(readFile(t, path), whole) {
+		t.Error("the copy is not what was copied")
+	}
+}
