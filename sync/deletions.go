@@ -12,7 +12,8 @@ import (
 )
 
 // trustedDeletions is how many records a run takes to be deleted because HubSpot
-// does not find them. Before there are more, it looks whether HubSpot lists them.
+// does not find them. Before there are more, it looks whether HubSpot lists them. As
+// many contacts are taken to be gone of which events say so.
 const trustedDeletions = 4
 
 // errNotDeleted ends a run that does not believe that records were deleted.
@@ -23,6 +24,8 @@ var errNotDeleted = errors.New("nothing is concluded from that, and no gift is m
 type deletions struct {
 	found []tombstone
 	live  *portal.Live // nil before they were listed
+
+	contacts int // that events were about and HubSpot did not find, as far as that was believed
 }
 
 // A tombstone is a record that was found deleted.

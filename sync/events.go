@@ -84,7 +84,7 @@ func (w *eventWorker) end(ctx context.Context, r *run, err error) error {
 	default:
 		d.report(r)
 	}
-	*d = deletions{}
+	*d = deletions{contacts: d.contacts}
 	return err
 }
 

@@ -3,6 +3,7 @@ package sync
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -30,7 +31,8 @@ const (
 //     the gifts to its addresses are linked to it.
 //   - One that was merged: its gifts follow it to the contact that it is now.
 //   - One that is gone: its gifts are orphans. If it was deleted for privacy, its
-//     person is erased; see [eventRun.erase].
+//     person is erased; see [eventRun.eraseGone]. Before more than four are taken for
+//     gone in a day, or anyone is erased, HubSpot's search has to say so, too.
 //   - A deal or company of a contact: its gifts are linked as a run would, within
 //     [plan.Rules.Lookback].
 //
@@ -126,8 +128,44 @@ func (r *eventRun) findContacts(ctx context.Context, f *followed) error {
 		f.contacts[e.Seq] = ids
 		contacts = append(contacts, ids...)
 	}
-	f.now, f.failed, err = r.run.portal.Directory.Contacts(ctx, distinct(contacts))
-	return err
+	if f.now, f.failed, err = r.run.portal.Directory.Contacts(ctx, distinct(contacts)); err != nil {
+		return err
+	}
+	return r.doubtGone(ctx, f)
+}
+
+// doubtGone looks again, in HubSpot's search, where more contacts are gone in a day than
+// are believed to be because HubSpot does not find them, and before anyone is erased,
+// which is for good: a token that sees no contacts any more, and a HubSpot that loses
+// them for an hour, answer as if users had deleted them. Contacts of which that is not
+// confirmed count as failed.
+func (r *eventRun) doubtGone(ctx context.Context, f *followed) error {
+	var gone []string
+	private := false
+	for _, e := range f.events {
+		for _, id := range f.contacts[e.Seq] {
+			if _, shown := f.now[id]; !shown && f.failed[id] == nil && !r.young(&e) {
+				gone = append(gone, id)
+				private = private || e.Kind == privacyDeletion
+			}
+		}
+	}
+	gone = distinct(gone)
+	d := r.run.counts.deletions
+	many := d.contacts+len(gone) > trustedDeletions
+	if len(gone) > 0 && (many || private) {
+		doubted, err := portal.DoubtGone(ctx, r.run.portal.Directory, gone, many)
+		if err != nil {
+			return err
+		}
+		if len(doubted) > 0 {
+			r.run.log.Warn("HubSpot does not find contacts that events are about, and does not confirm that they are gone: nothing is concluded, and they are looked for again", logCount, len(doubted))
+		}
+		gone = slices.DeleteFunc(gone, func(id string) bool { return doubted[id] != nil })
+		maps.Copy(f.failed, doubted)
+	}
+	d.contacts += len(gone)
+	return nil
 }
 
 // review plans gifts of the journal again and writes what they lack. Those that a
@@ -186,15 +224,18 @@ func goneByKind(kind string) bool {
 func (r *eventRun) endFollowed(f *followed, held map[string]bool) error {
 	var done []store.Event
 	for _, e := range f.events {
-		missing, broken := false, f.broken[e.Seq]
+		missing, broken, doubted := false, f.broken[e.Seq], false
 		for _, id := range f.contacts[e.Seq] {
 			now, shown := f.now[id]
 			missing = missing || !shown
 			broken = broken || f.failed[id] != nil || f.failed[now.ID] != nil
+			doubted = doubted || errors.Is(f.failed[id], portal.ErrNotGone)
 		}
 		switch {
 		case f.settled[e.Seq]:
 			done = append(done, e)
+		case doubted:
+			done = append(done, r.retryLater([]store.Event{e}, reasonNotGone, true)...)
 		case broken:
 			done = append(done, r.retryLater([]store.Event{e}, reasonContactBroken, true)...)
 		case slices.ContainsFunc(f.gifts[e.Seq], func(id string) bool { return held[id] }):
@@ -216,6 +257,7 @@ func (r *eventRun) endFollowed(f *followed, held map[string]bool) error {
 const (
 	reasonNotShown      = "HubSpot does not show the contact yet; it is looked for again"
 	reasonNoSuchContact = "HubSpot does not show the contact"
+	reasonNotGone       = "HubSpot does not find the contact, but its search shows it, or shows no contact at all: nothing is concluded, and it is looked for again"
 	reasonContactBroken = "HubSpot fails at the contact or at its deals; it is tried again"
 )
 

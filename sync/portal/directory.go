@@ -43,6 +43,7 @@ type Directory struct {
 	conn       *Connection
 	session    Session
 	contacts   door[Contacts]
+	index      door[Index]
 	cache      *cache
 	additional *additional         // nil before the first search
 	seen       witnesses           // of what a listing of additional addresses has to show

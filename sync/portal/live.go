@@ -2,6 +2,7 @@ package portal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 
@@ -43,6 +44,40 @@ func (r *Records) Live(ctx context.Context) (*Live, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// An Index asks HubSpot's search which records there are. [*hubspot.Client] is one.
+type Index interface {
+	Shown(ctx context.Context, objectType string, ids []string) (hubspot.Shown, error)
+}
+
+// ErrNotGone says of a contact that reads do not find it, and that it is not gone for
+// that: HubSpot's search shows it, or shows no contact at all.
+var ErrNotGone = errors.New("HubSpot does not find the contact, but its search shows it, or shows no contact at all")
+
+// DoubtGone returns, of contacts that reads of the directory do not find, those that are
+// not to be taken for gone, and why: [ErrNotGone], or how HubSpot failed at the search.
+// A search that shows no contact at all says so of many, and nothing of few. It costs
+// two searches for 100 contacts.
+func DoubtGone(ctx context.Context, d *Directory, contacts []string, many bool) (map[string]error, error) {
+	client, err := d.index.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := client.Shown(ctx, ObjectTypes[plan.Contact], contacts)
+	if err != nil && !failedAlone(err) {
+		return nil, fmt.Errorf("searching contacts that reads do not find: %w", err)
+	}
+	doubted := make(map[string]error)
+	for _, id := range contacts {
+		switch {
+		case err != nil:
+			doubted[id] = err
+		case many && !shown.Any, shown.IDs[id]:
+			doubted[id] = ErrNotGone
+		}
+	}
+	return doubted, nil
 }
 
 // A Shown is what a live record shows of its gift.

@@ -162,7 +162,7 @@ func (c *Connection) Begin(s Session) *Portal {
 		object.editor = notingEditor{object}
 	}
 	directory := &Directory{
-		conn: c, session: s, contacts: door[Contacts]{account, c.cfg.Client.Contacts},
+		conn: c, session: s, contacts: door[Contacts]{account, c.cfg.Client.Contacts}, index: door[Index]{account, c.cfg.Client.Records},
 		cache: newCache(slots), refused: make(map[string]bool),
 	}
 	directory.deals = openDeals{conn: c, session: s, contacts: directory.contacts, counts: dealCounts{open: -1}}

@@ -19,6 +19,7 @@ type RecordCalls interface {
 	Create(ctx context.Context, objectType, key string, in []hubspot.NewObject) ([]hubspot.Outcome, error)
 	Update(ctx context.Context, objectType string, in []hubspot.Patch) ([]hubspot.Outcome, error)
 	Associate(ctx context.Context, fromType, toType string, in []hubspot.Pair) ([]hubspot.Outcome, error)
+	Shown(ctx context.Context, objectType string, ids []string) (hubspot.Shown, error)
 }
 
 // Records writes and reads the records of the custom object.

@@ -1,0 +1,200 @@
+package sync_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
+)
+
+// bulk is a world in which each of n people has a contact and a gift that is linked to
+// it, and an engine that has yet to follow events.
+func bulk(t *testing.T, n int) (f *followedWorld, contacts []string) {
+	t.Helper()
+	f = newFollowedWorld(t, hubspottest.Options{Seed: 72})
+	f.st.Close()
+	f.AddPerson("other@acme.example") // without a gift: what HubSpot shows beside them
+	for i := range n {
+		c, _, _ := f.AddPerson(fmt.Sprintf("p%d@acme.example", i))
+		contacts = append(contacts, c)
+		f.AddGift(simulation.ID(i+1), fmt.Sprintf("p%d@acme.example", i), time.Hour)
+	}
+	f.Must(giftsync.Backfill)
+	f.st = f.Open()
+	f.e = f.Engine(f.st)
+	time.Sleep(time.Hour)
+	return f, contacts
+}
+
+// concluded counts the gifts without a contact that they had, and those of erased people.
+func (f *followedWorld) concluded(n int) (orphans, erased int) {
+	for i := range n {
+		s := f.journal(i + 1)
+		if s.Orphan == plan.ContactGone {
+			orphans++
+		}
+		if !s.Erased.IsZero() {
+			erased++
+		}
+	}
+	return orphans, erased
+}
+
+// TestBulkEventsThatLie: 400 events say at once that contacts are gone, and HubSpot does
+// not find them, but its search shows them, or shows none at all, or fails: nothing is
+// concluded, no one is erased. When HubSpot finds them again the events end and all is
+// as it was.
+func TestBulkEventsThatLie(t *testing.T) {
+	t.Parallel()
+	const n = 400
+	searches := func(status int, body string) func(http.RoundTripper) http.RoundTripper {
+		return func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(req.URL.Path, "/contacts/search") {
+					return simulation.Reply(req, status, body), nil
+				}
+				return next.RoundTrip(req)
+			})
+		}
+	}
+	for name, wrap := range map[string]func(http.RoundTripper) http.RoundTripper{
+		"shown":     nil,
+		"none":      searches(http.StatusOK, `{"total":0,"results":[]}`),
+		"not asked": searches(http.StatusBadGateway, ``),
+	} {
+		for _, kind := range []string{"contact.deletion", "contact.privacyDeletion"} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					few := 0 // who may be erased: where no search shows otherwise, those few are believed
+					if name == "none" {
+						few = 4
+					}
+					f, contacts := bulk(t, n)
+					f.Portal.Hide("contacts", true)
+					f.st.Close()
+					f.WrapHubSpot = wrap
+					f.st = f.Open()
+					f.e = f.Engine(f.st)
+					var events []store.Event
+					for _, c := range contacts {
+						events = append(events, records(kind, "contact", c))
+					}
+					f.follow(time.Minute, events[:6]...)
+					for _, e := range events[6:12] { // one after the other
+						f.follow(0, e)
+					}
+					f.follow(time.Minute, events[12:]...)
+					if orphans, erased := f.concluded(n); orphans > 4 || erased > few {
+						t.Errorf("%d orphans, %d erased", orphans, erased)
+					}
+					f.Portal.Hide("contacts", false)
+					f.st.Close()
+					f.WrapHubSpot = nil
+					f.st = f.Open()
+					f.e = f.Engine(f.st)
+					f.follow(2 * time.Hour)
+					if orphans, erased := f.concluded(n); orphans > 4 || erased > few {
+						t.Errorf("%d orphans, %d erased when they are found again", orphans, erased)
+					}
+					f.st.Close()
+					time.Sleep(simulation.Day)
+					f.Must(giftsync.Incremental)
+					f.Check()
+				})
+			})
+		}
+	}
+}
+
+// TestBulkEventsThatAreTrue: 60 contacts were deleted, for privacy or not, or merged:
+// the gifts follow, and the people are erased who were to be.
+func TestBulkEventsThatAreTrue(t *testing.T) {
+	t.Parallel()
+	const n = 60
+	for _, kind := range []string{"contact.deletion", "contact.privacyDeletion", "contact.merge"} {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, contacts := bulk(t, n)
+				var events []store.Event
+				var into []string
+				for i, c := range contacts {
+					e := records(kind, "contact", c)
+					switch kind {
+					case "contact.deletion":
+						f.Portal.Archive("contacts", c)
+					case "contact.privacyDeletion":
+						f.Portal.DeleteForPrivacy(c)
+					case "contact.merge":
+						into = append(into, f.Portal.Merge("contacts", c, f.Portal.AddContact(fmt.Sprintf("q%d@acme.example", i), nil)))
+						e.RecordIDs = []string{into[i], c}
+					}
+					events = append(events, e)
+				}
+				f.follow(time.Minute, events...)
+				orphans, erased := f.concluded(n)
+				switch kind {
+				case "contact.deletion":
+					if orphans != n || erased != 0 {
+						t.Errorf("%d orphans, %d erased", orphans, erased)
+					}
+				case "contact.privacyDeletion":
+					if erased != n {
+						t.Errorf("%d erased", erased)
+					}
+				case "contact.merge":
+					for i := range n {
+						if got := journalLinks(f.journal(i+1), plan.Contact); orphans != 0 || len(got) != 1 || got[0] != into[i] {
+							t.Errorf("gift %d is linked to %v, want %s", i+1, got, into[i])
+						}
+					}
+				}
+				for seq, state := range f.EventStates(f.st) {
+					if state != store.EventApplied {
+						t.Errorf("event %d is %s", seq, state)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestRestoreAfterMany: records that people deleted in bulk come back by a restore, each
+// once; those that were only out of sight for a while are found to exist.
+func TestRestoreAfterMany(t *testing.T) {
+	t.Parallel()
+	for _, lying := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := simulation.Quiet(t, 40)
+			w.Must(giftsync.Backfill)
+			time.Sleep(time.Hour)
+			gone := 39
+			if lying {
+				gone = 4 // as many as are believed
+				w.Portal.Hide("thnks", true)
+			}
+			for n := 1; n <= gone && !lying; n++ {
+				w.Portal.Archive("thnks", w.Record(simulation.ID(n)))
+			}
+			change(w, gone)
+			w.Must(giftsync.Incremental)
+			if n := tombstones(t, w); n != gone {
+				t.Errorf("lying %v: %d tombstones, want %d", lying, n, gone)
+			}
+			w.Portal.Hide("thnks", false)
+			w.Must(giftsync.Restore)
+			if n := tombstones(t, w); n != 0 {
+				t.Errorf("lying %v: %d tombstones after the restore", lying, n)
+			}
+			w.Must(giftsync.Incremental)
+			w.Check()
+		})
+	}
+}
