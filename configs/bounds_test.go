@@ -2,6 +2,7 @@ package configs
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,5 +123,24 @@ func TestLongestDuration(t *testing.T) {
 	}
 	if err := d.UnmarshalText([]byte("106752d")); err == nil {
 		t.Errorf("%d", d)
+	}
+}
+
+// TestManyProblems: a file of nothing but mistakes takes no time that grows with their
+// square, and each is counted.
+func TestManyProblems(t *testing.T) {
+	var b strings.Builder
+	const keys = 50_000
+	for i := range keys {
+		fmt.Fprintf(&b, "k%d: 1\n", i)
+	}
+	_, problems := parse([]byte(b.String()))
+	if len(problems) != maxProblems+1 {
+		t.Fatalf("%d problems are told", len(problems))
+	}
+	last := problems[maxProblems].What
+	var more int
+	if _, err := fmt.Sscanf(last, "%d further problems", &more); err != nil || more < keys-maxProblems {
+		t.Errorf("the last one is %q", last)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -20,7 +19,7 @@ import (
 const maxFile = 1 << 20
 
 // A LoadError lists everything that is wrong with a configuration, in the
-// order of the file.
+// order of the file; of more than 1,000 problems it counts the rest.
 type LoadError struct {
 	File     string // as given to [Load]; "" for a Config that came from no file
 	Problems []Problem
@@ -139,8 +138,7 @@ func parse(data []byte) (*Config, []Problem) {
 	d.value(root, "", reflect.ValueOf(cfg).Elem())
 	cfg.lines = d.lines
 	d.config(cfg)
-	slices.SortStableFunc(d.problems, func(a, b Problem) int { return a.Line - b.Line })
-	return cfg, d.problems
+	return cfg, d.all()
 }
 
 // document returns the root node of the only YAML document in data.

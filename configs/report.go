@@ -1,13 +1,18 @@
 package configs
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
 
+// maxProblems is how many problems of a configuration are told.
+const maxProblems = 1000
+
 // A report collects the problems of a configuration.
 type report struct {
 	problems []Problem
+	more     int             // problems beyond maxProblems
 	lines    map[string]int  // key path → line, for keys that the file has
 	broken   map[string]bool // key paths whose value could not be read
 }
@@ -24,9 +29,21 @@ func (r *report) add(key, what, remedy string) {
 		}
 	}
 	problem := Problem{Line: r.line(key), Key: key, What: what, Remedy: remedy}
-	if !slices.Contains(r.problems, problem) { // two portals may miss the same setting
+	switch {
+	case len(r.problems) == maxProblems:
+		r.more++
+	case !slices.Contains(r.problems, problem): // two portals may miss the same setting
 		r.problems = append(r.problems, problem)
 	}
+}
+
+// all returns the problems in the order of the file.
+func (r *report) all() []Problem {
+	slices.SortStableFunc(r.problems, func(a, b Problem) int { return a.Line - b.Line })
+	if r.more == 0 {
+		return r.problems
+	}
+	return append(r.problems, Problem{What: fmt.Sprintf("%d further problems", r.more), Remedy: "put those above right first"})
 }
 
 // unreadable records a problem of shape or type.

@@ -3,6 +3,7 @@ package thnksapi
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"unicode"
@@ -11,14 +12,40 @@ import (
 // An answer to a gift request. Thnks does not publish it: what is read here is
 // assumed, and an answer that differs makes an outcome unknown, never "not sent".
 type giftRequestAnswer struct {
-	RequestID    flexibleID `json:"gift_request_id"`
-	Transactions []struct {
-		ID        flexibleID `json:"id"`
-		Recipient string     `json:"recipient_email"`
-	} `json:"transactions"`
-	Error   json.RawMessage `json:"error"`
-	Errors  json.RawMessage `json:"errors"`
-	Message json.RawMessage `json:"message"`
+	RequestID    flexibleID       `json:"gift_request_id"`
+	Transactions giftTransactions `json:"transactions"`
+	Error        json.RawMessage  `json:"error"`
+	Errors       json.RawMessage  `json:"errors"`
+	Message      json.RawMessage  `json:"message"`
+}
+
+// giftTransactions are those of an answer. Only one is of use, which the gift has: of
+// more the second is read, and no further one, as a short answer may have 300,000.
+type giftTransactions []giftTransaction
+
+type giftTransaction struct {
+	ID        flexibleID `json:"id"`
+	Recipient string     `json:"recipient_email"`
+}
+
+// UnmarshalJSON reads a list, or null.
+func (t *giftTransactions) UnmarshalJSON(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	begin, err := d.Token()
+	if err != nil || begin == nil {
+		return err
+	}
+	if begin != json.Delim('[') {
+		return errors.New("transactions is no list")
+	}
+	for len(*t) < 2 && d.More() {
+		var one giftTransaction
+		if err := d.Decode(&one); err != nil {
+			return err
+		}
+		*t = append(*t, one)
+	}
+	return nil
 }
 
 // refuses reports whether the API says that something is wrong.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -350,4 +351,29 @@ func TestPaceOfSends(t *testing.T) {
 			t.Errorf("one that is given up: %+v after %d calls", r, len(starts))
 		}
 	})
+}
+
+// TestManyTransactionsOfAnAnswer: an answer of a megabyte that names as many transactions
+// as it can takes a few, and says nothing about which is the gift's.
+func TestManyTransactionsOfAnAnswer(t *testing.T) {
+	answer := `{"gift_request_id": 7, "transactions": [` + strings.Repeat(`{"id":1},`, 100_000) + `{}]}`
+	s := sender(t, "https://thnks.test", thnksapitest.Transport(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, answer)
+	})))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r := s.Send(t.Context(), coffee())
+	runtime.ReadMemStats(&after)
+	if used := (after.TotalAlloc - before.TotalAlloc) >> 20; r.Outcome != thnksapi.SendDone || r.RequestID != "7" || r.TransactionID != "" || used > 16 {
+		t.Errorf("%+v, with %d MiB", r, used)
+	}
+	for _, answer = range []string{`{"transactions": {}}`, `{"transactions": "T-1"}`, `{"transactions": [1]}`} {
+		if r := s.Send(t.Context(), coffee()); r.Outcome != thnksapi.SendUnknown {
+			t.Errorf("%s: %+v", answer, r)
+		}
+	}
+	answer = `{"transactions": null}`
+	if r := s.Send(t.Context(), coffee()); r.Outcome != thnksapi.SendDone {
+		t.Errorf("%s: %+v", answer, r)
+	}
 }

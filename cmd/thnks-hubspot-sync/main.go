@@ -27,6 +27,7 @@ import (
 )
 
 func main() {
+	withoutCore()
 	// Half of Go's default: memory matters more here than the processor, which
 	// waits for HubSpot's rate limit most of the time. GOGC still overrules it.
 	if os.Getenv("GOGC") == "" {

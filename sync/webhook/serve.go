@@ -91,6 +91,11 @@ func guarded(h http.Handler, trusted proxies, log *slog.Logger) http.Handler {
 		if n, ok := r.Context().Value(requestsKey{}).(*atomic.Int32); ok && n.Add(1) >= maxPerConn {
 			w.Header().Set("Connection", "close")
 		}
+		if len(r.TransferEncoding) > 0 {
+			// It may have had a length as well, of which net/http does not tell: what
+			// follows may be another request to a proxy in front (RFC 9112, 6.1).
+			w.Header().Set("Connection", "close")
+		}
 		defer func() {
 			fault := recover()
 			if fault == nil {
