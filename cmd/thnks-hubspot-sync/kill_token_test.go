@@ -367,7 +367,8 @@ func TestKillAtAKeyRotation(t *testing.T) {
 	// A kill when a new key has got its name leaves it a second one, which may not outlast
 	// the rotation.
 	next := filepath.Join(i.dir, "master-key.next")
-	if err := errors.Join(makeKey(next), os.Link(next, filepath.Join(i.dir, ".master-key.next.new-1"))); err != nil {
+	left := filepath.Join(i.dir, ".master-key.next.new-1")
+	if err := errors.Join(makeKey(next), os.Mkdir(left, 0o700), os.Link(next, filepath.Join(left, "master-key.next"))); err != nil {
 		t.Fatal(err)
 	}
 	i.command(done, "key", "rotate")

@@ -18,10 +18,10 @@ func owner(info fs.FileInfo) (uid, gid int, known bool) {
 	return int(stat.Uid), int(stat.Gid), true
 }
 
-// hold locks a file or folder that is being written, until release is called or the
+// hold locks a folder that is being written to, until release is called or the
 // process ends. It fails with [errHeld] where another process has it, with
 // [errors.ErrUnsupported] where the file system has no locks, and where the name is
-// another file's by then.
+// another's by then.
 func hold(path string) (release func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) // waits for no one's pipe
 	if err != nil {

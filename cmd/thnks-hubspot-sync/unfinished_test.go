@@ -53,12 +53,12 @@ func TestKilledWritersLeaveNothing(t *testing.T) {
 		for _, linked := range []bool{false, true} {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "a")
-			left := filepath.Join(dir, unfinishedMark(path)+"1")
-			err := os.WriteFile(left, []byte("personal"), 0o600)
+			left := filepath.Join(dir, unfinishedMark(path)+"1", "a")
+			err := errors.Join(os.Mkdir(filepath.Dir(left), 0o700), os.WriteFile(left, []byte("personal"), 0o600))
 			if linked {
 				err = errors.Join(err, os.Link(left, path))
 			}
-			if err := errors.Join(err, os.WriteFile(filepath.Join(dir, ".b.new-1"), nil, 0o600), write(path)); err != nil {
+			if err := errors.Join(err, os.Mkdir(filepath.Join(dir, ".b.new-1"), 0o700), write(path)); err != nil {
 				t.Fatal(err)
 			}
 			if got := within(t, dir); len(got) != 2 || got[0] != ".b.new-1" || got[1] != "a" {
@@ -127,7 +127,8 @@ func TestKilledOwnersLeaveNothing(t *testing.T) {
 		t.Errorf("a kill before the folder had its name left %q", got)
 	}
 	path := o.file(p.HubSpot, "7")
-	if err := os.Link(path, filepath.Join(filepath.Dir(path), unfinishedMark(path)+"1")); err != nil {
+	left := filepath.Join(filepath.Dir(path), unfinishedMark(path)+"1")
+	if err := errors.Join(os.Mkdir(left, 0o700), os.Link(path, filepath.Join(left, filepath.Base(path)))); err != nil {
 		t.Fatal(err)
 	}
 	if err := o.own(p, "7", false); err != nil {
