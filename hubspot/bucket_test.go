@@ -355,24 +355,27 @@ func TestSuspectedCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newSearchBucket()
 		urgent := Urgent(t.Context()) // which no spread puts off
+		var refused time.Time         // last
+		after := func(d time.Duration) { time.Sleep(time.Until(refused.Add(d))) }
 		for n, want := range []int{3, 2, 1, 1} {
+			refused = time.Now()
 			b.pause(0)
 			b.pause(0)
 			if got := free(urgent, b); got != want {
 				t.Errorf("%d searches are free after %d refusals, want %d", got, n+1, want)
 			}
-			time.Sleep(b.interval - time.Millisecond)
+			after(b.interval - time.Millisecond)
 			b.pause(0)
 			if got := free(urgent, b); got != want {
 				t.Errorf("%d searches are free within an interval after refusal %d, want %d", got, n+1, want)
 			}
-			time.Sleep(time.Millisecond)
+			after(b.interval)
 		}
-		time.Sleep(unsuspected - b.interval - time.Millisecond)
+		after(unsuspected - time.Millisecond)
 		if got := free(urgent, b); got != 1 {
 			t.Errorf("%d searches are free within a minute, want 1", got)
 		}
-		time.Sleep(time.Millisecond)
+		after(unsuspected)
 		if got := free(urgent, b); got != 5 {
 			t.Errorf("%d searches are free after a minute, want 5", got)
 		}
