@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -34,22 +35,26 @@ func backfillPass(ctx context.Context, r *run) error {
 	if cp.Watermarks == nil {
 		cp.Watermarks = make(map[string]time.Time)
 	}
-	newest := make(map[string]time.Time)
-	err = listAll(ctx, r, backfillCheckpoint, &cp, func(key string, clock, shown time.Time) {
-		// The source's clock may be behind ours.
-		if recorded, ok := cp.Watermarks[key]; !ok || clock.Before(recorded) {
-			cp.Watermarks[key] = clock
+	newest, vague := make(map[string]time.Time), make(map[string]bool)
+	err = listAll(ctx, r, backfillCheckpoint, &cp, func(key string, w *window) {
+		if was, ok := vague[key]; was || !ok {
+			vague[key] = w.rows == 0 && !w.dated
 		}
-		if shown.After(newest[key]) {
-			newest[key] = shown
+		// The source's clock may be behind ours.
+		if recorded, ok := cp.Watermarks[key]; !ok || w.clock.Before(recorded) {
+			cp.Watermarks[key] = w.clock
+		}
+		if w.newest.After(newest[key]) {
+			newest[key] = w.newest
 		}
 	})
 	if err != nil {
 		return err
 	}
-	for key, at := range newest {
-		// Where the source shows no clock, ours may be ahead of it.
-		if at.Before(cp.Watermarks[key]) {
+	for key, empty := range vague {
+		// Where the source shows no clock, ours may be ahead of it. Where it shows no
+		// rows either, all that it will show is new.
+		if at := newest[key]; at.Before(cp.Watermarks[key]) && (!at.IsZero() || empty) {
 			cp.Watermarks[key] = at
 		}
 	}
@@ -78,14 +83,16 @@ func backfillPass(ctx context.Context, r *run) error {
 }
 
 // listAll processes everything that every source lists, each source once, under
-// a named checkpoint that remembers how far it came. clock is called with each
-// source's clock: ours before its first page, its own with every window, and the
-// newest change that the window shows.
-func listAll(ctx context.Context, r *run, name string, cp *store.Checkpoint, clock func(key string, at, newest time.Time)) error {
+// a named checkpoint that remembers how far it came. seen is called with each window
+// of each source, and before its first page with one that has our clock and no rows.
+func listAll(ctx context.Context, r *run, name string, cp *store.Checkpoint, seen func(key string, w *window)) error {
 	if isBegun(*cp) {
 		if _, err := Recall(r.journal, shownEntry(name), &r.counts.shownBefore); err != nil {
 			return err
 		}
+	}
+	if err := beginSample(r, name, isBegun(*cp)); err != nil {
+		return err
 	}
 	for _, s := range unfinishedFirst(r.cfg().Sources, cp.Source) {
 		if slices.Contains(cp.Done, s.Key) {
@@ -93,13 +100,13 @@ func listAll(ctx context.Context, r *run, name string, cp *store.Checkpoint, clo
 		}
 		if cp.Source != s.Key {
 			cp.Source, cp.Cursor = s.Key, ""
-			clock(s.Key, r.started, time.Time{})
+			seen(s.Key, &window{clock: r.started})
 			if err := r.moveCheckpoint(name, *cp); err != nil {
 				return err
 			}
 		}
 		err := r.list(ctx, listing{source: s, place: r.cfg().place(s.Key), cursor: cp.Cursor}, func(w *window) store.Commit {
-			clock(s.Key, w.clock, w.newest)
+			seen(s.Key, w)
 			cp.Cursor = w.next
 			if w.next == "" {
 				cp.Source = ""
@@ -107,6 +114,8 @@ func listAll(ctx context.Context, r *run, name string, cp *store.Checkpoint, clo
 			}
 			c := checkpoint(name, *cp)
 			c.Meta = Meta(shownEntry(name), r.counts.shown()+len(w.gifts))
+			r.counts.sample.add(w)
+			maps.Copy(c.Meta, Meta(sampleEntry(name), r.counts.sample))
 			return c
 		})
 		if err != nil {

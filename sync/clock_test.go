@@ -1,6 +1,8 @@
 package sync_test
 
 import (
+	"fmt"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -148,5 +150,84 @@ func TestStampsOfAClockAhead(t *testing.T) {
 				t.Error("a version from the future keeps the gift from being marked")
 			}
 		})
+	})
+}
+
+// dateOfThnks is a Date header of Thnks's answers; "" for none.
+func dateOfThnks(date func() string) func(http.RoundTripper) http.RoundTripper {
+	return func(next http.RoundTripper) http.RoundTripper {
+		return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+			resp, err := next.RoundTrip(req)
+			if err == nil {
+				resp.Header.Del("Date")
+				if d := date(); d != "" {
+					resp.Header.Set("Date", d)
+				}
+			}
+			return resp, err
+		})
+	}
+}
+
+// TestDatesOfThnks: whatever the Date header of Thnks's answers says, each gift is in
+// HubSpot with the next pass, with all its dates.
+func TestDatesOfThnks(t *testing.T) {
+	t.Parallel()
+	at := func(by time.Duration, form string) func() string {
+		return func() string { return time.Now().Add(by).UTC().Format(form) }
+	}
+	for name, date := range map[string]func() string{
+		"none":             at(0, ""),
+		"the epoch":        func() string { return "Thu, 01 Jan 1970 00:00:00 GMT" },
+		"a year behind":    at(-365*simulation.Day, http.TimeFormat),
+		"two days behind":  at(-2*simulation.Day, http.TimeFormat),
+		"two days ahead":   at(2*simulation.Day, http.TimeFormat),
+		"a lifetime ahead": at(30000*simulation.Day, http.TimeFormat),
+		"in RFC 850's":     at(0, time.RFC850),
+		"in asctime's":     at(0, time.ANSIC),
+		"in ISO 8601's":    at(0, time.RFC3339),
+		"in words":         func() string { return "today" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := simulation.Quiet(t, 20)
+				w.WrapThnks = dateOfThnks(date)
+				w.Must(giftsync.Backfill)
+				full := 0
+				for i := range 30 {
+					time.Sleep(time.Hour)
+					w.Thnks.Add(simulation.Transaction(fmt.Sprintf("T-new-%d", i), time.Now().UTC(), "new@example.com"))
+					rep := w.Must(giftsync.Incremental)
+					if rep.Created != 1 {
+						t.Errorf("pass %d created %d, want 1", i, rep.Created)
+					}
+					if rep.Fetched > 20 {
+						full++
+					}
+				}
+				if full > 2 { // the first, and the daily one
+					t.Errorf("%d of 30 passes read everything", full)
+				}
+				w.Check()
+			})
+		})
+	}
+}
+
+// TestFirstGiftWithoutAClock: where Thnks has shown neither a clock nor a gift, its first
+// gift is in HubSpot with the next pass, although our clock is three days ahead.
+func TestFirstGiftWithoutAClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.WrapThnks = dateOfThnks(func() string { return "" })
+		w.Must(giftsync.Backfill)
+		for i := range 3 {
+			time.Sleep(time.Hour)
+			w.Thnks.Add(simulation.Transaction(fmt.Sprintf("T-%d", i), time.Now().UTC().Add(-3*simulation.Day), "new@example.com"))
+			if rep := w.Must(giftsync.Incremental); rep.Created != 1 {
+				t.Errorf("%+v, want the new gift", rep)
+			}
+		}
 	})
 }

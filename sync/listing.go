@@ -39,6 +39,7 @@ type window struct {
 	next   string    // the cursor behind it, "" at the listing's end
 	newest time.Time // greatest believable change time in it, by the source's filter
 	clock  time.Time // the source's clock when it was read, our own if it shows none
+	dated  bool      // the clock is the source's
 }
 
 // newWindow returns a window without rows.
@@ -111,7 +112,7 @@ func (l *listing) read(ctx context.Context, rows int) (*window, error) {
 			from.at = l.readAt
 		}
 		if w.clock.IsZero() { // the first page's: later ones may show what came in since
-			w.clock = from.clock
+			w.clock, w.dated = from.clock, from.dated
 			if w.clock.After(from.at) {
 				w.clock = from.at
 			}

@@ -18,6 +18,7 @@ const (
 	spellingEntry     = "spelling"      // int: see [respellJournal]
 	fieldsEntry       = "fields"        // []FieldProblem: of the last complete reading
 	smallListingEntry = "small_listing" // smallListing: that was not believed
+	believedEntry     = "believed"      // []string: transactions that the last listing showed that was believed
 	knownEntry        = "known"         // bool: see [JournalKnown]
 	lastSyncEntry     = "last_sync"     // time.Time: when the last run finished without error
 )
@@ -25,6 +26,10 @@ const (
 // shownEntry names the entry with how many transactions an unfinished listing has
 // shown, an int, next to its checkpoint.
 func shownEntry(checkpoint string) string { return checkpoint + "_shown" }
+
+// sampleEntry names the entry with the sample of an unfinished listing, next to its
+// checkpoint.
+func sampleEntry(checkpoint string) string { return checkpoint + "_sample" }
 
 // A recorder makes commits durable.
 type recorder interface {

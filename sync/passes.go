@@ -170,7 +170,7 @@ func resweep(ctx context.Context, r *run, due rereads) error {
 	if err != nil {
 		return err
 	}
-	if err := listAll(ctx, r, resweepCheckpoint, &cp, func(string, time.Time, time.Time) {}); err != nil {
+	if err := listAll(ctx, r, resweepCheckpoint, &cp, func(string, *window) {}); err != nil {
 		return err
 	}
 	if resumed {

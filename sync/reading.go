@@ -16,18 +16,21 @@ const clockSlack = 10 * time.Minute
 // export file, or the answer that a row of the quarantine is from.
 type reading struct {
 	at     time.Time // by our clock: the place of the rows among those of other readings
-	clock  time.Time // of the source; ours where it shows none
+	clock  time.Time // of the source; ours where it shows none that can be believed
+	dated  bool      // the clock is the source's
 	source int       // place of the API key in the configuration
 }
 
 // readNow is the reading of an answer that has just arrived, with the source's
-// clock, zero where it shows none.
+// clock, zero where it shows none. One that is more than a day behind ours may be that
+// of something between us, and would have us leave out what is right.
 func readNow(date time.Time, source int) reading {
 	now := time.Now().UTC()
-	if date.IsZero() {
-		date = now
+	r := reading{at: now, clock: date.UTC(), dated: true, source: source}
+	if date.IsZero() || now.Sub(date) > daily {
+		r.clock, r.dated = now, false
 	}
-	return reading{at: now, clock: date.UTC(), source: source}
+	return r
 }
 
 // believes reports whether something can have happened at t: not after the

@@ -106,6 +106,9 @@ func believe(ctx context.Context, r *run, checkpoint string) (bool, error) {
 		}
 		return false, &Fatal{What: small.what(), Remedy: SmallListingRemedy}
 	}
+	if err := r.memory().Remember(believedEntry, r.counts.sample.Own); err != nil {
+		return false, err
+	}
 	return true, forgetSmallListing(r)
 }
 
@@ -134,8 +137,8 @@ func smallness(ctx context.Context, r *run) (smallListing, error) {
 		return was, nil
 	}
 	created := r.counts.tally.counts[countedCreated]
-	if 2*(r.counts.shown()-created) >= n-created {
-		return smallListing{}, nil // without reading the journal
+	if 2*(r.counts.shown()-created) >= n-created { // without reading the journal
+		return r.counts.sample.smallness(r), nil
 	}
 	small := smallListing{At: r.started}
 	for have, err := range r.journal.After(ctx, "") {
@@ -158,7 +161,7 @@ func smallness(ctx context.Context, r *run) (smallListing, error) {
 		small.Known++
 	}
 	if 2*small.Shown >= small.Known {
-		return smallListing{}, nil
+		return r.counts.sample.smallness(r), nil
 	}
 	return small, nil
 }

@@ -20,6 +20,7 @@ type counts struct {
 	headers       int // headers that an export file repeats
 	older         int // rows of files that say less than is known
 	shownBefore   int // transactions that earlier runs saw of a resumed listing
+	sample        sample
 	progress      progressReport
 	deletions     *deletions
 	hubspotBefore map[hubspot.Class]int
