@@ -3,6 +3,8 @@ package sync_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +29,15 @@ func goneOf(t *testing.T, w *simulation.World, ids []string) (gone []string) {
 		}
 	}
 	return gone
+}
+
+// inPages has Thnks list its transactions in pages of n, each of which is a window.
+func inPages(w *simulation.World, n int) *simulation.World {
+	own := w.Thnks.Transactions()
+	w.Thnks = thnksapitest.New(thnksapitest.Options{PageLimit: n})
+	w.Thnks.Add(own...)
+	w.Bounds.WindowRows = n
+	return w
 }
 
 // TestListingOfKnownAndOthers: what a complete listing says of the 20 transactions that
@@ -85,19 +96,23 @@ func TestListingOfKnownAndOthers(t *testing.T) {
 // what both runs have read.
 func TestInterruptedListingOfItsAccount(t *testing.T) {
 	t.Parallel()
-	for at := range 4 {
+	for at := range 6 {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := simulation.Quiet(t, 40)
-				w.Bounds.WindowRows = 5
+				w := inPages(simulation.Quiet(t, 40), 5)
 				w.Must(giftsync.Backfill)
 				for _, tx := range w.Thnks.Transactions() {
 					w.Thnks.Update(tx.ID, func(tx *thnksapitest.Transaction) { tx.Gift.Name = "Tea" })
 				}
 				time.Sleep(8 * simulation.Day)
 				w.Interrupt(at+1, giftsync.Request{Mode: giftsync.Incremental})
+				var log simulation.LogBuffer
+				w.Logger = slog.New(slog.NewTextHandler(&log, nil))
 				w.Must(giftsync.Incremental)
 				w.Check()
+				if strings.Contains(log.String(), "a second time") {
+					t.Error("what was read before the interruption counts as not shown")
+				}
 			})
 		})
 	}
@@ -110,8 +125,7 @@ func TestInterruptedListingOfAnotherAccount(t *testing.T) {
 	for at := range 8 {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := simulation.Quiet(t, 20)
-				w.Bounds.WindowRows = 10
+				w := inPages(simulation.Quiet(t, 20), 10)
 				w.Thnks.Add(simulation.Unreadable("T-x", time.Now().UTC().Add(-simulation.Day)))
 				w.Must(giftsync.Backfill)
 				aside := len(w.Quarantine())

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"thnks-hubspot-sync/hubspot/hubspottest"
+	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi"
@@ -321,6 +322,7 @@ func TestListingOfAnotherAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := simulation.Quiet(t, 20)
 		w.Must(giftsync.Backfill)
+		leave(t, w, store.Commit{Meta: map[string][]byte{"believed": nil}}) // as an earlier version has left it
 		own := w.Thnks.Transactions()
 		for i, tx := range own {
 			w.Thnks.Delete(tx.ID)
