@@ -101,6 +101,9 @@ func TestInterruptedListingOfItsAccount(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := inPages(simulation.Quiet(t, 40), 5)
 				w.Must(giftsync.Backfill)
+				time.Sleep(time.Hour)
+				w.AddGift("T-new", "new@acme.example", 0) // the watermark passes the others
+				w.Must(giftsync.Incremental)
 				for _, tx := range w.Thnks.Transactions() {
 					w.Thnks.Update(tx.ID, func(tx *thnksapitest.Transaction) { tx.Gift.Name = "Tea" })
 				}
