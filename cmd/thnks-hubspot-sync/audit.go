@@ -234,7 +234,7 @@ func exportAudit(ctx context.Context, a *app, f auditFlags) error {
 		if f.output != "-" {
 			return nil
 		}
-		_, err := out.WriteTo(a.stdout)
+		_, err := out.WriteTo(display(a.stdout))
 		return err
 	}
 	var failures []error
@@ -265,14 +265,15 @@ func exportAudit(ctx context.Context, a *app, f auditFlags) error {
 // header.
 func appendEntries(out *bytes.Buffer, sheet *stats.Sheet, format, portal string, some []giftsync.AuditRecord) error {
 	if format == "jsonl" {
-		lines := json.NewEncoder(out)
 		for _, e := range some {
-			if err := lines.Encode(struct {
+			line, err := json.Marshal(struct {
 				Portal string `json:"portal"`
 				giftsync.AuditRecord
-			}{portal, e}); err != nil {
+			}{portal, e})
+			if err != nil {
 				return err
 			}
+			out.WriteString(escaped(string(line), jsonEscape) + "\n")
 		}
 		return nil
 	}

@@ -67,7 +67,7 @@ func backup(ctx context.Context, a *app, s *session, dir string) error {
 			worst = worst.worse(statusOf(err))
 			continue
 		}
-		fmt.Fprintf(a.stdout, "%s: %s bytes in %s, read again and sound\n", p.Name, count(int(size)), filepath.Join(dir, p.Name+".db"))
+		fmt.Fprintf(a.stdout, "%s: %s bytes in %s, read again and sound\n", p.Name, count(int(size)), printable(filepath.Join(dir, p.Name+".db")))
 	}
 	return worst.asError()
 }

@@ -68,6 +68,6 @@ func (a *app) printConfig(asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.stdout.Write(text)
+	_, err = display(a.stdout).Write(text)
 	return err
 }

@@ -71,13 +71,13 @@ func rotate(ctx context.Context, a *app, s *session) error {
 	}
 	if !ours {
 		fmt.Fprintf(a.stdout, "The tokens of %s were sealed anew with the credential %s. Make it the credential %s now, and restart the service; with neither in %s, the keys are systemd's.\n",
-			plural(sealed, "portal"), filepath.Base(next), filepath.Base(current), filepath.Dir(current))
+			plural(sealed, "portal"), printable(filepath.Base(next)), printable(filepath.Base(current)), printable(filepath.Dir(current)))
 		return nil
 	}
 	if err := replaceKey(current, next); err != nil {
 		return fmt.Errorf("every token is sealed with the key in %s, but that is not in the place of %s yet: %w: replace it yourself, and remove the other name", next, current, cause(err))
 	}
-	fmt.Fprintf(a.stdout, "The tokens of %s are sealed with a new master key, which is in %s. Keep a copy of it elsewhere, and destroy copies of the old one.\n", plural(sealed, "portal"), current)
+	fmt.Fprintf(a.stdout, "The tokens of %s are sealed with a new master key, which is in %s. Keep a copy of it elsewhere, and destroy copies of the old one.\n", plural(sealed, "portal"), printable(current))
 	return nil
 }
 

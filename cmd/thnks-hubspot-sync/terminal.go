@@ -70,8 +70,18 @@ func escaped(s string, escape func(rune) string) string {
 	return b.String()
 }
 
+// display returns where text goes that was made for files and programs: w itself, and what
+// makes it [printable] on the way where w is a terminal.
+func display(w io.Writer) io.Writer {
+	if _, is := terminal(w); is {
+		return plainWriter{w}
+	}
+	return w
+}
+
 // A plainWriter writes lines of text as [printable] text. It is for what the
-// library of the command line writes by itself, which quotes arguments.
+// library of the command line writes by itself, which quotes arguments, and for files
+// that are shown.
 type plainWriter struct{ w io.Writer }
 
 // Write implements [io.Writer].
