@@ -81,7 +81,7 @@ func (e *Engine) Erase(ctx context.Context, who Person) (Erasure, error) {
 	if e.cfg.Archive == nil {
 		return rep, errors.New("there is no state file to erase anyone from")
 	}
-	err := newEraser(r, &rep).erase(hubspot.Urgent(ctx), who)
+	err := newEraser(r, &rep).erase(hubspot.WithCulprits(hubspot.Urgent(ctx), hubspot.NewCulprits(maxCulprits)), who)
 	if err != nil {
 		err = fmt.Errorf("portal %s: erasing a person: %w", e.cfg.Portal, Classify(err))
 	}
@@ -157,6 +157,9 @@ func finishErasures(ctx context.Context, r *run) error {
 		return err
 	}
 	rep := Erasure{Portal: r.cfg().Portal, At: r.started}
+	// It comes before all else that a run does: the record that HubSpot has failed to
+	// blank may be the only one, and must not keep everything behind it from being done.
+	ctx = hubspot.WithCulprits(ctx, hubspot.NewSuspects(maxCulprits))
 	if err := newEraser(r, &rep).apply(ctx, nil); err != nil {
 		return fmt.Errorf("finishing an erasure: %w", err)
 	}

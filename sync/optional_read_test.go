@@ -149,6 +149,30 @@ func TestOwnersUnlisted(t *testing.T) {
 	}
 }
 
+// TestSearchThatBreaks: an address at whose search HubSpot fails each time ends no run,
+// and counts as searched by none.
+func TestSearchThatBreaks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{Seed: 74}, thnksapitest.Options{})
+		c := w.Portal.AddContact("main@example.com", map[string]string{"hs_additional_emails": "old@example.com"})
+		w.AddGift("T-1", "old@example.com", time.Hour)
+		time.Sleep(time.Hour)
+		w.WrapHubSpot = failingWith(lastingFailures["500"], func(path, body string) bool {
+			return strings.HasSuffix(path, "/contacts/search") && strings.Contains(body, "old@example.com")
+		})
+		if rep := w.Must(giftsync.Backfill); rep.Created != 1 || rep.Orphans[plan.NoContact] != 1 {
+			t.Errorf("report %+v", rep)
+		}
+		time.Sleep(simulation.Day)
+		w.Must(giftsync.Incremental)
+		w.WrapHubSpot = nil
+		time.Sleep(simulation.Day)
+		w.Must(giftsync.Incremental)
+		wantContact(w, "T-1", c)
+	})
+}
+
 // bodyOf returns a request's body, which can be read again.
 func bodyOf(req *http.Request) string {
 	if req.Body == nil {

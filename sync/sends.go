@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/portal"
@@ -150,7 +151,9 @@ func showSends(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	return showThese(ctx, r, due, !doubted)
+	// They come before all else that a run does: the one at which HubSpot fails must not
+	// keep everything behind it from being done.
+	return showThese(hubspot.WithCulprits(ctx, hubspot.NewSuspects(maxCulprits)), r, due, !doubted)
 }
 
 // showThese writes the records of some sends, in slices. Records are made where create

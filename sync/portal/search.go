@@ -57,6 +57,10 @@ func (d *Directory) NewSearch(addresses []string, missed map[string]bool) (*Sear
 // about three seconds at HubSpot's rate.
 const searchRound = 12 * hubspot.SearchSize
 
+// mostBroken is at how many addresses of a round HubSpot may fail; with more it is out
+// of order. Nothing is concluded about them: the next daily pass searches them again.
+const mostBroken = 5
+
 // Len returns how many addresses the search asks HubSpot for at most, each spelling
 // counted.
 func (s *Search) Len() int { return len(s.question.spellings) }
@@ -81,8 +85,10 @@ func (s *Search) Do(ctx context.Context, searched func(addresses int)) {
 	searched(s.Len() - len(q.spellings))
 	answers := make([]hubspot.ContactsOutcome, 0, len(q.spellings))
 	for some := range slices.Chunk(q.spellings, searchRound) {
+		// An address that breaks the search may be the only one that is searched for.
+		alone := hubspot.WithCulprits(ctx, hubspot.NewSuspects(mostBroken))
 		var outcomes []hubspot.ContactsOutcome
-		if outcomes, s.err = client.ContactsByAdditionalEmail(ctx, some, contactProperties); s.err != nil {
+		if outcomes, s.err = client.ContactsByAdditionalEmail(alone, some, contactProperties); s.err != nil {
 			return
 		}
 		answers = append(answers, outcomes...)
