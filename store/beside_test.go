@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -78,6 +79,55 @@ func TestClosedBesideWork(t *testing.T) {
 			t.Error(err)
 		}
 		ended.Wait()
+	}
+}
+
+// TestClosedBesideASummary: a store that is closed while statistics are read from it ends
+// that reading, and neither waits for the other.
+func TestClosedBesideASummary(t *testing.T) {
+	t.Parallel()
+	s, err := Open(statePath(t), Options{Create: true}) // nothing else closes it
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gifts []plan.Stored
+	rng := rand.New(rand.NewPCG(3, 3))
+	for n := range 2 * scanStep {
+		gifts = append(gifts, typicalGift(rng, n))
+	}
+	commit(t, s, Commit{Gifts: gifts})
+	closed, read := make(chan error, 1), make(chan error, 1)
+	go func() {
+		read <- s.Summary(context.Background(), "a", func(_ []byte, changes iter.Seq2[GiftChange, error]) ([]byte, error) {
+			begun := false
+			for _, err := range changes {
+				if err != nil {
+					return nil, err
+				}
+				if !begun {
+					begun = true
+					go func() { closed <- s.Close() }()
+					for closing := false; !closing; runtime.Gosched() {
+						if closing = !s.mu.TryLock(); !closing {
+							closing = s.closed
+							s.mu.Unlock()
+						}
+					}
+				}
+			}
+			return []byte("summary"), nil
+		})
+	}()
+	hang := time.After(10 * time.Second)
+	for name, end := range map[string]chan error{"the reading": read, "the closing": closed} {
+		select {
+		case err := <-end:
+			if name == "the reading" && !errors.Is(err, ErrClosed) || name == "the closing" && err != nil {
+				t.Errorf("%s ended with %v", name, err)
+			}
+		case <-hang:
+			t.Fatalf("%s waits for the other", name)
+		}
 	}
 }
 

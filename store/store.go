@@ -32,7 +32,7 @@ type Store struct {
 
 	generation sendLock
 
-	writing sync.Mutex // held by a commit, and by a check of the pages, which keeps commits away
+	writing sync.Mutex // held by a commit, by the closing, and by a check of the pages, which keeps commits away
 	commits commits
 
 	mu     sync.Mutex
@@ -40,17 +40,20 @@ type Store struct {
 	closed bool
 }
 
-// Close closes the file and releases its lock. Nothing is lost if it is never
-// called.
+// Close closes the file and releases its lock, when those who are reading or writing
+// have ended, which they do soon. Nothing is lost if it is never called.
 func (s *Store) Close() error {
+	s.writing.Lock() // which makes a second caller wait, too
+	defer s.writing.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+	was, broken := s.closed, s.broken
+	s.closed = true // no other file takes the place of this one from here on
+	s.mu.Unlock()   // for those we wait for, who ask whether the store can be used
+	if was {
 		return nil
 	}
-	s.closed = true
 	os.Remove(holderPath(s.path)) // it does no harm if it stays
-	if s.broken != nil {
+	if broken != nil {
 		// bbolt may have panicked with its locks held and would wait for them
 		// for ever. We release the file without it; its mapping stays until the
 		// process ends.
