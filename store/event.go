@@ -100,10 +100,13 @@ var eventStates = []EventState{"", EventPending, EventWaiting, EventApplied, Eve
 // queued reports whether an event of this state is still to be processed.
 func (s EventState) queued() bool { return s == EventPending || s == EventWaiting }
 
-// idle reports whether nothing is to be processed of an event that has a body.
-// The bodies of such events have a bound of their own.
+// idle reports whether an event has a body of which nothing is to be processed, and
+// that claims nothing of a gift: HubSpot's of a change of a record, once applied, too,
+// as an import of contacts brings one for each. The bodies of such events have a bound
+// of their own.
 func (e *Event) idle() bool {
-	return (e.State == EventListed || e.State == EventRefused) && e.Size > 0
+	done := e.State == EventListed || e.State == EventRefused || e.State == EventApplied && e.Effect == EffectRecord
+	return done && e.Size > 0
 }
 
 // eventRetention is how long a repeat is recognised, and how long an event is kept

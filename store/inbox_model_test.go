@@ -42,7 +42,7 @@ type inboxModel struct {
 	last   uint64
 	seen   map[string]uint64
 	limit  queueSize
-	idle   queueSize // of listed and refused events
+	idle   queueSize // of events whose bodies have a bound of their own
 }
 
 func (m *inboxModel) queue() (q queueSize) {
@@ -102,12 +102,13 @@ func (m *inboxModel) update(e Event) {
 	m.events[e.Seq] = e
 }
 
-// dropBodies removes the bodies of the oldest listed and refused events beyond
-// their bound.
+// dropBodies removes the bodies of the oldest listed and refused events, and applied
+// ones about records, beyond their bound.
 func (m *inboxModel) dropBodies() {
 	var idle queueSize
 	with := m.where(func(e Event) bool {
-		return (e.State == EventListed || e.State == EventRefused) && e.Size > 0
+		done := e.State == EventListed || e.State == EventRefused || e.State == EventApplied && e.Effect == EffectRecord
+		return done && e.Size > 0
 	})
 	for _, e := range with {
 		idle.Events++

@@ -357,6 +357,39 @@ func TestIdleEventsLoseTheirBodies(t *testing.T) {
 	}
 }
 
+// TestAppliedRecordsLoseTheirBodies: events about records in HubSpot are bounded like
+// those, once they are applied, and not before; applied claims keep theirs.
+func TestAppliedRecordsLoseTheirBodies(t *testing.T) {
+	path := statePath(t)
+	openAt(t, path).Close()
+	s, err := Open(path, Options{IdleEvents: 2})
+	check(t, err)
+	defer s.Close()
+	var events []Event
+	for n := range 12 {
+		e := claim(n)
+		if e.Body = []byte("{}"); n > 2 {
+			e.Effect = EffectRecord
+		}
+		receive(t, s, e)
+	}
+	for _, e := range collect(t, s.Events(t.Context(), EventFilter{})) {
+		if _, ok, err := s.EventBody(e.Seq); !ok || err != nil {
+			t.Errorf("event %d lost its body before it was applied (%v)", e.Seq, err)
+		}
+		e.State, e.DoneAt = EventApplied, e.ReceivedAt
+		events = append(events, e)
+	}
+	check(t, s.Commit(Commit{Events: events}))
+	for _, e := range collect(t, s.Events(t.Context(), EventFilter{})) {
+		newest := e.Seq > 10
+		if _, ok, err := s.EventBody(e.Seq); ok != (newest || e.Effect == EffectClaim) || err != nil {
+			t.Errorf("event %d (%s): body %v, %v", e.Seq, e.Effect, ok, err)
+		}
+	}
+	check(t, s.Check(t.Context()))
+}
+
 // TestRepeatsAreCounted: one request that is sent again and again is one row,
 // however often, and a dialect may say how long it is the same.
 func TestRepeatsAreCounted(t *testing.T) {

@@ -29,8 +29,9 @@ type Options struct {
 	InboxEvents int
 	InboxBytes  int64
 	// IdleEvents and IdleBytes bound how many events keep their bodies of which
-	// nothing is to be processed, because they are only listed or refused, and the
-	// bytes of these bodies. Beyond, the oldest lose them. Default 100,000 and
+	// nothing is to be processed, because they are only listed or refused, or said of
+	// a record in HubSpot that it has changed and are applied, and the bytes of these
+	// bodies. Beyond, the oldest lose them. Default 100,000 and
 	// 128 MiB.
 	IdleEvents int
 	IdleBytes  int64
