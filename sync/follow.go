@@ -30,6 +30,8 @@ const (
 //   - A contact that is new, has another address or is there again: the orphans among
 //     the gifts to its addresses are linked to it.
 //   - One that was merged: its gifts follow it to the contact that it is now.
+//   - One that was deleted and is there again: HubSpot has dropped its links, which
+//     users have not removed, so its gifts are linked anew.
 //   - One that is gone: its gifts are orphans. If it was deleted for privacy, its
 //     person is erased; see [eventRun.eraseGone]. Before more than four are taken for
 //     gone in a day, or anyone is erased, HubSpot's search has to say so, too.
@@ -82,12 +84,13 @@ type followed struct {
 	failed   map[string]error          // contacts at which HubSpot fails, or at whose deals
 	broken   map[uint64]bool           // events about a deal at which HubSpot fails, by number
 	gifts    map[uint64][]string       // to or with the contacts of each event, by its number
+	revived  map[string]bool           // contacts that were deleted and are there again
 }
 
 // followSome follows some events.
 func (r *eventRun) followSome(ctx context.Context, events []store.Event) error {
 	r.run.portal.Directory.Forget()
-	f := &followed{events: events, settled: make(map[uint64]bool), contacts: make(map[uint64][]string), broken: make(map[uint64]bool), gifts: make(map[uint64][]string)}
+	f := &followed{events: events, settled: make(map[uint64]bool), contacts: make(map[uint64][]string), broken: make(map[uint64]bool), gifts: make(map[uint64][]string), revived: make(map[string]bool)}
 	if err := r.findContacts(ctx, f); err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func (r *eventRun) followSome(ctx context.Context, events []store.Event) error {
 		return err
 	}
 	held := make(map[string]bool)
-	if err := r.review(ctx, linked, new(reviewPlanner), nil, held); err != nil {
+	if err := r.review(ctx, linked, &reviewPlanner{revived: f.revived}, nil, held); err != nil {
 		return err
 	}
 	if err := r.review(ctx, orphans, healPlanner{}, who, held); err != nil {
@@ -189,8 +192,8 @@ func (r *eventRun) review(ctx context.Context, gifts []plan.Gift, planner planne
 		if _, err := r.run.work(ctx, in, nil, store.Commit{}); err != nil {
 			return err
 		}
-		if _, ok := planner.(*reviewPlanner); ok {
-			planner = new(reviewPlanner)
+		if p, ok := planner.(*reviewPlanner); ok {
+			planner = &reviewPlanner{revived: p.revived}
 		}
 	}
 	return ctx.Err()

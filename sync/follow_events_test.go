@@ -241,6 +241,44 @@ func TestFollowMergeAndDeletion(t *testing.T) {
 	})
 }
 
+// TestFollowRevivedContact: a contact that was deleted and restored before its events
+// were followed has lost its links. Its gifts are linked anew, whichever event comes,
+// and a link that a user removed from another gift stays removed where nothing was
+// deleted.
+func TestFollowRevivedContact(t *testing.T) {
+	t.Parallel()
+	for _, kinds := range [][]string{{"contact.deletion"}, {"contact.restore"}, {"contact.deletion", "contact.restore"}, {"contact.restore", "contact.deletion"}} {
+		t.Run(strings.Join(kinds, " "), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFollowedWorld(t, hubspottest.Options{Seed: 6, SearchLag: 30 * time.Second}, "ann@acme.example", "ann@acme.example", "bob@acme.example")
+				ann := f.Portal.AddContact("ann@acme.example", nil)
+				bob := f.Portal.AddContact("bob@acme.example", nil)
+				f.follow(0, records("contact.creation", "contact", ann), records("contact.creation", "contact", bob))
+				f.Portal.Dissociate("thnks", f.Record(simulation.ID(3)), "contacts", bob)
+				f.Portal.Archive("contacts", ann)
+				if !f.Portal.Restore("contacts", ann) {
+					t.Fatal("not restored")
+				}
+				events := []store.Event{records("contact.propertyChange", "contact", bob)}
+				for _, kind := range kinds {
+					events = append(events, records(kind, "contact", ann))
+				}
+				f.follow(0, events...)
+				for n := range 2 {
+					g, got := f.journal(n+1), f.Links(f.Record(simulation.ID(n + 1)))["contacts"]
+					if g.Orphan != "" || !slices.Equal(plan.LinkIDs(g.Links, plan.Contact), []string{ann}) || !slices.Equal(got, []string{ann}) {
+						t.Errorf("gift %d is linked to %v, and by the journal: %+v", n+1, got, g)
+					}
+				}
+				if got := f.Links(f.Record(simulation.ID(3)))["contacts"]; len(got) > 0 {
+					t.Errorf("a link that a user removed was made again: %v", got)
+				}
+			})
+		})
+	}
+}
+
 // TestFollowDeals: a deal that is new to a contact is added to the gifts sent
 // lately, by its own event or the association's, and closing it takes nothing away.
 func TestFollowDeals(t *testing.T) {

@@ -28,6 +28,9 @@ func (r *eventRun) giftsOf(ctx context.Context, f *followed) (linked, orphans []
 				return nil, nil, nil, err
 			case !shown, e.Kind == "contact.merge":
 				moved = append(moved, ids...)
+			case e.Kind == "contact.deletion", e.Kind == "contact.restore":
+				moved = append(moved, ids...)
+				f.revived[id] = true
 			case tiesDeals(&e):
 				tied = append(tied, ids...)
 			}

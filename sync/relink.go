@@ -146,6 +146,8 @@ func (b *batch) unchanged() []plan.Change {
 // their records, contacts and companies are now, what users linked and unlinked,
 // which recipients have become contacts, what is missing.
 type reviewPlanner struct {
+	revived map[string]bool // contacts that were deleted, with their links, and are there again; may be nil
+
 	records  []linkedRecord
 	contacts map[string]plan.Candidate
 }
@@ -291,8 +293,8 @@ func (b *batch) assignOwner(c *plan.Change, owner string) {
 
 // followContacts reads the contacts that the journal or HubSpot links to the
 // records, and re-keys the journal's links: to the contact that one was merged
-// into, and to nothing where it is gone. A gift that is left without a contact
-// by that is an orphan again.
+// into, and to nothing where it is gone, or was and has no link any more. A gift that
+// is left without a contact by that is an orphan again.
 func (p *reviewPlanner) followContacts(ctx context.Context, b *batch, changes []plan.Change) error {
 	var ids []string
 	for _, r := range p.records {
@@ -314,7 +316,12 @@ func (p *reviewPlanner) followContacts(ctx context.Context, b *batch, changes []
 		if had {
 			c.Have.Former = c.Have.Links[before]
 		}
-		rekey(c, plan.Contact, now)
+		rekey(c, plan.Contact, func(id string) string {
+			if p.revived[id] && !slices.Contains(r.contacts, id) {
+				return ""
+			}
+			return now(id)
+		})
 		p.records[k].contacts = slices.DeleteFunc(r.contacts, func(id string) bool { return now(id) == "" })
 		p.records[k].seen = slices.DeleteFunc(r.seen, func(l plan.Link) bool { return l.Kind == plan.Contact && now(l.ID) == "" })
 		if had && !plan.HasMade(c.Have.Links, plan.Contact) {
