@@ -120,7 +120,7 @@ func TestReassociateBeforeTheIndexShowsIt(t *testing.T) {
 func TestDryRunOwesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := secondaries(t, hubspottest.Options{Seed: 94}, 5)
+		w := secondaries(t, hubspottest.Options{Seed: 94}, 30)
 		down := true
 		w.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
 			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {

@@ -51,9 +51,9 @@ func TestHeartbeatAfterAClockAhead(t *testing.T) {
 		d := newDaemon(t, "@hourly")
 		defer d.start()()
 		time.Sleep(time.Hour)
-		d.skew = 365 * simulation.Day
+		d.set(func() { d.skew = 365 * simulation.Day })
 		time.Sleep(time.Hour)
-		d.skew = 0
+		d.set(func() { d.skew = 0 })
 		time.Sleep(time.Hour)
 		before := len(d.lines("msg=heartbeat"))
 		time.Sleep(3 * simulation.Day)

@@ -179,6 +179,7 @@ func TestOperations(t *testing.T) {
 				_, err := c.ContactsWithAdditionalEmail(ctx, "1", time.Now(), nil)
 				return err
 			}},
+			{"Shown", func() error { _, err := c.Shown(ctx, "contacts", []string{contact}); return err }},
 			{"OpenDeals", func() error { _, err := c.OpenDeals(ctx, "1", []string{"amount"}); return err }},
 			{"ChangedDeals", func() error { _, err := c.ChangedDeals(ctx, time.Now(), []string{"amount"}); return err }},
 			{"ContactsByAdditionalEmail", func() error {
