@@ -81,7 +81,8 @@ func (c *Config) CheckBindings() error {
 // identities are digests of what a secret's text can stand for: itself, and the
 // bytes that it writes in base64 of any alphabet, with or without the prefix of
 // Standard Webhooks and padding, or in hex. Two texts with one of them in common are
-// one secret in two spellings.
+// one secret in two spellings. Decoding is strict: words that people choose, such as
+// hook-1 and hook-2, would be the same bytes otherwise.
 func identities(text string) []string {
 	forms := [][]byte{[]byte(text)}
 	bare := text
@@ -90,7 +91,7 @@ func identities(text string) []string {
 		forms = append(forms, []byte(bare))
 	}
 	encoded := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(bare, "="))
-	if key, err := base64.RawStdEncoding.DecodeString(encoded); err == nil {
+	if key, err := base64.RawStdEncoding.Strict().DecodeString(encoded); err == nil {
 		forms = append(forms, key)
 	}
 	if key, err := hex.DecodeString(bare); err == nil {
@@ -106,11 +107,13 @@ func identities(text string) []string {
 
 // secrets checks that no two portals of one HubSpot object have the same token,
 // and no two portals the same webhook secret. Files with one of their identities in
-// common hold the same secret; one without any is skipped.
+// common hold the same secret; one without any is skipped. The first one is that of
+// the text itself, which is all that a token has.
 func (r *report) secrets(c *Config, what string, identities func(file string) []string) {
 	tokens, hooks := make(owners), make(owners)
-	check := func(o owners, i int, scope, file, key, remedy string) {
-		for _, id := range identities(file) {
+	itself := func(file string) []string { ids := identities(file); return ids[:min(len(ids), 1)] }
+	check := func(o owners, i int, scope string, ids []string, key, remedy string) {
+		for _, id := range ids {
 			if first, taken := o.take(scope+"\x00"+id, i, key); taken {
 				r.twice(key, first, what, remedy)
 				return
@@ -119,21 +122,21 @@ func (r *report) secrets(c *Config, what string, identities func(file string) []
 	}
 	for i, p := range c.Portals {
 		at := item("portals", i)
-		check(tokens, i, records(p.HubSpot), p.HubSpot.TokenFile, at+".hubspot.token_file", ownRecords)
-		list := func(key string, files []string) {
+		check(tokens, i, records(p.HubSpot), itself(p.HubSpot.TokenFile), at+".hubspot.token_file", ownRecords)
+		list := func(key string, files []string, of func(string) []string) {
 			for n, file := range files {
-				check(hooks, i, "", file, item(at+".webhooks."+key, n), ownSecret)
+				check(hooks, i, "", of(file), item(at+".webhooks."+key, n), ownSecret)
 			}
 		}
 		if w := p.Webhooks.GiftEvents; w != nil {
-			list("gift-events.secret_files", w.SecretFiles)
-			list("gift-events.token_files", w.TokenFiles)
+			list("gift-events.secret_files", w.SecretFiles, identities)
+			list("gift-events.token_files", w.TokenFiles, itself)
 		}
 		if w := p.Webhooks.Thyngs; w != nil {
-			list("thyngs.token_files", w.TokenFiles)
+			list("thyngs.token_files", w.TokenFiles, itself)
 		}
 		if w := p.Webhooks.ZohoThrive; w != nil {
-			list("zoho-thrive.token_files", w.TokenFiles)
+			list("zoho-thrive.token_files", w.TokenFiles, itself)
 		}
 	}
 }

@@ -156,16 +156,16 @@ func TestSecretSpellings(t *testing.T) {
 		other string
 		same  bool
 	}{
-		"itself":                 {text, true},
-		"without the prefix":     {"+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=", true},
-		"prefix in capitals":     {"WHSEC_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=", true},
-		"without padding":        {"whsec_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s", true},
-		"alphabet of URLs":       {"-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s", true},
-		"bits that do not count": {"whsec_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/t=", true},
-		"hex":                    {strings.Repeat("fb", 32), true},
-		"hex in capitals":        {strings.Repeat("FB", 32), true},
-		"another":                {"whsec_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/w=", false},
-		"another in hex":         {strings.Repeat("fb", 31) + "fc", false},
+		"itself":             {text, true},
+		"without the prefix": {"+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=", true},
+		"prefix in capitals": {"WHSEC_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=", true},
+		"without padding":    {"whsec_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s", true},
+		"alphabet of URLs":   {"-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s", true},
+		"a last bit":         {"whsec_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/t=", false},
+		"hex":                {strings.Repeat("fb", 32), true},
+		"hex in capitals":    {strings.Repeat("FB", 32), true},
+		"another":            {"whsec_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/w=", false},
+		"another in hex":     {strings.Repeat("fb", 31) + "fc", false},
 	} {
 		for file, secret := range map[string]string{"a.token": "one", "b.token": "two", "a.hook": text, "b.hook": tt.other} {
 			put(t, filepath.Dir(path), file, secret+"\n", 0o600)
@@ -178,6 +178,35 @@ func TestSecretSpellings(t *testing.T) {
 		if same := err != nil && strings.Contains(err.Error(), "portals[1].webhooks.gift-events.secret_files[0]: holds the same secret"); same != tt.same {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestSecretsThatLookAlike: tokens and secrets that people have chosen are others if a
+// letter is, whatever they would be in base64.
+func TestSecretsThatLookAlike(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	path := write(t, `portals:
+  - name: a
+    hubspot: {token_file: a.token}
+    thnks: {api_key_file: key}
+    webhooks: {gift-events: {scheme: hmac, algorithm: sha256, header: X, encoding: hex, secret_files: [a.hook]}, thyngs: {token_files: [a.thyngs]}}
+  - name: b
+    hubspot: {token_file: b.token}
+    thnks: {api_key_file: key}
+    webhooks: {gift-events: {scheme: hmac, algorithm: sha256, header: X, encoding: hex, secret_files: [b.hook]}, thyngs: {token_files: [b.thyngs]}}
+`)
+	for file, secret := range map[string]string{
+		"a.token": "sandbox-token-2", "b.token": "sandbox-token-3", "a.hook": "acme-hook-1", "b.hook": "acme-hook-2",
+		"a.thyngs": strings.Repeat("ab", 16), "b.thyngs": strings.Repeat("AB", 16),
+	} {
+		put(t, filepath.Dir(path), file, secret+"\n", 0o600)
+	}
+	cfg, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cfg.CheckBindings(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -54,7 +54,10 @@ func (f *followedWorld) concluded(n int) (orphans, erased int) {
 // as it was.
 func TestBulkEventsThatLie(t *testing.T) {
 	t.Parallel()
-	const n = 400
+	n := 400
+	if simulation.RaceDetector {
+		n = 120
+	}
 	searches := func(status int, body string) func(http.RoundTripper) http.RoundTripper {
 		return func(next http.RoundTripper) http.RoundTripper {
 			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
