@@ -60,6 +60,10 @@ func TestNotices(t *testing.T) {
 		t.Error("a sync with a revoked token ended well")
 	}
 	await(t, "there is a notice of the fault", func() bool { return heard("Portal acme needs attention") == 1 })
+	await(t, "it is noted that the fault was sent", func() bool { // else it is sent again after the restart
+		text, err := os.ReadFile(filepath.Join(c.dir, "state", "notices"))
+		return err == nil && strings.Contains(string(text), "faults")
+	})
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
