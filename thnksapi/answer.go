@@ -71,6 +71,7 @@ func (a *answer) read(r io.Reader, want parts, room int64) error {
 	}
 	b := &body{r: src, room: room, until: room}
 	x := answerReader{dec: json.NewDecoder(b), body: b, want: want, answer: a}
+	x.dec.UseNumber() // of what is passed over a number may be beyond a float64's
 	err := x.value(nil)
 	if err == nil {
 		_, err = x.dec.Token()
