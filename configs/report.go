@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// maxProblems is how many problems of a configuration are told.
+// maxProblems is how many problems of a configuration are listed.
 const maxProblems = 1000
 
 // A report collects the problems of a configuration.

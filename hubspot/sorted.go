@@ -117,9 +117,10 @@ type Shown struct {
 	Any bool            // it finds some record, whichever
 }
 
-// Shown asks the search which records of a type there are, by their ids: who is told by
-// reads that they are gone asks here whether that is so. The search usually shows
-// changes some seconds late. It costs one search, and one for every [BatchSize] ids.
+// Shown asks the search which records of a type there are, by their ids, for callers
+// whose reads do not find them. The search usually shows changes some seconds late. It
+// costs one search, and one for every [BatchSize] ids. A search that does not show all
+// that it finds is an error.
 //
 // D/api-reference/latest/crm/search-the-crm
 func (c *Client) Shown(ctx context.Context, objectType string, ids []string) (Shown, error) {
@@ -133,10 +134,13 @@ func (c *Client) Shown(ctx context.Context, objectType string, ids []string) (Sh
 	}
 	shown.Any = out.Total > 0
 	for some := range slices.Chunk(ids, BatchSize) {
-		out, _, err := c.searchPage(ctx, objectType, search{
+		out, call, err := c.searchPage(ctx, objectType, search{
 			FilterGroups: []filterGroup{{[]filter{{PropertyName: idProperty, Operator: "IN", Values: some}}}},
 			Properties:   []string{idProperty}, Limit: BatchSize,
 		})
+		if err == nil && len(out.Results) < out.Total { // as it asked for fewer, whose answer fits
+			err = unexpected(call)
+		}
 		if err != nil {
 			return Shown{}, err
 		}

@@ -208,6 +208,13 @@ func TestTooLargeSearch(t *testing.T) {
 		if owners, err := c.Owners(t.Context()); err != nil || len(owners) != 100 {
 			t.Errorf("%d owners, %v; want 100", len(owners), err)
 		}
+		var contacts []string
+		for r := range p.Records("contacts") {
+			contacts = append(contacts, r.ID)
+		}
+		if shown, err := c.Shown(t.Context(), "contacts", contacts[:100]); err == nil && len(shown.IDs) != 100 {
+			t.Errorf("%d of 100 contacts are shown, as if the others were gone", len(shown.IDs))
+		}
 		if changes, err := c.ChangedDeals(t.Context(), time.Now().Add(-2*time.Hour), []string{"amount"}); err != nil || changes.All {
 			t.Errorf("changes %v, %v; want not all of them", changes.All, err)
 		}

@@ -279,6 +279,23 @@ func TestFollowRevivedContact(t *testing.T) {
 	}
 }
 
+// TestFollowDeletionOfAMerged: a contact that was merged is not one that lost its links:
+// the record's link to the contact that it is now counts as made by the program.
+func TestFollowDeletionOfAMerged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFollowedWorld(t, hubspottest.Options{Seed: 7}, "ann@acme.example")
+		ann, bob := f.Portal.AddContact("ann@acme.example", nil), f.Portal.AddContact("bob@acme.example", nil)
+		f.follow(0, records("contact.creation", "contact", ann))
+		both := f.Portal.Merge("contacts", ann, bob)
+		f.follow(0, records("contact.deletion", "contact", ann))
+		g := f.journal(1)
+		if g.Orphan != "" || !slices.Equal(plan.LinkIDs(g.Links, plan.Contact), []string{both}) || slices.ContainsFunc(g.Links, func(l plan.Link) bool { return l.Found }) {
+			t.Errorf("the journal has %+v, want the link to %s as it was", g, both)
+		}
+	})
+}
+
 // TestFollowDeals: a deal that is new to a contact is added to the gifts sent
 // lately, by its own event or the association's, and closing it takes nothing away.
 func TestFollowDeals(t *testing.T) {

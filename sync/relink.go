@@ -317,7 +317,7 @@ func (p *reviewPlanner) followContacts(ctx context.Context, b *batch, changes []
 			c.Have.Former = c.Have.Links[before]
 		}
 		rekey(c, plan.Contact, func(id string) string {
-			if p.revived[id] && !slices.Contains(r.contacts, id) {
+			if p.revived[id] && !slices.Contains(r.contacts, now(id)) {
 				return ""
 			}
 			return now(id)

@@ -95,7 +95,7 @@ func (d *Directory) LookUp(ctx context.Context, need, ahead []string) (plan.Dire
 		}
 		ask = ask[n:]
 	}
-	if d.deals.pending { // the listed deals have no owner yet
+	if d.deals.pending { // it is not known yet whose the listed deals are
 		return who, nil
 	}
 	return who, d.addDeals(ctx, who, listed)
