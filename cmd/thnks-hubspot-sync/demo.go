@@ -66,6 +66,9 @@ With --oauth it begins with connecting the portal in your browser.`,
 				fmt.Fprintln(a.stdout, "\nThe sandbox is gone, and with it every file.")
 				return nil
 			}
+			if ctx.Err() != nil && err != nil {
+				return errors.New("the demo was ended before it was over, by a signal or as no one reads what it prints; it has left no file behind")
+			}
 			return err
 		},
 	}

@@ -125,6 +125,33 @@ func demoLives(t *testing.T, end os.Signal) {
 	}
 }
 
+// TestDemoWithoutReader ends the demo by a reader that goes away: it says so and leaves
+// nothing behind.
+func TestDemoWithoutReader(t *testing.T) {
+	t.Parallel()
+	tmp := t.TempDir()
+	cmd := exec.Command("thnks-hubspot-sync", "demo", "--once")
+	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	bufio.NewScanner(out).Scan()
+	out.Close()
+	_ = cmd.Wait()
+	if got := status(cmd.ProcessState.ExitCode()); got != failed || !strings.HasPrefix(said.String(), "thnks-hubspot-sync: the demo was ended before it was over") {
+		t.Errorf("exit status %d, and it says %q", got, &said)
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
 // TestLocked runs a command while another process holds the state file.
 func TestLocked(t *testing.T) {
 	t.Parallel()
