@@ -333,7 +333,7 @@ func TestBucketLeftOnceServed(t *testing.T) {
 			}
 		}
 		if left == 0 {
-			t.Error("nobody gave up")
+			t.Error("no caller gave up")
 		}
 		b.stop(errors.New("stopped"), time.Now().Add(time.Hour))
 		for range 100 {

@@ -152,7 +152,7 @@ func TestDamageMetTwice(t *testing.T) {
 }
 
 // TestClosedIsNotDamaged: what a call meets because the file was closed meanwhile is
-// no damage, and nobody is told to move the file aside.
+// no damage, and no error says to move the file aside.
 func TestClosedIsNotDamaged(t *testing.T) {
 	t.Parallel()
 	for _, met := range []error{damaged("the handle is gone"), &fs.PathError{Op: "stat", Path: "x", Err: fs.ErrClosed}} {

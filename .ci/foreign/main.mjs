@@ -321,8 +321,8 @@ async function dated() {
     expect('no record', [gone.status, (await gone.json()).category], [404, 'OBJECT_NOT_FOUND'])
   }
   const { id, secret, redirect } = world.app
-  const nobody = new Client({ basePath: world.url }) // a form says who asks
-  const form = (path, fields) => nobody.apiRequest({
+  const stranger = new Client({ basePath: world.url }) // a form says who asks
+  const form = (path, fields) => stranger.apiRequest({
     method: 'POST', path, defaultJson: false, headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
     body: new URLSearchParams({ client_id: id, client_secret: secret, ...fields }),
   }).then((answer) => answer.json())

@@ -91,7 +91,7 @@ func serveFrames(t *testing.T, cert tls.Certificate, protocol, text string) stri
 }
 
 // TestPeersAreNotQuoted: what a peer says below an answer, in a certificate, in frames of
-// HTTP/2, or as the proxy on the way, is in no error or log line, whoever has called.
+// HTTP/2, or as the proxy on the way, is in no error or log line of any client.
 func TestPeersAreNotQuoted(t *testing.T) {
 	t.Parallel()
 	good, trusted := certificate(t, "sync.example.com")
@@ -136,7 +136,7 @@ func TestPeersAreNotQuoted(t *testing.T) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	for what, begin := range map[string]func(*http.Transport) string{
-		"a certificate nobody trusts": func(to *http.Transport) string {
+		"a certificate that is not trusted": func(to *http.Transport) string {
 			to.TLSClientConfig = &tls.Config{ServerName: "sync.example.com"}
 			return serveFrames(t, good, "http/1.1", "")
 		},

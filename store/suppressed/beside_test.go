@@ -54,7 +54,7 @@ func eraseBeside(t *testing.T, people int) {
 }
 
 // TestListReadBesideItsUse: a file that was put back is read while the list is asked and
-// added to. No moment shows a list on which nobody is.
+// added to. The list is empty at no moment.
 func TestListReadBesideItsUse(t *testing.T) {
 	t.Parallel()
 	l, path := made(t)

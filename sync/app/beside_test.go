@@ -86,7 +86,7 @@ func TestBrowserGone(t *testing.T) {
 	}
 }
 
-// TestWaitersBesideEachOther: two commands that wait for one link, which nobody opens, and
+// TestWaitersBesideEachOther: two commands that wait for one link, which no one opens, and
 // one that gives up, all end, and at the time that was said.
 func TestWaitersBesideEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -166,8 +166,8 @@ func TestStateBesideEachOther(t *testing.T) {
 	done.Wait()
 }
 
-// TestClosedBesideCallers: whoever asks a loop for a run while it ends is told so, each
-// once.
+// TestClosedBesideCallers: a caller that asks a loop for a run while it ends gets that
+// as its error, each once.
 func TestClosedBesideCallers(t *testing.T) {
 	t.Parallel()
 	q := newRunQueue("acme")
@@ -282,7 +282,7 @@ func TestGoneCallersRunDoesNotBegin(t *testing.T) {
 
 // TestStateFileBesideEachOther: runs, events and commands that need a portal's state file at
 // once, while it is given up and opened anew, open it once each time, and work with one
-// desk. Once the portal is closed, nobody opens it.
+// desk. Once the portal is closed, no caller opens it.
 func TestStateFileBesideEachOther(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state", "acme.db")

@@ -315,7 +315,7 @@ func TestTriggerAway(t *testing.T) {
 }
 
 // TestTriggerAudits: an event that a trigger watches and that sends nothing, though
-// nobody has refused it, leaves its reason.
+// no one has refused it, leaves its reason.
 func TestTriggerAudits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := triggered(t, gold())

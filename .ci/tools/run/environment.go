@@ -48,7 +48,7 @@ func prepare(tmp string) (memory string, err error) {
 		// Memory spares work: compiling alone takes a third less. Benchmarks do without,
 		// as the program has a setting of its own where there is none.
 		"GOGC": "400",
-		// A checkout may belong to somebody else, of whom git tells nothing.
+		// git says nothing about a checkout that belongs to another user.
 		"GOFLAGS": strings.TrimSpace(string(flags)) + " -buildvcs=false",
 	} {
 		if err := os.Setenv(key, value); err != nil {

@@ -132,24 +132,23 @@ func TestInterrupt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "pid")
-			stop := make(chan os.Signal, 1)
+			if err := syscall.Mkfifo(file, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			stop, read := make(chan os.Signal, 1), make(chan []byte, 1)
 			go func() {
-				for {
-					if pid, err := os.ReadFile(file); err == nil && len(pid) > 1 {
-						stop <- syscall.SIGTERM
-						return
-					}
-					time.Sleep(time.Millisecond)
-				}
+				pid, _ := os.ReadFile(file) // when the step has written it
+				read <- pid
+				stop <- syscall.SIGTERM
 			}()
 			r := &runner{goesOn: test.goesOn, stop: stop}
 			out := play(t, "one both "+strings.Replace(test.command, "$file", file, 1)+"\ntwo both echo never", r)
 			if r.status != interrupted || !strings.HasSuffix(out, "FAILED: one, interrupted\n") || strings.Contains(out, "never") {
 				t.Errorf("status %d and\n%s", r.status, out)
 			}
-			pid, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+			pid := <-read
+			if len(pid) == 0 {
+				t.Fatal("the step did not begin")
 			}
 			if stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat"); err == nil && !strings.Contains(string(stat), ") Z ") {
 				t.Errorf("it left a process behind: %s", stat)
