@@ -70,6 +70,19 @@ func serveFrames(t *testing.T, cert tls.Certificate, protocol, text string) stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	answerEach(t, l, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 16<<10))
+		time.Sleep(10 * time.Millisecond) // for the request behind the preface
+		_, _ = io.WriteString(c, text)    // the client may have had enough
+		_, _ = c.Read(make([]byte, 16<<10))
+		time.Sleep(100 * time.Millisecond)
+	})
+	return "https://" + l.Addr().String()
+}
+
+// answerEach calls answer for each connection of a listener until the test ends, and
+// closes it then.
+func answerEach(t *testing.T, l net.Listener, answer func(net.Conn)) {
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -79,15 +92,10 @@ func serveFrames(t *testing.T, cert tls.Certificate, protocol, text string) stri
 			}
 			go func() {
 				defer c.Close()
-				_, _ = c.Read(make([]byte, 16<<10))
-				time.Sleep(10 * time.Millisecond) // for the request behind the preface
-				_, _ = io.WriteString(c, text)    // the client may have had enough
-				_, _ = c.Read(make([]byte, 16<<10))
-				time.Sleep(100 * time.Millisecond)
+				answer(c)
 			}()
 		}
 	}()
-	return "https://" + l.Addr().String()
 }
 
 // TestPeersAreNotQuoted: what a peer says below an answer, in a certificate, in frames of
@@ -108,20 +116,10 @@ func TestPeersAreNotQuoted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { l.Close() })
-			go func() {
-				for {
-					c, err := l.Accept()
-					if err != nil {
-						return
-					}
-					go func() {
-						defer c.Close()
-						_, _ = c.Read(make([]byte, 4096))
-						_, _ = io.WriteString(c, answer)
-					}()
-				}
-			}()
+			answerEach(t, l, func(c net.Conn) {
+				_, _ = c.Read(make([]byte, 4096))
+				_, _ = io.WriteString(c, answer)
+			})
 			to.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: l.Addr().String(), User: url.UserPassword("ann", foreign)})
 			return "https://sync.example.com"
 		}
