@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"strings"
@@ -167,6 +168,90 @@ func TestBulkEventsThatAreTrue(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestManyErasedTogether: people who are deleted for privacy at once, some with a gift
+// and some without, cost one writing of the state file, and one HubSpot call for 100
+// records; two more without a gift cost one writing, too. Another one's gift, which a
+// user had linked by hand, is named for the contact that it was linked to.
+func TestManyErasedTogether(t *testing.T) {
+	t.Parallel()
+	const n = 60
+	synctest.Test(t, func(t *testing.T) {
+		f, contacts := bulk(t, n)
+		var events []store.Event
+		for i := range 5 {
+			without, _, _ := f.AddPerson(fmt.Sprintf("without%d@acme.example", i))
+			early := records("contact.propertyChange", "contact", without)
+			early.Email = fmt.Sprintf("without%d@acme.example", i)
+			f.follow(0, early)
+			contacts = append(contacts, without)
+		}
+		f.AddGift(simulation.ID(n+1), "someone@else.example", time.Hour)
+		f.st.Close()
+		f.Must(giftsync.Incremental)
+		f.Portal.Associate("thnks", f.Record(simulation.ID(n+1)), "contacts", contacts[2])
+		f.Must(giftsync.ReassociateAll)
+
+		compactions, updates := 0, 0
+		f.Configure = withConfigure(f.Configure, func(c *giftsync.Config) { c.Archive = countingArchive{c.Archive, &compactions} })
+		f.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(req.URL.Path, "/batch/update") {
+					updates++
+				}
+				return next.RoundTrip(req)
+			})
+		}
+		f.st = f.Open()
+		f.e = f.Engine(f.st)
+		for _, c := range contacts {
+			f.Portal.DeleteForPrivacy(c)
+		}
+		for _, c := range contacts[:n+3] {
+			events = append(events, records("contact.privacyDeletion", "contact", c), records("contact.deletion", "contact", c))
+		}
+		f.follow(0, events...)
+		if _, erased := f.concluded(n); erased != n {
+			t.Errorf("%d of %d are erased", erased, n)
+		}
+		if s := f.journal(n + 1); !s.Erased.IsZero() {
+			t.Error("the gift that was linked by hand is erased")
+		}
+		if compactions != 1 || updates != 1 {
+			t.Errorf("the state file was written %d times and HubSpot asked %d times to update records, want once each", compactions, updates)
+		}
+		f.follow(0, records("contact.privacyDeletion", "contact", contacts[n+3]), records("contact.privacyDeletion", "contact", contacts[n+4]))
+		if compactions != 2 {
+			t.Errorf("the state file was written %d times, want once more for people without a gift", compactions)
+		}
+		if raw := rawState(t, f.World); bytes.Contains(raw, []byte("without4@acme.example")) || bytes.Contains(raw, []byte("p7@acme.example")) {
+			t.Error("the state file names people who were erased")
+		}
+		named := 0
+		for e, err := range f.st.Events(t.Context(), store.EventFilter{State: store.EventRefused}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.RecordIDs[0] == contacts[2] && strings.Contains(e.Reason, simulation.ID(n+1)) {
+				named++
+			}
+		}
+		if named != 1 {
+			t.Errorf("%d events name the gift that was linked by hand, want one", named)
+		}
+	})
+}
+
+// A countingArchive counts how often the state file is written anew.
+type countingArchive struct {
+	giftsync.Archive
+	compactions *int
+}
+
+func (a countingArchive) Compact() (store.Compaction, error) {
+	*a.compactions++
+	return a.Archive.Compact()
 }
 
 // TestRestoreAfterMany: records that people deleted in bulk come back by a restore, each

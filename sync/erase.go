@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"thnks-hubspot-sync/hubspot"
@@ -39,7 +40,7 @@ type Person struct {
 // An Erasure says what was done to erase a person. It names no one.
 type Erasure struct {
 	Portal      string           `json:"portal"`
-	Person      string           `json:"person"`           // by which the log points to the person
+	Person      string           `json:"person"`           // by which the log points to the person; for several, each, with blanks between
 	Addresses   int              `json:"addresses"`        // that are suppressed from now on
 	Received    int              `json:"gifts_received"`   // gifts whose recipient was removed from the state file
 	Sent        int              `json:"gifts_sent"`       // gifts whose sender was removed from it
@@ -74,6 +75,11 @@ const erasing Mode = "erase"
 // Errors: a [*RequestError] if the person is not named well; a [*Fatal] error; what
 // the journal, the list or HubSpot fail with.
 func (e *Engine) Erase(ctx context.Context, who Person) (Erasure, error) {
+	return e.eraseAll(ctx, []string{who.Email})
+}
+
+// eraseAll erases people by their addresses, all together.
+func (e *Engine) eraseAll(ctx context.Context, emails []string) (Erasure, error) {
 	e.erasing.Lock()
 	defer e.erasing.Unlock()
 	r := e.newRun(Request{Mode: erasing})
@@ -81,7 +87,7 @@ func (e *Engine) Erase(ctx context.Context, who Person) (Erasure, error) {
 	if e.cfg.Archive == nil {
 		return rep, errors.New("there is no state file to erase anyone from")
 	}
-	err := newEraser(r, &rep).erase(hubspot.WithCulprits(hubspot.Urgent(ctx), hubspot.NewCulprits(maxCulprits)), who)
+	err := newEraser(r, &rep).erase(hubspot.WithCulprits(hubspot.Urgent(ctx), hubspot.NewCulprits(maxCulprits)), emails)
 	if err != nil {
 		err = fmt.Errorf("portal %s: erasing a person: %w", e.cfg.Portal, Classify(err))
 	}
@@ -102,45 +108,53 @@ type eraser struct {
 
 func newEraser(r *run, rep *Erasure) *eraser { return &eraser{r, r.cfg().Suppressed, rep} }
 
-func (e *eraser) erase(ctx context.Context, who Person) error {
+func (e *eraser) erase(ctx context.Context, emails []string) error {
 	r, list := e.run, e.list
-	address, err := suppress(list, who)
+	addresses, err := suppress(list, emails)
 	if err != nil {
 		return err
 	}
-	e.rep.Addresses, e.rep.Person = 1, list.Short(address)
+	people := make([]string, len(addresses))
+	for i, a := range addresses {
+		people[i] = list.Short(a)
+	}
+	e.rep.Addresses, e.rep.Person = len(addresses), strings.Join(people, " ")
 	// What was locked before has not seen the list.
 	if err := r.withAllLocked(ctx, func() error { return nil }); err != nil {
 		return err
 	}
-	return e.apply(ctx, []string{address})
+	return e.apply(ctx, addresses)
 }
 
 // EraseLater puts a person on the list of erased people where a portal cannot be
 // opened, and says so beside why. Nothing of the person is written any more, and the
 // first run that begins does the rest of the erasure.
 func EraseLater(list Suppressed, who Person, why error) error {
-	if _, err := suppress(list, who); err != nil {
+	if _, err := suppress(list, []string{who.Email}); err != nil {
 		return errors.Join(why, err)
 	}
 	return fmt.Errorf("the person is on the list of erased people, so that nothing of them is copied any more; what is held is removed by the first run, or by this command, once this is put right: %w", why)
 }
 
-// suppress puts a person on the list of erased people, and returns the address.
-func suppress(list Suppressed, who Person) (address string, err error) {
-	address, ok := plan.CanonicalEmail(who.Email)
-	if !ok {
-		return "", &RequestError{"what was given is no e-mail address: give it as name@example.com"}
+// suppress puts people on the list of erased people, and returns their addresses as
+// the list has them.
+func suppress(list Suppressed, emails []string) (addresses []string, err error) {
+	for _, email := range emails {
+		address, ok := plan.CanonicalEmail(email)
+		if !ok {
+			return nil, &RequestError{"what was given is no e-mail address: give it as name@example.com"}
+		}
+		addresses = append(addresses, address)
 	}
 	switch err := list.Refresh(); {
 	case errors.Is(err, fs.ErrNotExist): // a lost one begins anew: see [lostSuppressed]
 		if err := list.Create(); err != nil {
-			return "", err
+			return nil, err
 		}
 	case err != nil:
-		return "", &Fatal{What: err.Error(), Remedy: "put back the newest copy of the file; if there is none, move the file aside and run `erase` again, for this person and for each who was erased before", Err: err}
+		return nil, &Fatal{What: err.Error(), Remedy: "put back the newest copy of the file; if there is none, move the file aside and run `erase` again, for this person and for each who was erased before", Err: err}
 	}
-	return address, list.Add([]string{address}, nil, nil)
+	return addresses, list.Add(addresses, nil, nil)
 }
 
 // finishErasures does what the list of erased people asks for and was not done. An

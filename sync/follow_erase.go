@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,45 +19,53 @@ import (
 const privacyDeletion = "contact.privacyDeletion"
 
 // eraseGone erases the people of contacts that were deleted for privacy, once
-// HubSpot answers that the contact is gone: an event alone erases no one.
+// HubSpot answers that the contact is gone: an event alone erases no one. Those of
+// all events are erased together, as each erasure reads the whole journal and writes
+// the state file anew.
 //
 // A person is known by the addresses of the gifts that this program has linked to
 // the contact. Gifts that users linked by hand may be of someone else: the event
 // names them, for a person to decide.
 func (r *eventRun) eraseGone(ctx context.Context, f *followed) error {
-	done := make(map[string]bool)
+	about := make(map[string][]*store.Event) // by contact that is gone
 	for i := range f.events {
 		e := &f.events[i]
 		if e.Kind != privacyDeletion {
 			continue
 		}
 		contact := e.RecordIDs[0]
-		if _, shown := f.now[contact]; shown {
+		switch _, shown := f.now[contact]; {
+		case shown:
 			*e, f.settled[e.Seq] = r.retryLater([]store.Event{*e}, reasonStillThere, true)[0], true
-			continue
+		case f.failed[contact] == nil:
+			about[contact] = append(about[contact], e)
 		}
-		if f.failed[contact] != nil || done[contact] {
-			continue // its twin has done it
+	}
+	if len(about) == 0 {
+		return nil
+	}
+	byHand, err := r.eraseContacts(ctx, slices.Sorted(maps.Keys(about)))
+	var fatal *Fatal
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &fatal):
+		return err
+	case err != nil:
+		r.run.log.Warn("people who were deleted in HubSpot could not be erased; it is tried again", logCount, len(about), logError, err)
+		for _, events := range about {
+			for _, e := range events {
+				*e, f.settled[e.Seq] = r.retryLater([]store.Event{*e}, reasonNotErased, false)[0], true
+			}
 		}
-		byHand, err := r.eraseContact(ctx, contact)
-		var fatal *Fatal
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.As(err, &fatal):
-			return err
-		case err != nil:
-			r.run.log.Warn("a person who was deleted in HubSpot could not be erased; it is tried again", logEvent, e.Seq, logError, err)
-			*e, f.settled[e.Seq] = r.retryLater([]store.Event{*e}, reasonNotErased, false)[0], true
-			continue
-		}
-		done[contact] = true
-		if len(byHand) > 0 {
-			f.settled[e.Seq] = true
-			*e = finishEvent(*e, "", store.EventRefused, fmt.Sprintf(reasonByHand, strings.Join(byHand[:min(len(byHand), listedByHand)], ", ")))
-			r.result.Done++
-			r.run.log.Warn("a contact was deleted for privacy that users had linked gifts to by hand; see events list", logEvent, e.Seq, logCount, len(byHand))
-		}
+		return nil
+	}
+	for contact, ids := range byHand {
+		e := about[contact][0] // its twin has nothing to add
+		f.settled[e.Seq] = true
+		*e = finishEvent(*e, "", store.EventRefused, fmt.Sprintf(reasonByHand, strings.Join(ids[:min(len(ids), listedByHand)], ", ")))
+		r.result.Done++
+		r.run.log.Warn("a contact was deleted for privacy that users had linked gifts to by hand; see events list", logEvent, e.Seq, logCount, len(ids))
 	}
 	return nil
 }
@@ -64,68 +73,85 @@ func (r *eventRun) eraseGone(ctx context.Context, f *followed) error {
 // listedByHand is how many gifts an event names.
 const listedByHand = 20
 
-// eraseContact erases the person of a contact that is gone, and returns the gifts
-// that were linked to the contact by hand and stay. An erasure that was interrupted
+// eraseContacts erases the people of contacts that are gone, and returns, by contact,
+// the gifts that were linked to it by hand and stay. An erasure that was interrupted
 // is finished.
-func (r *eventRun) eraseContact(ctx context.Context, contact string) (byHand []string, err error) {
-	if err := r.bareContact(ctx, contact); err != nil {
-		return nil, err
-	}
-	var since time.Time
-	if _, err := Recall(r.run.journal, store.OriginsEntry, &since); err != nil {
-		return nil, err
-	}
-	ids, err := r.run.cfg().People.ByContact(contact)
+func (r *eventRun) eraseContacts(ctx context.Context, contacts []string) (byHand map[string][]string, err error) {
+	bared, err := r.bareContacts(ctx, contacts)
 	if err != nil {
 		return nil, err
 	}
-	have, err := r.run.journal.Gifts(ids)
+	addresses, byHand, err := peopleOf(r.run, contacts)
 	if err != nil {
 		return nil, err
 	}
-	var addresses []string
-	for _, id := range ids {
-		s := have[id]
-		a, ok := plan.CanonicalEmail(s.Gift.Recipient.Email)
-		switch {
-		case !s.Erased.IsZero():
-		case ok && matchedTo(s, contact, since):
-			addresses = append(addresses, a)
-		default:
-			byHand = append(byHand, id)
-		}
+	if len(addresses) > 0 {
+		_, err := r.run.engine.eraseAll(ctx, addresses)
+		return byHand, err
 	}
-	addresses = distinct(addresses)
-	for _, a := range addresses {
-		if _, err := r.run.engine.Erase(ctx, Person{Email: a}); err != nil {
-			return nil, err
-		}
+	// A process may have died after it had removed them from the journal.
+	if err := finishErasures(ctx, r.run); err != nil || !bared {
+		return byHand, err
 	}
-	if len(addresses) == 0 { // a process may have died after it had removed them from the journal
-		if err := finishErasures(ctx, r.run); err != nil {
-			return nil, err
-		}
-	}
-	byHand = slices.DeleteFunc(byHand, func(id string) bool {
-		a, ok := plan.CanonicalEmail(have[id].Gift.Recipient.Email)
-		return ok && slices.Contains(addresses, a)
-	})
-	return byHand, nil
+	_, err = r.run.cfg().Archive.Compact()
+	return byHand, err
 }
 
-// bareContact removes what earlier events say of a contact that is gone, such as its
-// address, and of those that were merged into it: of a person without a gift nothing
-// else points to them. Who erases an address finds only events that name it.
-func (r *eventRun) bareContact(ctx context.Context, contact string) error {
+// peopleOf returns the addresses of the people of contacts, and, by contact, the gifts
+// of others that users linked to it by hand.
+func peopleOf(r *run, contacts []string) (addresses []string, byHand map[string][]string, err error) {
+	var since time.Time
+	if _, err := Recall(r.journal, store.OriginsEntry, &since); err != nil {
+		return nil, nil, err
+	}
+	others := make(map[string]map[string]string) // addresses by gift, by contact
+	for _, contact := range contacts {
+		ids, err := r.cfg().People.ByContact(contact)
+		if err != nil {
+			return nil, nil, err
+		}
+		have, err := r.journal.Gifts(ids)
+		if err != nil {
+			return nil, nil, err
+		}
+		others[contact] = make(map[string]string)
+		for _, id := range ids {
+			s := have[id]
+			a, ok := plan.CanonicalEmail(s.Gift.Recipient.Email)
+			switch {
+			case !s.Erased.IsZero():
+			case ok && matchedTo(s, contact, since):
+				addresses = append(addresses, a)
+			default:
+				others[contact][id] = a
+			}
+		}
+	}
+	addresses, byHand = distinct(addresses), make(map[string][]string)
+	for contact, of := range others {
+		maps.DeleteFunc(of, func(_, a string) bool { _, erased := slices.BinarySearch(addresses, a); return erased })
+		if len(of) > 0 {
+			byHand[contact] = slices.Sorted(maps.Keys(of))
+		}
+	}
+	return addresses, byHand, nil
+}
+
+// bareContacts removes what earlier events say of contacts that are gone, such as their
+// addresses, and of those that were merged into them: of a person without a gift nothing
+// else points to them. Who erases an address finds only events that name it. It reports
+// whether there are such events, also where nothing was left to remove: a process may
+// have died after it had removed it, and the file's raw bytes still have it.
+func (r *eventRun) bareContacts(ctx context.Context, contacts []string) (bared bool, err error) {
 	archive := r.run.cfg().Archive
 	if archive == nil {
-		return nil
+		return false, nil
 	}
 	of := make(map[string][]uint64)     // events with something to say, by contact
 	merged := make(map[string][]string) // contacts, by the one that they became
 	for e, err := range archive.Events(ctx, store.EventFilter{}) {
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !strings.HasPrefix(e.Kind, contactKinds) || e.Kind == privacyDeletion {
 			continue
@@ -133,7 +159,7 @@ func (r *eventRun) bareContact(ctx context.Context, contact string) error {
 		ids := e.RecordIDs
 		if len(ids) == 0 && !e.BodyDropped { // it is listed only, such as that of a name
 			if ids, err = objectOf(archive, e.Seq); err != nil {
-				return err
+				return false, err
 			}
 		}
 		for _, id := range ids {
@@ -143,30 +169,26 @@ func (r *eventRun) bareContact(ctx context.Context, contact string) error {
 			}
 		}
 	}
-	all := []string{contact}
-	var bared []uint64
-	for i := 0; i < len(all); i++ {
-		bared = append(bared, of[all[i]]...)
-		for _, id := range merged[all[i]] {
-			if !slices.Contains(all, id) {
-				all = append(all, id)
-			}
+	var events []uint64
+	met := make(map[string]bool)
+	for all := slices.Clone(contacts); len(all) > 0; {
+		contact := all[0]
+		all = all[1:]
+		if met[contact] {
+			continue
 		}
+		met[contact] = true
+		events = append(events, of[contact]...)
+		all = append(all, merged[contact]...)
 	}
-	slices.Sort(bared)
-	bared = slices.Compact(bared)
-	if len(bared) == 0 {
-		return nil
-	}
-	for some := range slices.Chunk(bared, commitGifts) {
+	slices.Sort(events)
+	events = slices.Compact(events)
+	for some := range slices.Chunk(events, commitGifts) {
 		if err := r.run.recorder.Commit(store.Commit{Bared: some}); err != nil {
-			return err
+			return false, err
 		}
 	}
-	// Also where nothing was left to remove: a process may have died after it had
-	// removed it, and the file's raw bytes still have it.
-	_, err := archive.Compact()
-	return err
+	return len(events) > 0, nil
 }
 
 // contactKinds is what the kinds of events about contacts begin with.
