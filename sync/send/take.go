@@ -68,12 +68,12 @@ func (d *Desk) prepare(o Order, now time.Time) ([]store.Send, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOrder, err)
 	}
-	_, known, err := d.cfg.Ledger.Send(sends[0].ID)
-	if err != nil {
-		return nil, err
-	}
-	if at := sends[0].At; !known && !at.IsZero() { // a repeat may come later
-		if err := checkAt(at, now); err != nil {
+	if at := sends[0].At; !at.IsZero() {
+		kept, err := d.kept(sends)
+		if err != nil {
+			return nil, err
+		}
+		if err := checkAt(at, now); err != nil && !kept { // a repeat may come later
 			return nil, fmt.Errorf("%w: %w", ErrOrder, err)
 		}
 	}
@@ -81,6 +81,18 @@ func (d *Desk) prepare(o Order, now time.Time) ([]store.Send, error) {
 		return nil, fmt.Errorf("%w: %s", ErrOrder, d.unknownSender(sends[0].Sender))
 	}
 	return sends, nil
+}
+
+// kept reports whether an order is a mere repeat: the ledger has all of its sends, and
+// keeps each, as none has ended without a gift.
+func (d *Desk) kept(sends []store.Send) (bool, error) {
+	for _, s := range sends {
+		have, known, err := d.cfg.Ledger.Send(s.ID)
+		if err != nil || !known || !have.State.Spends() {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // admit judges the sends of an order one after another, each with what those

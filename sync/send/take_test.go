@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/send"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
 // TestPreviewIsWhatHappens: what a preview says of some orders is what becomes of them when they
@@ -101,5 +103,47 @@ func TestCallback(t *testing.T) {
 	}
 	if open, err = w.store.OpenSends(); err != nil || len(open) != 0 {
 		t.Errorf("open are %+v, %v", open, err)
+	}
+}
+
+// TestRepeatAfterItsTime: an order that waits for its time, or was sent then, may be repeated at
+// any time. One that has ended without a gift begins anew, which it cannot once its time is past.
+func TestRepeatAfterItsTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		end func(w *world) // before its time
+		err error          // of the repeat
+	}{
+		"waiting": {func(*world) {}, nil},
+		"cancelled": {func(w *world) {
+			if _, err := w.desk.Change(w.t.Context(), send.Change{Action: send.Cancel, IDs: []string{"r.2"}}); err != nil {
+				w.t.Fatal(err)
+			}
+		}, send.ErrOrder},
+		"refused": {func(w *world) { w.rules.Stop = true }, send.ErrOrder},
+		"not sent": {func(w *world) {
+			w.thnks.Fault(thnksapitest.Fault{Status: 422, Body: `{"error":"invalid"}`, Count: 2})
+		}, send.ErrOrder},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				o := order("r", "bea@acme.example", "carl@acme.example")
+				o.At = time.Now().Add(time.Hour).Format(time.RFC3339)
+				ask(t, w, o)
+				ask(t, w, o)
+				c.end(w)
+				time.Sleep(2 * time.Hour)
+				w.due()
+				w.rules.Stop = false
+				before := len(w.thnks.Gifts())
+				if _, err := w.desk.Ask(t.Context(), o); !errors.Is(err, c.err) {
+					t.Errorf("the repeat: %v, want %v", err, c.err)
+				}
+				if n := len(w.thnks.Gifts()); n != before {
+					t.Errorf("the repeat has sent %d gifts", n-before)
+				}
+				w.end()
+			})
+		})
 	}
 }
