@@ -282,7 +282,8 @@ type Introspection struct {
 	Scopes    []string // sorted
 }
 
-// Introspect asks what a refresh token is worth. One that is over is no error.
+// Introspect asks what a refresh token is worth. One that is over is no error; an
+// answer that does not say whether it is over is one.
 func (a *App) Introspect(ctx context.Context, refresh Secret) (*Introspection, error) {
 	return a.introspect(ctx, refresh, "refresh_token")
 }
@@ -294,7 +295,7 @@ func (a *App) IntrospectAccess(ctx context.Context, access Secret) (*Introspecti
 
 func (a *App) introspect(ctx context.Context, token Secret, use string) (*Introspection, error) {
 	var w struct {
-		Active bool     `json:"active"`
+		Active *bool    `json:"active"`
 		HubID  text     `json:"hub_id"`
 		Scopes []string `json:"scopes"`
 	}
@@ -302,9 +303,12 @@ func (a *App) introspect(ctx context.Context, token Secret, use string) (*Intros
 	if err != nil {
 		return nil, err
 	}
+	if w.Active == nil { // of a gateway, say: it must not end a grant
+		return nil, &Error{Kind: Unexpected, Status: http.StatusOK, Method: http.MethodPost, Path: a.path + "/introspect"}
+	}
 	scopes := scopeNames(w.Scopes)
 	slices.Sort(scopes)
-	return &Introspection{Active: w.Active, AccountID: string(w.HubID), Scopes: scopes}, nil
+	return &Introspection{Active: *w.Active, AccountID: string(w.HubID), Scopes: scopes}, nil
 }
 
 // Revoke ends a refresh token. Access tokens that were issued with it live on

@@ -108,8 +108,12 @@ func oauthKind(status int, code string) Kind {
 		return Unexpected
 	}
 	switch code {
-	case "BAD_REFRESH_TOKEN", "BAD_HUB", "invalid_grant", "access_denied":
+	case "BAD_REFRESH_TOKEN", "BAD_HUB", "invalid_grant":
 		return Revoked
+	case "access_denied": // of which gateways make a 401 or 403
+		if status == http.StatusBadRequest {
+			return Revoked
+		}
 	case "BAD_AUTH_CODE", CodeBadVerifier:
 		return Refused
 	}

@@ -327,6 +327,24 @@ func TestProbeFindsAnUninstall(t *testing.T) {
 	})
 }
 
+// TestProbeBelievesHubSpotAlone: an answer that does not say whether the grant stands,
+// as a gateway gives it, ends nothing.
+func TestProbeBelievesHubSpotAlone(t *testing.T) {
+	for _, body := range []string{`{}`, `null`, `{"status":"error"}`, `{"active":null}`} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newOAuthWorld(t, hubspottest.Options{})
+			w.portal.Fault(hubspottest.Fault{Class: hubspottest.ClassOAuth, Kind: hubspottest.RespondStatus, Status: 200, Body: body})
+			wantKind(t, w.tokens.Probe(t.Context()), Unexpected, "")
+			if _, err := w.tokens.Token(); err != nil || !w.vault.grant.Ended.IsZero() {
+				t.Errorf("%s: the grant is over since %v: %v", body, w.vault.grant.Ended, err)
+			}
+			if err := w.tokens.Probe(t.Context()); err != nil {
+				t.Errorf("%s: asked again: %v", body, err)
+			}
+		})
+	}
+}
+
 // TestTokenEndpointOutage: four minutes without the token endpoint cost no call, whatever
 // it answers, and few requests.
 func TestTokenEndpointOutage(t *testing.T) {
@@ -604,7 +622,9 @@ func TestRefusalsOfTheTokenEndpoint(t *testing.T) {
 		{400, `{"error":"invalid_grant","status":"BAD_REFRESH_TOKEN"}`, Revoked, "BAD_REFRESH_TOKEN"},
 		{400, `{"status":"BAD_HUB","message":"missing or unknown hub id","error":"access_denied"}`, Revoked, "BAD_HUB"},
 		{400, `{"error":"invalid_grant"}`, Revoked, "invalid_grant"},
-		{403, `{"error":"access_denied"}`, Revoked, "access_denied"},
+		{400, `{"error":"access_denied"}`, Revoked, "access_denied"},
+		{403, `{"error":"access_denied"}`, Misconfigured, "access_denied"},
+		{401, `{"error":"access_denied"}`, Misconfigured, "access_denied"},
 		{401, `{"error":"invalid_client","status":"BAD_CLIENT_SECRET"}`, Misconfigured, "BAD_CLIENT_SECRET"},
 		{400, `{"error":"invalid_grant","status":"BAD_REDIRECT_URI"}`, Misconfigured, "BAD_REDIRECT_URI"},
 		{400, `{"error":"brand_new"}`, Misconfigured, "brand_new"},
