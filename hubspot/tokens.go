@@ -152,10 +152,8 @@ func (t *Tokens) usable() (*Grant, error) {
 
 // grant returns the grant of the vault, after what it did not take yet.
 func (t *Tokens) grant() (*Grant, error) {
-	if t.unsaved != nil {
-		if err := t.save(t.unsaved); err != nil {
-			return nil, err
-		}
+	if err := t.flush(); err != nil {
+		return nil, err
 	}
 	g, err := t.cfg.Vault.Grant()
 	if err != nil {
@@ -172,6 +170,14 @@ func (t *Tokens) grant() (*Grant, error) {
 
 // vaultError is the error of a grant that cannot be read or stored.
 func vaultError(err error) error { return &Error{Kind: Unkept, Err: err} }
+
+// flush stores what the vault did not take yet.
+func (t *Tokens) flush() error {
+	if t.unsaved == nil {
+		return nil
+	}
+	return t.save(t.unsaved)
+}
 
 func (t *Tokens) save(g *Grant) error {
 	t.unsaved = g
@@ -331,9 +337,13 @@ func (t *Tokens) Calls() int {
 }
 
 // Alone calls f while nothing else works with the grant, for who stores another
-// one or ends it.
+// one or ends it. Tokens that the vault did not take yet are stored before, as later
+// they would overwrite what f stores; where they cannot be, f is not called.
 func (t *Tokens) Alone(f func() error) error {
 	defer t.lock()()
+	if err := t.flush(); err != nil {
+		return err
+	}
 	return f()
 }
 

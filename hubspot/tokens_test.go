@@ -265,6 +265,47 @@ func TestTokensAreStoredBeforeUse(t *testing.T) {
 	})
 }
 
+// TestUnsavedTokensGiveWay: what is stored while renewed tokens wait to be stored, as a
+// new connection or a disconnection, is not overwritten by them.
+func TestUnsavedTokensGiveWay(t *testing.T) {
+	for _, wiped := range []bool{false, true} {
+		t.Run(fmt.Sprintf("wiped %v", wiped), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newOAuthWorld(t, hubspottest.Options{App: hubspottest.App{Rotation: hubspottest.NewTokenFamily}})
+				time.Sleep(25 * time.Minute)
+				w.vault.fail = errors.New("no room")
+				_, err := w.tokens.Token()
+				wantKind(t, err, Unkept, "")
+				wantKind(t, w.tokens.Alone(func() error {
+					t.Error("something else is stored before the renewed tokens")
+					return nil
+				}), Unkept, "")
+				w.vault.fail = nil
+				if err := w.tokens.Alone(func() error {
+					if wiped {
+						w.vault.grant = nil
+					} else {
+						w.connect()
+					}
+					return nil
+				}); err != nil {
+					t.Fatal(err)
+				}
+				stored := w.vault.grant
+				token, err := w.tokens.Token()
+				if wiped {
+					wantKind(t, err, Revoked, CodeNotConnected)
+				} else if err != nil || token.AccessToken != stored.Access.Reveal() {
+					t.Errorf("the token given out is not the stored one, %v", err)
+				}
+				if g, err := w.tokens.Grant(); err != nil || (g == nil) != wiped {
+					t.Errorf("the grant is %v, %v", g, err)
+				}
+			})
+		})
+	}
+}
+
 // TestRevokedGrantStopsCalls: a grant that is over costs a handful of calls, for ever, and a
 // new one works at once.
 func TestRevokedGrantStopsCalls(t *testing.T) {
