@@ -99,15 +99,22 @@ func (w *writer) putSends(c Commit) error {
 }
 
 // putLostSend puts a send into the ledger that an earlier state file had, unless
-// the ledger has it. What HubSpot shows of it is where it is from.
+// the ledger has begun it itself. One that was asked for again meanwhile, and was
+// refused or waits, gives way: else its next repeat would send the gift once more. The
+// workflow that waits for it is told what became of the gift. What HubSpot shows of a
+// lost send is where it is from.
 func (w *writer) putLostSend(e Send) error {
 	if err := validSendID(e.ID); err != nil {
 		return err
 	}
-	if have, err := w.sendByID(e.ID); err != nil || have != nil {
+	have, err := w.sendByID(e.ID)
+	if err != nil || have != nil && !have.Begun.IsZero() {
 		return err
 	}
-	return w.putSendShown(nil, e, true)
+	if have != nil {
+		e.Callback, e.Called = have.Callback, have.Called
+	}
+	return w.putSendShown(have, e, true)
 }
 
 // joinSend gives a send its transaction. It fails with [ErrSendMoved] where the send

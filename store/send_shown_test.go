@@ -115,19 +115,13 @@ func TestSendGetsItsTransactionOnce(t *testing.T) {
 }
 
 // TestLostSends: what HubSpot shows of an earlier ledger's sends comes back into the
-// ledger, takes the place of nothing, and lets its request id be used for nothing.
+// ledger and lets its request id be used for nothing.
 func TestLostSends(t *testing.T) {
 	s := openAt(t, statePath(t))
-	mine := aSend("mine")
-	mine.Reason = "as it is"
-	addSend(t, s, mine)
+	addSend(t, s, aSend("mine"))
 	lost := aSend("lost.2")
-	lost.Request, lost.State, lost.Digest = "lost", SendUnknown, ""
-	other := aSend("mine")
-	commit(t, s, Commit{LostSends: []Send{other, lost}})
-	if got, _, _ := s.Send("mine"); got.Reason != "as it is" {
-		t.Errorf("it was replaced: %+v", got)
-	}
+	lost.Request, lost.State, lost.Digest, lost.Begun = "lost", SendUnknown, "", noon
+	commit(t, s, Commit{LostSends: []Send{lost}})
 	if got, _, _ := s.Send("lost.2"); cmp.Diff(lost, got, equal) != "" {
 		t.Errorf("%+v", got)
 	}
@@ -141,5 +135,45 @@ func TestLostSends(t *testing.T) {
 	}
 	if err := s.Check(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLostSendAskedForMeanwhile: a gift is asked for again before it is known that an
+// earlier ledger had sent it. What this ledger never began gives way, so that no repeat
+// sends it, and the workflow that waits is told. What it began stays as it is.
+func TestLostSendAskedForMeanwhile(t *testing.T) {
+	for _, state := range sendStates {
+		for _, begun := range []bool{false, true} {
+			if !begun && (state == SendSending || state == SendUnknown || state == SendSent) {
+				continue // which is what they say
+			}
+			s := openAt(t, statePath(t))
+			mine := aSend("r")
+			mine.State, mine.Callback = state, "ap-1"
+			if begun {
+				mine.Begun = noon.Add(time.Minute)
+			}
+			addSend(t, s, mine)
+			lost := aSend("r")
+			lost.State, lost.Digest, lost.Begun, lost.Cause = SendSent, "", noon, "rebuild"
+			want := lost
+			want.Callback = "ap-1"
+			if begun {
+				want = mine
+			}
+			for range 2 { // a rebuild that was broken off reads a record again
+				commit(t, s, Commit{LostSends: []Send{lost}})
+			}
+			got, _, err := s.Send("r")
+			if diff := cmp.Diff(want, got, equal); diff != "" || err != nil {
+				t.Errorf("%s, begun %v: %v (-want +got):\n%s", state, begun, err, diff)
+			}
+			if _, err := s.AddSends([]Send{aSend("r")}, nil); !begun && !errors.Is(err, ErrSendDiffers) {
+				t.Errorf("%s: asked for again: %v", state, err)
+			}
+			if err := s.Check(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }

@@ -69,7 +69,7 @@ type Commit struct {
 	Events      []Event               // by Seq: their new State, TransactionID, Reason, Attempts, NextTry and DoneAt
 	Bared       []uint64              // numbers of events that lose their bodies and all texts; they need not exist
 	Unmissed    []string              // canonical addresses whose searches are forgotten
-	LostSends   []Send                // of an earlier state file, as HubSpot shows them: put into the ledger where it lacks them
+	LostSends   []Send                // of an earlier state file, as HubSpot shows them: put into the ledger where it has not begun them
 	Joined      []SendJoin            // sends that get their transactions; [ErrSendMoved] where one cannot
 	Shown       []Send                // what HubSpot shows now; nothing is noted of one that has changed meanwhile
 	Sending     Sending               // where it says why, sending is turned off, unless it is off already
