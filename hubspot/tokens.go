@@ -65,7 +65,7 @@ type Tokens struct {
 	unsaved  *Grant    // one that the vault did not take yet
 	foreign  Secret    // the refresh token of a grant that HubSpot says is another account's
 	refused  Secret    // the access token that HubSpot answered 401 to
-	forced   time.Time // when a token was last renewed because of that
+	forced   time.Time // when a token was last renewed, with success, because of that
 	failed   error     // how the last renewal failed; nil after a success
 	failures int       // in a row
 	again    time.Time
@@ -104,11 +104,11 @@ func (t *Tokens) Token() (*oauth2.Token, error) {
 	case now.Before(t.again):
 		err = t.failed
 	default:
-		if refused {
-			t.forced = now
-		}
 		var renewed *Grant
 		if renewed, err = t.renew(g); err == nil {
+			if refused {
+				t.forced = now
+			}
 			return bearer(renewed), nil
 		}
 	}

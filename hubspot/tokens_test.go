@@ -513,6 +513,32 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	})
 }
 
+// TestRefusedTokenInAnOutage: while a token that HubSpot refuses cannot be renewed it is
+// not used again, so that a call fails for the outage and not for the token, and works
+// after it.
+func TestRefusedTokenInAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newOAuthWorld(t, hubspottest.Options{})
+		c := w.client()
+		time.Sleep(2 * time.Minute)
+		w.portal.ExpireAccess()
+		w.portal.Fault(hubspottest.Fault{Class: hubspottest.ClassOAuth, Count: -1, Kind: hubspottest.RespondStatus, Status: 503})
+		w.portal.ResetRequests()
+		for range 3 {
+			_, err := c.Account(t.Context())
+			wantKind(t, err, Transient, "")
+		}
+		if n := w.portal.Requests().ByStatus[401]; n != 1 {
+			t.Errorf("the refused token was sent %d times", n)
+		}
+		w.portal.ClearFaults()
+		time.Sleep(time.Minute)
+		if _, err := c.Account(t.Context()); err != nil {
+			t.Errorf("after the outage: %v", err)
+		}
+	})
+}
+
 func cmpErr(outcomes []Outcome, err error) error {
 	for _, o := range outcomes {
 		if err == nil {
