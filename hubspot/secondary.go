@@ -116,11 +116,14 @@ func (s search) tooLong() bool {
 	return err != nil || len(body) > searchBytes
 }
 
-// searchAll passes all pages of a search's results to add.
+// searchAll passes all pages of a search's results to add. A search that ends before it
+// has shown as many as it says that it finds is an error.
 func (c *Client) searchAll(ctx context.Context, objectType string, s search, add func([]wireObject)) (*Call, error) {
 	var trail Trail
+	shown := 0
 	for {
 		var out struct {
+			Total   int          `json:"total"`
 			Results []wireObject `json:"results"`
 			Paging  paging       `json:"paging"`
 		}
@@ -133,6 +136,7 @@ func (c *Client) searchAll(ctx context.Context, objectType string, s search, add
 			return call, unexpected(call)
 		}
 		add(out.Results)
+		shown += len(out.Results)
 		ids := make([]string, len(out.Results))
 		for i := range out.Results {
 			ids[i] = string(out.Results[i].ID)
@@ -140,9 +144,13 @@ func (c *Client) searchAll(ctx context.Context, objectType string, s search, add
 		if trail.endless(ids, next) {
 			return call, endlessError(call)
 		}
-		if next == "" {
+		switch {
+		case next != "":
+			s.After = next
+		case shown < out.Total:
+			return call, unexpected(call)
+		default:
 			return call, nil
 		}
-		s.After = next
 	}
 }

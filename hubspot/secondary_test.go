@@ -20,6 +20,7 @@ import (
 type fakeSearch struct {
 	contacts []map[string]any // properties, with id
 	page     int              // results a page, at most; 0 for the limit asked for
+	cut      bool             // the first page is the last
 	bad      func(address string) bool
 
 	mu       sync.Mutex
@@ -82,7 +83,7 @@ func (p *fakeSearch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	end := min(start+size, len(hits))
 	out := map[string]any{"total": len(hits), "results": append([]any{}, hits[min(start, end):end]...)}
-	if end < len(hits) {
+	if end < len(hits) && !p.cut {
 		out["paging"] = map[string]any{"next": map[string]any{"after": strconv.Itoa(end)}}
 	}
 	reply(w, 200, out)
@@ -188,6 +189,21 @@ func searchesLongAddresses(t *testing.T) {
 	if len(slices.Compact(slices.Clone(once))) != 7 || len(once) != 7 {
 		t.Errorf("%d addresses asked for, want each of 7 once", len(once))
 	}
+}
+
+// A search that ends before it has shown all that it says it finds decides nothing: the
+// contact of an address may be among the others.
+func TestContactsByAdditionalEmailShowsAPart(t *testing.T) {
+	p := &fakeSearch{page: 1, cut: true, contacts: []map[string]any{
+		{"id": 5, "email": "a@example.com", "hs_additional_emails": "xb@example.com"},
+		{"id": 6, "email": "c@example.com", "hs_additional_emails": "b@example.com"},
+	}}
+	synctest.Test(t, func(t *testing.T) {
+		out, err := clientOf(t, p).ContactsByAdditionalEmail(t.Context(), []string{"b@example.com"}, nil)
+		if err == nil {
+			t.Errorf("%+v", out)
+		}
+	})
 }
 
 func TestContactsByAdditionalEmailEndsEarly(t *testing.T) {

@@ -47,7 +47,7 @@ func (o *optOuts) of(ctx context.Context, canonical []string) (map[string]string
 			spellings, of = append(spellings, spelling), append(of, address)
 		}
 	}
-	outcomes, err := o.hubspot.ContactsByEmail(ctx, spellings, o.properties)
+	outcomes, err := o.contacts(ctx, spellings)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +68,33 @@ func (o *optOuts) of(ctx context.Context, canonical []string) (map[string]string
 		}
 	}
 	return out, nil
+}
+
+// contacts returns the contacts of addresses. Those that a look-up does not find are
+// searched among the additional ones, which not every account's look-up knows.
+func (o *optOuts) contacts(ctx context.Context, addresses []string) ([]hubspot.ContactsOutcome, error) {
+	outcomes, err := o.hubspot.ContactsByEmail(ctx, addresses, o.properties)
+	if err != nil {
+		return nil, err
+	}
+	var missed []string
+	var of []int // the index of each
+	for i, outcome := range outcomes {
+		if outcome.Err == nil && len(outcome.Found) == 0 {
+			missed, of = append(missed, addresses[i]), append(of, i)
+		}
+	}
+	if len(missed) == 0 {
+		return outcomes, nil
+	}
+	searched, err := o.hubspot.ContactsByAdditionalEmail(ctx, missed, o.properties)
+	if err != nil {
+		return nil, err
+	}
+	for k, outcome := range searched {
+		outcomes[of[k]] = outcome
+	}
+	return outcomes, nil
 }
 
 // exist fails where contacts lack one of the properties, which HubSpot is asked once a

@@ -42,14 +42,15 @@ func thnks(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// optOut ADDRESS makes a contact who wants no mail; optOut -refused ADDRESS has HubSpot
+// optOut ADDRESS makes a contact who wants no mail, whose second address is
+// home-of-ADDRESS; optOut -refused ADDRESS has HubSpot
 // refuse whatever names the address.
 func optOut(ts *testscript.TestScript, _ bool, args []string) {
 	if args[0] == "-refused" {
 		worldOf(ts).portal.RefuseAddress(args[1])
 		return
 	}
-	worldOf(ts).portal.AddContact(args[0], map[string]string{"hs_email_optout": "true"})
+	worldOf(ts).portal.AddContact(args[0], map[string]string{"hs_email_optout": "true", "hs_additional_emails": "home-of-" + args[0]})
 }
 
 // becomes ID STATE waits until the daemon says that a send is in a state: the one
