@@ -26,13 +26,13 @@ var ErrSendMoved = errors.New("the send has changed meanwhile: look at it again"
 // file that counts sends could not be written.
 var ErrSendNotCounted = errors.New("the file that counts sends could not be written")
 
-// AddSends puts the sends of one request into the ledger, with audit entries, all
-// or none, and returns them as the ledger has them then. A send that is in the
-// ledger already stays as it is there, unless it ended without a gift: then the new
-// one takes its place.
+// AddSends puts the sends of one request into the ledger, with audit entries by their
+// ids, all or none, and returns them as the ledger has them then. A send that is in the
+// ledger already stays as it is there, and its entry is left out, unless it ended
+// without a gift: then the new one takes its place.
 //
 // Errors: [ErrSendDiffers]; those of [Store.Commit].
-func (s *Store) AddSends(sends []Send, audit []AuditEntry) (have []Send, err error) {
+func (s *Store) AddSends(sends []Send, audit map[string]AuditEntry) (have []Send, err error) {
 	for _, e := range sends {
 		if err := validSendID(e.ID); err != nil {
 			return nil, err
@@ -55,6 +55,7 @@ func (s *Store) AddSends(sends []Send, audit []AuditEntry) (have []Send, err err
 				return err
 			}
 		}
+		var entries []AuditEntry
 		for i, e := range sends {
 			var was *Send
 			if len(old) > 0 {
@@ -67,8 +68,11 @@ func (s *Store) AddSends(sends []Send, audit []AuditEntry) (have []Send, err err
 			if err := w.putSend(was, e); err != nil {
 				return err
 			}
+			if entry, ok := audit[e.ID]; ok {
+				entries = append(entries, entry)
+			}
 		}
-		return w.putAudit(audit)
+		return w.putAudit(entries)
 	})
 	if err != nil {
 		return nil, err

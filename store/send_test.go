@@ -93,7 +93,10 @@ func TestOneSendPerRequest(t *testing.T) {
 			addSend(t, s, first)
 			second := aSend("r")
 			second.Reason = "second"
-			have := addSend(t, s, second)
+			have, err := s.AddSends([]Send{second}, map[string]AuditEntry{"r": {Action: "second"}})
+			if err != nil {
+				t.Fatal(err)
+			}
 			kept := map[SendState]bool{SendNotSent: false, SendRefused: false, SendCancelled: false}
 			want, ended := "first", false
 			if _, ended = kept[state]; ended {
@@ -101,6 +104,9 @@ func TestOneSendPerRequest(t *testing.T) {
 			}
 			if e, _, _ := s.Send("r"); have[0].Reason != want || e.Reason != want {
 				t.Errorf("AddSends returned the %s, the ledger has the %s; want the %s", have[0].Reason, e.Reason, want)
+			}
+			if n := len(collect(t, s.Audit(t.Context()))); (n == 1) != ended {
+				t.Errorf("%d audit entries say what became of a send that was put: %v", n, ended)
 			}
 			other := aSend("r")
 			other.Digest = "another"
@@ -165,7 +171,7 @@ func TestSendModel(t *testing.T) {
 				e.State = rapid.SampledFrom([]SendState{SendHeld, SendScheduled, SendRefused}).Draw(rt, "state")
 				e.Created = noon.Add(time.Duration(at.Draw(rt, "at")) * time.Second)
 				old, known := model[e.ID]
-				have, err := s.AddSends([]Send{e}, []AuditEntry{{Action: "send"}})
+				have, err := s.AddSends([]Send{e}, map[string]AuditEntry{e.ID: {Action: "send"}})
 				if err != nil {
 					rt.Fatal(err)
 				}

@@ -22,7 +22,7 @@ type Ledger interface {
 	OpenSending(now time.Time) (store.Sending, error)
 	Sending() (store.Sending, error)
 	ResumeSending(now time.Time, audit []store.AuditEntry) error
-	AddSends(sends []store.Send, audit []store.AuditEntry) ([]store.Send, error)
+	AddSends(sends []store.Send, audit map[string]store.AuditEntry) ([]store.Send, error)
 	ChangeSend(from store.SendState, now store.Send, audit []store.AuditEntry) error
 	NoteCalled(id string, at time.Time) error
 	Send(id string) (store.Send, bool, error)

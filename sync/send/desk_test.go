@@ -146,7 +146,7 @@ func (m mortalLedger) OpenSending(now time.Time) (store.Sending, error) {
 	return s, err
 }
 
-func (m mortalLedger) AddSends(sends []store.Send, audit []store.AuditEntry) ([]store.Send, error) {
+func (m mortalLedger) AddSends(sends []store.Send, audit map[string]store.AuditEntry) ([]store.Send, error) {
 	if !m.life.step() {
 		return nil, errDead
 	}

@@ -99,14 +99,14 @@ func (d *Desk) kept(sends []store.Send) (bool, error) {
 // before it spend, and puts them into the ledger. It is called with mu held.
 func (d *Desk) admit(sends []store.Send, optedOut map[string]string) ([]store.Send, error) {
 	rules := d.cfg.Rules()
-	var audit []store.AuditEntry
+	audit := make(map[string]store.AuditEntry)
 	for i := range sends {
 		v, err := d.judge(rules, &sends[i], sends[:i], optedOut)
 		if err != nil {
 			return nil, err
 		}
 		if v.Guard != "" {
-			audit = append(audit, entry(sends[i], "send "+string(sends[i].State)))
+			audit[sends[i].ID] = entry(sends[i], "send "+string(sends[i].State))
 		}
 	}
 	return d.cfg.Ledger.AddSends(sends, audit)

@@ -3,6 +3,7 @@ package send_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/send"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
@@ -145,5 +147,32 @@ func TestRepeatAfterItsTime(t *testing.T) {
 				w.end()
 			})
 		})
+	}
+}
+
+// TestRepeatIsNotAudited: what the guards say to a repeat is audited for the gifts that begin
+// anew, and for no gift that stays as it is.
+func TestRepeatIsNotAudited(t *testing.T) {
+	w := newWorld(t)
+	w.rules.MostGifts, w.rules.DoNotGift = 1, []string{"@gov.example"}
+	o := order("r", "bea@acme.example", "dee@gov.example")
+	sent := ask(t, w, o)[0]
+	shown := plan.Stored{ObjectID: "1", Gift: plan.Gift{ID: sent.TransactionID, Recipient: plan.Person{Email: "bea@acme.example"}, CreatedAt: time.Now()}}
+	if err := w.store.Commit(store.Commit{Gifts: []plan.Stored{shown}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if s := ask(t, w, o)[0]; s.State != store.SendSent {
+			t.Errorf("%+v", s)
+		}
+	}
+	said := w.audited("send refused")
+	for _, reasons := range said {
+		if !strings.HasPrefix(reasons, send.GuardDoNotGift) {
+			t.Errorf("audited %q of a gift that was sent", reasons)
+		}
+	}
+	if len(said) != 3 {
+		t.Errorf("%d refusals of the other gift were audited, want 3", len(said))
 	}
 }
