@@ -19,8 +19,11 @@ import (
 // file beside it, which a backup of the state file does not bring back. If the two
 // differ in the wrong way, sending is off until a person has looked.
 //
-// The file beside may lag by one, because a crash can fall between the two writes.
-// It can never be ahead of the state file that wrote it.
+// The file beside may lag by one, because a crash can fall between the two writes, and by
+// one more for each time that it could not be written. The number is raised each time all
+// the same: a backup from between has a lower one than the intent that is counted at last.
+// The file beside can never be ahead of the state file that wrote it. It is there, with
+// number 0, before the state file has a number.
 
 // keyGeneration is the generation's key in the meta bucket.
 const keyGeneration = "sends"
@@ -55,8 +58,15 @@ func (s *Store) Succeed(m SendMark) {
 
 type generation struct {
 	Number uint64 `json:"n"`
-	Off    string `json:"off,omitempty"` // why sending is off, in words for the admin; "" if it is on
+	Missed uint64 `json:"missed,omitempty"` // how many numbers before this one the file beside did not get
+	Off    string `json:"off,omitempty"`    // why sending is off, in words for the admin; "" if it is on
 	Since  stamp  `json:"since,omitzero"`
+}
+
+// raise raises the number, where the file beside has one that is not above it.
+func (g *generation) raise(beside uint64) {
+	g.Missed = g.Number - beside
+	g.Number++
 }
 
 // A besideFile is the file beside the state file.
@@ -87,16 +97,29 @@ func (s *Store) OpenSending(now time.Time) (Sending, error) {
 	if err != nil {
 		return Sending{}, err
 	}
-	var g generation
-	err = s.write(func(w *writer) error {
-		have, err := w.generation()
+	if !there {
+		first, err := s.isFirstOpening()
+		if err == nil && first {
+			was, there = besideFile{State: s.fingerprint()}, true
+			err = s.writeGeneration(generation{})
+		}
 		if err != nil {
+			return Sending{}, err
+		}
+	}
+	var g generation
+	err = s.write(func(w *writer) (err error) {
+		if g, err = w.generation(); err != nil {
 			return err
 		}
-		off := have.doubts(was, there, s.fingerprint(), s.generation.last)
-		g = have
-		g.Number = max(have.Number, was.Number) + 1
-		if off != "" && have.Off == "" {
+		off := g.doubts(was, there, s.fingerprint(), s.generation.last)
+		if off != "" {
+			g.Number = max(g.Number, was.Number)
+			g.raise(g.Number) // a person looks at what was not counted
+		} else {
+			g.raise(was.Number)
+		}
+		if off != "" && g.Off == "" {
 			g.Off, g.Since = off, stamp{now}
 		}
 		if err := w.interruptSends(now, off != ""); err != nil {
@@ -118,20 +141,32 @@ func (s *Store) OpenSending(now time.Time) (Sending, error) {
 // last, or "". last is what this process has written, zero if nothing.
 func (g generation) doubts(b besideFile, there bool, state string, last besideFile) string {
 	switch {
-	case !there && g.Number == 0 && last == (besideFile{}):
-		return "" // the first opening
+	case !there && g.opensFirst(last):
+		return ""
 	case !there:
 		return "the file beside the state file that counts its sends is missing: was the state file restored, or moved without it?"
 	case b.State != state:
 		return "the state file is a new one, and an earlier one has sent gifts: this one does not know which"
 	case b.Number > g.Number:
 		return "the state file is older than the last gift that was sent: it was restored from a backup, and does not know what was sent since"
-	case b.Number+1 < g.Number:
+	case b.Number+1+g.Missed < g.Number:
 		return "the file beside the state file that counts its sends is older than the state file: was it restored?"
 	case last.State != "" && b.State != last.State, b.Number < last.Number:
 		return "the state file, and the file beside it that counts its sends, are not those that this process has sent with: was the state directory replaced by an older copy?"
 	}
 	return ""
+}
+
+// opensFirst reports whether a state file of this generation, without a file beside it, is
+// to be opened for sending for the first time, if last is what this process has written.
+func (g generation) opensFirst(last besideFile) bool {
+	return g.Number == 0 && last == (besideFile{})
+}
+
+// isFirstOpening is opensFirst of the state file. It is called with s.generation held.
+func (s *Store) isFirstOpening() (bool, error) {
+	g, err := s.readGeneration()
+	return g.opensFirst(s.generation.last), err
 }
 
 // interruptSends makes unknown what was under way. If the state file may be an
@@ -291,8 +326,11 @@ func (s *Store) writeGeneration(g generation) error {
 	if err := os.Rename(tmp, path); err != nil {
 		return err
 	}
+	if err := syncDir(dir); err != nil {
+		return err
+	}
 	s.generation.last = b
-	return syncDir(dir)
+	return nil
 }
 
 // writeDurably writes a file and waits until it is on disk.

@@ -184,7 +184,7 @@ func (s *Store) ChangeSend(from SendState, now Send, audit []AuditEntry) error {
 			if g.Off != "" {
 				return ErrSendingOff
 			}
-			g.Number++
+			g.raise(s.generation.last.Number)
 			if err := w.putGeneration(g); err != nil {
 				return err
 			}

@@ -633,21 +633,28 @@ func TestOptOut(t *testing.T) {
 }
 
 // TestNoIntentNoRequest: a gift whose intent cannot be put on disk is not sent, and
-// is sent once when it can.
+// is sent once when it can. However often that was tried, sending goes on then, also by
+// another process.
 func TestNoIntentNoRequest(t *testing.T) {
 	w := newWorld(t)
 	obstacle := filepath.Join(filepath.Dir(w.path), ".acme.sends.new")
 	if err := os.Mkdir(obstacle, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.desk.Ask(t.Context(), order("r", "bea@acme.example")); !errors.Is(err, store.ErrSendNotCounted) {
-		t.Errorf("%v", err)
-	}
-	if s, _, _ := w.store.Send("r"); s.State != store.SendScheduled || w.thnks.Requests() != 0 {
-		t.Errorf("%+v after %d requests", s, w.thnks.Requests())
+	for range 3 {
+		if _, err := w.desk.Ask(t.Context(), order("r", "bea@acme.example")); !errors.Is(err, store.ErrSendNotCounted) {
+			t.Errorf("%v", err)
+		}
+		if s, _, _ := w.store.Send("r"); s.State != store.SendScheduled || w.thnks.Requests() != 0 {
+			t.Errorf("%+v after %d requests", s, w.thnks.Requests())
+		}
 	}
 	if err := os.Remove(obstacle); err != nil {
 		t.Fatal(err)
+	}
+	w.restart(0)
+	if sending, err := w.store.Sending(); err != nil || sending.Off != "" {
+		t.Errorf("sending is off: %q, %v", sending.Off, err)
 	}
 	for range 2 {
 		if _, err := w.desk.Due(t.Context()); err != nil {
