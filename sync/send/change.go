@@ -32,6 +32,7 @@ var ErrNoSend = fmt.Errorf("%w: the ledger has no such send; send list shows the
 // Change does what a person has decided, and returns the sends as they are then.
 // It begins with the first and ends with the first that cannot be changed so.
 func (d *Desk) Change(ctx context.Context, c Change) ([]store.Send, error) {
+	defer d.cfg.Changed() // also after an error: some sends may have changed
 	if c.Action == Resume {
 		audit := store.AuditEntry{At: time.Now().UTC(), Run: Command, Action: "sending resumed"}
 		return nil, d.cfg.Ledger.ResumeSending(time.Now().UTC(), []store.AuditEntry{audit})
@@ -59,7 +60,6 @@ func (d *Desk) Change(ctx context.Context, c Change) ([]store.Send, error) {
 		}
 		changed = append(changed, s)
 	}
-	d.cfg.Changed()
 	return changed, nil
 }
 

@@ -136,12 +136,12 @@ func (d *Desk) Ask(ctx context.Context, o Order) ([]store.Send, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer d.cfg.Changed() // also after an error: some may have been sent
 	for i, s := range sends {
 		if sends[i], err = d.dispatch(ctx, s); err != nil {
 			return sends, err
 		}
 	}
-	d.cfg.Changed()
 	return sends, nil
 }
 

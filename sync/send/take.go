@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"thnks-hubspot-sync/store"
@@ -38,6 +39,12 @@ func (d *Desk) Take(ctx context.Context, orders []Order) ([]Taken, error) {
 	if err != nil {
 		return nil, err
 	}
+	waits := false // some gift does, for its time; others are told of when they are sent
+	defer func() {
+		if waits {
+			d.cfg.Changed()
+		}
+	}()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range taken {
@@ -52,6 +59,9 @@ func (d *Desk) Take(ctx context.Context, orders []Order) ([]Taken, error) {
 		case err != nil:
 			return nil, err
 		}
+		waits = waits || slices.ContainsFunc(t.Sends, func(s store.Send) bool {
+			return s.State == store.SendScheduled && !s.At.IsZero()
+		})
 	}
 	return taken, nil
 }

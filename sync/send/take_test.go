@@ -13,6 +13,7 @@ import (
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/send"
+	"thnks-hubspot-sync/thnksapi"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
@@ -174,5 +175,73 @@ func TestRepeatIsNotAudited(t *testing.T) {
 	}
 	if len(said) != 3 {
 		t.Errorf("%d refusals of the other gift were audited, want 3", len(said))
+	}
+}
+
+// TestChangedIsTold: whoever shows the ledger is told of each change in it, also where what
+// follows it fails.
+func TestChangedIsTold(t *testing.T) {
+	w := newWorld(t)
+	api, err := thnksapi.NewSender(thnksapi.SenderConfig{BaseURL: "https://thnks.test", Key: "key-of-ann", Transport: thnksapitest.Transport(w.thnks)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := errors.New("the key is lost")
+	good := 0                                // so many times it is still there
+	seen := make(map[string]store.SendState) // by whoever was told last
+	desk, err := send.New(send.Config{
+		Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: w.store, Journal: w.store,
+		Senders: map[string]send.Key{"": func() (send.API, error) {
+			if good--; good < 0 {
+				return nil, lost
+			}
+			return api, nil
+		}},
+		Changed: func() {
+			for s, err := range w.store.Sends(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen[s.ID] = s.State
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	later, held := order("later", "bea@acme.example"), order("held", "bea@acme.example")
+	later.At, held.Gift = time.Now().Add(time.Hour).Format(time.RFC3339), 5671
+	for _, step := range []struct {
+		name string
+		do   func() error
+		err  error
+		sees map[string]store.SendState
+	}{
+		{"take", func() error {
+			_, err := desk.Take(t.Context(), []send.Order{later, held})
+			return err
+		}, nil, map[string]store.SendState{"later": store.SendScheduled}},
+		{"cancel", func() error {
+			_, err := desk.Change(t.Context(), send.Change{Action: send.Cancel, IDs: []string{"later", "x"}})
+			return err
+		}, send.ErrNoSend, map[string]store.SendState{"later": store.SendCancelled}},
+		{"approve", func() error {
+			_, err := desk.Change(t.Context(), send.Change{Action: send.Approve, IDs: []string{"held"}})
+			return err
+		}, lost, map[string]store.SendState{"held": store.SendScheduled}},
+		{"ask", func() error {
+			good = 1
+			_, err := desk.Ask(t.Context(), order("now", "carl@acme.example", "dan@acme.example"))
+			return err
+		}, lost, map[string]store.SendState{"now.1": store.SendSent}},
+	} {
+		if err := step.do(); !errors.Is(err, step.err) {
+			t.Errorf("%s: %v, want %v", step.name, err, step.err)
+		}
+		for id, want := range step.sees {
+			if seen[id] != want {
+				t.Errorf("%s: who was told last has seen %s %q, and it is %s", step.name, id, seen[id], want)
+			}
+		}
 	}
 }
