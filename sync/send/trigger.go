@@ -154,12 +154,15 @@ func (t Trigger) order(fields map[string]string) (Order, error) {
 	if to.Email, err = Fill(t.To, fields); err != nil {
 		return o, fmt.Errorf("to: %w", err)
 	}
-	for template, into := range map[string]*string{t.FirstName: &to.FirstName, t.LastName: &to.LastName} {
-		if template == "" {
+	for _, name := range []struct {
+		key, template string
+		into          *string
+	}{{"first_name", t.FirstName, &to.FirstName}, {"last_name", t.LastName, &to.LastName}} {
+		if name.template == "" {
 			continue
 		}
-		if *into, err = Fill(template, fields); err != nil {
-			return o, fmt.Errorf("name: %w", err)
+		if *name.into, err = Fill(name.template, fields); err != nil {
+			return o, fmt.Errorf("%s: %w", name.key, err)
 		}
 	}
 	if o.Message, err = Fill(t.Message, fields); err != nil {

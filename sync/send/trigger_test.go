@@ -352,3 +352,24 @@ func TestTriggerWaitsForTheFirstRun(t *testing.T) {
 		w.end()
 	})
 }
+
+// TestTriggerNames: the recipient has both names, also where one template makes them.
+func TestTriggerNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		trigger := gold()
+		trigger.LastName = trigger.FirstName
+		w := triggered(t, trigger)
+		w.receive(event("1", upgrade))
+		w.due()
+		n := 0
+		for s, err := range w.store.Sends(t.Context()) {
+			if n++; err != nil || s.FirstName != "Bea" || s.LastName != "Bea" {
+				t.Errorf("%q %q, %v", s.FirstName, s.LastName, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d sends", n)
+		}
+		w.end()
+	})
+}
