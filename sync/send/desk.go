@@ -146,7 +146,7 @@ func (d *Desk) Ask(ctx context.Context, o Order) ([]store.Send, error) {
 }
 
 // unknownSender says that there is no key for a sender.
-func (d *Desk) unknownSender(sender string) string {
+func unknownSender(sender string) string {
 	if sender == "" {
 		return "the portal has several senders: say which one sends"
 	}

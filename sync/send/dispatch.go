@@ -106,7 +106,7 @@ func (d *Desk) begin(s store.Send, optedOut string) (store.Send, bool, error) {
 	}
 	v := rules.Judge(s, facts)
 	if _, ok := d.cfg.Senders[s.Sender]; !ok && v.Guard == "" {
-		v = Verdict{Guard: GuardSender, Reason: d.unknownSender(s.Sender)}
+		v = Verdict{Guard: GuardSender, Reason: unknownSender(s.Sender)}
 	}
 	if v.Guard != "" {
 		d.stop(&s, v)

@@ -27,8 +27,8 @@ const firedEntry = "triggers"
 // fired is how far events were looked at. A replayed event keeps its number, so that
 // it is not looked at again.
 type fired struct {
-	Seq   uint64 `json:"seq"`
-	Known known  `json:"known"`
+	Seq      uint64   `json:"seq"`
+	Versions versions `json:"known"` // of the triggers, when events were looked at last
 
 	// Resumed is when sending was resumed, where our clock was ahead then.
 	Resumed resumed `json:"resumed,omitzero"`
@@ -58,10 +58,10 @@ func (at *fired) resumedAt(said, now time.Time) (since time.Time, changed bool) 
 // back.
 func Disarm(events Events) error {
 	at, err := recall(events)
-	if err != nil || len(at.Known) == 0 {
+	if err != nil || len(at.Versions) == 0 {
 		return err
 	}
-	at.Known = nil
+	at.Versions = nil
 	return remember(events, at)
 }
 
@@ -91,7 +91,7 @@ func (d *Desk) fire(ctx context.Context) error {
 	}
 	on, ahead := at.resumedAt(sending.Since, now)
 	var changed bool
-	if at.Known, changed = at.Known.update(d.cfg.Triggers, now); changed || ahead {
+	if at.Versions, changed = at.Versions.update(d.cfg.Triggers, now); changed || ahead {
 		if err := remember(d.cfg.Events, at); err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (d *Desk) fire(ctx context.Context) error {
 	before := at.Seq
 	for e, err := range d.cfg.Events.Events(ctx, store.EventFilter{After: at.Seq}) {
 		if err == nil {
-			err = d.fireEvent(ctx, e, at.Known, on, now)
+			err = d.fireEvent(ctx, e, at.Versions, on, now)
 		}
 		if err != nil {
 			return errors.Join(err, d.rememberIf(at.Seq > before, at))
@@ -135,14 +135,14 @@ func remember(events Events, at fired) error {
 
 // fireEvent asks for the gifts that an event causes. An error says that it could not
 // be done now; the event is looked at again.
-func (d *Desk) fireEvent(ctx context.Context, e store.Event, since known, resumed, now time.Time) error {
+func (d *Desk) fireEvent(ctx context.Context, e store.Event, configured versions, resumed, now time.Time) error {
 	if barred(e) != "" || e.Effect == store.EffectUnknown {
 		return nil
 	}
 	var body []byte
 	var fields map[string]string
 	for _, t := range d.cfg.Triggers {
-		from := since[t.Name].Since
+		from := configured[t.Name].Since
 		if resumed.After(from) {
 			from = resumed
 		}

@@ -88,7 +88,7 @@ func (d *Desk) prepare(o Order, now time.Time) ([]store.Send, error) {
 		}
 	}
 	if _, ok := d.cfg.Senders[sends[0].Sender]; !ok {
-		return nil, fmt.Errorf("%w: %s", ErrOrder, d.unknownSender(sends[0].Sender))
+		return nil, fmt.Errorf("%w: %s", ErrOrder, unknownSender(sends[0].Sender))
 	}
 	return sends, nil
 }

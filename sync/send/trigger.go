@@ -193,27 +193,28 @@ func (t Trigger) definition() string {
 	return digest(string(text))
 }
 
-// known says since when each trigger has been configured as it is.
-type known map[string]since
+// versions are the versions of the triggers, by their names.
+type versions map[string]version
 
-type since struct {
+// A version is a trigger as it is configured, and since when it is.
+type version struct {
 	Definition string    `json:"definition"`
 	Since      time.Time `json:"since"`
 }
 
-// update returns what is known of the triggers of today. One that is new, or has
-// changed, is known since now, as is one that our clock, being ahead, has stamped with
-// a time that is yet to come.
-func (k known) update(triggers []Trigger, now time.Time) (known, bool) {
-	next := make(known, len(triggers))
+// update returns the versions of the triggers of today, and whether any is another. One
+// of a trigger that is new, or has changed, counts since now, as does one that our clock,
+// being ahead, has stamped with a time that is yet to come.
+func (v versions) update(triggers []Trigger, now time.Time) (versions, bool) {
+	next := make(versions, len(triggers))
 	for _, t := range triggers {
-		s, ok := k[t.Name]
-		if d := t.definition(); !ok || s.Definition != d || s.Since.After(now) {
-			s = since{d, now}
+		have, ok := v[t.Name]
+		if d := t.definition(); !ok || have.Definition != d || have.Since.After(now) {
+			have = version{d, now}
 		}
-		next[t.Name] = s
+		next[t.Name] = have
 	}
-	return next, !maps.Equal(k, next)
+	return next, !maps.Equal(v, next)
 }
 
 // barred says why an event never fires anything, "" if it may.
