@@ -317,3 +317,51 @@ func (g *givesAddresses) ContactsByEmail(ctx context.Context, addresses, propert
 	defer g.after()
 	return g.Contacts.ContactsByEmail(ctx, addresses, properties)
 }
+
+// TestAddressGivenBeforeTheListingIsComplete: a contact that gets an additional address
+// after its page was listed is found by it in the window for which the listing is
+// completed.
+func TestAddressGivenBeforeTheListingIsComplete(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const window = 15 // rows: three searches, which take no more calls than the listing
+		w := simulation.New(t, hubspottest.Options{Seed: 43, SearchLag: time.Millisecond}, thnksapitest.Options{PageLimit: window})
+		w.Bounds.WindowRows = window
+		for i := range 450 {
+			w.Portal.AddContact(fmt.Sprintf("main%d@example.com", i), map[string]string{"hs_additional_emails": fmt.Sprintf("old%d@example.com", i)})
+		}
+		for i := range 2 * window {
+			w.AddGift(fmt.Sprintf("T-%03d", i), fmt.Sprintf("p%d@example.com", i), simulation.Day)
+		}
+		time.Sleep(time.Hour)
+		contacts := make(map[string]string)
+		w.Configure = func(c *giftsync.Config) {
+			c.HubSpot.Contacts = &givesListed{c.HubSpot.Contacts, func(listed []hubspot.Object) {
+				for i := window; i < 2*window && len(contacts) < window; i++ {
+					c := listed[i].ID
+					contacts[fmt.Sprintf("T-%03d", i)] = c
+					w.Portal.UpdateProperties("contacts", c, map[string]string{"hs_additional_emails": fmt.Sprintf("p%d@example.com", i)})
+				}
+			}}
+		}
+		rep := w.Must(giftsync.Backfill)
+		if len(rep.Choices) == 0 || rep.Choices[0].By != plan.ByListing {
+			t.Errorf("chosen is %+v, want a listing in the end", rep.Choices)
+		}
+		for id, c := range contacts {
+			wantContact(w, id, c)
+		}
+	})
+}
+
+// givesListed calls a function with the contacts of each page of the listing.
+type givesListed struct {
+	portal.Contacts
+	after func(listed []hubspot.Object)
+}
+
+func (g *givesListed) ContactsWithAdditionalEmail(ctx context.Context, after string, since time.Time, properties []string) (hubspot.SearchPage, error) {
+	page, err := g.Contacts.ContactsWithAdditionalEmail(ctx, after, since, properties)
+	g.after(page.Objects)
+	return page, err
+}

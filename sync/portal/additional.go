@@ -137,9 +137,11 @@ func (a *additional) choose(ctx context.Context, client Contacts, addresses, nee
 	return choice, err
 }
 
-// list lists the contacts with additional addresses where that pays.
+// list lists the contacts with additional addresses where that pays. What has changed
+// since a page was read is read before the listing is used.
 func (a *additional) list(ctx context.Context, client Contacts, addresses, need int) (plan.Choice, error) {
-	if a.listing == nil {
+	earlier := a.listing != nil
+	if !earlier {
 		l := newListing(a.most)
 		first, err := l.next(ctx, client)
 		if err != nil {
@@ -157,7 +159,7 @@ func (a *additional) list(ctx context.Context, client Contacts, addresses, need 
 		}
 	}
 	l := a.listing
-	choice := a.choice
+	choice, renew := a.choice, true
 	if !l.complete {
 		choice = plan.ChooseAddresses(plan.AddressCounts{Contacts: l.left, Addresses: addresses, Searches: a.searches + need, Room: a.most})
 		if choice.By != plan.ByListing {
@@ -168,8 +170,12 @@ func (a *additional) list(ctx context.Context, client Contacts, addresses, need 
 				return plan.Choice{}, err
 			}
 		}
-	} else if done, err := l.refresh(ctx, client, need); err != nil || !done {
-		return bySearch(muchHasChanged), err
+		renew = earlier || time.Since(l.shown) > indexLag // else all of it was read just now
+	}
+	if renew {
+		if done, err := l.refresh(ctx, client, need); err != nil || !done {
+			return bySearch(muchHasChanged), err
+		}
 	}
 	if l.table.full {
 		a.refused, a.listing = true, nil
