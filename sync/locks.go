@@ -12,17 +12,19 @@ import (
 // the later commit would overwrite the earlier one. A commit of a gift that is
 // not locked is refused: see [lockedRecorder].
 //
-// Runs wait for the few gifts that ApplyEvents and the like lock for a short time.
-// These never wait while they have locked anything, so there is no deadlock.
+// Only a portal's one run waits while it has locked some gifts: all others lock theirs
+// together or not at all. Who wants every gift waits for those that have some, which may
+// lock what they lack meanwhile. So there is always someone who goes on.
 type giftLocks struct {
 	mu     sync.Mutex
 	owners map[string]*run // by transaction id
-	all    *run            // has locked every gift there is or may be; nil for none
+	counts map[*run]int    // how many gifts each owner has locked
+	all    *run            // has locked every gift there is or may be, or waits for it; nil for none
 	freed  chan struct{}   // closed, and replaced, at every unlock
 }
 
 func newGiftLocks() *giftLocks {
-	return &giftLocks{owners: make(map[string]*run), freed: make(chan struct{})}
+	return &giftLocks{owners: make(map[string]*run), counts: make(map[*run]int), freed: make(chan struct{})}
 }
 
 // tryLock locks those of the gifts for r that are free. It returns the others
@@ -32,7 +34,7 @@ func (l *giftLocks) tryLock(r *run, ids []string) (rest []string, freed <-chan s
 	defer l.mu.Unlock()
 	for _, id := range ids {
 		if l.free(r, id) {
-			l.owners[id] = r
+			l.own(r, id)
 		} else {
 			rest = append(rest, id)
 		}
@@ -51,22 +53,34 @@ func (l *giftLocks) tryLockAll(r *run, ids []string) (done bool, freed <-chan st
 		}
 	}
 	for _, id := range ids {
-		l.owners[id] = r
+		l.own(r, id)
 	}
 	return true, nil
+}
+
+// own is called with mu held, for a gift that is free.
+func (l *giftLocks) own(r *run, id string) {
+	if l.owners[id] == nil {
+		l.counts[r]++
+	}
+	l.owners[id] = r
 }
 
 // free reports whether r may lock a gift. It is called with mu held.
 func (l *giftLocks) free(r *run, id string) bool {
 	owner := l.owners[id]
-	return (owner == nil || owner == r) && (l.all == nil || l.all == r)
+	return (owner == nil || owner == r) && (l.all == nil || l.all == r || l.counts[r] > 0)
 }
 
-// lockEverything locks every gift for r, and reports whether all that others
-// had locked is unlocked. They can lock nothing new meanwhile.
+// lockEverything locks every gift for r where no other has done so, and reports whether
+// all that others had locked is unlocked. Who has locked nothing can lock nothing
+// meanwhile.
 func (l *giftLocks) lockEverything(r *run) (done bool, freed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.all != nil && l.all != r {
+		return false, l.freed
+	}
 	l.all = r
 	return len(l.owners) == 0, l.freed
 }
@@ -80,6 +94,7 @@ func (l *giftLocks) unlock(r *run) {
 			delete(l.owners, id)
 		}
 	}
+	delete(l.counts, r)
 	if l.all == r {
 		l.all = nil
 	}
@@ -101,12 +116,12 @@ func (l *giftLocks) unlocked(r *run, gifts []plan.Stored) string {
 
 // withLocked calls f while the run has locked the gifts. Calls must not be
 // nested: a gift that is locked for longer than a slice keeps its events
-// waiting. What is not a run locks all of them at once.
+// waiting. What works beside runs locks all of them at once.
 func (r *run) withLocked(ctx context.Context, ids []string, f func() error) error {
 	defer r.locks.unlock(r)
 	for {
 		rest, freed := ids, (<-chan struct{})(nil)
-		if r.req.Mode != byEvents {
+		if r.req.Mode != byEvents && r.req.Mode != erasing {
 			rest, freed = r.locks.tryLock(r, ids)
 		} else if done, later := r.locks.tryLockAll(r, ids); done {
 			rest = nil

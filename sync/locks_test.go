@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -52,11 +53,12 @@ func TestRunsWaitForWhatIsHeld(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := New(Config{Journal: (*store.Store)(nil)})
-		r, events := &run{locks: e.locks, turn: noTurn{}}, &run{locks: e.locks, turn: noTurn{}}
-		grab := func(ids ...string) bool {
-			done, _ := e.locks.tryLockAll(events, ids)
+		r, events, others := &run{locks: e.locks, turn: noTurn{}}, &run{locks: e.locks, turn: noTurn{}}, &run{locks: e.locks, turn: noTurn{}}
+		grabs := func(r *run, ids ...string) bool {
+			done, _ := e.locks.tryLockAll(r, ids)
 			return done
 		}
+		grab := func(ids ...string) bool { return grabs(events, ids...) }
 		for _, hold := range []func(context.Context, func() error) error{
 			func(ctx context.Context, f func() error) error { return r.withLocked(ctx, []string{"a", "b"}, f) },
 			r.withAllLocked,
@@ -78,7 +80,7 @@ func TestRunsWaitForWhatIsHeld(t *testing.T) {
 				}
 			}()
 			synctest.Wait()
-			if held || grab("a") || grab("a", "d") {
+			if held || grabs(others, "a") || grabs(others, "a", "d") {
 				t.Errorf("held %v, though another has some of it, or given away while waited for", held)
 			}
 			e.locks.unlock(events)
@@ -125,5 +127,88 @@ func TestOthersHoldNothingWhileTheyWait(t *testing.T) {
 		if <-over; err != nil || !held {
 			t.Errorf("held %v, %v", held, err)
 		}
+	})
+}
+
+// TestWhoWantsEverything waits for those that have some gifts, who may lock more and go
+// on, and for another who has everything. No one waits for ever.
+func TestWhoWantsEverything(t *testing.T) {
+	t.Parallel()
+	work := func(e *Engine, m Mode) *run { return &run{locks: e.locks, turn: noTurn{}, req: Request{Mode: m}} }
+	begin := func(t *testing.T, over *[]string, name string, hold func(context.Context, func() error) error) {
+		go func() {
+			err := hold(t.Context(), func() error { *over = append(*over, name); return nil })
+			if err != nil {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait()
+	}
+	gifts := func(r *run, ids ...string) func(context.Context, func() error) error {
+		return func(ctx context.Context, f func() error) error { return r.withLocked(ctx, ids, f) }
+	}
+	t.Run("events lock again what they have", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			e := New(Config{Journal: (*store.Store)(nil)})
+			events, erasure := work(e, byEvents), work(e, erasing)
+			var over []string
+			e.locks.tryLockAll(events, []string{"a"})
+			begin(t, &over, "erasure", erasure.withAllLocked)
+			begin(t, &over, "events", gifts(events, "a"))
+			if !slices.Equal(over, []string{"events", "erasure"}) {
+				t.Errorf("there ended %v", over)
+			}
+		})
+	})
+	t.Run("a run waits for the rest of a slice", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			e := New(Config{Journal: (*store.Store)(nil)})
+			events, hourly, erasure := work(e, byEvents), work(e, Incremental), work(e, erasing)
+			var over []string
+			e.locks.tryLockAll(events, []string{"a"})
+			begin(t, &over, "run", gifts(hourly, "a", "b"))
+			begin(t, &over, "erasure", erasure.withAllLocked)
+			e.locks.unlock(events)
+			synctest.Wait()
+			if !slices.Equal(over, []string{"run", "erasure"}) {
+				t.Errorf("there ended %v", over)
+			}
+		})
+	})
+	t.Run("an erasure has all of its gifts or none", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			e := New(Config{Journal: (*store.Store)(nil)})
+			events, hourly, erasure := work(e, byEvents), work(e, Incremental), work(e, erasing)
+			var over []string
+			e.locks.tryLockAll(events, []string{"a"})
+			begin(t, &over, "run", gifts(hourly, "a", "b"))
+			begin(t, &over, "erasure", gifts(erasure, "a", "b", "c"))
+			if n := e.locks.counts[erasure]; n > 0 {
+				t.Errorf("it has %d gifts while it waits for others", n)
+			}
+			e.locks.unlock(events)
+			synctest.Wait()
+			if len(over) != 2 {
+				t.Errorf("there ended %v", over)
+			}
+		})
+	})
+	t.Run("another has everything", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			e := New(Config{Journal: (*store.Store)(nil)})
+			rebuild, erasure := work(e, Backfill), work(e, erasing)
+			var over []string
+			err := rebuild.withAllLocked(t.Context(), func() error {
+				begin(t, &over, "erasure", erasure.withAllLocked)
+				if id := e.locks.unlocked(rebuild, []plan.Stored{{Gift: plan.Gift{ID: "T-1"}}}); len(over) > 0 || id != "" {
+					t.Errorf("an erasure has taken what a rebuild had locked: %v, %q", over, id)
+				}
+				return nil
+			})
+			synctest.Wait()
+			if err != nil || len(over) != 1 {
+				t.Errorf("%v, and there ended %v", err, over)
+			}
+		})
 	})
 }
