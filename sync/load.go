@@ -23,6 +23,7 @@ type loaded struct {
 	events     giftEvents                   // about the gifts
 	stale      map[string]bool              // gifts whose stale mark stays: see [batch.markStale]
 	readWell   bool                         // a source's rows show the gifts
+	older      int                          // rows of a file that say less than is known
 }
 
 // load reads what the state file knows of the input's gifts: what HubSpot
@@ -63,11 +64,7 @@ func (r *run) load(ctx context.Context, in *input) (*loaded, error) {
 		return nil, err
 	}
 	if in.file {
-		for _, g := range gifts {
-			if plan.Lowers(l.have[g.ID].Gift, g) {
-				r.counts.older++
-			}
-		}
+		l.older = countOlder(gifts, l.have)
 	}
 	l.gifts = gifts
 	if len(l.quarantine) > 0 && !in.policy.tryQuarantined {
@@ -87,6 +84,16 @@ func (r *run) load(ctx context.Context, in *input) (*loaded, error) {
 		l.forgetDeleted()
 	}
 	return l, nil
+}
+
+// countOlder counts the gifts of a file that say less than the journal.
+func countOlder(gifts []plan.Gift, have map[string]plan.Stored) (n int) {
+	for _, g := range gifts {
+		if plan.Lowers(have[g.ID].Gift, g) {
+			n++
+		}
+	}
+	return n
 }
 
 // thaw takes stamps that cannot be believed out of what the journal says.

@@ -144,6 +144,30 @@ func TestAbsenceIsNotEmptiness(t *testing.T) {
 	})
 }
 
+// TestAbsenceInSlices: rows that say nothing of some fields leave them as they are where
+// a window has so many that it is cut into slices. Rows that say less than is known are
+// counted once.
+func TestAbsenceInSlices(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := fromFiles(t)
+		w.Bounds.SliceGifts = 2
+		full, less := []string{"Transaction ID,Gift Name,Recipient Email,Status"}, []string{"Transaction ID,Gift Name,Status"}
+		for n := range 5 {
+			full = append(full, fmt.Sprintf("T-%d,Coffee,p%d@example.com,redeemed", n, n))
+			less = append(less, fmt.Sprintf("T-%d,Tea,sent", n))
+		}
+		w.MustFile(w.ExportLines(full...))
+		time.Sleep(time.Hour)
+		if rep := w.MustFile(w.ExportLines(less...)); rep.Updated != 5 || rep.Older != 5 {
+			t.Errorf("%d updated, %d say less than is known, want 5 each", rep.Updated, rep.Older)
+		}
+		for n := range 5 {
+			wantProperties(t, w, fmt.Sprintf("T-%d", n), map[string]string{"gift_name": "Tea", "recipient_email": fmt.Sprintf("p%d@example.com", n), "status": "redeemed"})
+		}
+	})
+}
+
 // TestContradictionsAreSetAside: rows of one file with one id that are about
 // different things are set aside, wherever they stand; a record that is there
 // stays, and the repaired file empties the quarantine.

@@ -108,6 +108,7 @@ func (r *run) work(ctx context.Context, in input, ahead []plan.Gift, checkpoint 
 		if err := b.load(ctx); err != nil { // have
 			return err
 		}
+		r.counts.older += b.loaded.older
 		if err := b.setAside(); err != nil {
 			return err
 		}
@@ -323,7 +324,10 @@ func (in input) split(busy map[string]bool, have map[string]plan.Stored, size in
 	})
 	kept.count, kept.newest = in.count-len(gifts), time.Time{}
 	for len(gifts) > 0 {
-		part := input{policy: in.policy, rows: in.rows, planner: in.planner}
+		part := input{
+			policy: in.policy, planner: in.planner,
+			rows: in.rows, lines: in.lines, silent: in.silent, file: in.file, clock: in.clock,
+		}
 		part.gifts, gifts = firstIDs(gifts, size)
 		part.count = len(part.gifts)
 		parts = append(parts, part)
