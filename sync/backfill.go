@@ -234,8 +234,8 @@ func rebuild(ctx context.Context, r *run) error {
 		if err := respellRecords(r.journal, gifts); err != nil {
 			return err
 		}
-		for i, s := range gifts {
-			gifts[i] = stillErased(r, s)
+		if err := stayErased(r, gifts); err != nil {
+			return err
 		}
 		last, err := commitAllBut(gifts, r.commitGifts)
 		if err != nil {

@@ -243,6 +243,43 @@ func TestManyErasedTogether(t *testing.T) {
 	})
 }
 
+// TestErasureWithoutAccess: a token that HubSpot refuses while a person is erased ends the
+// work on events, also where an erasure that was interrupted so is tried again: an admin
+// has to hear of it.
+func TestErasureWithoutAccess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, contacts := bulk(t, 1)
+		f.Portal.DeleteForPrivacy(contacts[0])
+		f.st.Close()
+		f.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(req.URL.Path, "/batch/update") {
+					return simulation.Reply(req, http.StatusUnauthorized, `{"status":"error","category":"INVALID_AUTHENTICATION","message":"no"}`), nil
+				}
+				return next.RoundTrip(req)
+			})
+		}
+		f.st = f.Open()
+		f.e = f.Engine(f.st)
+		f.Receive(f.st, records("contact.privacyDeletion", "contact", contacts[0]))
+		for n := range 2 {
+			if _, err := f.e.FollowEvents(t.Context()); !giftsync.IsFatal(err) {
+				t.Errorf("attempt %d ends with %v, want an error that an admin has to put right", n+1, err)
+			}
+			time.Sleep(time.Hour)
+		}
+		f.st.Close()
+		f.WrapHubSpot = nil
+		f.st = f.Open()
+		f.e = f.Engine(f.st)
+		f.follow(0)
+		if _, erased := f.concluded(1); erased != 1 || f.Property(simulation.ID(1), "recipient_email") != "" {
+			t.Errorf("%d erased, and HubSpot has %q", erased, f.Property(simulation.ID(1), "recipient_email"))
+		}
+	})
+}
+
 // A countingArchive counts how often the state file is written anew.
 type countingArchive struct {
 	giftsync.Archive

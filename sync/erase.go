@@ -158,27 +158,28 @@ func suppress(list Suppressed, emails []string) (addresses []string, err error) 
 }
 
 // finishErasures does what the list of erased people asks for and was not done. An
-// erasure under way does it by itself.
-func finishErasures(ctx context.Context, r *run) error {
+// erasure under way does it by itself. It reports whether it did, and with that wrote the
+// state file anew.
+func finishErasures(ctx context.Context, r *run) (did bool, err error) {
 	due, err := readSuppressed(r.cfg().Suppressed, r.journal, r.req.DryRun)
 	if err != nil || !due || r.req.DryRun || r.cfg().Archive == nil || !r.engine.erasing.TryLock() {
-		return err
+		return false, err
 	}
 	defer r.engine.erasing.Unlock()
 	// A journal that is still to be rebuilt gets the gifts without the people, and
 	// the next run blanks what HubSpot has.
 	if n, err := r.journal.Count(); err != nil || n == 0 {
-		return err
+		return false, err
 	}
 	rep := Erasure{Portal: r.cfg().Portal, At: r.started}
 	// It comes before all else that a run does: the record that HubSpot has failed to
 	// blank may be the only one, and must not keep everything behind it from being done.
 	ctx = hubspot.WithCulprits(ctx, hubspot.NewSuspects(maxCulprits))
 	if err := newEraser(r, &rep).apply(ctx, nil); err != nil {
-		return fmt.Errorf("finishing an erasure: %w", err)
+		return false, fmt.Errorf("finishing an erasure: %w", err)
 	}
 	r.log.Info("erasure finished that was interrupted, or that the state file did not know", "received", rep.Received, "sent", rep.Sent, "blanked", rep.Blanked, "refused", rep.Refused)
-	return nil
+	return true, nil
 }
 
 // apply removes everyone on the list from the state file and from
@@ -213,15 +214,19 @@ func (e *eraser) apply(ctx context.Context, addresses []string) error {
 		return err
 	}
 	for some := range slices.Chunk(ids, hubspot.BatchSize) {
-		if err := r.withLocked(ctx, some, func() error { return e.blank(ctx, some) }); err != nil {
+		err := r.withLocked(ctx, some, func() error { return e.blank(ctx, some) })
+		if errors.Is(err, errNotDeleted) && r.req.Mode == erasing { // a run does it at its end
+			err = withCommitError(err, r.counts.deletions.revive(ctx, r))
+		}
+		if err != nil {
 			return fmt.Errorf("the state file holds nothing of the person any more, but the records in HubSpot do; the next run goes on with them: %w", err)
 		}
 	}
 	if rep.Refused > 0 || under {
 		return nil // and the next run goes on with these
 	}
-	if n, err := r.journal.Count(); err != nil || n == 0 {
-		return err // what HubSpot has is not known before the journal is rebuilt
+	if known, err := JournalKnown(r.journal); err != nil || !known {
+		return err // a journal that is still rebuilt may lack gifts of theirs
 	}
 	return r.memory().Remember(erasedEntry, mark)
 }

@@ -2,7 +2,9 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
@@ -40,6 +42,8 @@ func (e *eraser) blank(ctx context.Context, ids []string) error {
 	}
 	outcomes, updateErr := r.portal.Records.Update(ctx, changes)
 	audit := auditLog{run: r.id}
+	dead, err := e.tombstones(ctx, outcomes)
+	updateErr = errors.Join(updateErr, err)
 	for _, o := range outcomes {
 		s := o.Change.Have
 		switch o.End {
@@ -48,6 +52,9 @@ func (e *eraser) blank(ctx context.Context, ids []string) error {
 			s.ObjectID = o.ObjectID
 			audit.add(portal.ActionErase, o.Call, s.Gift.ID, o.Change.Reasons)
 		case portal.Deleted:
+			if !dead {
+				continue
+			}
 			rep.Deleted++
 			s.Deleted, s.Links = r.started, nil
 		case portal.Refused:
@@ -74,6 +81,26 @@ func (e *eraser) blank(ctx context.Context, ids []string) error {
 	return updateErr
 }
 
+// tombstones reports whether the records that HubSpot does not find were deleted. As a
+// run does, it believes that of a few, and of more where they are not listed either:
+// else people's values would stay in them for good.
+func (e *eraser) tombstones(ctx context.Context, outcomes []portal.Outcome) (believed bool, err error) {
+	d := e.run.counts.deletions
+	all := slices.Clone(d.found)
+	for _, o := range outcomes {
+		if o.End == portal.Deleted {
+			all = append(all, tombstone{o.Change.Gift.ID, o.Change.ObjectID, e.run.started})
+		}
+	}
+	if len(all) > len(d.found) && len(all) > trustedDeletions {
+		if err := d.check(ctx, e.run, all); err != nil {
+			return false, err
+		}
+	}
+	d.found = all
+	return true, nil
+}
+
 // blanks are the properties that clear what the record of a gift holds of parties.
 func (e *eraser) blanks(s plan.Stored, of plan.Party) map[string]string {
 	props := plan.Blank(of)
@@ -89,16 +116,30 @@ func (e *eraser) blanks(s plan.Stored, of plan.Party) map[string]string {
 	return props
 }
 
-// stillErased is a gift as a rebuilt journal holds it: if one of its parties was
-// erased, without what HubSpot may still have of him, which the next run blanks.
-func stillErased(r *run, s plan.Stored) plan.Stored {
-	of := partiesOf(r.cfg().Suppressed, s.Gift)
-	if of == 0 {
-		return s
+// stayErased takes out of gifts that are on their way into a rebuilt journal what HubSpot
+// may still have of erased people, which the next run blanks. It puts the gifts on the
+// list first: once the address has gone, the id alone tells whose they are.
+func stayErased(r *run, gifts []plan.Stored) error {
+	list := r.cfg().Suppressed
+	var received, sent []string
+	for i, s := range gifts {
+		of := partiesOf(list, s.Gift)
+		if of&plan.Recipient != 0 {
+			received = append(received, s.Gift.ID)
+		}
+		if of&plan.Sender != 0 {
+			sent = append(sent, s.Gift.ID)
+		}
+		if of == 0 {
+			continue
+		}
+		gifts[i] = plan.Erase(s, of, r.started)
+		if !plan.HoldsPersonal(s, of) {
+			gifts[i].Mapping = s.Mapping
+		}
 	}
-	mapping, holds := s.Mapping, plan.HoldsPersonal(s, of)
-	if s = plan.Erase(s, of, r.started); !holds {
-		s.Mapping = mapping
+	if len(received)+len(sent) == 0 {
+		return nil
 	}
-	return s
+	return list.Add(nil, received, sent)
 }

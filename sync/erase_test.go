@@ -293,6 +293,80 @@ func TestEraseWhileLost(t *testing.T) {
 	})
 }
 
+// TestEraseWhileHalfRebuilt: a person is erased after a rebuild of the state file was
+// interrupted that has not come to her records yet. The rebuild goes on, and then they
+// are blanked.
+func TestEraseWhileHalfRebuilt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		for n := range 100 { // and hers after them, in HubSpot's second page
+			w.AddGift(simulation.ID(100+n), "someone@else.example", time.Hour)
+		}
+		w.Must(giftsync.Incremental)
+		late := simulation.ID(300)
+		w.AddGift(late, bird, time.Hour)
+		w.Must(giftsync.Incremental)
+		if err := os.Remove(w.Path); err != nil {
+			t.Fatal(err)
+		}
+		w.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+				if req.Method == http.MethodGet && req.URL.Query().Has("after") {
+					return simulation.Reply(req, http.StatusBadGateway, ""), nil
+				}
+				return next.RoundTrip(req)
+			})
+		}
+		if _, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Backfill}); err == nil {
+			t.Fatal("the rebuild was not interrupted")
+		}
+		erase(t, w)
+		w.WrapHubSpot = nil
+		for _, id := range append([]string{late, sentID, "T-bad"}, receivedIDs...) {
+			w.Thnks.Delete(id) // else its row would say that there is something left to do
+		}
+		w.Must(giftsync.Backfill)
+		w.Must(giftsync.Incremental)
+		checkErased(t, w)
+		if got := w.Property(late, "recipient_email"); got != "" {
+			t.Errorf("her record behind the interruption has %q", got)
+		}
+	})
+}
+
+// TestEraseWhileRecordsAreHidden: more records than are believed to be deleted are not
+// found while their recipient is erased. Nothing is concluded, and when HubSpot shows
+// them again they are blanked.
+func TestEraseWhileRecordsAreHidden(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		for n := range 250 {
+			w.AddGift(simulation.ID(100+n), bird, time.Hour)
+		}
+		w.Must(giftsync.Incremental)
+		w.Portal.Hide("thnks", true)
+		st := w.Open()
+		rep, err := w.Engine(st).Erase(t.Context(), giftsync.Person{Email: bird})
+		st.Close()
+		if err == nil || rep.Blanked+rep.Deleted != 0 {
+			t.Errorf("while they are hidden: %+v, %v", rep, err)
+		}
+		w.Portal.Hide("thnks", false)
+		w.Must(giftsync.Incremental)
+		checkErased(t, w)
+		for n := range 250 {
+			if got := w.Property(simulation.ID(100+n), "recipient_email"); got != "" {
+				t.Fatalf("record %d has %q", n, got)
+			}
+		}
+		if n := tombstones(t, w); n != 0 {
+			t.Errorf("%d records count as deleted", n)
+		}
+	})
+}
+
 // TestEraseLater: of a person who is to be erased while the portal cannot be opened
 // nothing is copied any more, and the first run does the rest.
 func TestEraseLater(t *testing.T) {

@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,12 +44,11 @@ func (r *eventRun) eraseGone(ctx context.Context, f *followed) error {
 		return nil
 	}
 	byHand, err := r.eraseContacts(ctx, slices.Sorted(maps.Keys(about)))
-	var fatal *Fatal
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &fatal):
-		return err
+	case IsFatal(err):
+		return Classify(err)
 	case err != nil:
 		r.run.log.Warn("people who were deleted in HubSpot could not be erased; it is tried again", logCount, len(about), logError, err)
 		for _, events := range about {
@@ -90,7 +88,7 @@ func (r *eventRun) eraseContacts(ctx context.Context, contacts []string) (byHand
 		return byHand, err
 	}
 	// A process may have died after it had removed them from the journal.
-	if err := finishErasures(ctx, r.run); err != nil || !bared {
+	if did, err := finishErasures(ctx, r.run); err != nil || did || !bared {
 		return byHand, err
 	}
 	_, err = r.run.cfg().Archive.Compact()

@@ -134,7 +134,7 @@ func (r *run) do(ctx context.Context) error {
 	if err := readDebt(r); err != nil {
 		return err
 	}
-	if err := finishErasures(ctx, r); err != nil {
+	if _, err := finishErasures(ctx, r); err != nil {
 		return err
 	}
 	if !r.req.DryRun {
