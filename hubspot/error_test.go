@@ -285,6 +285,11 @@ func TestDetailsInTheMessage(t *testing.T) {
 		`[{}]`:                              nil,
 		`nothing`:                           nil,
 		"[{" + strings.Repeat("[", 100_000): nil,
+		// What is no name, as it may be a value, is not kept.
+		`x: [{"error":"Ann Lee","name":"ann@acme.example"},{"error":"INVALID_EMAIL","name":"ann@acme.example"},{"error":"Ann Lee","name":"email"}]`: {
+			{Code: "INVALID_EMAIL"}, {Property: "email"},
+		},
+		`x: [{"error":"` + strings.Repeat("A", 10_000) + `","name":"` + strings.Repeat("a", 10_000) + `"}]`: nil,
 	} {
 		e := (&itemError{Message: text(message)}).err(new(Call))
 		if diff := cmp.Diff(want, e.Details); diff != "" {

@@ -54,7 +54,8 @@ func (w *itemError) err(call *Call) *Error {
 }
 
 // messageDetails returns what a message says of properties. HubSpot's batch
-// answers have it there alone, as a JSON list behind a sentence.
+// answers have it there alone, as a JSON list behind a sentence. Of that, too, only
+// what looks like a name is kept.
 //
 // Seen in recordings: Property values were not valid: [{"error":"INVALID_EMAIL","name":"email",…}]
 func messageDetails(message string) []Detail {
@@ -71,8 +72,11 @@ func messageDetails(message string) []Detail {
 	}
 	var details []Detail
 	for _, v := range values {
-		if v.Error != "" && v.Name != "" {
-			details = append(details, Detail{Code: string(v.Error), Property: string(v.Name)})
+		if v.Error == "" || v.Name == "" {
+			continue
+		}
+		if d := (Detail{Code: code(string(v.Error)), Property: propertyName(string(v.Name))}); d.Code != "" || d.Property != "" {
+			details = append(details, d)
 		}
 	}
 	return details
