@@ -2,6 +2,7 @@ package portal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"thnks-hubspot-sync/hubspot"
@@ -22,14 +23,11 @@ type liveWriter struct {
 	metadata []string // properties of the customer
 }
 
-// Create reads the records that turned out to exist again: the client returns
-// only the properties that it was to write, and what the source has emptied
-// since must be emptied, too.
+// Create reads the records that turned out to exist again, however the call ended: the
+// client returns only the properties that it was to write, and what the source has
+// emptied since must be emptied, too. Where they cannot be read they are undecided.
 func (w liveWriter) Create(ctx context.Context, objectType, key string, in []hubspot.NewObject) ([]hubspot.Outcome, error) {
 	out, err := w.client.Create(ctx, objectType, key, in)
-	if err != nil {
-		return out, err
-	}
 	var at []int
 	var ids []string
 	for i, o := range out {
@@ -38,16 +36,21 @@ func (w liveWriter) Create(ctx context.Context, objectType, key string, in []hub
 		}
 	}
 	if len(ids) == 0 {
-		return out, nil
+		return out, err
 	}
-	full, err := w.client.Read(ctx, objectType, ids, PropertyNames(w.metadata))
-	if err != nil {
-		err = fmt.Errorf("reading records that exist already: %w", err)
+	full, failed := w.client.Read(ctx, objectType, ids, PropertyNames(w.metadata))
+	if failed != nil {
+		failed = fmt.Errorf("reading records that exist already: %w", failed)
+		for _, i := range at {
+			out[i] = hubspot.Outcome{Err: failed}
+		}
+		if err == nil || errors.As(err, new(*hubspot.Systematic)) { // which lets the caller go on
+			err = failed
+		}
+		return out, err
 	}
 	for k, o := range full {
 		switch {
-		case err != nil:
-			out[at[k]] = hubspot.Outcome{Err: err}
 		case hubspot.IsUnprocessable(o.Err):
 			out[at[k]] = o
 		case o.Object != nil:
