@@ -13,8 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/admin"
+	"thnks-hubspot-sync/sync/send"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
 // A hall is a folder with a daemon of two portals, of which the configuration has one
@@ -209,5 +212,45 @@ func TestReloadInABackfill(t *testing.T) {
 	follower.ends(t, failed)
 	if !follower.said("the run did not begin") {
 		t.Error("the command does not say what became of its run")
+	}
+}
+
+// TestReloadWhileSending: the configuration is read anew while Thnks takes its time over a
+// gift that a command sends. Its outcome is known then, and the gift is sent once.
+func TestReloadWhileSending(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	h.first.config += `    sending:
+      test_mode: false
+      allow: ["*"]
+      currency: USD
+      catalogue: [{gift: 5659, name: Morning Coffee, price: "7.50"}]
+      budget: {sender: "100.00", portal: "100.00"}
+      approve_above: "20.00"
+`
+	h.write(t, "", h.first.config)
+	h.reload(t)
+	await(t, "the portal sends", func() bool { return h.said("the configuration was reloaded") })
+	h.first.thnks.Fault(thnksapitest.Fault{Path: "/gift_requests", Effect: thnksapitest.SlowAfter, Delay: letEnd + time.Second})
+	start(t, exec.Command("thnks-hubspot-sync", "send", "--config", filepath.Join(h.dir, "config.yaml"), "--portal", "first",
+		"--gift", "5659", "--to", "bea@acme.example", "--message", "Thanks", "--request-id", "r"))
+	await(t, "Thnks has the gift", func() bool { return len(h.first.thnks.Gifts()) == 1 })
+	h.reload(t)
+	await(t, "the gift's outcome is known", func() bool {
+		d, err := admin.Dial(h.socket)
+		if err != nil {
+			return false
+		}
+		list, err := d.Sends(t.Context(), "first", send.Query{})
+		if err != nil || len(list.Sends) != 1 || list.Sends[0].State == store.SendSending {
+			return false
+		}
+		if s := list.Sends[0].State; s != store.SendSent {
+			t.Fatalf("it is %s", s)
+		}
+		return true
+	})
+	if n := len(h.first.thnks.Gifts()); n != 1 {
+		t.Errorf("%d gifts were sent", n)
 	}
 }

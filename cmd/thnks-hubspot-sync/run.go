@@ -146,7 +146,7 @@ func serve(ctx context.Context, s *session, anew func(*configs.Config) (*session
 }
 
 // errNoSafePoint is the error of a daemon that did not come to a safe point in time.
-var errNoSafePoint = errors.New("a run did not come to a safe point in time; the next start resumes where its last commit left it")
+var errNoSafePoint = errors.New("a run or the sending of a gift did not come to a safe point in time; the next start resumes where the last commit left it")
 
 // listen listens for webhooks, where a generation has any and the host does not
 // listen yet.

@@ -54,11 +54,14 @@ func (d *Daemon) Keep(ctx context.Context, log *slog.Logger) {
 }
 
 // Close gives the state files back. Later calls get errors, so that another
-// daemon can have them.
+// daemon can have them. It waits for the gifts that commands are sending; once their
+// contexts have ended they begin no other.
 func (d *Daemon) Close() {
+	var all sync.WaitGroup
 	for _, p := range d.portals {
-		p.close()
+		all.Go(p.close)
 	}
+	all.Wait()
 }
 
 // SetProblem says why a portal's webhooks are not served. Call it before Keep.

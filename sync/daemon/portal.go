@@ -244,10 +244,15 @@ func (p *managedPortal) giveUp(err error) {
 	p.loop.lostState(withoutRemedy(err))
 }
 
+// close waits for the gifts that commands are sending, as long as Thnks takes over them,
+// and gives the state file back.
 func (p *managedPortal) close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.closed = true
+	p.mu.Unlock()
+	p.sends.asked.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.open != nil {
 		p.open.Close()
 	}

@@ -7,13 +7,15 @@ import (
 	"sync"
 
 	"thnks-hubspot-sync/store"
+	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/send"
 )
 
 // sends is how a portal's gifts are sent: by one desk for each opening of its state
 // file.
 type sends struct {
-	wake chan struct{} // signalled when something may have become due
+	wake  chan struct{}  // signalled when something may have become due
+	asked sync.WaitGroup // the calls of commands at the desk; added to with the portal's mu held
 
 	mu   sync.Mutex
 	desk *send.Desk
@@ -41,6 +43,18 @@ func (p *managedPortal) desk() (*send.Desk, error) {
 	return p.sends.desk, nil
 }
 
+// ask counts a call of a command at the desk, which calls over at its end. The state file
+// stays open until then: the outcome of a request under way would be unknown.
+func (p *managedPortal) ask() (over func(), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, giftsync.ErrStopping
+	}
+	p.sends.asked.Add(1)
+	return p.sends.asked.Done, nil
+}
+
 // keepSends sends what becomes due until ctx ends.
 func (p *managedPortal) keepSends(ctx context.Context, log *slog.Logger) {
 	if p.cfg.Desk != nil {
@@ -64,12 +78,19 @@ func (d *Daemon) Sender() Sender { return Sender{d} }
 
 // Send takes an order into a portal's ledger and sends what is due at once.
 func (s Sender) Send(ctx context.Context, name string, o send.Order) ([]send.Row, error) {
-	return s.atDesk(name, func(desk *send.Desk) ([]store.Send, error) { return desk.Ask(ctx, o) })
+	all, err := atDesk(s, name, func(desk *send.Desk) ([]store.Send, error) { return desk.Ask(ctx, o) })
+	return send.Rows(all), err
 }
 
 // ChangeSends does what a person has decided about sends.
 func (s Sender) ChangeSends(ctx context.Context, name string, c send.Change) ([]send.Row, error) {
-	return s.atDesk(name, func(desk *send.Desk) ([]store.Send, error) { return desk.Change(ctx, c) })
+	all, err := atDesk(s, name, func(desk *send.Desk) ([]store.Send, error) { return desk.Change(ctx, c) })
+	return send.Rows(all), err
+}
+
+// FireEvents has a portal's triggers look at events again.
+func (s Sender) FireEvents(ctx context.Context, name string, seqs []uint64) ([]send.Fired, error) {
+	return atDesk(s, name, func(desk *send.Desk) ([]send.Fired, error) { return desk.Fire(ctx, seqs) })
 }
 
 // Desk returns what sends a portal's gifts, over the state file that is open now. Its
@@ -89,18 +110,24 @@ func (s Sender) Wake(name string) {
 	}
 }
 
-func (s Sender) atDesk(name string, f func(*send.Desk) ([]store.Send, error)) ([]send.Row, error) {
+// atDesk calls f with the desk of a portal, for which the portal's end waits.
+func atDesk[T any](s Sender, name string, f func(*send.Desk) (T, error)) (done T, err error) {
 	p, err := s.d.portal(name)
 	if err != nil {
-		return nil, err
+		return done, err
 	}
+	over, err := p.ask()
+	if err != nil {
+		return done, err
+	}
+	defer over()
 	desk, err := p.desk()
 	if err != nil {
-		return nil, err
+		return done, err
 	}
-	all, err := f(desk)
+	done, err = f(desk)
 	p.sendsChanged()
-	return send.Rows(all), err
+	return done, err
 }
 
 // TryTriggers says what each of a portal's triggers would do with an event.
@@ -114,21 +141,6 @@ func (s Sender) TryTriggers(ctx context.Context, name string, trial send.Trial) 
 		return nil, err
 	}
 	return desk.Try(ctx, trial)
-}
-
-// FireEvents has a portal's triggers look at events again.
-func (s Sender) FireEvents(ctx context.Context, name string, seqs []uint64) ([]send.Fired, error) {
-	p, err := s.d.portal(name)
-	if err != nil {
-		return nil, err
-	}
-	desk, err := p.desk()
-	if err != nil {
-		return nil, err
-	}
-	fired, err := desk.Fire(ctx, seqs)
-	p.sendsChanged()
-	return fired, err
 }
 
 // Sends lists a portal's ledger.

@@ -123,7 +123,7 @@ var ErrOrder = errors.New("the order cannot be taken")
 // sends as they are then, in the order of the recipients. An order with a request
 // id that the ledger knows sends nothing twice: those of its sends that are under
 // way or done are returned as they are. One that ended without a gift begins anew,
-// if the order's time is not past.
+// if the order's time is not past. What is not begun when ctx ends is left to [Desk.Due].
 //
 // Errors: [ErrOrder], [store.ErrSendDiffers]; those of the ledger. What the guards
 // refuse is no error.

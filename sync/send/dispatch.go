@@ -56,9 +56,10 @@ func (d *Desk) Dispatch(ctx context.Context, s store.Send) (store.Send, error) {
 }
 
 // dispatch sends a scheduled send if it is due and the guards let it pass. Another
-// caller that has taken it up meanwhile keeps it. It returns the send as it is then.
+// caller that has taken it up meanwhile keeps it, and once ctx has ended it stays for the
+// next [Desk.Due]. It returns the send as it is then.
 func (d *Desk) dispatch(ctx context.Context, s store.Send) (store.Send, error) {
-	if s.State != store.SendScheduled || s.At.After(time.Now()) {
+	if s.State != store.SendScheduled || s.At.After(time.Now()) || ctx.Err() != nil {
 		return s, nil
 	}
 	var api API
