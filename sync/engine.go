@@ -186,7 +186,8 @@ func New(cfg Config) *Engine {
 			Name: cfg.Portal, Client: cfg.HubSpot, AccountID: cfg.AccountID, Own: cfg.Own,
 			Object: cfg.Object, Links: cfg.Links, Metadata: cfg.Metadata, People: cfg.Bounds.CacheSlots,
 		}),
-		locks: newGiftLocks(),
+		locks:    newGiftLocks(),
+		applying: newEventWorker(), fetching: newEventWorker(), follow: newEventWorker(),
 	}
 }
 

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
@@ -48,20 +49,24 @@ type EventResult struct {
 // With an error, which is classified like a run's, what was not recorded is
 // still due.
 func (e *Engine) ApplyEvents(ctx context.Context) (EventResult, error) {
-	e.applying.Lock()
-	defer e.applying.Unlock()
+	if err := e.applying.one.Acquire(ctx, 1); err != nil {
+		return EventResult{}, err
+	}
+	defer e.applying.one.Release(1)
 	return e.processEvents(ctx, &e.applying, (*eventRun).applyDue)
 }
 
 // An eventWorker is what one of the two ways to process events keeps from call to
 // call: what would be too much in a run is too much in a day.
 type eventWorker struct {
-	sync.Mutex // held while it works
+	one *semaphore.Weighted // of a call; the next waits until its context ends
 
 	since     time.Time // of what follows
 	culprits  *hubspot.Culprits
 	deletions deletions
 }
+
+func newEventWorker() eventWorker { return eventWorker{one: semaphore.NewWeighted(1)} }
 
 // begin prepares the worker for a call.
 func (w *eventWorker) begin(r *run) {

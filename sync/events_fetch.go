@@ -33,8 +33,10 @@ const (
 // Once a day it also removes events that ended 30 days ago. Otherwise it works
 // as [Engine.ApplyEvents] does, concurrently with it and with a run.
 func (e *Engine) FetchEvents(ctx context.Context) (EventResult, error) {
-	e.fetching.Lock()
-	defer e.fetching.Unlock()
+	if err := e.fetching.one.Acquire(ctx, 1); err != nil {
+		return EventResult{}, err
+	}
+	defer e.fetching.one.Release(1)
 	result, err := e.processEvents(ctx, &e.fetching, (*eventRun).fetchDue)
 	if err != nil || e.cfg.Inbox == nil {
 		return result, err
@@ -87,6 +89,7 @@ func (r *eventRun) fetchDue(ctx context.Context, due []store.Event) error {
 		if err := r.fetch(ctx, some); err != nil {
 			return err
 		}
+		cameRound(ctx)
 	}
 	return nil
 }

@@ -42,8 +42,10 @@ const (
 // first. Otherwise FollowEvents works as [Engine.ApplyEvents] does, beside it and
 // beside a run.
 func (e *Engine) FollowEvents(ctx context.Context) (EventResult, error) {
-	e.follow.Lock()
-	defer e.follow.Unlock()
+	if err := e.follow.one.Acquire(ctx, 1); err != nil {
+		return EventResult{}, err
+	}
+	defer e.follow.one.Release(1)
 	if e.cfg.People == nil {
 		return EventResult{}, nil
 	}
@@ -71,6 +73,7 @@ func (r *eventRun) followDue(ctx context.Context, due []store.Event) error {
 		if err := r.followSome(ctx, some); err != nil {
 			return err
 		}
+		cameRound(ctx)
 	}
 	return ctx.Err()
 }

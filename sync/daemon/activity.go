@@ -11,7 +11,7 @@ import (
 // package turns knows how long one has worked without a pause.
 const (
 	idleFor = 5 * time.Minute  // while it has nothing to do; it is asked every [watchEvery]
-	workFor = 30 * time.Minute // on one batch of events, whose calls give up after 5 minutes, or around a run
+	workFor = 30 * time.Minute // on one part of the events, whose calls give up after 5 minutes, or around a run
 )
 
 // An activity notes when one goroutine last came round, and what it does since.
@@ -36,6 +36,13 @@ func (a *activity) note(d doing) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.at, a.does = time.Now(), d
+}
+
+// goesOn notes that the goroutine has come round, and does what it did.
+func (a *activity) goesOn() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.at = time.Now()
 }
 
 // stalled returns since when the goroutine has not come round, and whether that

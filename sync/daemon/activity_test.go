@@ -1,10 +1,15 @@
 package daemon_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+	"thnks-hubspot-sync/sync/simulation"
 )
 
 // TestAtRestNothingIsStalled: neither days without anything to do nor a run of
@@ -65,4 +70,92 @@ func TestClockThatStopped(t *testing.T) {
 			t.Error("nothing is stalled 6 minutes after the last look at the clock")
 		}
 	})
+}
+
+// hangingLookups is a Thnks that lists transactions and never answers about a single one.
+func hangingLookups(next http.RoundTripper) http.RoundTripper {
+	return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+		if !strings.Contains(req.URL.Path, "/transactions/") {
+			return next.RoundTrip(req)
+		}
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	})
+}
+
+// hints are n unsigned events about gifts that no one knows yet.
+func hints(n int) []store.Event {
+	all := make([]store.Event, n)
+	for i := range all {
+		all[i] = simulation.Event(simulation.ID(1000+i), plan.Sent)
+		all[i].Signed = false
+	}
+	return all
+}
+
+// TestLookupsOfAnOutageAreNotStalled: a Thnks that answers no look-up keeps the worker for
+// hours, as more events come due while it tries others. It goes on, and is not stuck.
+func TestLookupsOfAnOutageAreNotStalled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "@hourly")
+		d.WrapThnks = hangingLookups
+		defer d.start()()
+		time.Sleep(10 * time.Minute)
+		d.Receive(d.st, hints(600)...)
+		d.loop.Events()
+		for range 120 {
+			time.Sleep(time.Minute)
+			if what := d.loop.Stalled(); what != "" {
+				t.Fatalf("stalled: %s", what)
+			}
+		}
+	})
+}
+
+// TestProofBesideAnOutage: a fault that the workers have met is proved over by processing
+// the events. A worker that has them in hand for hours leaves them to that, and that does
+// not take hours either.
+func TestProofBesideAnOutage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ spoil, mend func(*installation) }{
+		"refused token": {
+			spoil: func(d *installation) { d.Portal.SetToken("another") },
+			mend:  func(d *installation) { d.Portal.SetToken(d.token) },
+		},
+		"full disk": {
+			spoil: func(d *installation) { d.set(func() { d.commit = full }) },
+			mend:  func(d *installation) { d.set(func() { d.commit = nil }) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := newDaemon(t, "@hourly")
+				d.WrapThnks = hangingLookups
+				defer d.start()()
+				time.Sleep(10 * time.Minute)
+				d.Receive(d.st, hints(600)...)
+				d.loop.Events()
+				time.Sleep(time.Minute)
+				c.spoil(d)
+				d.webhook(simulation.ID(1), plan.Refunded)
+				time.Sleep(time.Second)
+				if s := d.loop.Status(); s.Ready {
+					t.Fatalf("status %+v", s)
+				}
+				c.mend(d)
+				d.loop.Hint()
+				for range 120 {
+					time.Sleep(time.Minute)
+					if what := d.loop.Stalled(); what != "" {
+						t.Fatalf("stalled: %s", what)
+					}
+				}
+				if s := d.loop.Status(); !s.Ready || time.Since(s.LastSync) > 61*time.Minute {
+					t.Errorf("status %+v", s)
+				}
+			})
+		})
+	}
 }

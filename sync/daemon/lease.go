@@ -128,6 +128,13 @@ func (l *lease) drop(e *giftsync.Engine) {
 	}
 }
 
+// isDropped reports whether an engine is not to be used any longer.
+func (l *lease) isDropped(e *giftsync.Engine) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.engine != e
+}
+
 // isOpen reports whether there is an engine.
 func (l *lease) isOpen() bool {
 	l.mu.Lock()

@@ -14,6 +14,10 @@ import (
 // over: at the very limit it would come and go with every event.
 const freeAgain = 0.9
 
+// proveWithin is how long events are processed to prove that a fault is over. A run that
+// is due waits meanwhile.
+const proveWithin = 10 * time.Minute
+
 // settle notes what the end of a run says of the portal. A pass that ended early
 // is trouble; so is any other run that was asked for and failed, unless the
 // reason lies in what was asked for. A run that ended well lets the faults be
@@ -93,11 +97,17 @@ func park(l *Loop, err error) {
 }
 
 // proveEvents processes the events that are due, as what failed is still among
-// them.
+// them. What is not done within proveWithin, such as what a worker has in hand for
+// longer, is left to the workers: they notice a fault that is still there.
 func (l *Loop) proveEvents(ctx context.Context, e *giftsync.Engine) error {
+	ctx, cancel := context.WithTimeout(ctx, proveWithin)
+	defer cancel()
 	for _, w := range l.workers {
 		result, err := w.process(e, ctx)
 		l.cfg.Meter.EventsDone(result.Done)
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

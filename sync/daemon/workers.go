@@ -47,12 +47,11 @@ func newWorker(process func(*giftsync.Engine, context.Context) (giftsync.EventRe
 	}
 }
 
-// Events signals the workers that events may be due, or sends to be shown. It does not
-// block. They
-// are processed within about 100 ms, concurrently with a run. If that fails they
-// stay on disk and are tried again, after a second at first and every minute in
-// the end; while the portal needs an admin, they wait for the first run that ends
-// well.
+// Events signals the workers that events may be due, or sends to be shown. It does
+// not block. They are processed within about 100 ms, concurrently with a run. If
+// that fails they stay on disk and are tried again, after a second at first and
+// every minute in the end; while the portal needs an admin, they wait for the first
+// run that ends well.
 func (l *Loop) Events() {
 	for _, w := range l.workers {
 		select {
@@ -118,7 +117,8 @@ func (l *Loop) runWorker(ctx context.Context, w *worker) {
 var errNotNow = errors.New("not now")
 
 // processEvents processes a worker's events that are due now. A portal that
-// needs an admin is left alone, unless what it lacks is room.
+// needs an admin is left alone, unless what it lacks is room. The rest is left for later
+// once the engine is to be opened anew, as everyone waits for that.
 func (l *Loop) processEvents(ctx context.Context, w *worker) (result giftsync.EventResult, err error) {
 	if l.health.stopped() {
 		return giftsync.EventResult{}, errNotNow
@@ -140,9 +140,19 @@ func (l *Loop) processEvents(ctx context.Context, w *worker) (result giftsync.Ev
 			err = errors.New("a bug in this program; see the log for the stack, and please report it")
 		}
 	}()
-	result, err = w.process(e, ctx)
+	working, leave := context.WithCancel(ctx)
+	defer leave()
+	result, err = w.process(e, giftsync.WithAlive(working, func() {
+		w.activity.goesOn()
+		if l.lease.isDropped(e) {
+			leave()
+		}
+	}))
 	l.cfg.Meter.EventsDone(result.Done)
 	l.cfg.Lose(e.Journal(), err)
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		return result, errNotNow
+	}
 	kind := kindOf(err)
 	if kind != "" {
 		l.health.failed(kind, byWorker, err)
