@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -151,12 +152,12 @@ func (c credential) with(calls func() map[hubspot.Class]int) func() map[hubspot.
 func (g *grants) tokenFile(p configs.Portal, j giftsync.Journal) (*tokenFile, error) {
 	f := &tokenFile{
 		read: func() (configs.Secret, error) { return g.cfg.ReadSecret(p.HubSpot.TokenFile) },
-		allowed: func(token string) error {
+		allowed: func(ctx context.Context, token string) error {
 			want := accountOf(p, j)
 			if want == "" { // in the first run
 				return nil // the run asks, and binds the portal to the answer
 			}
-			return g.checkAccount(p, token, want)
+			return g.checkAccount(ctx, p, token, want)
 		},
 	}
 	var err error
@@ -167,7 +168,7 @@ func (g *grants) tokenFile(p configs.Portal, j giftsync.Journal) (*tokenFile, er
 }
 
 // checkAccount makes sure that a token is of the portal's account.
-func (g *grants) checkAccount(p configs.Portal, token, want string) error {
+func (g *grants) checkAccount(ctx context.Context, p configs.Portal, token, want string) error {
 	client, err := hubspot.New(hubspot.Config{
 		BaseURL: p.HubSpot.BaseURL, Version: p.HubSpot.APIVersion, Logger: g.log.With(logPortal, p.Name),
 		Token: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}),
@@ -176,7 +177,7 @@ func (g *grants) checkAccount(p configs.Portal, token, want string) error {
 		return err
 	}
 	defer client.Close()
-	account, err := client.Account(context.Background()) // its own time limit is short
+	account, err := client.Account(ctx)
 	if err != nil {
 		return err
 	}
@@ -189,12 +190,16 @@ func (g *grants) checkAccount(p configs.Portal, token, want string) error {
 	return nil
 }
 
+// accountTimeout bounds the question whose a new token is: the portal's other calls wait
+// for the answer.
+const accountTimeout = 10 * time.Second
+
 // A tokenFile gives out the static token of a file. A replaced one is used at the
 // next call, once HubSpot has said that it is of the portal's account. While the
 // file cannot be read, as in the moment of its replacement, the one before is used.
 type tokenFile struct {
 	read    func() (configs.Secret, error)
-	allowed func(token string) error
+	allowed func(ctx context.Context, token string) error
 
 	mu  sync.Mutex
 	now configs.Secret
@@ -206,7 +211,9 @@ func (f *tokenFile) Token() (*oauth2.Token, error) {
 	defer f.mu.Unlock()
 	read, err := f.read()
 	if err == nil && read.Reveal() != f.now.Reveal() {
-		if err := f.allowed(read.Reveal()); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), accountTimeout)
+		defer cancel()
+		if err := f.allowed(ctx, read.Reveal()); err != nil {
 			return nil, err
 		}
 		f.now = read

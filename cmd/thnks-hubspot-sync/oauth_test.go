@@ -18,8 +18,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/hubspot/hubspottest/contract"
 	giftsync "thnks-hubspot-sync/sync"
@@ -471,6 +474,40 @@ func TestTokenFile(t *testing.T) {
 	if _, err := use(62515, "pat-before", "pat-of-nobody"); err == nil {
 		t.Error("a token that HubSpot does not know is used")
 	}
+}
+
+// TestTokenFileWaits: while HubSpot does not say whose a new token is, a call that wants
+// it waits for seconds, not for all the tries of a call, and fails for the time being.
+func TestTokenFileWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hubspot-token")
+	if err := os.WriteFile(path, []byte("pat-new"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		silent := true
+		f := &tokenFile{
+			read: func() (configs.Secret, error) { return new(configs.Config).ReadSecret(path) },
+			allowed: func(ctx context.Context, _ string) error {
+				if !silent {
+					return nil
+				}
+				<-ctx.Done()
+				return &hubspot.Error{Kind: hubspot.Transient, Err: ctx.Err()}
+			},
+		}
+		began := time.Now()
+		token, err := f.Token()
+		if e, ok := hubspot.AsError(err); !ok || e.Kind != hubspot.Transient {
+			t.Errorf("%v, %v; want a transient error", token, err)
+		}
+		if waited := time.Since(began); waited > 10*time.Second {
+			t.Errorf("waited for %v", waited)
+		}
+		silent = false
+		if token, err := f.Token(); err != nil || token.AccessToken != "pat-new" {
+			t.Errorf("once HubSpot answers: %v, %v", token, err)
+		}
+	})
 }
 
 // connected is an installation whose portal was connected and backfilled.
