@@ -272,7 +272,7 @@ const stepOf = 500
 // Replay makes events pending again, whatever their state, and returns how many.
 // read, unless it is nil, reads the kept body of an event anew: of the event that
 // it returns, what the sender said counts from now on. An event without a body stays
-// as it was read.
+// as it was read, and so does one that loses its body meanwhile.
 //
 // It skips repeats. It commits 500 at a time: after an error, those of earlier
 // steps stay pending. Errors: a number that no event has, [ErrInboxFull].
@@ -343,7 +343,7 @@ func (w *writer) replay(seqs []uint64, said map[uint64]Event) (n int, err error)
 			continue
 		}
 		now := *e
-		if again, ok := said[seq]; ok {
+		if again, ok := said[seq]; ok && !e.BodyDropped { // since it was read
 			now = again.content(*e)
 		}
 		now.State, now.Attempts, now.NextTry, now.DoneAt = EventPending, 0, time.Time{}, time.Time{}

@@ -163,6 +163,36 @@ func TestReplayReads(t *testing.T) {
 	}
 }
 
+// TestReplayBesideAnErasure: an event that loses its body after that was read, and before
+// the event is pending again, gets back nothing of what its body said.
+func TestReplayBesideAnErasure(t *testing.T) {
+	s := openAt(t, statePath(t))
+	e := claim(1)
+	e.Email, e.ThankYouNote = "bea@acme.example", "Thanks! Bea"
+	receive(t, s, e)
+	read, replayed := make(chan bool), make(chan error)
+	s.writing.Lock()
+	go func() {
+		_, err := s.Replay(t.Context(), []uint64{1}, func(e Event, _ []byte) Event {
+			close(read)
+			e.Properties = map[string]string{"name": "Bea"}
+			return e
+		})
+		replayed <- err
+	}()
+	<-read
+	err := s.writeLocked(func(w *writer) error { return w.putRest(Commit{Bared: []uint64{1}}) })
+	s.writing.Unlock()
+	check(t, errors.Join(err, <-replayed))
+	due := must[[]Event](t)(s.DueEvents(hookTime, Event{}, 9))
+	if len(due) != 1 || !due[0].BodyDropped || due[0].Email+due[0].ThankYouNote != "" || len(due[0].Properties) > 0 {
+		t.Errorf("due are %+v", due)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestManyEvents processes more events than one step holds.
 func TestManyEvents(t *testing.T) {
 	s := openAt(t, statePath(t))
