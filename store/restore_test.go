@@ -347,6 +347,37 @@ func TestDamagedFileIsSetAside(t *testing.T) {
 	}
 }
 
+// TestTornFileIsSetAsideIfItIsDamaged: a file whose meta page is torn stays, as opening it
+// mends that, unless something else in it is damaged.
+func TestTornFileIsSetAsideIfItIsDamaged(t *testing.T) {
+	t.Parallel()
+	path := statePath(t)
+	holding(t, path, 3).Close()
+	sound := readFile(t, path)
+	damaged := bytes.ReplaceAll(sound, []byte(`{"g":`), []byte(`{"x":`)) // its counts, of each commit
+	if bytes.Equal(damaged, sound) {
+		t.Fatal("the file has no counts to damage")
+	}
+	for page := range 2 {
+		for name, part := range tears {
+			path := torn(t, sound, page, part[0], part[1])
+			if aside, err := SetAside(path); aside != "" || err != nil {
+				t.Errorf("page %d, %s: a file that can be mended: %q, %v", page, name, aside, err)
+			}
+			path = torn(t, damaged, page, part[0], part[1])
+			content := readFile(t, path)
+			aside, err := SetAside(path)
+			if err != nil || aside == "" {
+				t.Errorf("page %d, %s: a damaged file: %q, %v", page, name, aside, err)
+				continue
+			}
+			if !bytes.Equal(readFile(t, aside), content) {
+				t.Errorf("page %d, %s: it was changed", page, name)
+			}
+		}
+	}
+}
+
 // TestFileBeingCopiedIsNotSetAside: a state file that another program is still
 // writing is no damaged one.
 func TestFileBeingCopiedIsNotSetAside(t *testing.T) {
