@@ -153,7 +153,8 @@ func (s *Store) NoteCalled(id string, at time.Time) error {
 }
 
 // ChangeSend puts a send into another state, with audit entries, if it is still in
-// the state from. A send that becomes [SendSending] raises the generation, in the
+// the state from and has not got its transaction since now was read. When its workflow
+// got the outcome stays noted. A send that becomes [SendSending] raises the generation, in the
 // same commit and then beside the file, before ChangeSend returns; the ledger must
 // be open for sending.
 //
@@ -176,6 +177,11 @@ func (s *Store) ChangeSend(from SendState, now Send, audit []AuditEntry) error {
 			return err
 		case old == nil || old.State != from:
 			return ErrSendMoved
+		case old.TransactionID != "" && now.TransactionID == "": // it appeared after now was read
+			return ErrSendMoved
+		}
+		if now.Called.IsZero() { // noted after now was read
+			now.Called = old.Called
 		}
 		if begins {
 			if g, err = w.generation(); err != nil {

@@ -82,6 +82,29 @@ func TestSendKeepsEverything(t *testing.T) {
 	}
 }
 
+// TestChangeBesideAJoin: who changes a copy of a send that is older than its transaction
+// does not take that away, and a workflow that was told stays told.
+func TestChangeBesideAJoin(t *testing.T) {
+	s := openAt(t, statePath(t))
+	sent := aSend("r")
+	sent.State, sent.Callback = SendSent, "ap-1"
+	old := addSend(t, s, sent)[0]
+	check(t, s.NoteCalled("r", noon))
+	old.Sender = "ann@seller.example"
+	check(t, s.ChangeSend(SendSent, old, nil))
+	if e, _, _ := s.Send("r"); !e.Called.Equal(noon) || e.Sender != old.Sender {
+		t.Errorf("after a change beside the call, the ledger has %+v", e)
+	}
+	commit(t, s, Commit{Joined: []SendJoin{{ID: "r", TransactionID: "T-1", At: noon}}})
+	want, _, _ := s.Send("r")
+	if err := s.ChangeSend(SendSent, old, nil); !errors.Is(err, ErrSendMoved) {
+		t.Errorf("a change beside the join: %v", err)
+	}
+	if got, _, _ := s.Send("r"); !cmp.Equal(want, got, equal) {
+		t.Errorf("after a change beside the join (-want +got):\n%s", cmp.Diff(want, got, equal))
+	}
+}
+
 // TestOneSendPerRequest: a request id stands for one send, unless that ended
 // without a gift.
 func TestOneSendPerRequest(t *testing.T) {
@@ -187,13 +210,13 @@ func TestSendModel(t *testing.T) {
 				from := rapid.SampledFrom(sendStates).Draw(rt, "from")
 				e, known := model[id]
 				e.ID = id
-				was := e.State
+				was, joined := e.State, e.TransactionID != ""
 				e.State = rapid.SampledFrom(sendStates).Draw(rt, "to")
 				e.Begun = noon.Add(time.Duration(at.Draw(rt, "at")) * time.Second)
 				e.TransactionID = rapid.SampledFrom([]string{"", "T-1"}).Draw(rt, "transaction")
 				err := s.ChangeSend(from, e, nil)
-				if moved := errors.Is(err, ErrSendMoved); moved != (!known || was != from) || err != nil && !moved {
-					rt.Fatalf("from %s, is %s: %v", from, was, err)
+				if moved := errors.Is(err, ErrSendMoved); moved != (!known || was != from || joined && e.TransactionID == "") || err != nil && !moved {
+					rt.Fatalf("from %s, is %s, has its transaction %v: %v", from, was, joined, err)
 				}
 				if err == nil {
 					model[id] = e

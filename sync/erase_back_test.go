@@ -1,7 +1,9 @@
 package sync_test
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -13,6 +15,77 @@ import (
 	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
+
+// A slowArchive does something between reading the ledger and handing it over.
+type slowArchive struct {
+	giftsync.Archive
+	meanwhile func()
+}
+
+func (a slowArchive) Sends(ctx context.Context) iter.Seq2[store.Send, error] {
+	return func(yield func(store.Send, error) bool) {
+		var read []store.Send
+		for s, err := range a.Archive.Sends(ctx) {
+			if err != nil {
+				yield(s, err)
+				return
+			}
+			read = append(read, s)
+		}
+		a.meanwhile()
+		for _, s := range read {
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}
+}
+
+// TestEraseASenderBesideAJoin: a gift appears in a run while its sender is being erased. It
+// stays the gift of its send, which has one record, and the next run erases the sender there.
+func TestEraseASenderBesideAJoin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, _, _, _ := sending(t)
+		w.AddPerson("bea@acme.example")
+		before := keys(w)
+		l := openLedger(w)
+		defer l.st.Close()
+		s := coffee("r", "bea@acme.example")
+		s.Sender = bird
+		l.ask(s)
+		l.becomes("r", store.SendSending, store.SendSent)
+		l.show(w)
+		appears(w, "T-9", "bea@acme.example")
+		run := func(e *giftsync.Engine) {
+			if _, err := e.Run(context.Background(), giftsync.Request{Mode: giftsync.Incremental}); err != nil {
+				t.Error(err)
+			}
+		}
+		var e *giftsync.Engine
+		joined := false
+		w.Configure = withConfigure(w.Configure, func(c *giftsync.Config) {
+			c.Archive = slowArchive{c.Archive, func() {
+				if !joined {
+					joined = true
+					run(e)
+				}
+			}}
+		})
+		e = w.Engine(l.st)
+		if _, err := e.Erase(t.Context(), giftsync.Person{Email: bird}); err != nil {
+			t.Fatal(err)
+		}
+		wantKeys(w, "erased", append(before, "T-9")...)
+		time.Sleep(time.Hour)
+		run(e)
+		l.show(w)
+		wantKeys(w, "after the next run", append(before, "T-9")...)
+		if s := l.send("r"); s.TransactionID != "T-9" || s.Sender != "" {
+			t.Errorf("the ledger has %+v", s)
+		}
+	})
+}
 
 // TestExportFileBringsNoErasedBack: an erased person does not come back by an export file, whether
 // it has the gifts that were erased or new ones, and whether or not it was read before.
