@@ -100,6 +100,7 @@ func TestAuditChain(t *testing.T) {
 		t.Error("a head that never was is found")
 	}
 	now := auditDay(9).Add(AuditKept)
+	commit(t, s, Commit{Runs: []RunRecord{{ID: "early", Started: now.AddDate(0, 0, -2)}}})
 	commit(t, s, Commit{Runs: []RunRecord{{ID: "late", Started: now, Finished: now}}})
 	proof, err := verify(t, s, heads[9])
 	if err != nil || proof.First != 10 || proof.Entries != 22 || proof.Found != 9 {
@@ -130,6 +131,44 @@ func TestAuditChain(t *testing.T) {
 	}
 	if cuts != 2 {
 		t.Errorf("%d entries about cuts", cuts)
+	}
+}
+
+// TestAuditUnderAWrongClock: runs under a clock that is far ahead cut nothing before they
+// have gone on for a day.
+func TestAuditUnderAWrongClock(t *testing.T) {
+	t.Parallel()
+	s := audited(t, 10)
+	run := func(id string, at time.Time) {
+		t.Helper()
+		r := RunRecord{ID: id, Started: at}
+		commit(t, s, Commit{Runs: []RunRecord{r}}) // as it begins
+		r.Finished = at.Add(time.Hour)
+		commit(t, s, Commit{Runs: []RunRecord{r}})
+	}
+	wantKept := func(when string, want int) {
+		t.Helper()
+		n := 0
+		for e := range s.Audit(t.Context()) {
+			if e.Action == "update" {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%s: %d of 10 entries are kept, want %d", when, n, want)
+		}
+	}
+	run("today", auditDay(10))
+	ahead := auditDay(510)
+	run("first", ahead)
+	run("second", ahead.Add(23*time.Hour))
+	wantKept("on the first day after the jump", 10)
+	run("back", auditDay(11))
+	wantKept("under the right clock again", 10)
+	run("third", ahead.Add(25*time.Hour))
+	wantKept("a day after the jump", 0)
+	if _, err := verify(t, s, ""); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -231,8 +231,12 @@ func (w *writer) putRest(c Commit) error {
 		}
 	}
 	for _, run := range c.Runs {
+		steady := w.steadyAt(run.Started)
 		if err := w.putRun(run); err != nil {
 			return err
+		}
+		if !steady {
+			continue
 		}
 		if err := w.cutAudit(run.Started.Add(-AuditKept), run.Finished); err != nil {
 			return err

@@ -55,6 +55,17 @@ func (w *writer) putRun(r RunRecord) error {
 	return nil
 }
 
+// steadyFor is how long runs go on under a clock before the audit is cut by it.
+const steadyFor = 24 * time.Hour
+
+// steadyAt reports whether the clock by which a run begins at now has been the same for
+// a day: another run began by it before. One that is wrong for a while, by months, must
+// not cut off an audit that nothing can make again.
+func (w *writer) steadyAt(now time.Time) bool {
+	earlier, _ := w.runs.Cursor().Seek(runKey(&RunRecord{Started: now.Add(-AuditKept)}))
+	return earlier != nil && string(earlier) <= string(runKey(&RunRecord{Started: now.Add(-steadyFor)}))
+}
+
 func decodeRun(_, value []byte) (r RunRecord, err error) {
 	if json.Unmarshal(value, &r) != nil {
 		return r, damaged("a run of the list cannot be read")
