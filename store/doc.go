@@ -30,7 +30,14 @@
 // work from then on.
 //
 // Where to look: open.go opens the file, create.go makes a new one, upgrade.go
-// and backup.go convert older formats, inspect.go checks the pages before bbolt reads them, commit.go and
-// index.go write, read.go and scan.go read, receive.go and inbox.go hold events,
-// check.go proves a file sound. The record*.go files are the encodings.
+// and backup.go convert older formats, inspect.go checks the pages before bbolt reads
+// them, commit.go and index.go write, read.go and scan.go read, receive.go and inbox.go
+// hold events, check.go proves a file sound. The record*.go files are the encodings.
+//
+//   - ledger.go keeps the sends, and send_shown.go what HubSpot shows of them.
+//   - generation.go tells whether the ledger is the newest one, before anything is sent.
+//   - chain.go chains the entries of the audit, and cuts the old ones off.
+//   - summary.go keeps what was computed of all gifts up to date with each change.
+//   - compact.go writes the file anew, with nothing but what it holds.
+//   - restore.go puts a copy into the file's place, and a damaged file aside.
 package store
