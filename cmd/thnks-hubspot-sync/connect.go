@@ -215,13 +215,13 @@ func (a *access) Reseal(_ context.Context, name string) (bool, error) {
 }
 
 func (a *access) hold(name string) (giftapp.Holding, configs.Portal, error) {
+	j, err := a.state(name) // first, as it knows which portals there are
+	if err != nil {
+		return giftapp.Holding{}, configs.Portal{}, err
+	}
 	p := localService{a.s}.portal(name)
 	if p.HubSpot.App == "" {
 		return giftapp.Holding{}, p, errNoApp
-	}
-	j, err := a.state(name)
-	if err != nil {
-		return giftapp.Holding{}, p, err
 	}
 	h, err := a.s.grants.hold(p, j)
 	return h, p, err
