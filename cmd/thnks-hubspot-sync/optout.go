@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -21,20 +22,20 @@ type optOuts struct {
 	found time.Time // when HubSpot last had all of the properties
 }
 
-// optOutsOf returns what tells why some addresses get nothing, nil where no property
+// optOutsOf returns what tells why some addresses and contacts get nothing, nil where no property
 // says so.
-func optOutsOf(c *hubspot.Client, properties []string) func(context.Context, []string) (map[string]string, error) {
+func optOutsOf(c *hubspot.Client, properties []string) func(ctx context.Context, canonical, contacts []string) (map[string]string, error) {
 	if len(properties) == 0 {
 		return nil
 	}
 	return (&optOuts{hubspot: c, properties: properties}).of
 }
 
-// of returns why some addresses get nothing: because one of the properties of a contact
-// is true, of several contacts with the address of any, or because HubSpot does not take
-// the address and so does not say. Only that address is to blame then, and others need
-// not wait for it.
-func (o *optOuts) of(ctx context.Context, canonical []string) (map[string]string, error) {
+// of returns why some addresses, and contacts by their ids, get nothing: because one of
+// the properties of a contact is true, of several contacts with the address of any, or
+// because HubSpot does not take the address and so does not say. Only that address is to
+// blame then, and others need not wait for it.
+func (o *optOuts) of(ctx context.Context, canonical, contacts []string) (map[string]string, error) {
 	if err := o.exist(ctx); err != nil {
 		return nil, err
 	}
@@ -52,8 +53,9 @@ func (o *optOuts) of(ctx context.Context, canonical []string) (map[string]string
 		return nil, err
 	}
 	out := make(map[string]string)
+	found := make(map[string]hubspot.Object) // by id
 	for i, outcome := range outcomes {
-		if e, ok := hubspot.AsError(outcome.Err); ok && (e.Kind == hubspot.Refused || e.Kind == hubspot.Unprocessable) {
+		if notTaken(outcome.Err) {
 			out[of[i]] = "HubSpot does not take the address, and so does not say whether its contact has opted out"
 			continue
 		}
@@ -61,13 +63,71 @@ func (o *optOuts) of(ctx context.Context, canonical []string) (map[string]string
 			return nil, outcome.Err
 		}
 		for _, contact := range outcome.Found {
-			said := slices.IndexFunc(o.properties, func(p string) bool { return strings.EqualFold(contact.Properties[p], "true") })
-			if said >= 0 {
-				out[of[i]] = "the contact has opted out in HubSpot, by the property " + o.properties[said]
+			found[contact.ID] = contact
+			if why := o.said(contact); why != "" {
+				out[of[i]] = why
+			}
+		}
+	}
+	named, err := o.ofContacts(ctx, contacts, found)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(out, named)
+	return out, nil
+}
+
+// ofContacts returns why some contacts get nothing, by their ids: they may have another
+// address now than that of the gift. Those that were found are not read again. One that
+// is gone says nothing.
+func (o *optOuts) ofContacts(ctx context.Context, ids []string, found map[string]hubspot.Object) (map[string]string, error) {
+	out := make(map[string]string)
+	var rest []string
+	for _, id := range ids {
+		contact, ok := found[id]
+		if !ok {
+			rest = append(rest, id)
+		} else if why := o.said(contact); why != "" {
+			out[id] = why
+		}
+	}
+	if len(rest) == 0 {
+		return out, nil
+	}
+	outcomes, err := o.hubspot.Read(ctx, "contacts", rest, o.properties)
+	if err != nil {
+		return nil, err
+	}
+	for i, outcome := range outcomes {
+		switch e, ok := hubspot.AsError(outcome.Err); {
+		case ok && e.Kind == hubspot.NotFound:
+		case notTaken(outcome.Err):
+			out[rest[i]] = "HubSpot does not show the contact, and so does not say whether it has opted out"
+		case outcome.Err != nil:
+			return nil, outcome.Err
+		default:
+			if why := o.said(*outcome.Object); why != "" {
+				out[rest[i]] = why
 			}
 		}
 	}
 	return out, nil
+}
+
+// notTaken reports whether HubSpot failed by what it was asked for alone.
+func notTaken(err error) bool {
+	e, ok := hubspot.AsError(err)
+	return ok && (e.Kind == hubspot.Refused || e.Kind == hubspot.Unprocessable)
+}
+
+// said is why a contact gets nothing by its properties, "" if they do not say so.
+func (o *optOuts) said(contact hubspot.Object) string {
+	for _, p := range o.properties {
+		if strings.EqualFold(contact.Properties[p], "true") {
+			return "the contact has opted out in HubSpot, by the property " + p
+		}
+	}
+	return ""
 }
 
 // contacts returns the contacts of addresses. Those that a look-up does not find are

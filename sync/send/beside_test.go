@@ -53,7 +53,7 @@ func (w *world) beside(n int) (*send.Desk, *crossing) {
 	desk, err := send.New(send.Config{
 		Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: meeting, Journal: w.store,
 		Senders: map[string]send.Key{"": func() (send.API, error) { return api, nil }},
-		OptedOut: func(context.Context, []string) (map[string]string, error) {
+		OptedOut: func(context.Context, []string, []string) (map[string]string, error) {
 			if int(calls.Add(1)) <= n {
 				asked.Done()
 				asked.Wait()
@@ -209,7 +209,7 @@ func TestCallerGoneWhileOthersLookAtEvents(t *testing.T) {
 			Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: w.store, Journal: w.store,
 			Senders:  map[string]send.Key{"": func() (send.API, error) { return impatient{giveUp: func() { t.Error("sent") }}, nil }},
 			Triggers: w.triggers, Events: w.store,
-			OptedOut: func(context.Context, []string) (map[string]string, error) {
+			OptedOut: func(context.Context, []string, []string) (map[string]string, error) {
 				<-answer
 				return map[string]string{"bea@acme.example": "opted out"}, nil
 			},

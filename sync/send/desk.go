@@ -55,10 +55,10 @@ type Config struct {
 	// Senders are the keys by the canonical address of the sender; "" is the only
 	// key of a portal that names no senders.
 	Senders map[string]Key
-	// OptedOut returns, for those of some addresses that must get nothing by what
-	// HubSpot says, why so. Its error stops the sends. Without addresses, it says
-	// whether HubSpot can tell.
-	OptedOut func(ctx context.Context, canonical []string) (map[string]string, error)
+	// OptedOut returns, for those of some addresses and contacts, which are HubSpot's
+	// ids, that must get nothing by what HubSpot says, why so. Its error stops the sends.
+	// Without addresses, it says whether HubSpot can tell.
+	OptedOut func(ctx context.Context, canonical, contacts []string) (map[string]string, error)
 	// Erased reports whether an address was erased at its owner's wish. Nil where
 	// none is.
 	Erased func(canonical string) (bool, error)
@@ -166,11 +166,11 @@ func (d *Desk) CheckOptOut(ctx context.Context) error {
 }
 
 // CheckOptOut is [Desk.CheckOptOut] by an OptedOut of [Config], which may be nil.
-func CheckOptOut(ctx context.Context, optedOut func(context.Context, []string) (map[string]string, error)) error {
+func CheckOptOut(ctx context.Context, optedOut func(ctx context.Context, canonical, contacts []string) (map[string]string, error)) error {
 	if optedOut == nil {
 		return nil
 	}
-	if _, err := optedOut(ctx, nil); err != nil {
+	if _, err := optedOut(ctx, nil, nil); err != nil {
 		return fmt.Errorf("who has opted out cannot be read in HubSpot: %w", err)
 	}
 	return nil
@@ -178,18 +178,21 @@ func CheckOptOut(ctx context.Context, optedOut func(context.Context, []string) (
 
 // optOuts asks HubSpot which of the recipients have opted out, all at once.
 func (d *Desk) optOuts(ctx context.Context, sends []store.Send) (map[string]string, error) {
-	var addresses []string
+	var addresses, contacts []string
 	for _, s := range sends {
 		for _, address := range addressesOf(s) {
 			if !slices.Contains(addresses, address) {
 				addresses = append(addresses, address)
 			}
 		}
+		if s.Contact != "" && !slices.Contains(contacts, s.Contact) {
+			contacts = append(contacts, s.Contact)
+		}
 	}
 	if len(addresses) == 0 || d.cfg.OptedOut == nil {
 		return nil, nil
 	}
-	all, err := d.cfg.OptedOut(ctx, addresses)
+	all, err := d.cfg.OptedOut(ctx, addresses, contacts)
 	if err != nil {
 		return nil, fmt.Errorf("whether the recipient has opted out in HubSpot could not be read, and nothing was sent: %w", err)
 	}
@@ -212,8 +215,8 @@ func addressesOf(s store.Send) []string {
 // optOutOf is why the recipient of a send gets nothing by what HubSpot says, "" if it
 // does not say so.
 func optOutOf(all map[string]string, s store.Send) string {
-	for _, address := range addressesOf(s) {
-		if why := all[address]; why != "" {
+	for _, who := range append(addressesOf(s), s.Contact) {
+		if why := all[who]; why != "" {
 			return why
 		}
 	}

@@ -606,8 +606,11 @@ func TestOptOut(t *testing.T) {
 	var asked []string
 	desk, err := send.New(send.Config{
 		Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: w.store, Journal: w.store, Senders: map[string]send.Key{"": func() (send.API, error) { return api, nil }},
-		OptedOut: func(_ context.Context, canonical []string) (map[string]string, error) {
+		OptedOut: func(_ context.Context, canonical, contacts []string) (map[string]string, error) {
 			asked = append(asked, canonical...)
+			if slices.Contains(contacts, "101") {
+				return map[string]string{"101": "hs_email_optout"}, nil
+			}
 			if slices.Contains(canonical, "down@acme.example") {
 				return nil, down
 			}
@@ -624,10 +627,15 @@ func TestOptOut(t *testing.T) {
 			t.Errorf("%s: %+v, %v", to, sends, err)
 		}
 	}
+	named := order("named", "old@acme.example")
+	named.To[0].Contact = "101"
+	if sends, err := desk.Ask(t.Context(), named); err != nil || sends[0].Guard != send.GuardOptOut {
+		t.Errorf("the contact that the order names has opted out: %+v, %v", sends, err)
+	}
 	if _, err := desk.Ask(t.Context(), order("down", "down@acme.example")); !errors.Is(err, down) {
 		t.Errorf("HubSpot is down: %v", err)
 	}
-	if len(w.thnks.Gifts()) != 1 || len(asked) != 5 {
+	if len(w.thnks.Gifts()) != 1 || len(asked) != 6 {
 		t.Errorf("%d gifts; asked %v", len(w.thnks.Gifts()), asked)
 	}
 }

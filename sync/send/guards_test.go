@@ -99,7 +99,7 @@ func TestPlusTag(t *testing.T) {
 	of := func(address string) send.Config {
 		return send.Config{
 			Portal: "acme", Rules: func() send.Rules { return rules() }, Ledger: w.store, Senders: map[string]send.Key{"": func() (send.API, error) { return nil, nil }},
-			OptedOut: func(_ context.Context, asked []string) (map[string]string, error) {
+			OptedOut: func(_ context.Context, asked, _ []string) (map[string]string, error) {
 				out := make(map[string]string)
 				if slices.Contains(asked, address) {
 					out[address] = "hs_email_optout"
