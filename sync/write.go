@@ -133,8 +133,8 @@ func (b *batch) create(ctx context.Context, changes []plan.Change) (existing []p
 }
 
 // planExisting plans the change that a record found in HubSpot still needs, and
-// reports whether it could be read. Its links are made again: that is harmless
-// where they exist.
+// reports whether it could be read. What the gift's row says nothing of stays as the
+// record has it. Its links are made again: that is harmless where they exist.
 func (b *batch) planExisting(o portal.Outcome) (plan.Change, bool) {
 	c := o.Change
 	have, err := portal.Stored(o.Found, b.run.cfg().Metadata)
@@ -144,6 +144,9 @@ func (b *batch) planExisting(o portal.Outcome) (plan.Change, bool) {
 	}
 	b.res.audit.add(portal.ActionRecovered, o.Call, c.Gift.ID, nil)
 	have.Orphan, have.Given = c.Orphan, c.Have.Given
+	if silent := b.in.silent[c.Gift.ID]; silent != 0 {
+		c.Gift = fill(c.Gift, have.Gift, silent)
+	}
 	again := plan.Make([]plan.Gift{c.Gift}, map[string]plan.Stored{c.Gift.ID: have}, nil, plan.Rules{Now: b.run.started, LeaveOut: b.run.cfg().LeaveOut})[0]
 	again.Links, again.Orphan, again.Ambiguous = c.Links, c.Orphan, c.Ambiguous
 	again.ObjectID = o.ObjectID
