@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -67,6 +68,16 @@ func (c *Config) ReadMasterKeys() (MasterKeys, error) {
 		return MasterKeys{}, err
 	}
 	return keys, nil
+}
+
+// MasterKeyPath returns the absolute path from which [Config.ReadMasterKeys] reads
+// the key in MasterKeyFile.
+func (c *Config) MasterKeyPath() (string, error) {
+	path, _, err := c.findSecret(c.MasterKeyFile)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
 }
 
 // readKey reads one key.

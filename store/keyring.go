@@ -72,6 +72,9 @@ func NewKeyring(keys ...[]byte) (*Keyring, error) {
 // KeyID names the key that texts are sealed with.
 func (r *Keyring) KeyID() string { return r.keys[0].id }
 
+// Rotating reports whether there is another key for what was sealed before.
+func (r *Keyring) Rotating() bool { return r.keys[0].id != r.keys[len(r.keys)-1].id }
+
 // Seal seals a text for a field of a portal's.
 func (r *Keyring) Seal(portal, field, text string) (Sealed, error) {
 	key := r.keys[0]

@@ -206,12 +206,17 @@ func (a *access) Disconnect(ctx context.Context, name string) (giftapp.Farewell,
 }
 
 // Reseal implements [admin.Access].
-func (a *access) Reseal(_ context.Context, name string) (bool, error) {
+func (a *access) Reseal(_ context.Context, name string) (giftapp.Sealing, error) {
 	h, _, err := a.hold(name)
 	if err != nil {
-		return false, err
+		return giftapp.Sealing{}, err
 	}
-	return h.Reseal()
+	sealing, err := h.Reseal()
+	if err != nil {
+		return giftapp.Sealing{}, err
+	}
+	sealing.KeyFile, err = a.s.cfg.MasterKeyPath()
+	return sealing, err
 }
 
 func (a *access) hold(name string) (giftapp.Holding, configs.Portal, error) {

@@ -12,7 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"thnks-hubspot-sync/configs"
+	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/admin"
+	giftapp "thnks-hubspot-sync/sync/app"
 )
 
 func keyCommand(a *app) *cobra.Command {
@@ -51,21 +54,16 @@ func rotate(ctx context.Context, a *app, s *session) error {
 	current, next := s.cfg.SecretPath(s.cfg.MasterKeyFile), s.cfg.SecretPath(s.cfg.NextMasterKeyFile())
 	_, err := os.Stat(current)
 	ours := err == nil
+	var want sealer
 	if ours {
 		if err := removeUnfinished(next); err != nil { // a kill may have left the key under a second name
 			return fmt.Errorf("removing what an earlier rotation has left: %w", cause(err))
 		}
-		keys, err := s.cfg.ReadMasterKeys()
-		if err != nil {
-			return usagef("master_key_file: %w", err)
-		}
-		if keys.Next.Reveal() == "" {
-			if err := makeKey(next); err != nil {
-				return fmt.Errorf("making the new key: %w: make it yourself (openssl rand -base64 32 >%[2]s; chmod 600 %[2]s), then run key rotate again", cause(err), next)
-			}
+		if want, err = newKey(s.cfg, current, next); err != nil {
+			return err
 		}
 	}
-	sealed, err := reseal(ctx, s)
+	sealed, err := reseal(ctx, s, want)
 	if err != nil {
 		return err
 	}
@@ -81,9 +79,60 @@ func rotate(ctx context.Context, a *app, s *session) error {
 	return nil
 }
 
-// reseal seals the tokens of every portal with the newest key, and returns of how
-// many.
-func reseal(ctx context.Context, s *session) (sealed int, err error) {
+// A sealer is what has to have sealed every portal's tokens before the old key goes:
+// a process that reads this key as the new one, and the old one from this file. The
+// zero sealer leaves both to systemd.
+type sealer struct{ keyID, keyFile string }
+
+// newKey makes the new key where there is none yet.
+func newKey(cfg *configs.Config, current, next string) (sealer, error) {
+	files := *cfg
+	files.MasterKeyFile = current // and no credential of that name
+	keys, err := files.ReadMasterKeys()
+	if err == nil && keys.Next.Reveal() == "" {
+		if err := makeKey(next); err != nil {
+			return sealer{}, fmt.Errorf("making the new key: %w: make it yourself (openssl rand -base64 32 >%[2]s; chmod 600 %[2]s), then run key rotate again", cause(err), next)
+		}
+		keys, err = files.ReadMasterKeys()
+	}
+	if err != nil {
+		return sealer{}, usagef("master_key_file: %w", err)
+	}
+	ring, err := store.NewKeyring([]byte(keys.Next.Reveal()))
+	if err != nil {
+		return sealer{}, err
+	}
+	return sealer{ring.KeyID(), current}, nil
+}
+
+// accept refuses a sealing after which the tokens would be lost with the old key.
+func (w sealer) accept(s giftapp.Sealing) error {
+	switch {
+	case w.keyID == "" && !s.Rotating:
+		return errors.New("no new master key is read where the tokens are sealed: give it as the credential with .next at the end of its name, and restart the service")
+	case w.keyID == "":
+		return nil
+	case s.KeyID != w.keyID:
+		return fmt.Errorf("the daemon does not read the new master key in %s.next: restart it, and let it read the same files as this command", printable(w.keyFile))
+	case !s.Rotating:
+		return fmt.Errorf("the new master key in %s.next is the old one: remove that file", printable(w.keyFile))
+	case !sameFile(s.KeyFile, w.keyFile):
+		return fmt.Errorf("the daemon reads its master key elsewhere, in %s: restart it if it should read %s; if systemd passes the key, pass what is in %[2]s.next too, under that name, then remove both files here and restart it", printable(s.KeyFile), printable(w.keyFile))
+	}
+	return nil
+}
+
+// sameFile reports whether both are there and are one file.
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	other, err2 := os.Stat(b)
+	return err == nil && err2 == nil && os.SameFile(one, other)
+}
+
+// reseal has the tokens of every portal sealed with the new key by whom want names,
+// and returns of how many.
+func reseal(ctx context.Context, s *session, want sealer) (sealed int, err error) {
+	asked := 0
 	for _, p := range s.cfg.Portals {
 		if p.HubSpot.App == "" {
 			continue
@@ -91,13 +140,20 @@ func reseal(ctx context.Context, s *session) (sealed int, err error) {
 		if _, err := os.Stat(stateFile(s.cfg, p.Name)); errors.Is(err, fs.ErrNotExist) {
 			continue // never connected
 		}
-		changed, err := withAccess(s, p.Name, func(by admin.Access) (bool, error) { return by.Reseal(ctx, p.Name) })
+		sealing, err := withAccess(s, p.Name, func(by admin.Access) (giftapp.Sealing, error) { return by.Reseal(ctx, p.Name) })
+		if err == nil {
+			err = want.accept(sealing)
+		}
 		if err != nil {
 			return sealed, fmt.Errorf("portal %s: %w: both keys stay; put that right, then run key rotate again", p.Name, err)
 		}
-		if changed {
+		if sealing.Changed {
 			sealed++
 		}
+		asked++
+	}
+	if asked == 0 && want.keyID == "" {
+		return 0, errors.New("no portal was ever connected, so that no token is sealed: give the service the new key in the place of the old one")
 	}
 	return sealed, nil
 }

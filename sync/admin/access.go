@@ -18,9 +18,8 @@ type Access interface {
 	AwaitConnection(ctx context.Context, portal, ticket string) (app.Connection, error)
 	// Disconnect ends the access and removes the tokens.
 	Disconnect(ctx context.Context, portal string) (app.Farewell, error)
-	// Reseal seals the tokens with the newest master key, and reports whether they
-	// were sealed with another one.
-	Reseal(ctx context.Context, portal string) (bool, error)
+	// Reseal seals the tokens with the newest master key that the daemon reads.
+	Reseal(ctx context.Context, portal string) (app.Sealing, error)
 }
 
 var _ Access = (*Client)(nil)
@@ -33,14 +32,9 @@ const (
 	resealRoute     = "/v1/reseal"
 )
 
-type (
-	awaitRequest struct {
-		Ticket string `json:"ticket"`
-	}
-	resealAnswer struct {
-		Resealed bool `json:"resealed"`
-	}
-)
+type awaitRequest struct {
+	Ticket string `json:"ticket"`
+}
 
 // errNoAccess is the answer of a daemon without [Access].
 var errNoAccess = errors.New("this daemon connects no portals")
@@ -65,8 +59,8 @@ func (s *server) handleAccess(mux *http.ServeMux, a Access) {
 		s.answer(w, done, err)
 	})
 	mux.HandleFunc("POST "+resealRoute, func(w http.ResponseWriter, r *http.Request) {
-		changed, err := call(s, r, a.Reseal)
-		s.answer(w, resealAnswer{changed}, err)
+		sealing, err := call(s, r, a.Reseal)
+		s.answer(w, sealing, err)
 	})
 }
 
@@ -83,7 +77,9 @@ func (noAccess) Disconnect(context.Context, string) (app.Farewell, error) {
 	return app.Farewell{}, errNoAccess
 }
 
-func (noAccess) Reseal(context.Context, string) (bool, error) { return false, errNoAccess }
+func (noAccess) Reseal(context.Context, string) (app.Sealing, error) {
+	return app.Sealing{}, errNoAccess
+}
 
 // Connect implements [Access].
 func (c *Client) Connect(ctx context.Context, portal string) (app.Link, error) {
@@ -101,7 +97,6 @@ func (c *Client) Disconnect(ctx context.Context, portal string) (app.Farewell, e
 }
 
 // Reseal implements [Access].
-func (c *Client) Reseal(ctx context.Context, portal string) (bool, error) {
-	a, err := fetch[resealAnswer](ctx, c, http.MethodPost, resealRoute+"?"+encodePortal(portal), nil)
-	return a.Resealed, err
+func (c *Client) Reseal(ctx context.Context, portal string) (app.Sealing, error) {
+	return fetch[app.Sealing](ctx, c, http.MethodPost, resealRoute+"?"+encodePortal(portal), nil)
 }

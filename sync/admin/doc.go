@@ -34,7 +34,7 @@
 //	POST /v1/connect?portal=acme    a link for an admin of the HubSpot account
 //	POST /v1/connect/wait?portal=acme  {"ticket": …} → what came of the link, once it is known
 //	POST /v1/disconnect?portal=acme what was ended
-//	POST /v1/reseal?portal=acme     {"resealed": true}
+//	POST /v1/reseal?portal=acme     {"resealed": true, "key_id": "…"}
 //	POST /v1/runs?portal=acme       {"limit": 50} → a list of runs
 //	POST /v1/audit?portal=acme      a query → lines of entries, then one end
 //	POST /v1/audit/verify?portal=acme  {"head": …} → what was found

@@ -197,8 +197,8 @@ func TestMasterKeyIsReplaced(t *testing.T) {
 		if _, err := w.holding.Reseal(); err != nil {
 			t.Error(err)
 		}
-		if again, err := w.holding.Reseal(); again || err != nil {
-			t.Errorf("sealed twice: %t, %v", again, err)
+		if again, err := w.holding.Reseal(); again.Changed || again.KeyID != w.keys.KeyID() || !again.Rotating || err != nil {
+			t.Errorf("sealed twice: %+v, %v", again, err)
 		}
 		w.keys = ring(t, "n")
 		if _, err := w.hold().Tokens.Token(); err != nil {

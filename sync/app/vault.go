@@ -37,14 +37,22 @@ type Holding struct {
 	Tokens *hubspot.Tokens // over the vault
 }
 
-// Reseal seals the tokens with the newest master key, and reports whether they
-// were sealed with another one. It may be repeated.
-func (h Holding) Reseal() (changed bool, err error) {
+// A Sealing is how a portal's tokens are sealed after [Holding.Reseal].
+type Sealing struct {
+	Changed  bool   `json:"resealed"`           // another key sealed them before
+	KeyID    string `json:"key_id"`             // of the key that seals them, or will once there are any
+	Rotating bool   `json:"rotating"`           // another key is read beside it
+	KeyFile  string `json:"key_file,omitempty"` // from where the process that sealed them reads the old key, or the only one
+}
+
+// Reseal seals the tokens with the newest master key. It may be repeated. KeyFile
+// is left to the caller.
+func (h Holding) Reseal() (s Sealing, err error) {
 	err = h.Tokens.Alone(func() error {
-		changed, err = h.Vault.reseal()
+		s, err = h.Vault.reseal()
 		return err
 	})
-	return changed, err
+	return s, err
 }
 
 // grantRecord is the grant in the state file. Fields may be added and never
@@ -143,35 +151,38 @@ func (v *Vault) wipe(audit ...store.AuditEntry) error {
 	return v.State.Commit(store.Commit{Meta: map[string][]byte{grantEntry: nil}, Audit: audit})
 }
 
-// reseal seals the tokens with the newest master key, all in one commit, and
-// reports whether they were sealed with another one. It may be repeated.
-func (v *Vault) reseal() (bool, error) {
+// reseal seals the tokens with the newest master key, all in one commit. It may be
+// repeated. Without tokens it says what would seal them.
+func (v *Vault) reseal() (Sealing, error) {
 	r, err := v.read()
-	if err != nil || r == nil {
-		return false, err
+	if err != nil {
+		return Sealing{}, err
 	}
 	keys, err := v.Keys()
 	if err != nil {
-		return false, err
+		return Sealing{}, err
 	}
-	changed := false
+	s := Sealing{KeyID: keys.KeyID(), Rotating: keys.Rotating()}
+	if r == nil {
+		return s, nil
+	}
 	for field, sealed := range r.tokens() {
 		if sealed.IsZero() || sealed.KeyID == keys.KeyID() {
 			continue
 		}
 		text, err := keys.Open(v.Portal, field, *sealed)
 		if err != nil {
-			return false, err
+			return Sealing{}, err
 		}
 		if *sealed, err = keys.Seal(v.Portal, field, text); err != nil {
-			return false, err
+			return Sealing{}, err
 		}
-		changed = true
+		s.Changed = true
 	}
-	if !changed {
-		return false, nil
+	if !s.Changed {
+		return s, nil
 	}
-	return true, v.put(r)
+	return s, v.put(r)
 }
 
 // A Standing is what is known of a portal's grant without its tokens.
