@@ -56,6 +56,7 @@ const (
 	giftErased
 	giftGiven // a kind of links, repeated
 	giftMail  // a claim record, repeated: the kind of a mail, and its time
+	giftTold  // when the event was that said where the parcel is
 )
 
 // The fields of a detail record.
@@ -123,6 +124,7 @@ func encodeGift(st plan.Stored) []byte {
 	}
 	if g.Parcel != (plan.Parcel{}) {
 		e.record(giftParcel, encodeClaim(plan.Claim{Status: plan.Status(g.Parcel.Status), At: g.Parcel.At}))
+		e.time(giftTold, g.Parcel.Told)
 	}
 	if g.ThankYou != (plan.Note{}) {
 		e.record(giftThanks, encodeClaim(plan.Claim{Status: plan.Status(g.ThankYou.Digest), At: g.ThankYou.At}))
@@ -315,7 +317,9 @@ func decodeFields(id string, d decoder, without []bool) (plan.Stored, error) {
 			g.Mails = append(g.Mails, plan.Mail{Kind: plan.MailKind(c.Status), At: c.At})
 		case giftParcel:
 			c := decodeClaim(&d)
-			g.Parcel = plan.Parcel{Status: string(c.Status), At: c.At}
+			g.Parcel.Status, g.Parcel.At = string(c.Status), c.At
+		case giftTold:
+			g.Parcel.Told = d.time()
 		case giftThanks:
 			c := decodeClaim(&d)
 			g.ThankYou = plan.Note{Digest: string(c.Status), At: c.At}

@@ -328,3 +328,41 @@ func TestNothingIsMadeTooEarly(t *testing.T) {
 		})
 	}
 }
+
+// TestParcelsOfOneDay: carriers may date a status by the day, or not at all. Whichever
+// order the events come in, the later event says where the parcel is.
+func TestParcelsOfOneDay(t *testing.T) {
+	t.Parallel()
+	for name, dates := range map[string][2]time.Duration{ // before the event; 0 for its own time
+		"one by the day":  {0, 14 * time.Hour},
+		"both by the day": {7 * time.Hour, 14 * time.Hour},
+	} {
+		for _, late := range []int{0, 1} {
+			synctest.Test(t, func(t *testing.T) {
+				w := simulation.Quiet(t, 1)
+				w.Must(giftsync.Backfill)
+				st := w.Open()
+				defer st.Close()
+				e := w.Engine(st)
+				var events []store.Event
+				for i, word := range []string{"outForDelivery", "delivered"} {
+					ev := simulation.Event(simulation.ID(1), "")
+					ev.Key, ev.Effect, ev.ParcelStatus = word, store.EffectDetail, word
+					ev.At = ev.At.Truncate(simulation.Day).Add(time.Duration(7+7*i)*time.Hour - simulation.Day)
+					ev.ParcelAt = ev.At.Add(-dates[i])
+					events = append(events, ev)
+				}
+				w.Receive(st, events[late])
+				w.ApplyEvents(e)
+				w.Receive(st, events[1-late])
+				w.ApplyEvents(e)
+				if got := w.Property(simulation.ID(1), "parcel_status"); got != "delivered" {
+					t.Errorf("%s, event %d first: the parcel is %s", name, late, got)
+				}
+				if got, want := w.Property(simulation.ID(1), "parcel_status_date"), events[1].ParcelAt.Format("2006-01-02T15:04:05.000Z"); got != want {
+					t.Errorf("%s, event %d first: since %s, want %s", name, late, got, want)
+				}
+			})
+		}
+	}
+}

@@ -48,8 +48,11 @@ func claimed(giftID string, e *store.Event) plan.Gift {
 	}
 	if e.ParcelStatus != "" {
 		g.Parcel = plan.Parcel{Status: e.ParcelStatus, At: e.ParcelAt}
-		if g.Parcel.At.IsZero() {
+		switch {
+		case e.ParcelAt.IsZero():
 			g.Parcel.At = e.At
+		case !e.ParcelAt.Equal(e.At):
+			g.Parcel.Told = e.At
 		}
 	}
 	if e.ThankYouNote != "" {

@@ -13,7 +13,7 @@ import (
 func TestDiff(t *testing.T) {
 	written := Gift{
 		ID: "T-1", Name: "Tea", Type: "Drinks", Message: "Hello", Status: Sent, UpdatedAt: epoch,
-		Parcel: Parcel{"inTransit", epoch}, ThankYou: Note{Text: "Thanks!", At: epoch},
+		Parcel: Parcel{Status: "inTransit", At: epoch}, ThankYou: Note{Text: "Thanks!", At: epoch},
 	}
 	have := Stored{ObjectID: "7", Gift: written.Redacted(), Mapping: Mapping}
 	edit := func(change func(*Gift)) Gift {
@@ -54,7 +54,7 @@ func TestDiff(t *testing.T) {
 		{"the same note again", edit(func(g *Gift) { g.ThankYou.At = epoch.Add(time.Hour) }), have, nil, nil},
 		{"another note, but no text", edit(func(g *Gift) { g.ThankYou = Note{Digest: Digest("Merci!")} }), have, nil, nil},
 		{
-			"parcel", edit(func(g *Gift) { g.Parcel = Parcel{"delivered", epoch.Add(time.Hour)} }), have,
+			"parcel", edit(func(g *Gift) { g.Parcel = Parcel{Status: "delivered", At: epoch.Add(time.Hour)} }), have,
 			map[string]string{"parcel_status": "delivered", "parcel_status_date": "2026-03-14T10:30:00.000Z"},
 			[]string{"parcel_status", "parcel_status_date"},
 		},

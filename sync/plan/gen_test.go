@@ -120,7 +120,11 @@ func genNews(id string) *rapid.Generator[Gift] {
 		if rapid.Bool().Draw(t, "note") {
 			return Gift{ID: id, ThankYou: Note{Text: genText().Draw(t, "text"), At: at}}
 		}
-		return Gift{ID: id, Parcel: Parcel{Status: rapid.SampledFrom([]string{"inTransit", "delivered"}).Draw(t, "word"), At: at}}
+		parcel := Parcel{Status: rapid.SampledFrom([]string{"inTransit", "delivered"}).Draw(t, "word"), At: at}
+		if rapid.Bool().Draw(t, "day") {
+			parcel.At, parcel.Told = at.Truncate(24*time.Hour).Add(-1), at
+		}
+		return Gift{ID: id, Parcel: parcel}
 	})
 }
 

@@ -133,7 +133,17 @@ type Reading struct {
 // Parcel means that no event has said so.
 type Parcel struct {
 	Status string
-	At     time.Time // since when
+	At     time.Time // since when, as the carrier says
+	Told   time.Time // when the event was that says so; zero where that is At, or not known
+}
+
+// told returns when the event was, as far as it is known. Carriers may say no more than
+// the day, so that At alone does not tell which status is the later one.
+func (p Parcel) told() time.Time {
+	if p.Told.IsZero() {
+		return p.At
+	}
+	return p.Told
 }
 
 // A Note is the recipient's reply. It is personal text: like a message, it is

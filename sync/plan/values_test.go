@@ -96,7 +96,7 @@ func TestProperties(t *testing.T) {
 		Times:     map[Status]time.Time{Sent: time.Date(2026, 1, 2, 4, 4, 5, 6789000, time.FixedZone("CET", 3600))},
 		UpdatedAt: time.Date(2026, 1, 2, 3, 5, 0, 0, time.UTC),
 		Claims:    []Claim{{Opened, time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)}},
-		Parcel:    Parcel{"outForDelivery", time.Date(2026, 1, 4, 0, 0, 0, 0, time.UTC)},
+		Parcel:    Parcel{Status: "outForDelivery", At: time.Date(2026, 1, 4, 0, 0, 0, 0, time.UTC)},
 		ThankYou:  Note{Text: "Lovely,\r\nthanks", At: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)},
 	}
 	want := map[string]string{

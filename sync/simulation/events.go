@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -118,12 +119,21 @@ func ShownStatus(tx thnksapitest.Transaction, events []store.Event) string {
 func ShownParcel(tx thnksapitest.Transaction, events []store.Event) string {
 	var last store.Event
 	for _, e := range events {
-		newer := e.ParcelAt.After(last.ParcelAt) || e.ParcelAt.Equal(last.ParcelAt) && e.ParcelStatus > last.ParcelStatus
+		newer := cmp.Or(parcelTold(e).Compare(parcelTold(last)), e.ParcelAt.Compare(last.ParcelAt), cmp.Compare(e.ParcelStatus, last.ParcelStatus)) > 0
 		if e.TransactionID == tx.ID && e.Signed && e.ParcelStatus != "" && newer {
 			last = e
 		}
 	}
 	return last.ParcelStatus
+}
+
+// parcelTold is when an event was that says where a parcel is. A record that a rebuild
+// finds does not say it.
+func parcelTold(e store.Event) time.Time {
+	if e.At.IsZero() {
+		return e.ParcelAt
+	}
+	return e.At
 }
 
 // ShownNote is the thank-you note that the record must show after events.
