@@ -318,7 +318,7 @@ func (r *run) inTurn(ctx context.Context) error {
 
 // without reports whether a run that ended with err can go on without one of the
 // features that HubSpot withholds, and prepares it to: whatever it did can be
-// repeated.
+// repeated, and what failed before counts once.
 func without(r *run, err error) bool {
 	f, ok := r.engine.conn.Withhold(err)
 	if !ok {
@@ -326,7 +326,8 @@ func without(r *run, err error) bool {
 	}
 	stopSearch(r)
 	r.log.Warn("the HubSpot token lacks a scope; the run goes on without what it is for", logFeature, f.Name, logScope, f.Scopes[0].Name, logError, err)
-	r.secondary, r.portal = secondary{}, enter(r)
+	r.counts.failures.refused, r.counts.failures.unreadable = failureRate{}, failureRate{}
+	r.mode, r.secondary, r.portal = r.req.Mode, secondary{}, enter(r)
 	return true
 }
 

@@ -187,3 +187,36 @@ func TestDryRunWithoutScopes(t *testing.T) {
 		}
 	})
 }
+
+// TestScopeMissingInAReread: that a scope is gone is found out by any pass of a schedule,
+// also by the one that reaches back further than the hour, by a process that did not know it.
+// What it has counted before it begins anew counts once.
+func TestScopeMissingInAReread(t *testing.T) {
+	t.Parallel()
+	for after, unreadable := range map[time.Duration]int{
+		time.Hour: 150, 25 * time.Hour: 150,
+		8 * simulation.Day: 100, // what it reads anew it reads once more for changes
+	} {
+		for _, unlisted := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				w := simulation.New(t, hubspottest.Options{Seed: 74, NoTokenInfo: unlisted}, thnksapitest.Options{})
+				contact, company, _ := w.AddPerson("ann@acme.example")
+				w.AddGift("T-0", "ann@acme.example", time.Hour)
+				w.Must(giftsync.Backfill)
+				w.Portal.SetScopes(scopesWithout("crm.objects.deals.read")...)
+				time.Sleep(after)
+				w.AddGift("T-1", "ann@acme.example", time.Minute)
+				for i := range unreadable {
+					w.Thnks.Add(simulation.Unreadable(fmt.Sprintf("T-bad-%d", i), time.Now().UTC()))
+				}
+				for _, want := range []int{1, 0} {
+					rep := w.Must(giftsync.Incremental)
+					if rep.Created != want || len(rep.Warnings) == 0 && want == 1 {
+						t.Errorf("after %s: %+v", after, rep)
+					}
+				}
+				w.WantLinked("T-1", map[string][]string{"contacts": {contact}, "companies": {company}})
+			})
+		}
+	}
+}
