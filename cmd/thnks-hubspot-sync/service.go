@@ -66,18 +66,30 @@ func askWith[T any](s *session, remote func(*admin.Client) (T, error), local fun
 // answers with the worst exit status. A portal that fails is named on standard
 // error and does not keep the others from being asked.
 func askEach[S, T any](a *app, s *session, f func(d S, portal string) (T, error)) ([]T, status) {
-	answers := []T{}
-	worst := done
+	answers, _, worst := askAll(a, s, f)
+	return answers, worst
+}
+
+// A problem is why there is no answer about a portal.
+type problem struct {
+	Portal  string `json:"portal"`
+	Problem string `json:"problem"`
+}
+
+// askAll is [askEach], and returns the problems too.
+func askAll[S, T any](a *app, s *session, f func(d S, portal string) (T, error)) (answers []T, problems []problem, worst status) {
+	answers, worst = []T{}, done
 	for _, p := range s.portals {
 		v, err := ask(s, func(d S) (T, error) { return f(d, p.Name) })
 		if err != nil {
 			printError(a.stderr, "portal "+p.Name+": "+said(err))
 			worst = worst.worse(statusOf(err))
+			problems = append(problems, problem{p.Name, said(err)})
 			continue
 		}
 		answers = append(answers, v)
 	}
-	return answers, worst
+	return answers, problems, worst
 }
 
 // daemon reaches the daemon that holds this configuration's state directory.

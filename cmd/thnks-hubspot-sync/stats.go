@@ -75,10 +75,13 @@ or different there.`,
 			if err != nil {
 				return err
 			}
-			reports, worst := askEach(a, s, func(d service, portal string) (stats.Report, error) {
+			reports, problems, worst := askAll(a, s, func(d service, portal string) (stats.Report, error) {
 				return d.Stats(cmd.Context(), portal, stats.Query{Filter: filter, Live: live})
 			})
-			if err := a.writeStats(reports, format, output); err != nil {
+			if len(reports) == 0 && output != "-" {
+				return worst.asError() // the last report is worth more than an empty one
+			}
+			if err := a.writeStats(reports, problems, format, output); err != nil {
 				return err
 			}
 			return worst.asError()
@@ -147,19 +150,24 @@ func (a *app) put(output string, data []byte) error {
 	return err
 }
 
-// writeStats writes the portals' statistics to where --output says.
-func (a *app) writeStats(reports []stats.Report, format, output string) error {
+// writeStats writes the portals' statistics to where --output says, and why others
+// are missing; of tables a file alone says that, as standard error does.
+func (a *app) writeStats(reports []stats.Report, problems []problem, format, output string) error {
 	var out bytes.Buffer
 	var err error
 	switch format {
 	case "csv":
 		return a.writeSheets(stats.Sheets(reports), output)
 	case "html":
-		if err := page.Write(&out, page.Page{Reports: reports}); err != nil {
+		p := page.Page{Reports: reports}
+		for _, missing := range problems {
+			p.Problems = append(p.Problems, page.Problem{Portal: missing.Portal, Text: missing.Problem})
+		}
+		if err := page.Write(&out, p); err != nil {
 			return err
 		}
 	case "json":
-		doc := statsDocument{Portals: reports}
+		doc := statsDocument{Portals: reports, Problems: problems}
 		if doc.Overall, err = together(reports); err != nil {
 			return err
 		}
@@ -185,14 +193,20 @@ func (a *app) writeStats(reports []stats.Report, format, output string) error {
 				return err
 			}
 		}
+		if output != "-" {
+			for _, missing := range problems {
+				fmt.Fprintf(&out, "\nNo statistics of portal %s: %s\n", missing.Portal, missing.Problem)
+			}
+		}
 	}
 	return a.put(output, out.Bytes())
 }
 
 // A statsDocument is the document of stats --format json.
 type statsDocument struct {
-	Portals []stats.Report `json:"portals"`
-	Overall *stats.Overall `json:"overall,omitempty"` // of several portals
+	Portals  []stats.Report `json:"portals"`
+	Overall  *stats.Overall `json:"overall,omitempty"` // of several portals
+	Problems []problem      `json:"problems,omitempty"`
 }
 
 // together returns what several portals have together, nil for fewer.

@@ -54,6 +54,12 @@ func TestSchemaOfGoldenFiles(t *testing.T) {
 	}
 }
 
+func TestSchemaOfProblems(t *testing.T) {
+	if err := validateDocument(schema(t), []byte(`{"portals":[],"problems":[{"portal":"acme","problem":"no state yet"}]}`)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSchemaOfAnyReport(t *testing.T) {
 	s := schema(t)
 	rapid.Check(t, func(t *rapid.T) {
