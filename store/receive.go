@@ -29,9 +29,9 @@ type Receipt struct {
 // a status, so that these are not refused for others.
 //
 // Many goroutines may call it: concurrent calls share one commit. If ctx ends
-// before the commit, Receive returns its error, but the events may have been
-// kept; if the sender sends them again, these are repeats. The caller must not
-// change a Body afterwards and limits its size.
+// before a commit has begun with the events, Receive returns its error; later it
+// waits for the commit. The caller must not change a Body afterwards and limits
+// its size.
 //
 // Errors: [ErrInboxFull]; [*FullError], after which the store stays usable.
 func (s *Store) Receive(ctx context.Context, events ...Event) ([]Receipt, error) {
@@ -54,8 +54,11 @@ func (s *Store) Receive(ctx context.Context, events ...Event) ([]Receipt, error)
 	case <-a.done:
 		return a.receipts, a.err
 	case <-ctx.Done():
-		s.intake.withdraw(a)
-		return nil, ctx.Err()
+		if s.intake.withdraw(a) {
+			return nil, ctx.Err()
+		}
+		<-a.done
+		return a.receipts, a.err
 	}
 }
 
@@ -103,11 +106,16 @@ func (q *intake) add(a *arrival) (first bool) {
 	return first
 }
 
-// withdraw removes an arrival from the queue, unless a commit has taken it.
-func (q *intake) withdraw(a *arrival) {
+// withdraw removes an arrival from the queue, and reports false if a commit has taken
+// it.
+func (q *intake) withdraw(a *arrival) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.queue = slices.DeleteFunc(q.queue, func(b *arrival) bool { return a == b })
+	i := slices.Index(q.queue, a)
+	if i >= 0 {
+		q.queue = slices.Delete(q.queue, i, i+1)
+	}
+	return i >= 0
 }
 
 // gather waits for the next commit's arrivals and reports whether there are any.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"thnks-hubspot-sync/sync/plan"
@@ -174,6 +175,38 @@ func TestIntakeTakesBoundedSteps(t *testing.T) {
 			t.Errorf("step %d takes %d calls, want %d", step, got, want)
 		}
 	}
+}
+
+// TestReceiveWaitsForItsCommit: when a caller's context ends while a commit has its event,
+// the caller learns what became of it.
+func TestReceiveWaitsForItsCommit(t *testing.T) {
+	s := openAt(t, statePath(t))
+	synctest.Test(t, func(t *testing.T) {
+		s.intake.working = true // the test is the one that commits
+		ctx, cancel := context.WithCancel(t.Context())
+		var receipts []Receipt
+		var err error
+		returned := make(chan bool)
+		go func() {
+			receipts, err = s.Receive(ctx, claim(1))
+			close(returned)
+		}()
+		synctest.Wait()
+		taken := s.intake.take()
+		cancel()
+		synctest.Wait()
+		select {
+		case <-returned:
+			t.Fatalf("its caller went away: %v, %v", receipts, err)
+		default:
+		}
+		taken[0].receipts = []Receipt{{Seq: 7}}
+		close(taken[0].done)
+		if <-returned; len(receipts) != 1 || receipts[0].Seq != 7 || err != nil {
+			t.Errorf("%v, %v", receipts, err)
+		}
+	})
+	s.intake.working = false
 }
 
 // TestReceiveGivesUp: when a caller's context ends, its event is withdrawn unless a

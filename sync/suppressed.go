@@ -15,6 +15,7 @@ type Suppressed interface {
 	Refresh() error // reads the file again if it is another one; [fs.ErrNotExist] if there is none
 	Create() error
 	Add(addresses, receivedIDs, sentIDs []string) error
+	Using(func() error) error // Add waits for what began before it
 	Address(canonical string) bool
 	Received(id string) bool
 	Sent(id string) bool
@@ -32,12 +33,13 @@ func (noSuppressed) Create() error  { return nil }
 func (noSuppressed) Add(_, _, _ []string) error {
 	return errors.New("there is no list of erased people here")
 }
-func (noSuppressed) Address(string) bool   { return false }
-func (noSuppressed) Received(string) bool  { return false }
-func (noSuppressed) Sent(string) bool      { return false }
-func (noSuppressed) Mark() suppressed.Mark { return suppressed.Mark{} }
-func (noSuppressed) Short(string) string   { return "" }
-func (noSuppressed) Path() string          { return "" }
+func (noSuppressed) Using(f func() error) error { return f() }
+func (noSuppressed) Address(string) bool        { return false }
+func (noSuppressed) Received(string) bool       { return false }
+func (noSuppressed) Sent(string) bool           { return false }
+func (noSuppressed) Mark() suppressed.Mark      { return suppressed.Mark{} }
+func (noSuppressed) Short(string) string        { return "" }
+func (noSuppressed) Path() string               { return "" }
 
 // erasedEntry is the journal's entry for the mark of the list of erased people when
 // everything that it asks for was done, a [suppressed.Mark].

@@ -1,11 +1,13 @@
 package suppressed_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"thnks-hubspot-sync/store/suppressed"
@@ -51,6 +53,47 @@ func eraseBeside(t *testing.T, people int) {
 	if m := l.Mark(); m != again.Mark() || m.Addresses != people || m.Gifts != people {
 		t.Errorf("the list has %+v, the file %+v", m, again.Mark())
 	}
+}
+
+// TestListWaitsForItsUse: who puts someone on the list goes on when all that was decided by
+// the list as it was is done, and what comes in between is decided by the list as it is.
+func TestListWaitsForItsUse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := made(t)
+		const bea = "bea@acme.example"
+		failed := errors.New("failed")
+		begun, used, added := make(chan bool), make(chan error), make(chan error, 1)
+		go func() {
+			used <- l.Using(func() error {
+				if l.Address(bea) {
+					t.Error("she was on the list before")
+				}
+				begun <- true
+				<-begun
+				return failed
+			})
+		}()
+		<-begun
+		go func() { added <- l.Add([]string{bea}, nil, nil) }()
+		synctest.Wait()
+		err := l.Using(func() error {
+			if !l.Address(bea) {
+				t.Error("she is not on the list")
+			}
+			return nil
+		})
+		if err != nil || len(added) > 0 {
+			t.Errorf("%v; %d did not wait for what used the list before", err, len(added))
+		}
+		begun <- true
+		if err := <-used; err != failed {
+			t.Errorf("using the list: %v", err)
+		}
+		if err := <-added; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestListReadBesideItsUse: a file that was put back is read while the list is asked and

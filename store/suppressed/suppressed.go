@@ -74,11 +74,13 @@ type List struct {
 	entries map[entry]bool
 	mark    Mark
 	file    fs.FileInfo // as it was read
+
+	users *sync.WaitGroup // calls of Using since the list has changed last
 }
 
 // At returns the list in the file of this path. Nothing is suppressed before
 // [List.Refresh] has read it.
-func At(path string) *List { return &List{path: path} }
+func At(path string) *List { return &List{path: path, users: new(sync.WaitGroup)} }
 
 // Path returns the path of the list's file.
 func (l *List) Path() string { return l.path }
@@ -150,8 +152,8 @@ func (l *List) Create() error {
 }
 
 // Add puts canonical addresses, the transactions that the people received, and those
-// that they sent, on the list. It returns nil once the list is on disk. The list
-// must have been read.
+// that they sent, on the list. It returns nil once the list is on disk, and every
+// call of [List.Using] that began before has ended. The list must have been read.
 func (l *List) Add(addresses, receivedIDs, sentIDs []string) error {
 	l.adding.Lock()
 	defer l.adding.Unlock()
@@ -173,7 +175,27 @@ func (l *List) Add(addresses, receivedIDs, sentIDs []string) error {
 	if len(all) == before {
 		return nil
 	}
-	return l.write(key, all)
+	if err := l.write(key, all); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	users := l.users
+	l.users = new(sync.WaitGroup)
+	l.mu.Unlock()
+	users.Wait()
+	return nil
+}
+
+// Using calls f, which asks the list and keeps what that lets through, and returns its
+// error. Who puts someone on the list meanwhile finds what f has kept: [List.Add] waits
+// for f, and f must not call it. Using waits for nothing.
+func (l *List) Using(f func() error) error {
+	l.mu.Lock()
+	users := l.users
+	users.Add(1)
+	l.mu.Unlock()
+	defer users.Done()
+	return f()
 }
 
 // write replaces the file. It is called with adding held.

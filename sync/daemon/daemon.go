@@ -96,18 +96,11 @@ func (i inbox) Receive(ctx context.Context, events ...store.Event) (repeats int,
 		i.portal.loop.unopened(byReceipt, err)
 		return 0, err
 	}
-	events = slices.Clone(events)
-	for k, e := range events {
-		if events[k], err = giftsync.ScrubEvent(i.portal.cfg.Suppressed, j, e); err != nil {
-			i.portal.loop.received(err)
-			return 0, err
-		}
-	}
-	receipts, err := j.Receive(ctx, events...)
+	receipts, err := i.portal.keepEvents(ctx, j, events)
 	i.portal.lose(j, err)
 	i.portal.loop.received(err)
-	// Also after an error: if ctx ended, the event may have been kept, and its
-	// repeat would be no news.
+	// Also after an error: whether the event was kept may be unknown, and its repeat
+	// would be no news.
 	i.portal.loop.Events()
 	i.portal.sendsChanged() // it may fire a trigger
 	for _, r := range receipts {
@@ -116,6 +109,26 @@ func (i inbox) Receive(ctx context.Context, events ...store.Event) (repeats int,
 		}
 	}
 	return repeats, err
+}
+
+// keepEvents puts events into the inbox without what they say of erased people. An
+// erasure that begins meanwhile finds them there.
+func (p *managedPortal) keepEvents(ctx context.Context, j *store.Store, events []store.Event) (receipts []store.Receipt, err error) {
+	list := p.cfg.Suppressed
+	if list == nil {
+		return j.Receive(ctx, events...)
+	}
+	err = list.Using(func() error {
+		scrubbed := slices.Clone(events)
+		for k, e := range events {
+			if scrubbed[k], err = giftsync.ScrubEvent(list, j, e); err != nil {
+				return err
+			}
+		}
+		receipts, err = j.Receive(ctx, scrubbed...)
+		return err
+	})
+	return receipts, err
 }
 
 // portal finds a portal that a command asks for.
