@@ -137,9 +137,13 @@ func (in *input) filled(have map[string]plan.Stored) []plan.Gift {
 }
 
 // staysInQuarantine reports whether a gift's row has not changed since a run
-// that ended well quarantined it.
+// that ended well quarantined it. One that waits for a contact, and whose row is not
+// kept, may find it now: not every source can be asked for that row again.
 func (l *loaded) staysInQuarantine(g plan.Gift) bool {
 	q, ok := l.quarantine[g.ID]
+	if q.Class == ClassNeedsContact && len(q.Row) == 0 {
+		return false
+	}
 	have := l.have[g.ID]
 	return ok && !l.fromFailedRun(q) && q.RowDigest == digest(l.in.rows[g.ID]) && have.Deleted.IsZero() && have.Erased.IsZero()
 }

@@ -45,7 +45,7 @@ func tryWaitingOnce(ctx context.Context, r *run, due func([]plan.Gift) ([]plan.G
 		if err != nil {
 			return err
 		}
-		if q.Class != ClassNeedsContact || len(q.Row) == 0 {
+		if q.Class != ClassNeedsContact {
 			continue
 		}
 		rows, from, ok, err := rowsOf(ctx, r, q)

@@ -149,3 +149,47 @@ func untraced(next http.RoundTripper) http.RoundTripper {
 		return next.RoundTrip(req)
 	})
 }
+
+// TestWaitingGiftOfAnErasedSender: a gift that waits for a contact, and whose row is not kept
+// as it names a sender who was erased, is created when its contact appears: the source is
+// asked for it again or, where it cannot be asked, lists it.
+func TestWaitingGiftOfAnErasedSender(t *testing.T) {
+	t.Parallel()
+	for _, detail := range []bool{true, false} {
+		t.Run(fmt.Sprintf("asked %v", detail), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := simulation.New(t, hubspottest.Options{Seed: 114}, thnksapitest.Options{})
+				if !detail {
+					w.Dialect.DetailPath = ""
+				}
+				w.AddPerson("ann@example.com")
+				w.AddGiftFrom("T-0", "sam@example.com")
+				w.Must(giftsync.Backfill)
+				st := w.Open()
+				if _, err := w.Engine(st).Erase(t.Context(), giftsync.Person{Email: "sam@example.com"}); err != nil {
+					t.Fatal(err)
+				}
+				st.Close()
+				w.Portal.RequireAssociation("thnks", "contacts")
+				time.Sleep(time.Hour)
+				w.AddGift("T-1", "bob@example.com", 0)
+				w.Thnks.Update("T-1", func(tx *thnksapitest.Transaction) { tx.Sender.Email = "sam@example.com" })
+				w.Must(giftsync.Incremental)
+				if q := w.Quarantine()["T-1"]; q.Class != giftsync.ClassNeedsContact || len(q.Row) > 0 {
+					t.Fatalf("%+v, want it to wait for a contact without its row", q)
+				}
+				time.Sleep(12 * time.Hour)
+				if w.Must(giftsync.Reassociate); len(w.Quarantine()) != 1 {
+					t.Fatalf("quarantine has %v, want the gift to wait on", w.QuarantineReasons())
+				}
+				bob := w.Portal.AddContact("bob@example.com", nil)
+				time.Sleep(25 * time.Hour)
+				if rep := w.Must(giftsync.Incremental); rep.Created != 1 || len(w.Quarantine()) != 0 {
+					t.Errorf("%+v, want it created", rep)
+				}
+				w.WantLinked("T-1", map[string][]string{"contacts": {bob}})
+				wantProperties(t, w, "T-1", map[string]string{"sender_email": ""})
+			})
+		})
+	}
+}
