@@ -218,7 +218,7 @@ func (l localService) Check(ctx context.Context, name string) ([]doctor.Finding,
 	findings = append(findings, doctor.Check(ctx, open.engine.View(), open.hubspot, nil)...)
 	if p.Sending != nil && open.journal != nil {
 		held := send.CheckOptOut(ctx, optOutsOf(open.hubspot, p.Sending.OptOutProperties))
-		findings = append(findings, doctor.Sends(open.journal, held, time.Now()))
+		findings = append(findings, doctor.Sends(name, open.journal, held, time.Now()))
 	}
 	return findings, nil
 }

@@ -292,7 +292,7 @@ func (p *managedPortal) check(ctx context.Context) []doctor.Finding {
 		if err == nil {
 			err = desk.CheckOptOut(ctx)
 		}
-		findings = append(findings, doctor.Sends(j, err, time.Now()))
+		findings = append(findings, doctor.Sends(p.cfg.Loop.Portal, j, err, time.Now()))
 	}
 	return findings
 }

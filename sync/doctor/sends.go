@@ -20,10 +20,10 @@ type Ledger interface {
 	OpenSends() ([]store.Send, error)
 }
 
-// Sends examines the ledger of a portal whose configuration lets gifts be sent. held
-// is why none can be at present, nil where they can.
-func Sends(ledger Ledger, held error, now time.Time) Finding {
-	f := Finding{Check: checkSends, Level: OK}
+// Sends examines the ledger of a portal, named so in the configuration, that may send
+// gifts. held is why none can be at present, nil where they can.
+func Sends(portal string, ledger Ledger, held error, now time.Time) Finding {
+	f := Finding{Portal: portal, Check: checkSends, Level: OK}
 	sending, err := ledger.Sending()
 	var open []store.Send
 	if err == nil {

@@ -41,8 +41,8 @@ func TestSends(t *testing.T) {
 		"held":        {ledger{open: []store.Send{unknown(25 * time.Hour)}}, errors.New("no property"), doctor.Fail, "nothing is sent: no property; 0 scheduled"},
 		"unreadable":  {ledger{err: errors.New("torn")}, nil, doctor.Fail, "cannot be read: torn"},
 	} {
-		f := doctor.Sends(c.ledger, c.held, now)
-		if f.Check != "sends" || f.Level != c.level || !strings.Contains(f.What, c.says) || (f.Remedy == "") != (c.level == doctor.OK) {
+		f := doctor.Sends("acme", c.ledger, c.held, now)
+		if f.Portal != "acme" || f.Check != "sends" || f.Level != c.level || !strings.Contains(f.What, c.says) || (f.Remedy == "") != (c.level == doctor.OK) {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}
