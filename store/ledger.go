@@ -153,10 +153,10 @@ func (s *Store) NoteCalled(id string, at time.Time) error {
 }
 
 // ChangeSend puts a send into another state, with audit entries, if it is still in
-// the state from and has not got its transaction since now was read. When its workflow
-// got the outcome stays noted. A send that becomes [SendSending] raises the generation, in the
-// same commit and then beside the file, before ChangeSend returns; the ledger must
-// be open for sending.
+// the state from. It fails with [ErrSendMoved] where now is a copy from before the
+// send's transaction appeared, and keeps when a workflow was told the outcome. A send
+// that becomes [SendSending] raises the generation, in the same commit and then beside
+// the file, before ChangeSend returns; the ledger must be open for sending.
 //
 // Errors: [ErrSendMoved], [ErrSendingOff], [ErrSendNotCounted]; those of
 // [Store.Commit]. After an error its request must not be made.
@@ -177,7 +177,7 @@ func (s *Store) ChangeSend(from SendState, now Send, audit []AuditEntry) error {
 			return err
 		case old == nil || old.State != from:
 			return ErrSendMoved
-		case old.TransactionID != "" && now.TransactionID == "": // it appeared after now was read
+		case old.TransactionID != "" && now.Joinable(): // it appeared after now was read
 			return ErrSendMoved
 		}
 		if now.Called.IsZero() { // noted after now was read

@@ -103,6 +103,8 @@ func TestChangeBesideAJoin(t *testing.T) {
 	if got, _, _ := s.Send("r"); !cmp.Equal(want, got, equal) {
 		t.Errorf("after a change beside the join (-want +got):\n%s", cmp.Diff(want, got, equal))
 	}
+	old.State = SendNotSent // which is known: the transaction is another gift's
+	check(t, s.ChangeSend(SendSent, old, nil))
 }
 
 // TestOneSendPerRequest: a request id stands for one send, unless that ended
@@ -215,7 +217,7 @@ func TestSendModel(t *testing.T) {
 				e.Begun = noon.Add(time.Duration(at.Draw(rt, "at")) * time.Second)
 				e.TransactionID = rapid.SampledFrom([]string{"", "T-1"}).Draw(rt, "transaction")
 				err := s.ChangeSend(from, e, nil)
-				if moved := errors.Is(err, ErrSendMoved); moved != (!known || was != from || joined && e.TransactionID == "") || err != nil && !moved {
+				if moved := errors.Is(err, ErrSendMoved); moved != (!known || was != from || joined && e.Joinable()) || err != nil && !moved {
 					rt.Fatalf("from %s, is %s, has its transaction %v: %v", from, was, joined, err)
 				}
 				if err == nil {
