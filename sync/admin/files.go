@@ -2,9 +2,13 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"sync"
+	"time"
 
 	giftsync "thnks-hubspot-sync/sync"
 )
@@ -13,7 +17,8 @@ import (
 // [Service], and so does [Client].
 type Files interface {
 	// Backup writes a portal's state file to w as it is at one moment. After an error
-	// what was written is of no use.
+	// what was written is of no use. The daemon's ends with the first error of w, and
+	// not by ctx.
 	Backup(ctx context.Context, portal string, w io.Writer) error
 	// Compact writes a portal's state file anew with nothing but what it holds.
 	Compact(ctx context.Context, portal string) (giftsync.Compaction, error)
@@ -36,16 +41,33 @@ func (s *server) handleFiles(mux *http.ServeMux, f Files) {
 	mux.HandleFunc("POST "+backupRoute, func(w http.ResponseWriter, r *http.Request) { s.backup(w, r, f) })
 }
 
+// Bounds of a backup. What is read of a state file stays in it for as long, and what
+// writes to it may wait.
+const (
+	takeWithin = 30 * time.Second // for each piece, at most 32 KiB: a reader that takes none gets no more
+	copyGrace  = time.Second      // to go on once the daemon stops or reads its configuration anew
+)
+
 // backup answers with the bytes of a state file. An error after the first of them
 // cuts the answer off, which the caller notices.
 func (s *server) backup(w http.ResponseWriter, r *http.Request, f Files) {
-	out := &begun{w: w}
-	_, err := call(s, r, func(ctx context.Context, portal string) (struct{}, error) {
+	ctx, cut := context.WithCancel(r.Context())
+	defer context.AfterFunc(s.life, func() { time.AfterFunc(copyGrace, cut) })()
+	out := &copied{ctx: ctx, w: w, conn: http.NewResponseController(w), within: s.takeWithin}
+	var cutter sync.WaitGroup
+	cutter.Go(func() {
+		<-ctx.Done()
+		_ = out.conn.SetWriteDeadline(time.Now()) // a write under way ends
+	})
+	_, err := call(s, r, func(_ context.Context, portal string) (struct{}, error) {
 		return struct{}{}, f.Backup(ctx, portal, out)
 	})
+	cut()
+	cutter.Wait()
+	_ = out.conn.SetWriteDeadline(time.Time{}) // or else the connection fails, and is closed
 	switch {
 	case err == nil:
-	case !out.yes:
+	case !out.begun:
 		s.refuse(w, err)
 	default:
 		_, f := s.fault(err)
@@ -54,18 +76,32 @@ func (s *server) backup(w http.ResponseWriter, r *http.Request, f Files) {
 	}
 }
 
-// begun notes whether an answer has begun.
-type begun struct {
-	w   http.ResponseWriter
-	yes bool
+// copied is the answer to a backup. It takes nothing once its context has ended.
+type copied struct {
+	ctx    context.Context
+	w      http.ResponseWriter
+	conn   *http.ResponseController
+	within time.Duration // takeWithin
+	begun  bool
 }
 
-func (b *begun) Write(p []byte) (int, error) {
-	if !b.yes {
-		b.yes = true
-		b.w.Header().Set("Content-Type", "application/octet-stream")
+func (c *copied) Write(p []byte) (int, error) {
+	began := time.Now()
+	if err := c.conn.SetWriteDeadline(began.Add(c.within)); err != nil {
+		return 0, err
 	}
-	return b.w.Write(p)
+	if err := c.ctx.Err(); err != nil { // now, as who ends it changes the deadline afterwards
+		return 0, err
+	}
+	if !c.begun {
+		c.begun = true
+		c.w.Header().Set("Content-Type", "application/octet-stream")
+	}
+	n, err := c.w.Write(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(began) >= c.within {
+		err = fmt.Errorf("its reader took nothing for %v: %w", c.within, err)
+	}
+	return n, err
 }
 
 // Backup implements [Files].

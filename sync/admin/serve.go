@@ -97,11 +97,13 @@ type server struct {
 	usage   func(error) bool
 	trail   Trail // nil for none
 	files   Files // so
-	log     *slog.Logger
+
+	takeWithin time.Duration // takeWithin
+	log        *slog.Logger
 }
 
 func newServer(ctx context.Context, service Service, o Options) *server {
-	s := &server{life: ctx, service: service, access: o.Access, sender: o.Sender, owner: os.Geteuid(), grace: stopGrace, trail: o.Trail, files: o.Files, usage: o.Usage, log: o.Logger}
+	s := &server{life: ctx, service: service, access: o.Access, sender: o.Sender, owner: os.Geteuid(), grace: stopGrace, takeWithin: takeWithin, trail: o.Trail, files: o.Files, usage: o.Usage, log: o.Logger}
 	if s.usage == nil {
 		s.usage = func(error) bool { return false }
 	}

@@ -331,7 +331,8 @@ func (d *Daemon) VerifyAudit(ctx context.Context, name, head string) (giftsync.A
 	return giftsync.VerifyAudit(ctx, name, j, head)
 }
 
-// Backup writes a portal's state file to w as it is at one moment.
+// Backup writes a portal's state file to w as it is at one moment. The file grows, and the
+// portal cannot be closed, until w has taken all of it or returns an error.
 func (d *Daemon) Backup(_ context.Context, name string, w io.Writer) error {
 	_, j, err := d.state(name)
 	if err != nil {
