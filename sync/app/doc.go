@@ -19,5 +19,5 @@
 //
 // install.go holds tickets and states, callback.go decides on what HubSpot sends,
 // page.go is what people see, vault.go keeps the grant sealed in the state file,
-// probe.go asks every day whether it still stands, and disconnect.go ends it.
+// probe.go asks every hour whether it still stands, and disconnect.go ends it.
 package app

@@ -39,7 +39,7 @@ const atOnce = 4
 
 // A Service tells how portals stand. [daemon.Daemon] is one.
 type Service interface {
-	// Figures returns the figures of every portal. It does not block.
+	// Figures returns the figures of every portal. It waits for nothing but reading.
 	Figures() []daemon.Figures
 }
 
