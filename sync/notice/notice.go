@@ -53,6 +53,9 @@ func due(s Standing, before told, now time.Time) (notices []Notice, after told) 
 	if before.At.After(now) { // our clock was ahead
 		before.At = now
 	}
+	if len(s.Faults) > 0 && s.LastPass.After(before.At) { // those that are over are news when they come again
+		before.Faults = slices.DeleteFunc(slices.Clone(before.Faults), func(f string) bool { return !slices.Contains(s.Faults, f) })
+	}
 	after = before
 	if s.Backfilled != nil && (before.Backfilled == nil || *s.Backfilled && !*before.Backfilled) {
 		if before.Backfilled != nil {
