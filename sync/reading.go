@@ -104,9 +104,7 @@ func fill(g, have plan.Gift, silent thnksapi.FieldSet) plan.Gift {
 		{thnksapi.FieldRecipientName, func() { g.Recipient.Name = have.Recipient.Name }},
 		{thnksapi.FieldRecipientEmail, func() { g.Recipient.Email = have.Recipient.Email }},
 		{thnksapi.FieldRecipientPhone, func() { g.Recipient.Phone = have.Recipient.Phone }},
-		{thnksapi.FieldStatus, func() {
-			g.Status, g.RawStatus, g.Known, g.KnownAs = have.Status, have.RawStatus, have.Known, have.KnownAs
-		}},
+		{thnksapi.FieldStatus, func() { g = g.WithStatusOf(have) }},
 		{thnksapi.FieldCreatedAt, func() { g.CreatedAt = have.CreatedAt }},
 	} {
 		if silent.Has(f.field) {

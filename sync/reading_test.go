@@ -20,6 +20,7 @@ import (
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
@@ -142,6 +143,58 @@ func TestAbsenceIsNotEmptiness(t *testing.T) {
 		all["gift_name"], all["recipient_name"] = "Coffee", "Ann"
 		wantProperties(t, w, "T-1", all)
 	})
+}
+
+// TestAbsenceOverrulesNoEvent: a row that says nothing of the status does not date the one
+// that is known anew: what an event has said since stays.
+func TestAbsenceOverrulesNoEvent(t *testing.T) {
+	t.Parallel()
+	row := func(name string, missing thnksapi.FieldSet) thnksapi.Transaction {
+		tx := thnksapi.Transaction{ID: "T-1", GiftName: name, Missing: missing, UpdatedAt: time.Now().UTC()}
+		if missing == 0 {
+			tx.Status, tx.RawStatus = "sent", "sent"
+		}
+		return tx
+	}
+	for name, show := range map[string]func(w *simulation.World, source *fixedSource, name string, missing thnksapi.FieldSet){
+		"a listing": func(w *simulation.World, source *fixedSource, name string, missing thnksapi.FieldSet) {
+			source.shows(row(name, missing))
+			w.Must(giftsync.Incremental)
+		},
+		"a file with versions": func(w *simulation.World, _ *fixedSource, name string, missing thnksapi.FieldSet) {
+			header, line := "Transaction ID,Gift Name,Updated At", "T-1,"+name+","+time.Now().UTC().Format(time.RFC3339)
+			if missing == 0 {
+				header, line = header+",Status", line+",sent"
+			}
+			w.MustFile(w.ExportLines(header, line))
+		},
+		"a file without": func(w *simulation.World, _ *fixedSource, name string, missing thnksapi.FieldSet) {
+			header, line := "Transaction ID,Gift Name,Created At", "T-1,"+name+","+time.Now().UTC().Format(time.RFC3339)
+			if missing == 0 {
+				header, line = header+",Status", line+",sent"
+			}
+			w.MustFile(w.ExportLines(header, line))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, source := fromSource(t)
+				if strings.Contains(name, "file") {
+					w.Configure = simulation.OnlyExports(t)
+				}
+				show(w, source, "Coffee", 0)
+				time.Sleep(time.Hour)
+				redeemed := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+				st := w.Open()
+				w.Receive(st, simulation.Event("T-1", plan.Redeemed))
+				w.ApplyEvents(w.Engine(st))
+				st.Close()
+				time.Sleep(5 * time.Hour)
+				show(w, source, "Tea", thnksapi.FieldStatus)
+				wantProperties(t, w, "T-1", map[string]string{"gift_name": "Tea", "status": "redeemed", "status_raw": "sent", "redeemed_date": redeemed})
+			})
+		})
+	}
 }
 
 // TestAbsenceInSlices: rows that say nothing of some fields leave them as they are where

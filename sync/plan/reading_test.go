@@ -302,3 +302,31 @@ func TestPassesSettle(t *testing.T) {
 		}
 	})
 }
+
+// TestSnapshotWithoutStatus: a snapshot that says nothing of the status, nor of when one was
+// reached, changes neither, whatever other snapshots and events had said. Of a status that
+// was read back from HubSpot it is not known how old it is.
+func TestSnapshotWithoutStatus(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		have := genGift("T-1").Filter(func(g Gift) bool {
+			versioned, derived := g.kinds()
+			return !derived.saysNothing() && versioned.saysNothing() || !versioned.origin().isZero()
+		}).Draw(t, "have")
+		seen := genSnapshot("T-1").Draw(t, "seen")
+		seen.Times = nil
+		if seen.ReadAt.IsZero() || seen.UpdatedAt.IsZero() && !seen.Derived {
+			seen.ReadAt, seen.Derived = at(100), seen.UpdatedAt.IsZero()
+		}
+		seen = seen.WithStatusOf(have)
+		got := Merge(have, seen)
+		if got.Shown() != have.Shown() {
+			t.Errorf("shown %s, was %s", got.Shown(), have.Shown())
+		}
+		if diff := cmp.Diff(have.ShownTimes(), got.ShownTimes(), same); diff != "" {
+			t.Errorf("times (-was +now):\n%s", diff)
+		}
+		if again := Merge(got, seen.WithStatusOf(got)); !SameKnowledge(got, again) {
+			t.Errorf("once more it changes the gift:\n%s", cmp.Diff(got, again, same))
+		}
+	})
+}

@@ -54,6 +54,23 @@ func (g Gift) statusOrigin() Origin {
 	return g.StatusAsOf
 }
 
+// WithStatusOf returns a snapshot that says nothing of the status, with the one that
+// snapshots of its kind state in have, as of when they stated it: it overrules no claim
+// that they do not overrule. Where they state none, it has none either, and what is shown
+// is the other kind's.
+func (g Gift) WithStatusOf(have Gift) Gift {
+	of, derived := have.kinds()
+	if g.Derived {
+		of = derived
+	}
+	g.Status, g.RawStatus, g.Known, g.KnownAs = of.Status, of.RawStatus, of.Known, of.KnownAs
+	g.StatusAsOf = of.statusOrigin()
+	if g.Derived && !have.saysNothing() {
+		g.UpdatedAt = of.UpdatedAt
+	}
+	return g
+}
+
 // timeOrigin is the snapshot that Times[s] is from.
 func (g Gift) timeOrigin(s Status) Origin {
 	if o, ok := g.AsOf[s]; ok {
