@@ -95,3 +95,47 @@ func TestRecordSaysMoreThanTheListing(t *testing.T) {
 		}
 	})
 }
+
+// TestRestoredTexts: a record that is created again has no text of which the journal knows
+// only that there was one, and gets it when it is told again: by the listing where the call
+// for one transaction lacks the message, and by an event that is replayed.
+func TestRestoredTexts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+		w.WrapThnks = withoutMessages(false)
+		w.Must(giftsync.Backfill)
+		time.Sleep(time.Hour)
+		w.AddGift("T-1", "ann@example.com", time.Hour)
+		w.Thnks.Update("T-1", func(tx *thnksapitest.Transaction) { tx.Message = "Thank you, Ann" })
+		w.Must(giftsync.Incremental)
+		note := simulation.Event("T-1", "")
+		note.Key, note.Effect, note.ThankYouNote = "note", store.EffectDetail, "You are welcome"
+		apply := func() {
+			t.Helper()
+			st := w.Open()
+			defer st.Close()
+			w.Receive(st, note)
+			w.ApplyEvents(w.Engine(st))
+			for seq, state := range w.EventStates(st) {
+				if state != store.EventApplied {
+					t.Errorf("event %d is %s", seq, state)
+				}
+			}
+		}
+		apply()
+		said := map[string]string{"message": "Thank you, Ann", "thank_you_note": "You are welcome"}
+		wantProperties(t, w, "T-1", said)
+		w.Portal.Archive("thnks", w.Record("T-1"))
+		w.Must(giftsync.ReassociateAll)
+		if rep := w.Must(giftsync.Restore); rep.Created != 1 {
+			t.Fatalf("%+v, want the record restored", rep)
+		}
+		wantProperties(t, w, "T-1", map[string]string{"message": "", "thank_you_note": ""})
+		note.Key = "note, replayed"
+		apply()
+		time.Sleep(25 * time.Hour)
+		w.Must(giftsync.Incremental)
+		wantProperties(t, w, "T-1", said)
+	})
+}

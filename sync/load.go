@@ -156,11 +156,11 @@ func (l *loaded) fromFailedRun(q store.Quarantined) bool {
 }
 
 // forgetDeleted lets the gifts be created as if their records had never been, but
-// for those whose recipients were erased.
+// for those whose recipients were erased. Texts that no one tells us now they do not have.
 func (l *loaded) forgetDeleted() {
 	l.gifts = slices.Clone(l.gifts)
 	for i, g := range l.gifts {
-		l.gifts[i] = plan.Merge(l.have[g.ID].Gift, g)
+		l.gifts[i] = plan.Merge(l.have[g.ID].Gift, g).WithoutDigests()
 	}
 	for _, g := range l.gifts {
 		if l.have[g.ID].Erased.IsZero() {

@@ -192,3 +192,17 @@ func (g Gift) Redacted() Gift {
 	}
 	return g
 }
+
+// WithoutDigests returns the gift as if texts that are known by their digests alone had
+// never been told: a record that is created does not get them.
+func (g Gift) WithoutDigests() Gift {
+	g.MessageDigest, g.ThankYou.Digest = "", ""
+	if g.ThankYou.Text == "" {
+		g.ThankYou = Note{}
+	}
+	if g.Behind != nil {
+		behind := g.Behind.WithoutDigests()
+		g.Behind = &behind
+	}
+	return g
+}
