@@ -24,17 +24,18 @@ func query(ctx context.Context, s *session, p configs.Portal, j *store.Store, q 
 		return rep, err
 	}
 	defer open.closeIdle()
-	live, err := reconcile(ctx, open.engine.View().Portal.Records, j)
+	live, err := reconcile(ctx, open.engine.View().Portal.Records, j, p.HubSpot.LeaveOut)
 	rep.Live = &live
 	return rep, err
 }
 
-// reconcile compares the journal with what HubSpot lists.
-func reconcile(ctx context.Context, records *giftportal.Records, j *store.Store) (stats.Reconciliation, error) {
+// reconcile compares the journal with what HubSpot lists of records that get no
+// value of the properties in leftOut.
+func reconcile(ctx context.Context, records *giftportal.Records, j *store.Store, leftOut []string) (stats.Reconciliation, error) {
 	r, err := stats.NewReconciler(stats.Holder{
 		All:  func() iter.Seq2[plan.Stored, error] { return j.Brief(ctx) },
 		Look: j.Gifts,
-	})
+	}, leftOut)
 	if err != nil {
 		return stats.Reconciliation{}, err
 	}

@@ -29,7 +29,7 @@ type Reconciliation struct {
 	Gifts     Sides         `json:"gifts"`   // records of ours
 	Foreign   int           `json:"foreign"` // records that people made: they have no transaction id
 	ByStatus  []StatusSides `json:"by_status"`
-	Value     []ValueSides  `json:"value"` // of all gifts, sent or not
+	Value     []ValueSides  `json:"value"` // of all gifts, sent or not; empty where it is not compared
 	Missing   int           `json:"missing"`
 	Extra     int           `json:"extra"`
 	Different int           `json:"different"` // gifts
@@ -93,7 +93,9 @@ type Reconciler struct {
 	status  map[plan.Status]*Sides
 	value   [2]sums // HubSpot's and the journal's
 	open    []opened
-	result  Reconciliation
+
+	unvalued bool // the records' amounts say nothing
+	result   Reconciliation
 }
 
 // opened is a difference that is looked at again at the end.
@@ -102,11 +104,14 @@ type opened struct {
 	had    plan.Stored // zero where the journal had none
 }
 
-// NewReconciler begins a comparison. Of each gift it keeps some bytes.
-func NewReconciler(journal Holder) (*Reconciler, error) {
+// NewReconciler begins a comparison. Of each gift it keeps some bytes. Without amount
+// or currency among their properties, see [plan.Rules.LeaveOut], the records' values
+// are not compared.
+func NewReconciler(journal Holder, leftOut []string) (*Reconciler, error) {
 	r := &Reconciler{
 		journal: journal, seed: maphash.MakeSeed(), unseen: make(map[uint64]struct{}), status: make(map[plan.Status]*Sides),
-		result: Reconciliation{Findings: []Finding{}},
+		unvalued: slices.Contains(leftOut, "gift_amount") || slices.Contains(leftOut, "gift_currency"),
+		result:   Reconciliation{Findings: []Finding{}},
 	}
 	for s, err := range journal.All() {
 		if err != nil {
@@ -142,7 +147,7 @@ func (r *Reconciler) Add(page []Record) error {
 		r.of(plan.ParseStatus(rec.Status)).HubSpot++
 		r.value[0].add(worthOf(rec.Amount), 1)
 		delete(r.unseen, r.hash(rec.TransactionID))
-		if s, ok := have[rec.TransactionID]; !ok || !s.Deleted.IsZero() || differs(rec, s.Gift) != "" {
+		if s, ok := have[rec.TransactionID]; !ok || !s.Deleted.IsZero() || r.differs(rec, s.Gift) != "" {
 			if !ok {
 				s = plan.Stored{}
 			}
@@ -161,11 +166,11 @@ func (r *Reconciler) of(s plan.Status) *Sides {
 
 // differs returns what a record shows otherwise than its gift was written, "" for
 // nothing.
-func differs(rec Record, g plan.Gift) string {
+func (r *Reconciler) differs(rec Record, g plan.Gift) string {
 	switch {
 	case rec.Status != string(g.Shown()):
 		return "status"
-	case !sameMoney(rec.Amount, g.Amount):
+	case !r.unvalued && !sameMoney(rec.Amount, g.Amount):
 		return "value"
 	}
 	return ""
@@ -189,6 +194,9 @@ func (r *Reconciler) Report(at time.Time, calls int) (Reconciliation, error) {
 		r.result.ByStatus = append(r.result.ByStatus, StatusSides{s, n.HubSpot, n.Journal})
 	}
 	r.result.Value = []ValueSides{}
+	if r.unvalued {
+		return r.result, nil
+	}
 	var all sums
 	all.join(r.value[0])
 	all.join(r.value[1])
@@ -250,7 +258,7 @@ func (r *Reconciler) judge() error {
 			return err
 		}
 		for _, o := range part {
-			f, ok := judged(o, now[o.record.TransactionID])
+			f, ok := r.judged(o, now[o.record.TransactionID])
 			if !ok {
 				continue
 			}
@@ -264,14 +272,14 @@ func (r *Reconciler) judge() error {
 }
 
 // judged says what is wrong with a record, ok is false for nothing.
-func judged(o opened, now plan.Stored) (f Finding, ok bool) {
+func (r *Reconciler) judged(o opened, now plan.Stored) (f Finding, ok bool) {
 	f = Finding{Kind: FoundExtra, TransactionID: o.record.TransactionID, ObjectID: o.record.ObjectID, HubSpot: o.record.Status}
 	gone := func(s plan.Stored) bool { return s.Gift.ID == "" || !s.Deleted.IsZero() }
 	if gone(o.had) || gone(now) {
 		return f, gone(o.had) && gone(now)
 	}
-	f.Kind, f.Field = FoundDifferent, differs(o.record, now.Gift)
-	switch was := differs(o.record, o.had.Gift); {
+	f.Kind, f.Field = FoundDifferent, r.differs(o.record, now.Gift)
+	switch was := r.differs(o.record, o.had.Gift); {
 	case f.Field == "" || was != f.Field || o.had.Gift.Shown() != now.Gift.Shown() || !sameMoney(o.had.Gift.Amount, now.Gift.Amount):
 		return f, false
 	case f.Field == "status":

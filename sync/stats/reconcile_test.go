@@ -30,7 +30,7 @@ func shown1(s plan.Stored) Record {
 }
 
 func reconciled(t rapid.TB, have map[string]plan.Stored, pages [][]Record, meanwhile func(page int)) Reconciliation {
-	r, err := NewReconciler(holder(have))
+	r, err := NewReconciler(holder(have), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,5 +192,41 @@ func TestFindingsAreBounded(t *testing.T) {
 	got := reconciled(t, have, [][]Record{page}, func(int) {})
 	if got.Missing != mostFindings+5 || got.Extra != mostFindings+5 || len(got.Findings) != 2*mostFindings {
 		t.Errorf("%d missing, %d extra, %d named", got.Missing, got.Extra, len(got.Findings))
+	}
+}
+
+// TestReconcileWithoutValues: where records get no amount or no currency, what they show of
+// either says nothing, and their status still counts.
+func TestReconcileWithoutValues(t *testing.T) {
+	have := map[string]plan.Stored{
+		"T-1": {ObjectID: "501", Gift: plan.Gift{ID: "T-1", Status: plan.Sent, Amount: plan.Money{Value: decimal.New(5, 0), Currency: "USD"}}},
+		"T-2": {ObjectID: "502", Gift: plan.Gift{ID: "T-2", Status: plan.Sent, Amount: plan.Money{Value: decimal.New(7, 0), Currency: "EUR"}}},
+	}
+	for _, tt := range []struct {
+		leftOut   []string
+		different int
+	}{
+		{[]string{"gift_amount"}, 1},
+		{[]string{"gift_currency"}, 1},
+		{[]string{"message"}, 2},
+		{nil, 2},
+	} {
+		r, err := NewReconciler(holder(have), tt.leftOut)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Add([]Record{
+			{ObjectID: "501", TransactionID: "T-1", Status: "sent", Amount: plan.Money{Currency: "USD"}},
+			{ObjectID: "502", TransactionID: "T-2", Status: "opened", Amount: plan.Money{Currency: "EUR"}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.Report(day(3, 13), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Different != tt.different || (len(got.Value) == 0) != (tt.different == 1) {
+			t.Errorf("without %q: %d different, values %v", tt.leftOut, got.Different, got.Value)
+		}
 	}
 }
