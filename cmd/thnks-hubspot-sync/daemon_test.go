@@ -217,6 +217,31 @@ func TestCommandLeavesRun(t *testing.T) {
 	}
 }
 
+// TestStopGoesOn: a portal that the daemon does not know, as it stands in the configuration
+// since the daemon started, keeps no other's run going.
+func TestStopGoesOn(t *testing.T) {
+	t.Parallel()
+	gate := newTurnstile(20)
+	c := newTown(t, 600, gate.before)
+	file := filepath.Join(c.dir, "config.yaml")
+	config, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := startDaemonIn(t, c)
+	<-gate.reached
+	fresh := fmt.Sprintf("portals:\n  - name: fresh\n    hubspot: {base_url: %q, token_file: hubspot-token, object: {name: fresh}}\n    thnks: {base_url: %q, api_key_file: thnks-key}\n", c.hubspotURL, c.thnksURL)
+	if err := os.WriteFile(file, []byte(strings.Replace(string(config), "portals:\n", fresh, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stop := c.command("sync", "--stop")
+	said, err := stop.CombinedOutput()
+	if stop.ProcessState.ExitCode() != int(failed) || !strings.Contains(string(said), "portal fresh: ") || !strings.Contains(string(said), "acme: the run ends at its next safe point") {
+		t.Errorf("sync --stop: %v\n%s", err, said)
+	}
+	await(t, "the run has ended", func() bool { return p.said("ended early") })
+}
+
 // TestDaemonStopsUnderCommands stops the daemon while commands wait in line:
 // they end, and say why.
 func TestDaemonStopsUnderCommands(t *testing.T) {

@@ -76,7 +76,8 @@ ends the run at a safe point, and the next one resumes.`,
 	return cmd
 }
 
-// stopRuns ends what the daemon is doing for the portals.
+// stopRuns ends what the daemon is doing for the portals. One that fails keeps no
+// other's run going.
 func (a *app) stopRuns(ctx context.Context, s *session) error {
 	d, err := s.daemon()
 	if errors.Is(err, admin.ErrNotRunning) {
@@ -85,18 +86,20 @@ func (a *app) stopRuns(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	worst := done
 	for _, p := range s.portals {
 		stopped, err := d.Stop(ctx, p.Name)
 		switch {
 		case err != nil:
-			return fmt.Errorf("portal %s: %w", p.Name, err)
+			printError(a.stderr, "portal "+p.Name+": "+said(err))
+			worst = worst.worse(statusOf(err))
 		case stopped:
 			fmt.Fprintf(a.stdout, "%s: the run ends at its next safe point; the daemon's next one resumes\n", p.Name)
 		default:
 			fmt.Fprintf(a.stdout, "%s: no run is under way\n", p.Name)
 		}
 	}
-	return nil
+	return worst.asError()
 }
 
 // A result is how one portal's run ended.
