@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
@@ -38,7 +40,11 @@ func (l localService) VerifyAudit(ctx context.Context, name, head string) (gifts
 	return giftsync.VerifyAudit(ctx, name, j, head)
 }
 
+// Held makes no state file: where there is none, nothing is known of anyone.
 func (l localService) Held(ctx context.Context, name, email string) (giftsync.Holding, error) {
+	if _, err := os.Stat(stateFile(l.s.cfg, name)); errors.Is(err, fs.ErrNotExist) {
+		return giftsync.Holding{}, noState(name)
+	}
 	open, err := l.s.open(l.portal(name), false, nil)
 	if err != nil {
 		return giftsync.Holding{}, err
