@@ -755,3 +755,49 @@ func TestCrashAtEveryStepOfSends(t *testing.T) {
 		})
 	}
 }
+
+// TestCrashAtEveryStepOfAGivenSend kills a process at each step while it creates the record of a
+// send for which contact, company and deals were named, with its links and where HubSpot
+// refuses one of these. The next one finds the record, and the journal has all of them.
+func TestCrashAtEveryStepOfAGivenSend(t *testing.T) {
+	t.Parallel()
+	for _, full := range []bool{false, true} {
+		for step, alive := 1, false; !alive && !t.Failed(); step++ {
+			synctest.Test(t, func(t *testing.T) {
+				w, _, _, other := sending(t)
+				w.AddPerson("bea@acme.example")
+				carl, acme, deal := w.AddPerson("carl@acme.example")
+				want := map[string][]string{"contacts": {carl}, "companies": {acme}, "deals": {other, deal}}
+				if full { // with the gift that it has
+					w.Portal.LimitAssociations("deals", "thnks", 1)
+					want["deals"] = []string{deal}
+				}
+				l := openLedger(w)
+				s := coffee("r", "bea@acme.example")
+				s.Contact, s.Company, s.Deals = carl, acme, []string{other, deal}
+				l.ask(s)
+				l.becomes("r", store.SendSending, store.SendSent)
+				l.st.Close()
+				alive = w.Process(step, func(ctx context.Context, e *giftsync.Engine, _ *store.Store, _ *simulation.Steps) error {
+					_, err := e.ShowSends(ctx)
+					return err
+				})
+				time.Sleep(time.Hour)
+				w.Must(giftsync.Incremental)
+				w.WantLinked("send-r", want)
+				have := w.Stored("send-r")
+				for kind, ids := range map[plan.Kind][]string{plan.Contact: {carl}, plan.Company: {acme}, plan.Deal: {other, deal}} {
+					var got []string
+					for _, link := range have.Links {
+						if link.Kind == kind {
+							got = append(got, link.ID)
+						}
+					}
+					if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(ids))) {
+						t.Errorf("step %d, full %v: the journal has the links %v to a %s, want %v", step, full, got, kind, ids)
+					}
+				}
+			})
+		}
+	}
+}

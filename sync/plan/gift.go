@@ -196,7 +196,7 @@ func (g Gift) Redacted() Gift {
 // WithoutDigests returns the gift as if texts that are known by their digests alone had
 // never been told: a record that is created does not get them.
 func (g Gift) WithoutDigests() Gift {
-	g.MessageDigest, g.ThankYou.Digest = "", ""
+	g.MessageDigest = ""
 	if g.ThankYou.Text == "" {
 		g.ThankYou = Note{}
 	}

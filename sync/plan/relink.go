@@ -31,11 +31,13 @@ func Unchanged(have Stored) Change {
 //     company of today may stand in for it, and other deals take the room.
 //   - If neither has a contact, the record gets the links of its recipient's
 //     match in who.
+//   - The company and the deals that were named when the gift was sent are linked
+//     as they were planned, where the record is not seen to have them.
 func (c Change) Relink(seen []Link, contact Match, who Directory, r Rules) Change {
 	if c.Action == Skip {
 		return c
 	}
-	before := c.Have
+	before, named := c.Have, c.named(seen)
 	c.Have.Links = noteSeen(before.Links, seen, r.Now)
 	switch {
 	case contact.ID != "":
@@ -46,7 +48,6 @@ func (c Change) Relink(seen []Link, contact Match, who Directory, r Rules) Chang
 			again, _ := dealLinks(refused, c.Have.Links, c.Removed, r)
 			c.Links = append(c.Links, again...)
 		}
-		SortLinks(c.Links)
 		c.Orphan = ""
 		if newlyLinked {
 			c.Ambiguous = false
@@ -56,8 +57,17 @@ func (c Change) Relink(seen []Link, contact Match, who Directory, r Rules) Chang
 	default:
 		c.Links, c.Orphan, c.Ambiguous, c.DealsCut = linksBeside(c.Removed, c.Gift, c.Have, who, r)
 	}
+	c.Links = SortLinks(append(c.Links, named...))
 	c.Noted = c.Noted || !slices.Equal(before.Links, c.Have.Links) || before.Orphan != c.Orphan
 	return c.decided()
+}
+
+// named returns the planned links to a company and deals that were named when the gift was
+// sent, and that the record was not seen to have.
+func (c Change) named(seen []Link) []Link {
+	return slices.DeleteFunc(slices.Clone(c.Links), func(l Link) bool {
+		return l.Kind == Contact || !slices.Contains(c.Have.Given, l.Kind) || hasID(seen, l.Kind, l.ID)
+	})
 }
 
 // noteSeen returns links with those of seen that it lacks.
