@@ -165,6 +165,8 @@ func TestAuditUnderAWrongClock(t *testing.T) {
 	wantKept("on the first day after the jump", 10)
 	run("back", auditDay(11))
 	wantKept("under the right clock again", 10)
+	commit(t, s, Commit{Runs: []RunRecord{{ID: "killed", Started: ahead.Add(24*time.Hour + time.Minute)}}})
+	wantKept("by a run that was killed", 10)
 	run("third", ahead.Add(25*time.Hour))
 	wantKept("a day after the jump", 0)
 	if _, err := verify(t, s, ""); err != nil {

@@ -235,7 +235,7 @@ func (w *writer) putRest(c Commit) error {
 		if err := w.putRun(run); err != nil {
 			return err
 		}
-		if !steady {
+		if !steady || run.Finished.IsZero() { // a run that was killed has no time for the entry
 			continue
 		}
 		if err := w.cutAudit(run.Started.Add(-AuditKept), run.Finished); err != nil {
