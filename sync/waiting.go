@@ -45,15 +45,12 @@ func tryWaitingOnce(ctx context.Context, r *run, due func([]plan.Gift) ([]plan.G
 		if err != nil {
 			return err
 		}
-		if q.Class != ClassNeedsContact {
+		if _, sent := plan.SendOf(q.TransactionID); sent || q.Class != ClassNeedsContact { // each run tries all sends
 			continue
 		}
-		rows, from, ok, err := rowsOf(ctx, r, q)
+		rows, from, err := waitingRows(ctx, r, q, due)
 		if err != nil {
 			return err
-		}
-		if !ok {
-			continue
 		}
 		for _, row := range rows {
 			s, bad := normalize(row, from)
@@ -73,6 +70,24 @@ func tryWaitingOnce(ctx context.Context, r *run, due func([]plan.Gift) ([]plan.G
 		}
 	}
 	return flush()
+}
+
+// waitingRows returns the rows of a gift that waits; none where they cannot be had. What
+// has to be asked of Thnks is if it may be due: the gift was sent before it was set aside.
+// Where Thnks fails the gift waits on, and keeps nothing behind it waiting.
+func waitingRows(ctx context.Context, r *run, q store.Quarantined, due func([]plan.Gift) ([]plan.Gift, error)) ([]thnksapi.Row, reading, error) {
+	if len(q.Row) == 0 {
+		gifts, err := due([]plan.Gift{{ID: q.TransactionID, CreatedAt: q.First}})
+		if err != nil || len(gifts) == 0 {
+			return nil, reading{}, err
+		}
+	}
+	rows, from, _, err := rowsOf(ctx, r, q)
+	if err != nil && ctx.Err() == nil && !IsFatal(err) {
+		r.log.Warn("Thnks could not be asked for a gift that waits for a contact; it waits on", logTransaction, q.TransactionID, logError, err)
+		return nil, reading{}, nil
+	}
+	return rows, from, err
 }
 
 // A waitingPlanner plans gifts that wait for a contact: those that have none go

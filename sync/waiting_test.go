@@ -150,6 +150,119 @@ func untraced(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
+// TestWaitingSend: the record of a send that waits for a contact is not asked of Thnks,
+// which does not know it.
+func TestWaitingSend(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{Seed: 115}, thnksapitest.Options{})
+		w.Must(giftsync.Backfill)
+		w.Portal.RequireAssociation("thnks", "contacts")
+		l := openLedger(w)
+		l.ask(coffee("s1", "bob@example.com"))
+		l.show(w)
+		l.st.Close()
+		if q := w.Quarantine()["send-s1"]; q.Class != giftsync.ClassNeedsContact {
+			t.Fatalf("%+v, want it to wait for a contact", q)
+		}
+		asked := 0
+		w.WrapThnks = func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+				if strings.Contains(req.URL.Path, "/transactions/send-") {
+					asked++
+					return simulation.Reply(req, http.StatusBadRequest, ""), nil
+				}
+				return next.RoundTrip(req)
+			})
+		}
+		time.Sleep(25 * time.Hour)
+		w.Must(giftsync.Incremental)
+		if asked != 0 {
+			t.Errorf("Thnks was asked %d times for a send of ours", asked)
+		}
+	})
+}
+
+// TestWaitingGiftCannotBeAskedFor: a source that fails to answer for a gift that waits for a
+// contact does not end the daily pass, and the gift is created the day after. It is not
+// asked for daily any more when it has waited for long.
+func TestWaitingGiftCannotBeAskedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := waitingWithoutRow(t, true)
+		failing, asked := true, 0
+		w.WrapThnks = func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+				if !strings.HasSuffix(req.URL.Path, "/transactions/T-1") {
+					return next.RoundTrip(req)
+				}
+				asked++
+				if failing {
+					return simulation.Reply(req, http.StatusServiceUnavailable, ""), nil
+				}
+				return next.RoundTrip(req)
+			})
+		}
+		time.Sleep(4 * simulation.Day) // the daily pass lists it no more
+		w.Must(giftsync.Incremental)
+		if asked == 0 || len(w.Quarantine()) != 1 {
+			t.Fatalf("asked %d times, quarantine has %v", asked, w.QuarantineReasons())
+		}
+		bob := w.Portal.AddContact("bob@example.com", nil)
+		failing = false
+		time.Sleep(25 * time.Hour)
+		if rep := w.Must(giftsync.Incremental); rep.Created != 1 || len(w.Quarantine()) != 0 {
+			t.Errorf("%+v, want it created", rep)
+		}
+		w.WantLinked("T-1", map[string][]string{"contacts": {bob}})
+	})
+	synctest.Test(t, func(t *testing.T) {
+		w := waitingWithoutRow(t, true)
+		time.Sleep(32 * simulation.Day)
+		w.Must(giftsync.Incremental) // the weekly pass
+		asked := 0
+		w.WrapThnks = func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(req.URL.Path, "/transactions/T-1") {
+					asked++
+				}
+				return next.RoundTrip(req)
+			})
+		}
+		time.Sleep(25 * time.Hour)
+		if w.Must(giftsync.Incremental); asked != 0 {
+			t.Errorf("a daily pass asks %d times for a gift that has waited for a month", asked)
+		}
+	})
+}
+
+// waitingWithoutRow is a world in which T-1 waits for a contact, bob@example.com, without
+// its row, as its sender was erased. Thnks can be asked for it where detail is set.
+func waitingWithoutRow(t *testing.T, detail bool) *simulation.World {
+	t.Helper()
+	w := simulation.New(t, hubspottest.Options{Seed: 114}, thnksapitest.Options{})
+	if !detail {
+		w.Dialect.DetailPath = ""
+	}
+	w.AddPerson("ann@example.com")
+	w.AddGiftFrom("T-0", "sam@example.com")
+	w.Must(giftsync.Backfill)
+	st := w.Open()
+	if _, err := w.Engine(st).Erase(t.Context(), giftsync.Person{Email: "sam@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	st.Close()
+	w.Portal.RequireAssociation("thnks", "contacts")
+	time.Sleep(time.Hour)
+	w.AddGift("T-1", "bob@example.com", 0)
+	w.Thnks.Update("T-1", func(tx *thnksapitest.Transaction) { tx.Sender.Email = "sam@example.com" })
+	w.Must(giftsync.Incremental)
+	if q := w.Quarantine()["T-1"]; q.Class != giftsync.ClassNeedsContact || len(q.Row) > 0 {
+		t.Fatalf("%+v, want it to wait for a contact without its row", q)
+	}
+	return w
+}
+
 // TestWaitingGiftOfAnErasedSender: a gift that waits for a contact, and whose row is not kept
 // as it names a sender who was erased, is created when its contact appears: the source is
 // asked for it again or, where it cannot be asked, lists it.
@@ -162,26 +275,7 @@ func TestWaitingGiftOfAnErasedSender(t *testing.T) {
 				mode = giftsync.Reassociate // lists nothing
 			}
 			synctest.Test(t, func(t *testing.T) {
-				w := simulation.New(t, hubspottest.Options{Seed: 114}, thnksapitest.Options{})
-				if !detail {
-					w.Dialect.DetailPath = ""
-				}
-				w.AddPerson("ann@example.com")
-				w.AddGiftFrom("T-0", "sam@example.com")
-				w.Must(giftsync.Backfill)
-				st := w.Open()
-				if _, err := w.Engine(st).Erase(t.Context(), giftsync.Person{Email: "sam@example.com"}); err != nil {
-					t.Fatal(err)
-				}
-				st.Close()
-				w.Portal.RequireAssociation("thnks", "contacts")
-				time.Sleep(time.Hour)
-				w.AddGift("T-1", "bob@example.com", 0)
-				w.Thnks.Update("T-1", func(tx *thnksapitest.Transaction) { tx.Sender.Email = "sam@example.com" })
-				w.Must(giftsync.Incremental)
-				if q := w.Quarantine()["T-1"]; q.Class != giftsync.ClassNeedsContact || len(q.Row) > 0 {
-					t.Fatalf("%+v, want it to wait for a contact without its row", q)
-				}
+				w := waitingWithoutRow(t, detail)
 				time.Sleep(12 * time.Hour)
 				if w.Must(giftsync.Reassociate); len(w.Quarantine()) != 1 {
 					t.Fatalf("quarantine has %v, want the gift to wait on", w.QuarantineReasons())
