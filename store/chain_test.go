@@ -100,8 +100,9 @@ func TestAuditChain(t *testing.T) {
 		t.Error("a head that never was is found")
 	}
 	now := auditDay(9).Add(AuditKept)
-	commit(t, s, Commit{Runs: []RunRecord{{ID: "early", Started: now.AddDate(0, 0, -2)}}})
-	commit(t, s, Commit{Runs: []RunRecord{{ID: "late", Started: now, Finished: now}}})
+	commit(t, s, Commit{Runs: []RunRecord{{ID: "early", Started: now}}})
+	late := now.AddDate(0, 0, 2)
+	commit(t, s, Commit{Runs: []RunRecord{{ID: "late", Started: late, Finished: late}}})
 	proof, err := verify(t, s, heads[9])
 	if err != nil || proof.First != 10 || proof.Entries != 22 || proof.Found != 9 {
 		t.Errorf("after the cut: %v, %+v", err, proof)
@@ -112,9 +113,9 @@ func TestAuditChain(t *testing.T) {
 	if _, err := s.Compact(); err != nil {
 		t.Fatal(err)
 	}
-	later := now.AddDate(0, 0, 5)
+	later := now.AddDate(0, 0, 5) // cut by the run before it, of day 2
 	commit(t, s, Commit{Runs: []RunRecord{{ID: "later", Started: later, Finished: later}}})
-	if proof, err := verify(t, s, heads[30]); err != nil || proof.First != 15 || proof.Found != 30 {
+	if proof, err := verify(t, s, heads[30]); err != nil || proof.First != 12 || proof.Found != 30 {
 		t.Errorf("after the second cut: %v, %+v", err, proof)
 	}
 	var cuts int
@@ -134,17 +135,23 @@ func TestAuditChain(t *testing.T) {
 	}
 }
 
-// TestAuditUnderAWrongClock: runs under a clock that is far ahead cut nothing before they
-// have gone on for a day.
+// TestAuditUnderAWrongClock: runs under a clock that is ahead, by weeks or by more than
+// the audit is kept, cut nothing before they have gone on for a day.
 func TestAuditUnderAWrongClock(t *testing.T) {
 	t.Parallel()
+	for _, days := range []struct{ today, ahead int }{{10, 510}, {300, 420}, {340, 420}} {
+		t.Run(fmt.Sprintf("from day %d to %d", days.today, days.ahead), func(t *testing.T) {
+			t.Parallel()
+			auditUnderAWrongClock(t, auditDay(days.today), auditDay(days.ahead))
+		})
+	}
+}
+
+func auditUnderAWrongClock(t *testing.T, today, ahead time.Time) {
 	s := audited(t, 10)
 	run := func(id string, at time.Time) {
 		t.Helper()
-		r := RunRecord{ID: id, Started: at}
-		commit(t, s, Commit{Runs: []RunRecord{r}}) // as it begins
-		r.Finished = at.Add(time.Hour)
-		commit(t, s, Commit{Runs: []RunRecord{r}})
+		commit(t, s, Commit{Runs: []RunRecord{{ID: id, Started: at, Finished: at.Add(time.Hour)}}})
 	}
 	wantKept := func(when string, want int) {
 		t.Helper()
@@ -158,12 +165,12 @@ func TestAuditUnderAWrongClock(t *testing.T) {
 			t.Errorf("%s: %d of 10 entries are kept, want %d", when, n, want)
 		}
 	}
-	run("today", auditDay(10))
-	ahead := auditDay(510)
+	run("today", today)
 	run("first", ahead)
+	wantKept("after the jump", 10)
 	run("second", ahead.Add(23*time.Hour))
 	wantKept("on the first day after the jump", 10)
-	run("back", auditDay(11))
+	run("back", today.AddDate(0, 0, 1))
 	wantKept("under the right clock again", 10)
 	commit(t, s, Commit{Runs: []RunRecord{{ID: "killed", Started: ahead.Add(24*time.Hour + time.Minute)}}})
 	wantKept("by a run that was killed", 10)

@@ -231,14 +231,14 @@ func (w *writer) putRest(c Commit) error {
 		}
 	}
 	for _, run := range c.Runs {
-		steady := w.steadyAt(run.Started)
+		steady := w.steadyClock(run.Started)
 		if err := w.putRun(run); err != nil {
 			return err
 		}
-		if !steady || run.Finished.IsZero() { // a run that was killed has no time for the entry
+		if run.Finished.IsZero() { // a run that was killed has no time for the entry
 			continue
 		}
-		if err := w.cutAudit(run.Started.Add(-AuditKept), run.Finished); err != nil {
+		if err := w.cutAudit(steady.Add(-AuditKept), run.Finished); err != nil {
 			return err
 		}
 	}

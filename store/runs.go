@@ -58,12 +58,21 @@ func (w *writer) putRun(r RunRecord) error {
 // steadyFor is how long runs go on under a clock before the audit is cut by it.
 const steadyFor = 24 * time.Hour
 
-// steadyAt reports whether the clock by which a run begins at now has been the same for
-// a day: another run began by it before. One that is wrong for a while, by months, must
-// not cut off an audit that nothing can make again.
-func (w *writer) steadyAt(now time.Time) bool {
-	earlier, _ := w.runs.Cursor().Seek(runKey(&RunRecord{Started: now.Add(-AuditKept)}))
-	return earlier != nil && string(earlier) <= string(runKey(&RunRecord{Started: now.Add(-steadyFor)}))
+// steadyClock returns when the last run began of those that began a day or more before
+// now, zero if there is none. After a clock has jumped ahead, that run is still one under
+// the right clock: the audit, which nothing can make again, is cut by it.
+func (w *writer) steadyClock(now time.Time) time.Time {
+	c := w.runs.Cursor()
+	k, _ := c.Seek(runKey(&RunRecord{Started: now.Add(-steadyFor)}))
+	if k == nil {
+		k, _ = c.Last()
+	} else {
+		k, _ = c.Prev()
+	}
+	if len(k) < 8 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(binary.BigEndian.Uint64(k))).UTC()
 }
 
 func decodeRun(_, value []byte) (r RunRecord, err error) {

@@ -73,5 +73,5 @@ type Commit struct {
 	Joined      []SendJoin            // sends that get their transactions; [ErrSendMoved] where one cannot
 	Shown       []Send                // what HubSpot shows now; nothing is noted of one that has changed meanwhile
 	Sending     Sending               // where it says why, sending is turned off, unless it is off already
-	Runs        []RunRecord           // put into the list of runs, which forgets old ones; audit entries older than [AuditKept] are cut off, if a run began a day before
+	Runs        []RunRecord           // put into the list of runs, which forgets old ones; audit entries older than [AuditKept] are cut off, by the time of the last run that began a day before
 }
