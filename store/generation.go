@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,11 +20,13 @@ import (
 // file beside it, which a backup of the state file does not bring back. If the two
 // differ in the wrong way, sending is off until a person has looked.
 //
-// The file beside may lag by one, because a crash can fall between the two writes, and by
-// one more for each time that it could not be written. The number is raised each time all
-// the same: a backup from between has a lower one than the intent that is counted at last.
-// The file beside can never be ahead of the state file that wrote it. It is there, with
-// number 0, before the state file has a number.
+// The file beside may lag, because a crash can fall between the two writes, or because it
+// could not be written for a while: the state file knows which number it has then. The
+// number is raised each time all the same: a backup from between has a lower one than the
+// intent that is counted at last. It is raised by steps that are drawn at random, so that
+// no two states that went on from one backup ever have the same. The file beside can never
+// be ahead of the state file that wrote it. It is there, with number 0, before the state
+// file has a number.
 
 // keyGeneration is the generation's key in the meta bucket.
 const keyGeneration = "sends"
@@ -58,15 +61,18 @@ func (s *Store) Succeed(m SendMark) {
 
 type generation struct {
 	Number uint64 `json:"n"`
-	Missed uint64 `json:"missed,omitempty"` // how many numbers before this one the file beside did not get
+	Beside uint64 `json:"beside,omitempty"` // what the file beside had when the number was raised
 	Off    string `json:"off,omitempty"`    // why sending is off, in words for the admin; "" if it is on
 	Since  stamp  `json:"since,omitzero"`
 }
 
-// raise raises the number, where the file beside has one that is not above it.
+// maxStep bounds by how much a number is raised: four billion times of it fit.
+const maxStep = 1 << 32
+
+// raise raises the number, and notes that of the file beside.
 func (g *generation) raise(beside uint64) {
-	g.Missed = g.Number - beside
-	g.Number++
+	g.Beside = beside
+	g.Number += 1 + rand.Uint64N(maxStep)
 }
 
 // A besideFile is the file beside the state file.
@@ -149,7 +155,7 @@ func (g generation) doubts(b besideFile, there bool, state string, last besideFi
 		return "the state file is a new one, and an earlier one has sent gifts: this one does not know which"
 	case b.Number > g.Number:
 		return "the state file is older than the last gift that was sent: it was restored from a backup, and does not know what was sent since"
-	case b.Number+1+g.Missed < g.Number:
+	case b.Number != g.Number && b.Number != g.Beside:
 		return "the file beside the state file that counts its sends is older than the state file: was it restored?"
 	case last.State != "" && b.State != last.State, b.Number < last.Number:
 		return "the state file, and the file beside it that counts its sends, are not those that this process has sent with: was the state directory replaced by an older copy?"

@@ -78,6 +78,8 @@ func TestGeneration(t *testing.T) {
 			s.Close()
 			copyFile(t, path+".old", path)
 		}, "restored from a backup"},
+		"a backup, and then what it had taken the place of":                 {backAndForth(60, 0), "state file"},
+		"a backup, and what it had taken the place of, with as many counts": {backAndForth(6, 4), "state file"},
 		"an older file beside after a while in which it could not be written": {func(t *testing.T, path, beside string) {
 			copyFile(t, beside, beside+".old")
 			s, _ := openForSending(t, path)
@@ -168,6 +170,43 @@ func TestGeneration(t *testing.T) {
 				s.Close()
 			}
 		})
+	}
+}
+
+// backAndForth has a time in which so many intents cannot be counted, then puts back a
+// backup from before it, which sends after some openings, and then the file whose place
+// the backup had taken. That does not know what the backup has sent.
+func backAndForth(uncounted, openings int) func(t *testing.T, path, beside string) {
+	return func(t *testing.T, path, beside string) {
+		s, _ := openForSending(t, path)
+		addSend(t, s, aSend("r"))
+		e, _, _ := s.Send("r")
+		begun := e
+		begun.State = SendSending
+		check(t, s.copyTo(path+".old"))
+		free := obstruct(t, beside)
+		for range uncounted {
+			if err := s.ChangeSend(SendScheduled, begun, nil); !errors.Is(err, ErrSendNotCounted) {
+				t.Errorf("begun: %v", err)
+			}
+			check(t, s.ChangeSend(SendSending, e, nil))
+		}
+		free()
+		s.Close()
+		copyFile(t, path, path+".aside")
+		copyFile(t, path+".old", path)
+		for range openings {
+			s, _ = openForSending(t, path)
+			s.Close()
+		}
+		s, sending := openForSending(t, path)
+		if sending.Off != "" {
+			t.Errorf("off because %q although nothing was sent since the backup", sending.Off)
+		}
+		move(t, s, "r", SendSending)
+		move(t, s, "r", SendSent)
+		s.Close()
+		copyFile(t, path+".aside", path)
 	}
 }
 
