@@ -188,7 +188,13 @@ func restore(ctx context.Context, a *app, s *session, p configs.Portal, from str
 		if bound, want := giftsync.PortalAccount(j), pinned(p); want != "" && bound != "" && bound != want {
 			return usagef("%s is of HubSpot account %s, and portal %s has account %s", from, bound, p.Name, want)
 		}
-		return j.Commit(store.Commit{Audit: []store.AuditEntry{{At: time.Now().UTC(), Action: "restored", Reasons: []string{"asked for by an admin"}}}})
+		now := time.Now().UTC()
+		// Where the counter of sends is missing, too, as on a new machine, a copy from
+		// before the first gift looks like a portal that has sent nothing yet.
+		return j.Commit(store.Commit{
+			Audit:   []store.AuditEntry{{At: now, Action: "restored", Reasons: []string{"asked for by an admin"}}},
+			Sending: store.Sending{Off: "the state file was restored from a backup", Since: now},
+		})
 	})
 	if err != nil {
 		return err

@@ -78,8 +78,9 @@ func (o *optOuts) of(ctx context.Context, canonical, contacts []string) (map[str
 }
 
 // ofContacts returns why some contacts get nothing, by their ids: they may have another
-// address now than that of the gift. Those that were found are not read again. One that
-// is gone says nothing.
+// address now than that of the gift. Those that were found are not read again. One that a
+// batch does not find is read by itself, as it may have been merged into another, who
+// counts for it; one that is gone says nothing.
 func (o *optOuts) ofContacts(ctx context.Context, ids []string, found map[string]hubspot.Object) (map[string]string, error) {
 	out := make(map[string]string)
 	var rest []string
@@ -99,19 +100,28 @@ func (o *optOuts) ofContacts(ctx context.Context, ids []string, found map[string
 		return nil, err
 	}
 	for i, outcome := range outcomes {
-		switch e, ok := hubspot.AsError(outcome.Err); {
-		case ok && e.Kind == hubspot.NotFound:
-		case notTaken(outcome.Err):
+		contact, err := outcome.Object, outcome.Err
+		if isNotFound(err) {
+			contact, err = o.hubspot.Get(ctx, "contacts", rest[i], o.properties, false)
+		}
+		switch {
+		case isNotFound(err):
+		case notTaken(err):
 			out[rest[i]] = "HubSpot does not show the contact, and so does not say whether it has opted out"
-		case outcome.Err != nil:
-			return nil, outcome.Err
+		case err != nil:
+			return nil, err
 		default:
-			if why := o.said(*outcome.Object); why != "" {
+			if why := o.said(*contact); why != "" {
 				out[rest[i]] = why
 			}
 		}
 	}
 	return out, nil
+}
+
+func isNotFound(err error) bool {
+	e, ok := hubspot.AsError(err)
+	return ok && e.Kind == hubspot.NotFound
 }
 
 // notTaken reports whether HubSpot failed by what it was asked for alone.

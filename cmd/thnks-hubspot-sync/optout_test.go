@@ -57,7 +57,8 @@ func TestOptOutByAnyAddress(t *testing.T) {
 }
 
 // TestOptOutOfNamedContact: a contact that has opted out, and has another address meanwhile
-// than the one that a gift goes to, gets nothing where the order names it.
+// than the one that a gift goes to, gets nothing where the order names it; also under the
+// id that it had before it was merged into another.
 func TestOptOutOfNamedContact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		portal := contract.New(t, hubspottest.Options{Token: "t"})
@@ -75,6 +76,10 @@ func TestOptOutOfNamedContact(t *testing.T) {
 		}
 		if got := slices.Collect(maps.Keys(out)); !slices.Equal(got, []string{moved}) {
 			t.Errorf("nothing goes to %q, want %s alone", got, moved)
+		}
+		portal.Merge("contacts", portal.AddContact("kept@acme.example", map[string]string{"hs_email_optout": "true"}), moved)
+		if out, err := of(t.Context(), []string{"old@acme.example"}, []string{moved}); err != nil || out[moved] == "" {
+			t.Errorf("merged: %q, %v", out, err)
 		}
 		portal.Fault(hubspottest.Fault{PathContains: "/contacts/batch/read", After: 1, Status: 403, Count: -1})
 		if _, err := of(t.Context(), []string{"old@acme.example"}, []string{moved}); err == nil {
