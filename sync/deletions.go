@@ -106,6 +106,17 @@ func (d *deletions) report(r *run) {
 	}
 }
 
+// settle begins anew with records; of contacts it goes on counting.
+func (d *deletions) settle() {
+	*d = deletions{contacts: d.contacts}
+}
+
+// takeBack revives the gifts, and settles.
+func (d *deletions) takeBack(ctx context.Context, r *run) error {
+	defer d.settle()
+	return d.revive(ctx, r)
+}
+
 // revive takes back what the run had concluded before it found out that nothing
 // could be: the gifts are written in full at their next change.
 func (d *deletions) revive(ctx context.Context, r *run) error {

@@ -159,7 +159,8 @@ func suppress(list Suppressed, emails []string) (addresses []string, err error) 
 
 // finishErasures does what the list of erased people asks for and was not done. An
 // erasure under way does it by itself. It reports whether it did, and with that wrote the
-// state file anew.
+// state file anew. Records that HubSpot neither finds nor confirms to be deleted do not
+// keep a run from the rest of its work: they may be all that there were.
 func finishErasures(ctx context.Context, r *run) (did bool, err error) {
 	due, err := readSuppressed(r.cfg().Suppressed, r.journal, r.req.DryRun)
 	if err != nil || !due || r.req.DryRun || r.cfg().Archive == nil || !r.engine.erasing.TryLock() {
@@ -175,7 +176,10 @@ func finishErasures(ctx context.Context, r *run) (did bool, err error) {
 	// It comes before all else that a run does: the record that HubSpot has failed to
 	// blank may be the only one, and must not keep everything behind it from being done.
 	ctx = hubspot.WithCulprits(ctx, hubspot.NewSuspects(maxCulprits))
-	if err := newEraser(r, &rep).apply(ctx, nil); err != nil {
+	if err := newEraser(r, &rep).apply(ctx, nil); errors.Is(err, errNotDeleted) && r.mode != byEvents && ctx.Err() == nil && !IsFatal(err) {
+		r.log.Warn("an erasure could not be finished; the run goes on, and the next one tries again", logError, err)
+		return false, nil
+	} else if err != nil {
 		return false, fmt.Errorf("finishing an erasure: %w", err)
 	}
 	r.log.Info("erasure finished that was interrupted, or that the state file did not know", "received", rep.Received, "sent", rep.Sent, "blanked", rep.Blanked, "refused", rep.Refused)
@@ -215,8 +219,10 @@ func (e *eraser) apply(ctx context.Context, addresses []string) error {
 	}
 	for some := range slices.Chunk(ids, hubspot.BatchSize) {
 		err := r.withLocked(ctx, some, func() error { return e.blank(ctx, some) })
-		if errors.Is(err, errNotDeleted) && r.req.Mode == erasing { // a run does it at its end
-			err = withCommitError(err, r.counts.deletions.revive(ctx, r))
+		if errors.Is(err, errNotDeleted) {
+			if backErr := r.counts.deletions.takeBack(ctx, r); backErr != nil {
+				return fmt.Errorf("taking back what cannot be concluded (%v): %w", err, backErr)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("the state file holds nothing of the person any more, but the records in HubSpot do; the next run goes on with them: %w", err)

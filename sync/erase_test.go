@@ -367,6 +367,49 @@ func TestEraseWhileRecordsAreHidden(t *testing.T) {
 	})
 }
 
+// TestErasureOfDeletedRecordsStopsNoRun: where HubSpot has none of the records any more, nor
+// any other, an erasure cannot be finished. Runs go on all the same, and once there is a
+// record again that confirms that the others are deleted, the next one finishes it.
+func TestErasureOfDeletedRecordsStopsNoRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		for n := range 5 {
+			w.AddGift(simulation.ID(100+n), bird, time.Hour)
+		}
+		w.Must(giftsync.Incremental)
+		for r := range w.Portal.Records("thnks") {
+			w.Portal.Archive("thnks", r.ID)
+		}
+		st := w.Open()
+		_, err := w.Engine(st).Erase(t.Context(), giftsync.Person{Email: bird})
+		st.Close()
+		if err == nil {
+			t.Fatal("the erasure counts as finished")
+		}
+		time.Sleep(time.Hour)
+		w.AddGift("T-new", "bob@acme.example", 0)
+		for n := 4; n <= 8; n++ { // others', which are found deleted by the pass
+			w.Thnks.Update(simulation.ID(n), func(tx *thnksapitest.Transaction) { tx.Gift.Name, tx.UpdatedAt = "Tea", time.Now() })
+		}
+		if rep := w.Must(giftsync.Incremental); rep.Created != 1 || rep.Skipped[plan.SkippedDeleted] == 0 {
+			t.Errorf("%+v, want the new gift created and those of others skipped", rep)
+		}
+		time.Sleep(time.Hour)
+		w.Must(giftsync.Incremental)
+		if n := tombstones(t, w); n < 5+5+len(receivedIDs) {
+			t.Errorf("%d records count as deleted, want those of the person", n)
+		}
+		if bytes.Contains(rawState(t, w), []byte("canary")) {
+			t.Error("the state file names the person")
+		}
+		time.Sleep(time.Hour)
+		if rep := w.Must(giftsync.Incremental); simulation.Calls(rep) != 0 {
+			t.Errorf("a run makes %d calls for an erasure that is finished", simulation.Calls(rep))
+		}
+	})
+}
+
 // TestEraseLater: of a person who is to be erased while the portal cannot be opened
 // nothing is copied any more, and the first run does the rest.
 func TestEraseLater(t *testing.T) {

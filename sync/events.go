@@ -83,13 +83,11 @@ func (w *eventWorker) end(ctx context.Context, r *run, err error) error {
 	d := &w.deletions
 	switch {
 	case errors.Is(err, errNotDeleted):
-		err = withCommitError(err, d.revive(ctx, r))
-	case d.live == nil:
-		return err
-	default:
+		return withCommitError(err, d.takeBack(ctx, r))
+	case d.live != nil:
 		d.report(r)
+		d.settle()
 	}
-	*d = deletions{contacts: d.contacts}
 	return err
 }
 
