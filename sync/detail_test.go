@@ -78,6 +78,30 @@ func TestRecordSaysMoreThanTheListing(t *testing.T) {
 			check(t, w)
 		})
 	})
+	t.Run("erased", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := simulation.New(t, hubspottest.Options{}, thnksapitest.Options{})
+			e := event(w)
+			w.Thnks.Update("T-1", func(tx *thnksapitest.Transaction) { tx.Sender.Email = "sam@example.com" })
+			older := file(w)
+			st := w.Open()
+			w.Receive(st, e)
+			w.ApplyEvents(w.Engine(st))
+			st.Close()
+			wantProperties(t, w, "T-1", map[string]string{"message": "Thank you, Ann", "sender_email": "sam@example.com"})
+			if err := os.WriteFile(w.Path, older, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			st = w.Open()
+			if _, err := w.Engine(st).Erase(t.Context(), giftsync.Person{Email: "sam@example.com"}); err != nil {
+				t.Fatal(err)
+			}
+			st.Close()
+			time.Sleep(time.Hour)
+			w.Must(giftsync.Incremental)
+			wantProperties(t, w, "T-1", map[string]string{"message": "", "sender_email": "", "recipient_email": "ann@example.com"})
+		})
+	})
 	t.Run("crash", func(t *testing.T) {
 		for step, alive := 1, false; !alive && !t.Failed(); step++ {
 			synctest.Test(t, func(t *testing.T) {

@@ -134,7 +134,8 @@ func (b *batch) create(ctx context.Context, changes []plan.Change) (existing []p
 
 // planExisting plans the change that a record found in HubSpot still needs, and
 // reports whether it could be read. What the gift's row says nothing of stays as the
-// record has it. Its links are made again: that is harmless where they exist.
+// record has it, but for what it has of erased people, which is cleared. Its links are
+// made again: that is harmless where they exist.
 func (b *batch) planExisting(o portal.Outcome) (plan.Change, bool) {
 	c := o.Change
 	have, err := portal.Stored(o.Found, b.run.cfg().Metadata)
@@ -147,6 +148,7 @@ func (b *batch) planExisting(o portal.Outcome) (plan.Change, bool) {
 	if silent := b.in.silent[c.Gift.ID]; silent != 0 {
 		c.Gift = fill(c.Gift, have.Gift, silent)
 	}
+	c.Gift = c.Gift.Without(partiesOf(b.run.cfg().Suppressed, have.Gift))
 	again := plan.Make([]plan.Gift{c.Gift}, map[string]plan.Stored{c.Gift.ID: have}, nil, plan.Rules{Now: b.run.started, LeaveOut: b.run.cfg().LeaveOut})[0]
 	again.Links, again.Orphan, again.Ambiguous = c.Links, c.Orphan, c.Ambiguous
 	again.ObjectID = o.ObjectID
