@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,6 +196,32 @@ func TestAbsenceOverrulesNoEvent(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAbsenceOverrulesNoLateEvent: nor does a row without a status, of a gift that was read
+// back from HubSpot, overrule an event of before it that is told later: how old the status
+// is that HubSpot has is not known.
+func TestAbsenceOverrulesNoLateEvent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, source := fromSource(t)
+		source.shows(thnksapi.Transaction{ID: "T-1", GiftName: "Coffee", Status: "sent", RawStatus: "sent", UpdatedAt: time.Now().UTC()})
+		w.Must(giftsync.Incremental)
+		if err := os.Remove(w.Path); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		event := simulation.Event("T-1", plan.Redeemed)
+		time.Sleep(2 * time.Hour)
+		source.shows(thnksapi.Transaction{ID: "T-1", GiftName: "Tea", Missing: thnksapi.FieldStatus, UpdatedAt: time.Now().UTC()})
+		w.Must(giftsync.Incremental)
+		wantProperties(t, w, "T-1", map[string]string{"gift_name": "Tea", "status": "sent"})
+		st := w.Open()
+		w.Receive(st, event)
+		w.ApplyEvents(w.Engine(st))
+		st.Close()
+		wantProperties(t, w, "T-1", map[string]string{"gift_name": "Tea", "status": "redeemed", "status_raw": "sent"})
+	})
 }
 
 // TestAbsenceInSlices: rows that say nothing of some fields leave them as they are where

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -65,6 +66,9 @@ func (g Gift) WithStatusOf(have Gift) Gift {
 	}
 	g.Status, g.RawStatus, g.Known, g.KnownAs = of.Status, of.RawStatus, of.Known, of.KnownAs
 	g.StatusAsOf = of.statusOrigin()
+	if g.StatusAsOf.isZero() && of.Status != "" {
+		g.StatusAsOf = unknownOrigin
+	}
 	if g.Derived && !have.saysNothing() {
 		g.UpdatedAt = of.UpdatedAt
 	}
@@ -78,6 +82,11 @@ func (g Gift) timeOrigin(s Status) Origin {
 	}
 	return g.origin()
 }
+
+// unknownOrigin is the origin of a status of which it is not known when it was read, in a
+// snapshot of which that is known: the zero Origin would stand for the snapshot's own. All
+// that is known to have been read comes after it.
+var unknownOrigin = Origin{ReadAt: time.Unix(0, 0).UTC(), Source: math.MaxInt32}
 
 func (o Origin) isZero() bool { return o.Version.IsZero() && o.ReadAt.IsZero() && o.Source == 0 }
 
