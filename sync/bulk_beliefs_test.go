@@ -280,6 +280,75 @@ func TestErasureWithoutAccess(t *testing.T) {
 	})
 }
 
+// TestErasureByAnEventIsTakenBack: an event finishes an erasure while HubSpot does not find
+// records and cannot list those that it has. What it has concluded of the first few is taken
+// back, and when they are there again all are blanked.
+func TestErasureByAnEventIsTakenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, contacts := bulk(t, 1)
+		f.st.Close()
+		const n = 250
+		for i := 2; i <= n; i++ {
+			f.AddGift(simulation.ID(i), "p0@acme.example", time.Hour)
+		}
+		f.Must(giftsync.Incremental)
+		f.Portal.DeleteForPrivacy(contacts[0])
+		refused, unlisted := true, false
+		f.WrapHubSpot = func(next http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+				switch {
+				case refused && strings.HasSuffix(req.URL.Path, "/batch/update"):
+					return simulation.Reply(req, http.StatusUnauthorized, `{"status":"error","category":"INVALID_AUTHENTICATION","message":"no"}`), nil
+				case unlisted && req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/2-") && req.URL.Query().Has("limit"):
+					return simulation.Reply(req, http.StatusBadGateway, ""), nil
+				}
+				return next.RoundTrip(req)
+			})
+		}
+		f.st = f.Open()
+		f.e = f.Engine(f.st)
+		f.Receive(f.st, records("contact.privacyDeletion", "contact", contacts[0]))
+		if _, err := f.e.FollowEvents(t.Context()); !giftsync.IsFatal(err) {
+			t.Fatalf("the erasure ends with %v, want it interrupted", err)
+		}
+		f.st.Close()
+		refused, unlisted = false, true
+		var away []string
+		for i := 1; i <= 200; i++ {
+			if i <= 2 || i > 100 {
+				away = append(away, f.Record(simulation.ID(i)))
+				f.Portal.Archive("thnks", away[len(away)-1])
+			}
+		}
+		time.Sleep(time.Hour)
+		f.st = f.Open()
+		f.e = f.Engine(f.st)
+		if _, err := f.e.FollowEvents(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.st.Close()
+		if got := f.Property(simulation.ID(50), "recipient_email"); got != "" {
+			t.Fatalf("a record of the first hundred has %q: the event has finished nothing", got)
+		}
+		if n := tombstones(t, f.World); n != 0 {
+			t.Errorf("%d records count as deleted, which nothing confirms", n)
+		}
+		unlisted = false
+		for _, id := range away {
+			f.Portal.Restore("thnks", id)
+		}
+		time.Sleep(time.Hour)
+		f.Must(giftsync.Incremental)
+		for i := 1; i <= n; i++ {
+			if got := f.Property(simulation.ID(i), "recipient_email"); got != "" {
+				t.Fatalf("record %d has %q", i, got)
+			}
+		}
+		f.st = f.Open()
+	})
+}
+
 // A countingArchive counts how often the state file is written anew.
 type countingArchive struct {
 	giftsync.Archive
