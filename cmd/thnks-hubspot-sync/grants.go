@@ -190,19 +190,26 @@ func (g *grants) checkAccount(ctx context.Context, p configs.Portal, token, want
 	return nil
 }
 
-// accountTimeout bounds the question whose a new token is: the portal's other calls wait
-// for the answer.
-const accountTimeout = 10 * time.Second
+// Bounds of the question whose a new token is. The portal's other calls wait for the
+// answer, and a daemon that ends waits for them ([stopWithin]).
+const (
+	accountTimeout = 5 * time.Second
+	refusedFor     = 10 * time.Second // before a token is asked about again
+)
 
 // A tokenFile gives out the static token of a file. A replaced one is used at the
-// next call, once HubSpot has said that it is of the portal's account. While the
+// next call, once HubSpot has said that it is of the portal's account; where it has not,
+// calls fail for a while ([refusedFor]), or until the file is replaced again. While the
 // file cannot be read, as in the moment of its replacement, the one before is used.
 type tokenFile struct {
 	read    func() (configs.Secret, error)
 	allowed func(ctx context.Context, token string) error
 
-	mu  sync.Mutex
-	now configs.Secret
+	mu      sync.Mutex
+	now     configs.Secret
+	refused configs.Secret // the new one that was asked about in vain
+	why     error          // what is answered instead until then; nil where there is none
+	until   time.Time
 }
 
 // Token implements [oauth2.TokenSource].
@@ -211,10 +218,14 @@ func (f *tokenFile) Token() (*oauth2.Token, error) {
 	defer f.mu.Unlock()
 	read, err := f.read()
 	if err == nil && read.Reveal() != f.now.Reveal() {
+		if f.why != nil && read.Reveal() == f.refused.Reveal() && time.Now().Before(f.until) {
+			return nil, f.why
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), accountTimeout)
 		defer cancel()
-		if err := f.allowed(ctx, read.Reveal()); err != nil {
-			return nil, err
+		if f.why = f.allowed(ctx, read.Reveal()); f.why != nil {
+			f.refused, f.until = read, time.Now().Add(refusedFor)
+			return nil, f.why
 		}
 		f.now = read
 	}

@@ -476,18 +476,25 @@ func TestTokenFile(t *testing.T) {
 	}
 }
 
-// TestTokenFileWaits: while HubSpot does not say whose a new token is, a call that wants
-// it waits for seconds, not for all the tries of a call, and fails for the time being.
+// TestTokenFileWaits: while HubSpot does not say whose a new token is, the calls that want
+// it fail together, for the time being, after one question of a few seconds: there are
+// several at a time, and each is tried again. A file that is replaced again is asked
+// about at once.
 func TestTokenFileWaits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hubspot-token")
-	if err := os.WriteFile(path, []byte("pat-new"), 0o600); err != nil {
-		t.Fatal(err)
+	write := func(token string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(token), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	write("pat-new")
 	synctest.Test(t, func(t *testing.T) {
-		silent := true
+		silent, questions := true, 0
 		f := &tokenFile{
 			read: func() (configs.Secret, error) { return new(configs.Config).ReadSecret(path) },
 			allowed: func(ctx context.Context, _ string) error {
+				questions++
 				if !silent {
 					return nil
 				}
@@ -496,16 +503,32 @@ func TestTokenFileWaits(t *testing.T) {
 			},
 		}
 		began := time.Now()
-		token, err := f.Token()
-		if e, ok := hubspot.AsError(err); !ok || e.Kind != hubspot.Transient {
-			t.Errorf("%v, %v; want a transient error", token, err)
+		for range 30 { // six calls with five tries each, which queue for the answer
+			token, err := f.Token()
+			if e, ok := hubspot.AsError(err); !ok || e.Kind != hubspot.Transient {
+				t.Errorf("%v, %v; want a transient error", token, err)
+			}
 		}
-		if waited := time.Since(began); waited > 10*time.Second {
-			t.Errorf("waited for %v", waited)
+		if waited := time.Since(began); questions != 1 || waited > stopWithin-3*time.Second {
+			t.Errorf("%d questions took %v", questions, waited)
 		}
 		silent = false
+		if _, err := f.Token(); err == nil || questions != 1 {
+			t.Errorf("at once the refused token is asked about again: %v, %d questions", err, questions)
+		}
+		time.Sleep(refusedFor)
 		if token, err := f.Token(); err != nil || token.AccessToken != "pat-new" {
 			t.Errorf("once HubSpot answers: %v, %v", token, err)
+		}
+		silent = true
+		write("pat-of-nobody")
+		if token, err := f.Token(); err == nil {
+			t.Errorf("a token of nobody is used: %v", token)
+		}
+		silent = false
+		write("pat-newer")
+		if token, err := f.Token(); err != nil || token.AccessToken != "pat-newer" {
+			t.Errorf("a file that was replaced again: %v, %v", token, err)
 		}
 	})
 }
