@@ -18,16 +18,16 @@ import (
 	"thnks-hubspot-sync/thnksapi"
 )
 
-// A slowAPI answers each request after five seconds.
-type slowAPI struct{}
+// A slowAPI answers each request after a while.
+type slowAPI time.Duration
 
-func (slowAPI) Send(context.Context, thnksapi.GiftRequest) thnksapi.Receipt {
-	time.Sleep(5 * time.Second)
+func (a slowAPI) Send(context.Context, thnksapi.GiftRequest) thnksapi.Receipt {
+	time.Sleep(time.Duration(a))
 	return thnksapi.Receipt{Outcome: thnksapi.SendDone, Status: 200}
 }
 
-// slowDesk is a portal whose gifts take five seconds each, with nothing but its desk.
-func slowDesk(path string) PortalConfig {
+// slowDesk is a portal whose gifts take a while each, with nothing but its desk.
+func slowDesk(path string, each time.Duration) PortalConfig {
 	rules := send.Rules{
 		Live: true, Allow: []string{"*"}, Currency: "USD", Zone: time.UTC,
 		Catalogue:    map[int64]send.Item{5659: {Name: "Coffee", Price: decimal.NewFromInt(5)}},
@@ -40,7 +40,7 @@ func slowDesk(path string) PortalConfig {
 		Desk: func(j *store.Store, changed func()) (*send.Desk, error) {
 			return send.New(send.Config{
 				Portal: "acme", Rules: func() send.Rules { return rules }, Ledger: j, Journal: j, Changed: changed,
-				Senders: map[string]send.Key{"": func() (send.API, error) { return slowAPI{}, nil }},
+				Senders: map[string]send.Key{"": func() (send.API, error) { return slowAPI(each), nil }},
 			})
 		},
 	}
@@ -53,7 +53,7 @@ func TestEndWaitsForSends(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "state", "acme.db")
-		d := New([]PortalConfig{slowDesk(path)})
+		d := New([]PortalConfig{slowDesk(path, 5*time.Second)})
 		order := send.Order{Request: "r", Gift: 5659, Message: "Thanks", Cause: send.Command}
 		for _, address := range []string{"bea@acme.example", "carl@acme.example"} {
 			order.To = append(order.To, send.Recipient{Email: address})
@@ -82,7 +82,7 @@ func TestEndWaitsForSends(t *testing.T) {
 			t.Errorf("a daemon that has ended is asked to send: %v", err)
 		}
 
-		d = New([]PortalConfig{slowDesk(path)})
+		d = New([]PortalConfig{slowDesk(path, 5*time.Second)})
 		defer d.Close()
 		desk, err := d.Sender().Desk("acme")
 		if err != nil {
@@ -105,5 +105,49 @@ func TestEndWaitsForSends(t *testing.T) {
 			t.Error(err)
 		}
 		want("then", store.SendSent, store.SendSent)
+	})
+}
+
+// TestEndLeavesASendThatHangs: a gift over which Thnks takes very long holds no daemon
+// up, and its outcome is unknown to the one that takes its place.
+func TestEndLeavesASendThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "state", "acme.db")
+		d := New([]PortalConfig{slowDesk(path, 20*time.Second)})
+		order := send.Order{Request: "r", Gift: 5659, Message: "Thanks", Cause: send.Command, To: []send.Recipient{{Email: "bea@acme.example"}}}
+		held, err := d.Sender().Send(t.Context(), "acme", order)
+		if err != nil || len(held) != 1 {
+			t.Fatalf("%+v, %v", held, err)
+		}
+		var command sync.WaitGroup
+		command.Go(func() {
+			if _, err := d.Sender().ChangeSends(t.Context(), "acme", send.Change{Action: send.Approve, IDs: []string{held[0].ID}}); err == nil {
+				t.Error("the command is told that its gift was sent")
+			}
+		})
+		time.Sleep(time.Second)
+		before := time.Now()
+		d.Close()
+		if took := time.Since(before); took > 8*time.Second {
+			t.Errorf("the daemon ended after %v", took)
+		}
+		d = New([]PortalConfig{slowDesk(path, 20*time.Second)})
+		defer d.Close()
+		desk, err := d.Sender().Desk("acme")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := desk.Due(t.Context()); err != nil {
+			t.Error(err)
+		}
+		j, err := d.StateFile("acme")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, _, err := j.Send(held[0].ID); err != nil || s.State != store.SendUnknown {
+			t.Errorf("the gift is %s, %v", s.State, err)
+		}
+		command.Wait()
 	})
 }

@@ -244,13 +244,17 @@ func (p *managedPortal) giveUp(err error) {
 	p.loop.lostState(withoutRemedy(err))
 }
 
-// close waits for the gifts that commands are sending, as long as Thnks takes over them,
-// and gives the state file back.
+// sendsWithin is how long the end of a portal waits for the gifts that commands are
+// sending, less than the nine seconds in which a daemon has to end or to reload.
+const sendsWithin = 7 * time.Second
+
+// close waits for the gifts that commands are sending, but not for ever, and gives the
+// state file back. The outcome of a gift that Thnks takes longer over is unknown.
 func (p *managedPortal) close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	p.sends.asked.Wait()
+	p.sends.await(sendsWithin)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.open != nil {
