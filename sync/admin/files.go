@@ -51,7 +51,8 @@ const (
 // backup answers with the bytes of a state file. An error after the first of them
 // cuts the answer off, which the caller notices.
 func (s *server) backup(w http.ResponseWriter, r *http.Request, f Files) {
-	ctx, cut := context.WithCancel(r.Context())
+	// The request's own context ends with life; a client that leaves fails the writing.
+	ctx, cut := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer context.AfterFunc(s.life, func() { time.AfterFunc(copyGrace, cut) })()
 	out := &copied{ctx: ctx, w: w, conn: http.NewResponseController(w), within: s.takeWithin}
 	var cutter sync.WaitGroup

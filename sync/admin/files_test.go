@@ -10,6 +10,7 @@ import (
 	"time"
 
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/listen"
 )
 
 // copySize is that of a copy, more than the buffers of a connection hold.
@@ -76,6 +77,34 @@ func TestBackupAtAReload(t *testing.T) {
 	end()
 	if err := f.end(t); err == nil {
 		t.Error("the copy is whole")
+	}
+}
+
+// TestShortBackupAtAReload: a reader that pauses while the daemon begins to read its
+// configuration anew still gets all. It asks through a gate, as the daemon has it, with
+// which its request ends too.
+func TestShortBackupAtAReload(t *testing.T) {
+	t.Parallel()
+	life, end := context.WithCancel(t.Context())
+	var gate listen.Gate
+	_, f := startFiles(t, func(s *server) {
+		s.life = life
+		gate.Open(life, s.handler())
+	})
+	path := socketPath(t)
+	l := mustListen(t, path)
+	served := make(chan error, 1)
+	go func() { served <- serve(t.Context(), l, &gate, time.Second, nil) }()
+	t.Cleanup(func() { <-served }) // the test's context has ended
+	answer := stalledReader(t, path)
+	end()
+	time.Sleep(100 * time.Millisecond)
+	n, err := io.Copy(io.Discard, answer.Body)
+	if err != nil || n != copySize {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	if err := f.end(t); err != nil {
+		t.Error(err)
 	}
 }
 
