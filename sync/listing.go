@@ -354,7 +354,6 @@ func (r *run) listOnce(ctx context.Context, l listing, moved func(*window) store
 		case cur.err != nil:
 			return cur.err
 		}
-		r.counts.fields.merge(cur.window.fields)
 		var ahead windowOrError
 		alone := r.turn.Alone()
 		if alone {
@@ -369,11 +368,12 @@ func (r *run) listOnce(ctx context.Context, l listing, moved func(*window) store
 			recorded = true
 		}
 		in, next, commit := cur.window.input(policy{listed: true, countFailures: true}), cur.window.upcoming(ahead.window), moved(cur.window)
-		last := cur.window.next == ""
+		last, fields := cur.window.next == "", cur.window.fields
 		cur.window = nil // what is done of it is let go
 		if err := r.process(ctx, in, next, commit); err != nil {
 			return err
 		}
+		r.counts.fields.merge(fields)
 		if !alone && !last {
 			if err := r.turn.Round(ctx); err != nil {
 				return err

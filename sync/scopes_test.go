@@ -220,3 +220,25 @@ func TestScopeMissingInAReread(t *testing.T) {
 		}
 	}
 }
+
+// TestScopeMissingInAFile: rows of a file that say less than is known count once, also where
+// the run begins anew without what a scope is for.
+func TestScopeMissingInAFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := fromFiles(t)
+		w.AddPerson("ann@acme.example")
+		full, less := []string{"Transaction ID,Gift Name,Recipient Email,Status"}, []string{"Transaction ID,Gift Name,Recipient Email,Status"}
+		for n := range 5 {
+			full = append(full, fmt.Sprintf("T-%d,Coffee,p%d@example.com,redeemed", n, n))
+			less = append(less, fmt.Sprintf("T-%d,Tea,p%d@example.com,sent", n, n))
+		}
+		w.MustFile(w.ExportLines(full...))
+		w.Portal.SetScopes(scopesWithout("crm.objects.deals.read")...)
+		time.Sleep(time.Hour)
+		rep := w.MustFile(w.ExportLines(append(less, "T-5,Tea,ann@acme.example,sent")...))
+		if rep.Created != 1 || rep.Older != 5 {
+			t.Errorf("%d created and %d older than what is known, want 1 and 5", rep.Created, rep.Older)
+		}
+	})
+}

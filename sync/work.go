@@ -109,7 +109,6 @@ func (r *run) work(ctx context.Context, in input, ahead []plan.Gift, checkpoint 
 		if err := b.load(ctx); err != nil { // have
 			return err
 		}
-		r.counts.older += b.loaded.older
 		if err := b.setAside(); err != nil {
 			return err
 		}
@@ -128,6 +127,9 @@ func (r *run) work(ctx context.Context, in input, ahead []plan.Gift, checkpoint 
 		}
 		return b.finish(checkpoint, b.checkDeletions(ctx, err)) // commit
 	})
+	if err == nil { // else a run that goes on without a feature would count them twice
+		r.counts.older += b.loaded.older
+	}
 	return b, err
 }
 

@@ -327,3 +327,15 @@ func TestSnapshotWithoutStatus(t *testing.T) {
 		}
 	})
 }
+
+// TestSnapshotWithoutStatusAfterARebuild: nor does it let the status that was read back from
+// HubSpot overrule one that a file without versions has stated since.
+func TestSnapshotWithoutStatusAfterARebuild(t *testing.T) {
+	rebuilt := Gift{ID: "T-1", Status: Redeemed, RawStatus: "redeemed"}
+	file := Gift{ID: "T-1", Status: Expired, RawStatus: "expired", Derived: true, ReadAt: at(5)}
+	have := Merge(rebuilt, file)
+	seen := Gift{ID: "T-1", Name: "Tea", UpdatedAt: at(5), ReadAt: at(100)}.WithStatusOf(have)
+	if got := Merge(have, seen); have.Shown() != Expired || got.Shown() != Expired || got.Name != "Tea" {
+		t.Errorf("%s of %q, was %s", got.Shown(), got.Name, have.Shown())
+	}
+}
