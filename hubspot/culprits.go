@@ -20,6 +20,12 @@ func IsUnprocessable(err error) bool {
 	return ok && e.Kind == Unprocessable
 }
 
+// IsNotFound reports whether err says that HubSpot does not have what was asked for.
+func IsNotFound(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == NotFound
+}
+
 // Culprits finds the inputs that make HubSpot fail, in all calls made with it.
 // It is safe for concurrent use.
 type Culprits struct {

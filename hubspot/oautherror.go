@@ -110,7 +110,7 @@ func oauthKind(status int, code string) Kind {
 	switch code {
 	case "BAD_REFRESH_TOKEN", "BAD_HUB", "invalid_grant":
 		return Revoked
-	case "access_denied": // of which gateways make a 401 or 403
+	case "access_denied": // a gateway also says this, with 401 or 403
 		if status == http.StatusBadRequest {
 			return Revoked
 		}

@@ -11,9 +11,9 @@ import (
 const maxTexts = 10_000
 
 // unneeded are the fields of a gift record that a brief gift does not have.
-var unneeded = [giftTold + 1]bool{
+var unneeded = [giftParcelEvent + 1]bool{
 	giftObject: true, giftMapping: true, giftRequest: true, giftDigest: true, giftURL: true, giftSenderPhone: true,
-	giftRecipientName: true, giftRecipientEmail: true, giftRecipientPhone: true, giftRawStatus: true, giftParcel: true, giftThanks: true, giftDetail: true, giftTold: true,
+	giftRecipientName: true, giftRecipientEmail: true, giftRecipientPhone: true, giftRawStatus: true, giftParcel: true, giftThanks: true, giftDetail: true, giftParcelEvent: true,
 }
 
 // A briefDecoder decodes gifts without their unneeded fields. Gifts share equal

@@ -235,7 +235,7 @@ func (w *writer) putRest(c Commit) error {
 		if err := w.putRun(run); err != nil {
 			return err
 		}
-		if run.Finished.IsZero() { // a run that was killed has no time for the entry
+		if run.Finished.IsZero() { // a killed run has no end, which would be the time of the entry
 			continue
 		}
 		if err := w.cutAudit(steady.Add(-AuditKept), run.Finished); err != nil {

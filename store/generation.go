@@ -24,7 +24,7 @@ import (
 // could not be written for a while: the state file knows which number it has then. The
 // number is raised each time all the same: a backup from between has a lower one than the
 // intent that is counted at last. It is raised by steps that are drawn at random, so that
-// no two states that went on from one backup ever have the same. The file beside can never
+// two states that went on from one backup almost certainly have different ones. The file beside can never
 // be ahead of the state file that wrote it. It is there, with number 0, before the state
 // file has a number.
 
@@ -66,7 +66,7 @@ type generation struct {
 	Since  stamp  `json:"since,omitzero"`
 }
 
-// maxStep bounds by how much a number is raised: four billion times of it fit.
+// maxStep bounds by how much a number is raised. A number has room for four billion steps.
 const maxStep = 1 << 32
 
 // raise raises the number, and notes that of the file beside.

@@ -54,9 +54,9 @@ const (
 	giftDetail     // a detail record, repeated
 	giftFormer     // a link record
 	giftErased
-	giftGiven // a kind of links, repeated
-	giftMail  // a claim record, repeated: the kind of a mail, and its time
-	giftTold  // when the event was that said where the parcel is
+	giftGiven       // a kind of links, repeated
+	giftMail        // a claim record, repeated: the kind of a mail, and its time
+	giftParcelEvent // the time of the event that reported the parcel's status
 )
 
 // The fields of a detail record.
@@ -124,7 +124,7 @@ func encodeGift(st plan.Stored) []byte {
 	}
 	if g.Parcel != (plan.Parcel{}) {
 		e.record(giftParcel, encodeClaim(plan.Claim{Status: plan.Status(g.Parcel.Status), At: g.Parcel.At}))
-		e.time(giftTold, g.Parcel.Told)
+		e.time(giftParcelEvent, g.Parcel.EventAt)
 	}
 	if g.ThankYou != (plan.Note{}) {
 		e.record(giftThanks, encodeClaim(plan.Claim{Status: plan.Status(g.ThankYou.Digest), At: g.ThankYou.At}))
@@ -318,8 +318,8 @@ func decodeFields(id string, d decoder, without []bool) (plan.Stored, error) {
 		case giftParcel:
 			c := decodeClaim(&d)
 			g.Parcel.Status, g.Parcel.At = string(c.Status), c.At
-		case giftTold:
-			g.Parcel.Told = d.time()
+		case giftParcelEvent:
+			g.Parcel.EventAt = d.time()
 		case giftThanks:
 			c := decodeClaim(&d)
 			g.ThankYou = plan.Note{Digest: string(c.Status), At: c.At}

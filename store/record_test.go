@@ -120,7 +120,7 @@ func anyStored(id *rapid.Generator[string]) *rapid.Generator[plan.Stored] {
 				Mails: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) plan.Mail {
 					return plan.Mail{Kind: plan.MailKind(text.Draw(t, "kind")), At: when.Draw(t, "at")}
 				}), 0, 3).Draw(t, "mails"),
-				Parcel:    plan.Parcel{Status: text.Draw(t, "parcel"), At: when.Draw(t, "parcel at"), Told: when.Draw(t, "parcel told")},
+				Parcel:    plan.Parcel{Status: text.Draw(t, "parcel"), At: when.Draw(t, "parcel at"), EventAt: when.Draw(t, "parcel event")},
 				ThankYou:  plan.Note{Text: text.Draw(t, "note"), Digest: text.Draw(t, "note digest"), At: when.Draw(t, "note at")},
 				CreatedAt: when.Draw(t, "created"),
 				UpdatedAt: when.Draw(t, "updated"),

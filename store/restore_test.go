@@ -348,7 +348,7 @@ func TestDamagedFileIsSetAside(t *testing.T) {
 }
 
 // TestTornFileIsSetAsideIfItIsDamaged: a file whose meta page is torn stays, as opening it
-// mends that, unless something else in it is damaged.
+// repairs that, unless something else in it is damaged.
 func TestTornFileIsSetAsideIfItIsDamaged(t *testing.T) {
 	t.Parallel()
 	path := statePath(t)
@@ -362,7 +362,7 @@ func TestTornFileIsSetAsideIfItIsDamaged(t *testing.T) {
 		for name, part := range tears {
 			path := torn(t, sound, page, part[0], part[1])
 			if aside, err := SetAside(path); aside != "" || err != nil {
-				t.Errorf("page %d, %s: a file that can be mended: %q, %v", page, name, aside, err)
+				t.Errorf("page %d, %s: a file that can be repaired: %q, %v", page, name, aside, err)
 			}
 			path = torn(t, damaged, page, part[0], part[1])
 			content := readFile(t, path)

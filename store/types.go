@@ -73,5 +73,7 @@ type Commit struct {
 	Joined      []SendJoin            // sends that get their transactions; [ErrSendMoved] where one cannot
 	Shown       []Send                // what HubSpot shows now; nothing is noted of one that has changed meanwhile
 	Sending     Sending               // where it says why, sending is turned off, unless it is off already
-	Runs        []RunRecord           // put into the list of runs, which forgets old ones; audit entries older than [AuditKept] are cut off, by the time of the last run that began a day before
+	// Runs are put into the list of runs, which forgets old ones. Audit entries are cut off
+	// that were older than [AuditKept] when the last run began that is a day or more older.
+	Runs []RunRecord
 }

@@ -4,9 +4,9 @@ import "context"
 
 type aliveKey struct{}
 
-// WithAlive has [Engine.ApplyEvents], [Engine.FetchEvents], [Engine.FollowEvents] and
-// [Engine.ShowSends] call alive with the context it returns: each time they have recorded
-// the outcome of a part of what is due. They return only when nothing is due any more,
+// WithAlive returns a context with which [Engine.ApplyEvents], [Engine.FetchEvents],
+// [Engine.FollowEvents] and [Engine.ShowSends] call alive each time they have recorded the
+// outcome of a part of what is due. They return only when nothing is due any more,
 // which may take days, so that their end alone does not tell one that works from one that
 // hangs. A part takes minutes: its calls give up. alive must not block; where it ends the
 // context, nothing that was begun is cut off.
@@ -14,8 +14,8 @@ func WithAlive(ctx context.Context, alive func()) context.Context {
 	return context.WithValue(ctx, aliveKey{}, alive)
 }
 
-// cameRound calls what [WithAlive] was given, if anything.
-func cameRound(ctx context.Context) {
+// partDone calls what [WithAlive] was given, if anything.
+func partDone(ctx context.Context) {
 	if alive, ok := ctx.Value(aliveKey{}).(func()); ok {
 		alive()
 	}

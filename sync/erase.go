@@ -40,7 +40,7 @@ type Person struct {
 // An Erasure says what was done to erase a person. It names no one.
 type Erasure struct {
 	Portal      string           `json:"portal"`
-	Person      string           `json:"person"`           // by which the log points to the person; for several, each, with blanks between
+	Person      string           `json:"person"`           // by which the log points to the person; several are separated by blanks
 	Addresses   int              `json:"addresses"`        // that are suppressed from now on
 	Received    int              `json:"gifts_received"`   // gifts whose recipient was removed from the state file
 	Sent        int              `json:"gifts_sent"`       // gifts whose sender was removed from it
@@ -160,7 +160,8 @@ func suppress(list Suppressed, emails []string) (addresses []string, err error) 
 // finishErasures does what the list of erased people asks for and was not done. An
 // erasure under way does it by itself. It reports whether it did, and with that wrote the
 // state file anew. Records that HubSpot neither finds nor confirms to be deleted do not
-// keep a run from the rest of its work: they may be all that there were.
+// keep a run from the rest of its work: if HubSpot has no other record left, no run could
+// ever confirm it.
 func finishErasures(ctx context.Context, r *run) (did bool, err error) {
 	due, err := readSuppressed(r.cfg().Suppressed, r.journal, r.req.DryRun)
 	if err != nil || !due || r.req.DryRun || r.cfg().Archive == nil || !r.engine.erasing.TryLock() {
@@ -232,7 +233,7 @@ func (e *eraser) apply(ctx context.Context, addresses []string) error {
 		return nil // and the next run goes on with these
 	}
 	if known, err := JournalKnown(r.journal); err != nil || !known {
-		return err // a journal that is still rebuilt may lack gifts of theirs
+		return err // a journal that is still being rebuilt may lack gifts of erased people
 	}
 	return r.memory().Remember(erasedEntry, mark)
 }

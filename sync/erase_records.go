@@ -81,9 +81,9 @@ func (e *eraser) blank(ctx context.Context, ids []string) error {
 	return updateErr
 }
 
-// tombstones reports whether the records that HubSpot does not find were deleted. As a
-// run does, it believes that of a few, and of more where they are not listed either:
-// else people's values would stay in them for good.
+// tombstones reports whether the records that HubSpot does not find were deleted. Like
+// a run, it believes this of up to four, and of more only if HubSpot does not list them
+// either: if we took a live record for deleted, it would keep a person's values for good.
 func (e *eraser) tombstones(ctx context.Context, outcomes []portal.Outcome) (believed bool, err error) {
 	d := e.run.counts.deletions
 	all := slices.Clone(d.found)

@@ -89,7 +89,7 @@ func (r *eventRun) fetchDue(ctx context.Context, due []store.Event) error {
 		if err := r.fetch(ctx, some); err != nil {
 			return err
 		}
-		cameRound(ctx)
+		partDone(ctx)
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func claimed(giftID string, e *store.Event) plan.Gift {
 		case e.ParcelAt.IsZero():
 			g.Parcel.At = e.At
 		case !e.ParcelAt.Equal(e.At):
-			g.Parcel.Told = e.At
+			g.Parcel.EventAt = e.At
 		}
 	}
 	if e.ThankYouNote != "" {

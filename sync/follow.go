@@ -73,7 +73,7 @@ func (r *eventRun) followDue(ctx context.Context, due []store.Event) error {
 		if err := r.followSome(ctx, some); err != nil {
 			return err
 		}
-		cameRound(ctx)
+		partDone(ctx)
 	}
 	return ctx.Err()
 }

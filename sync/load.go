@@ -156,7 +156,8 @@ func (l *loaded) fromFailedRun(q store.Quarantined) bool {
 }
 
 // forgetDeleted lets the gifts be created as if their records had never been, but
-// for those whose recipients were erased. Texts that no one tells us now they do not have.
+// for those whose recipients were erased. They are created without
+// the texts that this row does not have.
 func (l *loaded) forgetDeleted() {
 	l.gifts = slices.Clone(l.gifts)
 	for i, g := range l.gifts {

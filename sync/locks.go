@@ -12,9 +12,9 @@ import (
 // the later commit would overwrite the earlier one. A commit of a gift that is
 // not locked is refused: see [lockedRecorder].
 //
-// Only a portal's one run waits while it has locked some gifts: all others lock theirs
-// together or not at all. Who wants every gift waits for those that have some, which may
-// lock what they lack meanwhile. So there is always someone who goes on.
+// Only a portal's one run waits while it holds some gifts: all others lock theirs together
+// or not at all. A run that wants every gift waits for those that hold some, and these may
+// lock more meanwhile. So there is no deadlock.
 type giftLocks struct {
 	mu     sync.Mutex
 	owners map[string]*run // by transaction id
@@ -73,7 +73,7 @@ func (l *giftLocks) free(r *run, id string) bool {
 }
 
 // lockEverything locks every gift for r where no other has done so, and reports whether
-// all that others had locked is unlocked. Who has locked nothing can lock nothing
+// all that others had locked is unlocked. A run that holds no gift can lock none
 // meanwhile.
 func (l *giftLocks) lockEverything(r *run) (done bool, freed <-chan struct{}) {
 	l.mu.Lock()

@@ -15,7 +15,7 @@ type Suppressed interface {
 	Refresh() error // reads the file again if it is another one; [fs.ErrNotExist] if there is none
 	Create() error
 	Add(addresses, receivedIDs, sentIDs []string) error
-	Using(func() error) error // Add waits for what began before it
+	Using(func() error) error // calls f; an Add that begins meanwhile waits for its end
 	Address(canonical string) bool
 	Received(id string) bool
 	Sent(id string) bool

@@ -45,7 +45,7 @@ func tryWaitingOnce(ctx context.Context, r *run, due func([]plan.Gift) ([]plan.G
 		if err != nil {
 			return err
 		}
-		if _, sent := plan.SendOf(q.TransactionID); sent || q.Class != ClassNeedsContact { // each run tries all sends
+		if _, sent := plan.SendOf(q.TransactionID); sent || q.Class != ClassNeedsContact { // a send is tried by each run
 			continue
 		}
 		rows, from, err := waitingRows(ctx, r, q, due)

@@ -103,7 +103,7 @@ func (b *batch) load(ctx context.Context) (err error) {
 // fills a batch. The commit at the end moves the checkpoint; a failure commits
 // what was done without moving it, so that the next run does the rest.
 func (r *run) work(ctx context.Context, in input, ahead []plan.Gift, checkpoint store.Commit) (*batch, error) {
-	defer cameRound(ctx)
+	defer partDone(ctx)
 	b := r.newBatch(in)
 	err := r.withLocked(ctx, giftIDs(in.gifts), func() error { // lock
 		if err := b.load(ctx); err != nil { // have

@@ -207,8 +207,8 @@ type tokenFile struct {
 
 	mu      sync.Mutex
 	now     configs.Secret
-	refused configs.Secret // the new one that was asked about in vain
-	why     error          // what is answered instead until then; nil where there is none
+	refused configs.Secret // the new token that was not confirmed
+	why     error          // why it was not confirmed, which calls get until then; nil if none is refused
 	until   time.Time
 }
 

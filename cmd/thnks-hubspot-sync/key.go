@@ -54,7 +54,7 @@ func rotate(ctx context.Context, a *app, s *session) error {
 	current, next := s.cfg.SecretPath(s.cfg.MasterKeyFile), s.cfg.SecretPath(s.cfg.NextMasterKeyFile())
 	_, err := os.Stat(current)
 	ours := err == nil
-	var want sealer
+	var want expectedSealing
 	if ours {
 		if err := removeUnfinished(next); err != nil { // a kill may have left the key under a second name
 			return fmt.Errorf("removing what an earlier rotation has left: %w", cause(err))
@@ -79,34 +79,34 @@ func rotate(ctx context.Context, a *app, s *session) error {
 	return nil
 }
 
-// A sealer is what has to have sealed every portal's tokens before the old key goes:
-// a process that reads this key as the new one, and the old one from this file. The
-// zero sealer leaves both to systemd.
-type sealer struct{ keyID, keyFile string }
+// An expectedSealing is how every portal's tokens must be sealed before the old key is
+// removed: with the key of this id, by a process that reads the old key from this file.
+// The zero value expects only that the process reads a new key, as systemd passes both.
+type expectedSealing struct{ keyID, keyFile string }
 
 // newKey makes the new key where there is none yet.
-func newKey(cfg *configs.Config, current, next string) (sealer, error) {
+func newKey(cfg *configs.Config, current, next string) (expectedSealing, error) {
 	files := *cfg
 	files.MasterKeyFile = current // and no credential of that name
 	keys, err := files.ReadMasterKeys()
 	if err == nil && keys.Next.Reveal() == "" {
 		if err := makeKey(next); err != nil {
-			return sealer{}, fmt.Errorf("making the new key: %w: make it yourself (openssl rand -base64 32 >%[2]s; chmod 600 %[2]s), then run key rotate again", cause(err), next)
+			return expectedSealing{}, fmt.Errorf("making the new key: %w: make it yourself (openssl rand -base64 32 >%[2]s; chmod 600 %[2]s), then run key rotate again", cause(err), next)
 		}
 		keys, err = files.ReadMasterKeys()
 	}
 	if err != nil {
-		return sealer{}, usagef("master_key_file: %w", err)
+		return expectedSealing{}, usagef("master_key_file: %w", err)
 	}
 	ring, err := store.NewKeyring([]byte(keys.Next.Reveal()))
 	if err != nil {
-		return sealer{}, err
+		return expectedSealing{}, err
 	}
-	return sealer{ring.KeyID(), current}, nil
+	return expectedSealing{ring.KeyID(), current}, nil
 }
 
 // accept refuses a sealing after which the tokens would be lost with the old key.
-func (w sealer) accept(s giftapp.Sealing) error {
+func (w expectedSealing) accept(s giftapp.Sealing) error {
 	switch {
 	case w.keyID == "" && !s.Rotating:
 		return errors.New("no new master key is read where the tokens are sealed: give it as the credential with .next at the end of its name, and restart the service")
@@ -129,9 +129,9 @@ func sameFile(a, b string) bool {
 	return err == nil && err2 == nil && os.SameFile(one, other)
 }
 
-// reseal has the tokens of every portal sealed with the new key by whom want names,
+// reseal has the tokens of every portal sealed with the new key as want expects,
 // and returns of how many.
-func reseal(ctx context.Context, s *session, want sealer) (sealed int, err error) {
+func reseal(ctx context.Context, s *session, want expectedSealing) (sealed int, err error) {
 	asked := 0
 	for _, p := range s.cfg.Portals {
 		if p.HubSpot.App == "" {

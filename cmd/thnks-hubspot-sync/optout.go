@@ -101,11 +101,11 @@ func (o *optOuts) ofContacts(ctx context.Context, ids []string, found map[string
 	}
 	for i, outcome := range outcomes {
 		contact, err := outcome.Object, outcome.Err
-		if isNotFound(err) {
+		if hubspot.IsNotFound(err) {
 			contact, err = o.hubspot.Get(ctx, "contacts", rest[i], o.properties, false)
 		}
 		switch {
-		case isNotFound(err):
+		case hubspot.IsNotFound(err):
 		case notTaken(err):
 			out[rest[i]] = "HubSpot does not show the contact, and so does not say whether it has opted out"
 		case err != nil:
@@ -117,11 +117,6 @@ func (o *optOuts) ofContacts(ctx context.Context, ids []string, found map[string
 		}
 	}
 	return out, nil
-}
-
-func isNotFound(err error) bool {
-	e, ok := hubspot.AsError(err)
-	return ok && e.Kind == hubspot.NotFound
 }
 
 // notTaken reports whether HubSpot failed by what it was asked for alone.

@@ -152,8 +152,9 @@ func (l *List) Create() error {
 }
 
 // Add puts canonical addresses, the transactions that the people received, and those
-// that they sent, on the list. It returns nil once the list is on disk, and every
-// call of [List.Using] that began before has ended. The list must have been read.
+// that they sent, on the list. It returns nil once the list is on disk and, if
+// anything was new, every call of [List.Using] that began before has ended. The list must
+// have been read.
 func (l *List) Add(addresses, receivedIDs, sentIDs []string) error {
 	l.adding.Lock()
 	defer l.adding.Unlock()
@@ -188,7 +189,7 @@ func (l *List) Add(addresses, receivedIDs, sentIDs []string) error {
 
 // Using calls f, which asks the list and keeps what that lets through, and returns its
 // error. Who puts someone on the list meanwhile finds what f has kept: [List.Add] waits
-// for f, and f must not call it. Using waits for nothing.
+// for f, and f must not call it. Using does not wait.
 func (l *List) Using(f func() error) error {
 	l.mu.Lock()
 	users := l.users

@@ -41,8 +41,8 @@ func (s *server) handleFiles(mux *http.ServeMux, f Files) {
 	mux.HandleFunc("POST "+backupRoute, func(w http.ResponseWriter, r *http.Request) { s.backup(w, r, f) })
 }
 
-// Bounds of a backup. What is read of a state file stays in it for as long, and what
-// writes to it may wait.
+// Bounds of a backup. While it reads the state file, the file cannot use old pages again,
+// and a commit may wait.
 const (
 	takeWithin = 30 * time.Second // for each piece, at most 32 KiB: a reader that takes none gets no more
 	copyGrace  = time.Second      // to go on once the daemon stops or reads its configuration anew
@@ -65,7 +65,7 @@ func (s *server) backup(w http.ResponseWriter, r *http.Request, f Files) {
 	})
 	cut()
 	cutter.Wait()
-	_ = out.conn.SetWriteDeadline(time.Time{}) // or else the connection fails, and is closed
+	_ = out.conn.SetWriteDeadline(time.Time{}) // if this fails, the connection is closed
 	switch {
 	case err == nil:
 	case !out.begun:
@@ -82,7 +82,7 @@ type copied struct {
 	ctx    context.Context
 	w      http.ResponseWriter
 	conn   *http.ResponseController
-	within time.Duration // takeWithin
+	within time.Duration // [takeWithin], or less in a test
 	begun  bool
 }
 
@@ -91,7 +91,7 @@ func (c *copied) Write(p []byte) (int, error) {
 	if err := c.conn.SetWriteDeadline(began.Add(c.within)); err != nil {
 		return 0, err
 	}
-	if err := c.ctx.Err(); err != nil { // now, as who ends it changes the deadline afterwards
+	if err := c.ctx.Err(); err != nil { // after our deadline: the cutter sets its own after the end of ctx
 		return 0, err
 	}
 	if !c.begun {

@@ -98,7 +98,7 @@ type server struct {
 	trail   Trail // nil for none
 	files   Files // so
 
-	takeWithin time.Duration // takeWithin
+	takeWithin time.Duration // [takeWithin], or less in a test
 	log        *slog.Logger
 }
 

@@ -104,7 +104,7 @@ func uninstall(ctx context.Context, a *hubspot.App, v *Vault, g *hubspot.Grant) 
 		*g = *renewed
 		err = a.Uninstall(ctx, g.Access)
 	}
-	if err != nil && !isUnauthorised(err) && !isNotFound(err) {
+	if err != nil && !isUnauthorised(err) && !hubspot.IsNotFound(err) {
 		return err
 	}
 	return v.save(g, entry("uninstall", http.MethodDelete, "/appinstalls/external-install", http.StatusNoContent))
@@ -117,7 +117,6 @@ func isKind(err error, kind hubspot.Kind) bool {
 
 func isOver(err error) bool         { return isKind(err, hubspot.Revoked) }
 func isUnauthorised(err error) bool { return isKind(err, hubspot.Unauthorised) }
-func isNotFound(err error) bool     { return isKind(err, hubspot.NotFound) }
 
 // entry is an entry of the audit about the grant.
 func entry(action, method, path string, status int) store.AuditEntry {

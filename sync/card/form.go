@@ -136,7 +136,7 @@ func readContacts(ctx context.Context, p *Portal, ids []string) ([]contact, erro
 	for i, o := range outcomes {
 		c := &all[i]
 		c.Contact = ids[i]
-		if e, is := hubspot.AsError(o.Err); is && e.Kind == hubspot.NotFound {
+		if hubspot.IsNotFound(o.Err) {
 			c.Problem = "the contact is not there any more: it was deleted, or merged into another"
 			continue
 		}

@@ -118,14 +118,14 @@ func TestLookupsOfAnOutageAreNotStalled(t *testing.T) {
 // not take hours either.
 func TestProofBesideAnOutage(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ spoil, mend func(*installation) }{
+	for name, c := range map[string]struct{ spoil, repair func(*installation) }{
 		"refused token": {
-			spoil: func(d *installation) { d.Portal.SetToken("another") },
-			mend:  func(d *installation) { d.Portal.SetToken(d.token) },
+			spoil:  func(d *installation) { d.Portal.SetToken("another") },
+			repair: func(d *installation) { d.Portal.SetToken(d.token) },
 		},
 		"full disk": {
-			spoil: func(d *installation) { d.set(func() { d.commit = full }) },
-			mend:  func(d *installation) { d.set(func() { d.commit = nil }) },
+			spoil:  func(d *installation) { d.set(func() { d.commit = full }) },
+			repair: func(d *installation) { d.set(func() { d.commit = nil }) },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestProofBesideAnOutage(t *testing.T) {
 				if s := d.loop.Status(); s.Ready {
 					t.Fatalf("status %+v", s)
 				}
-				c.mend(d)
+				c.repair(d)
 				d.loop.Hint()
 				for range 120 {
 					time.Sleep(time.Minute)

@@ -117,8 +117,8 @@ func (l *Loop) runWorker(ctx context.Context, w *worker) {
 var errNotNow = errors.New("not now")
 
 // processEvents processes a worker's events that are due now. A portal that
-// needs an admin is left alone, unless what it lacks is room. The rest is left for later
-// once the engine is to be opened anew, as everyone waits for that.
+// needs an admin is left alone, unless what it lacks is room. Once the engine is to be
+// opened anew it leaves the rest for later: a run waits for the workers to let go.
 func (l *Loop) processEvents(ctx context.Context, w *worker) (result giftsync.EventResult, err error) {
 	if l.health.stopped() {
 		return giftsync.EventResult{}, errNotNow

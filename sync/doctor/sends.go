@@ -20,8 +20,8 @@ type Ledger interface {
 	OpenSends() ([]store.Send, error)
 }
 
-// Sends examines the ledger of a portal, named so in the configuration, that may send
-// gifts. held is why none can be at present, nil where they can.
+// Sends examines the ledger of a portal that may send gifts; portal is its name in the
+// configuration. held is why none can be at present, nil where they can.
 func Sends(portal string, ledger Ledger, held error, now time.Time) Finding {
 	f := Finding{Portal: portal, Check: checkSends, Level: OK}
 	sending, err := ledger.Sending()

@@ -122,7 +122,7 @@ func genNews(id string) *rapid.Generator[Gift] {
 		}
 		parcel := Parcel{Status: rapid.SampledFrom([]string{"inTransit", "delivered"}).Draw(t, "word"), At: at}
 		if rapid.Bool().Draw(t, "day") {
-			parcel.At, parcel.Told = at.Truncate(24*time.Hour).Add(-1), at
+			parcel.At, parcel.EventAt = at.Truncate(24*time.Hour).Add(-1), at
 		}
 		return Gift{ID: id, Parcel: parcel}
 	})

@@ -132,18 +132,18 @@ type Reading struct {
 // A Parcel says where the goods of a gift are, in the carrier's word. The zero
 // Parcel means that no event has said so.
 type Parcel struct {
-	Status string
-	At     time.Time // since when, as the carrier says
-	Told   time.Time // when the event was that says so; zero where that is At, or not known
+	Status  string
+	At      time.Time // since when, as the carrier says
+	EventAt time.Time // of the event that reported it; zero if equal to At, or unknown
 }
 
-// told returns when the event was, as far as it is known. Carriers may say no more than
-// the day, so that At alone does not tell which status is the later one.
-func (p Parcel) told() time.Time {
-	if p.Told.IsZero() {
+// eventAt returns the time of the event, as far as it is known. Carriers may say no more
+// than the day, so that At alone does not tell which status is the later one.
+func (p Parcel) eventAt() time.Time {
+	if p.EventAt.IsZero() {
 		return p.At
 	}
-	return p.Told
+	return p.EventAt
 }
 
 // A Note is the recipient's reply. It is personal text: like a message, it is
@@ -194,7 +194,7 @@ func (g Gift) Redacted() Gift {
 }
 
 // WithoutDigests returns the gift as if texts that are known by their digests alone had
-// never been told: a record that is created does not get them.
+// never been received: a record that is created does not get them.
 func (g Gift) WithoutDigests() Gift {
 	g.MessageDigest = ""
 	if g.ThankYou.Text == "" {

@@ -52,7 +52,7 @@ func Merge(old, seen Gift) Gift {
 }
 
 func compareParcels(a, b Parcel) int {
-	return cmp.Or(a.told().Compare(b.told()), a.At.Compare(b.At), cmp.Compare(a.Status, b.Status))
+	return cmp.Or(a.eventAt().Compare(b.eventAt()), a.At.Compare(b.At), cmp.Compare(a.Status, b.Status))
 }
 
 // compareNotes orders notes by time. A note with its text comes after the same

@@ -55,10 +55,9 @@ func (g Gift) statusOrigin() Origin {
 	return g.StatusAsOf
 }
 
-// WithStatusOf returns a snapshot that says nothing of the status, with the one that
-// snapshots of its kind state in have, as of when they stated it: it overrules no claim
-// that they do not overrule. Where they state none, it has none either, and what is shown
-// is the other kind's.
+// WithStatusOf returns g, a snapshot without a status, with the one that earlier snapshots
+// of its kind gave in have, dated as they dated it: so g overrules no event that they did
+// not. If they gave none, g has none, and the other kind's is shown.
 func (g Gift) WithStatusOf(have Gift) Gift {
 	of, derived := have.kinds()
 	if g.Derived {
@@ -83,9 +82,8 @@ func (g Gift) timeOrigin(s Status) Origin {
 	return g.origin()
 }
 
-// unknownOrigin is the origin of a status of which it is not known when it was read, in a
-// snapshot of which that is known: the zero Origin would stand for the snapshot's own. All
-// that is known to have been read comes after it.
+// unknownOrigin dates a status whose reading time is unknown, in a snapshot whose own is
+// known: a zero Origin would mean the snapshot's own. Every known reading is later.
 var unknownOrigin = Origin{ReadAt: time.Unix(0, 0).UTC(), Source: math.MaxInt32}
 
 func (o Origin) isZero() bool { return o.Version.IsZero() && o.ReadAt.IsZero() && o.Source == 0 }

@@ -17,8 +17,8 @@ func TestMergeLatestStays(t *testing.T) {
 	}{
 		{"a later parcel", Gift{Parcel: Parcel{Status: "shipped", At: at(1)}}, Gift{Parcel: Parcel{Status: "lost", At: at(2)}}},
 		{"a parcel of the same time", Gift{Parcel: Parcel{Status: "lost", At: at(1)}}, Gift{Parcel: Parcel{Status: "shipped", At: at(1)}}},
-		{"a parcel of a day", Gift{Parcel: Parcel{Status: "outForDelivery", At: at(5)}}, Gift{Parcel: Parcel{Status: "delivered", At: at(1), Told: at(6)}}},
-		{"two parcels of a day", Gift{Parcel: Parcel{Status: "shipped", At: at(1), Told: at(5)}}, Gift{Parcel: Parcel{Status: "delivered", At: at(1), Told: at(6)}}},
+		{"a parcel of a day", Gift{Parcel: Parcel{Status: "outForDelivery", At: at(5)}}, Gift{Parcel: Parcel{Status: "delivered", At: at(1), EventAt: at(6)}}},
+		{"two parcels of a day", Gift{Parcel: Parcel{Status: "shipped", At: at(1), EventAt: at(5)}}, Gift{Parcel: Parcel{Status: "delivered", At: at(1), EventAt: at(6)}}},
 		{"a parcel or none", Gift{}, Gift{Parcel: Parcel{Status: "shipped", At: at(1)}}},
 		{"a later note", Gift{ThankYou: Note{Text: "Thanks", At: at(1)}}, Gift{ThankYou: Note{Text: "Hi", At: at(2)}}},
 		{"a note or none", Gift{}, Gift{ThankYou: Note{Text: "Thanks", At: at(1)}}},

@@ -119,7 +119,7 @@ func ShownStatus(tx thnksapitest.Transaction, events []store.Event) string {
 func ShownParcel(tx thnksapitest.Transaction, events []store.Event) string {
 	var last store.Event
 	for _, e := range events {
-		newer := cmp.Or(parcelTold(e).Compare(parcelTold(last)), e.ParcelAt.Compare(last.ParcelAt), cmp.Compare(e.ParcelStatus, last.ParcelStatus)) > 0
+		newer := cmp.Or(parcelEventAt(e).Compare(parcelEventAt(last)), e.ParcelAt.Compare(last.ParcelAt), cmp.Compare(e.ParcelStatus, last.ParcelStatus)) > 0
 		if e.TransactionID == tx.ID && e.Signed && e.ParcelStatus != "" && newer {
 			last = e
 		}
@@ -127,9 +127,9 @@ func ShownParcel(tx thnksapitest.Transaction, events []store.Event) string {
 	return last.ParcelStatus
 }
 
-// parcelTold is when an event was that says where a parcel is. A record that a rebuild
+// parcelEventAt is the time of an event about a parcel. A record that a rebuild
 // finds does not say it.
-func parcelTold(e store.Event) time.Time {
+func parcelEventAt(e store.Event) time.Time {
 	if e.At.IsZero() {
 		return e.ParcelAt
 	}
