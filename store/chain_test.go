@@ -175,7 +175,9 @@ func auditUnderAWrongClock(t *testing.T, today, ahead time.Time) {
 	commit(t, s, Commit{Runs: []RunRecord{{ID: "killed", Started: ahead.Add(24*time.Hour + time.Minute)}}})
 	wantKept("by a run that was killed", 10)
 	run("third", ahead.Add(25*time.Hour))
-	wantKept("a day after the jump", 0)
+	wantKept("after a second jump, a day further", 10)
+	run("fourth", ahead.Add(50*time.Hour))
+	wantKept("a day after that jump", 0)
 	if _, err := verify(t, s, ""); err != nil {
 		t.Error(err)
 	}

@@ -35,8 +35,12 @@ func runKey(r *RunRecord) []byte {
 	return append(key, r.ID...)
 }
 
+// aheadBy is by how much a run may begin after another one has ended that is listed later.
+const aheadBy = time.Hour
+
 // putRun adds a run to the list, in place of itself, and removes those that ended
-// too long before it began.
+// too long before it began. Once it has ended it also removes those that began later still:
+// a clock was ahead then, and the audit must not be cut by it.
 func (w *writer) putRun(r RunRecord) error {
 	value, err := json.Marshal(r)
 	if err != nil {
@@ -44,6 +48,15 @@ func (w *writer) putRun(r RunRecord) error {
 	}
 	if err := put(w.runs, runKey(&r), value); err != nil {
 		return err
+	}
+	if !r.Finished.IsZero() {
+		c := w.runs.Cursor()
+		latest := runKey(&RunRecord{Started: r.Finished.Add(aheadBy)})
+		for k, _ := c.Last(); k != nil && string(k) > string(latest); k, _ = c.Last() {
+			if err := w.runs.Delete(append([]byte(nil), k...)); err != nil {
+				return err
+			}
+		}
 	}
 	oldest := runKey(&RunRecord{Started: r.Started.Add(-RunsKept)})
 	c := w.runs.Cursor()

@@ -25,7 +25,8 @@ type deletions struct {
 	found []tombstone
 	live  *portal.Live // nil before they were listed
 
-	contacts int // that events were about and HubSpot did not find, as far as that was believed
+	erasure  error // why an erasure could not be finished; nil if there was none
+	contacts int   // that events were about and HubSpot did not find, as far as that was believed
 }
 
 // A tombstone is a record that was found deleted.

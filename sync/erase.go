@@ -13,6 +13,7 @@ import (
 
 	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/store/suppressed"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/portal"
 )
@@ -158,11 +159,10 @@ func suppress(list Suppressed, emails []string) (addresses []string, err error) 
 }
 
 // finishErasures does what the list of erased people asks for and was not done. An
-// erasure under way does it by itself. It reports whether it did, and with that wrote the
-// state file anew. Records that HubSpot neither finds nor confirms to be deleted do not
-// keep a run from the rest of its work: if HubSpot has no other record left, no run could
-// ever confirm it.
-func finishErasures(ctx context.Context, r *run) (did bool, err error) {
+// erasure under way does it by itself. It reports whether it wrote the state file anew.
+// Records that HubSpot neither finds nor confirms to be deleted do not keep a run from the
+// rest of its work: if HubSpot has no other record left, no run could ever confirm it.
+func finishErasures(ctx context.Context, r *run) (compacted bool, err error) {
 	due, err := readSuppressed(r.cfg().Suppressed, r.journal, r.req.DryRun)
 	if err != nil || !due || r.req.DryRun || r.cfg().Archive == nil || !r.engine.erasing.TryLock() {
 		return false, err
@@ -179,12 +179,13 @@ func finishErasures(ctx context.Context, r *run) (did bool, err error) {
 	ctx = hubspot.WithCulprits(ctx, hubspot.NewSuspects(maxCulprits))
 	if err := newEraser(r, &rep).apply(ctx, nil); errors.Is(err, errNotDeleted) && r.mode != byEvents && ctx.Err() == nil && !IsFatal(err) {
 		r.log.Warn("an erasure could not be finished; the run goes on, and the next one tries again", logError, err)
+		r.counts.deletions.erasure = err
 		return false, nil
 	} else if err != nil {
 		return false, fmt.Errorf("finishing an erasure: %w", err)
 	}
 	r.log.Info("erasure finished that was interrupted, or that the state file did not know", "received", rep.Received, "sent", rep.Sent, "blanked", rep.Blanked, "refused", rep.Refused)
-	return true, nil
+	return rep.File != (Compaction{}), nil
 }
 
 // apply removes everyone on the list from the state file and from
@@ -209,10 +210,7 @@ func (e *eraser) apply(ctx context.Context, addresses []string) error {
 		return err
 	}
 	mark := e.list.Mark()
-	if err := r.recorder.Commit(store.Commit{Unmissed: addresses, Audit: []store.AuditEntry{rep.entry(r)}}); err != nil {
-		return err
-	}
-	if rep.File, err = archive.Compact(); err != nil {
+	if err := e.compact(addresses, mark); err != nil {
 		return err
 	}
 	if rep.Copies, err = archive.Copies(); err != nil {
@@ -236,6 +234,29 @@ func (e *eraser) apply(ctx context.Context, addresses []string) error {
 		return err // a journal that is still being rebuilt may lack gifts of erased people
 	}
 	return r.memory().Remember(erasedEntry, mark)
+}
+
+// compact writes the state file anew, and notes for which list. Where that was done for the
+// list as it is, and nothing was left to remove, it does nothing: an erasure that waits for
+// HubSpot costs each run no more than a look.
+func (e *eraser) compact(addresses []string, mark suppressed.Mark) error {
+	r, rep := e.run, e.rep
+	var done suppressed.Mark
+	if _, err := Recall(r.journal, compactedEntry, &done); err != nil {
+		return err
+	}
+	removed := rep.Received + rep.Sent + rep.Quarantined + rep.Events + rep.Sends
+	if done == mark && removed == 0 && len(addresses) == 0 {
+		return nil
+	}
+	err := r.recorder.Commit(store.Commit{Unmissed: addresses, Audit: []store.AuditEntry{rep.entry(r)}})
+	if err != nil {
+		return err
+	}
+	if rep.File, err = r.cfg().Archive.Compact(); err != nil {
+		return err
+	}
+	return r.memory().Remember(compactedEntry, mark)
 }
 
 // entry is the audit's entry of an erasure, which does not say whose it is.

@@ -367,6 +367,38 @@ func TestEraseWhileRecordsAreHidden(t *testing.T) {
 	})
 }
 
+// TestErasureWithoutCompaction: where a process ends after it has removed a person, and
+// before it has written the state file anew, the next run does that, once.
+func TestErasureWithoutCompaction(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newErasureWorld(t)
+		plain, compactions := w.Configure, 0
+		w.Configure = withConfigure(plain, func(c *giftsync.Config) { c.Archive = fullArchive{c.Archive} })
+		st := w.Open()
+		if _, err := w.Engine(st).Erase(t.Context(), giftsync.Person{Email: bird}); !errors.Is(err, errFull) {
+			t.Errorf("it ends with %v", err)
+		}
+		st.Close()
+		w.Configure = withConfigure(plain, func(c *giftsync.Config) { c.Archive = countingArchive{c.Archive, &compactions} })
+		for range 2 {
+			time.Sleep(time.Hour)
+			w.Must(giftsync.Incremental)
+		}
+		if compactions != 1 {
+			t.Errorf("the state file was written anew %d times, want once", compactions)
+		}
+		checkErased(t, w)
+	})
+}
+
+var errFull = errors.New("the disk is full")
+
+// A fullArchive has no room to be written anew.
+type fullArchive struct{ giftsync.Archive }
+
+func (fullArchive) Compact() (store.Compaction, error) { return store.Compaction{}, errFull }
+
 // TestErasureOfDeletedRecordsStopsNoRun: where HubSpot has none of the records any more, nor
 // any other, an erasure cannot be finished. Runs go on all the same, and once there is a
 // record again that confirms that the others are deleted, the next one finishes it.
@@ -386,6 +418,17 @@ func TestErasureOfDeletedRecordsStopsNoRun(t *testing.T) {
 		st.Close()
 		if err == nil {
 			t.Fatal("the erasure counts as finished")
+		}
+		compactions := 0
+		w.Configure = withConfigure(w.Configure, func(c *giftsync.Config) { c.Archive = countingArchive{c.Archive, &compactions} })
+		for range 2 {
+			time.Sleep(time.Hour)
+			if rep := w.Must(giftsync.Incremental); len(rep.Warnings) != 1 || !strings.Contains(rep.Warnings[0], "an erasure is not finished") {
+				t.Errorf("the report warns of %q", rep.Warnings)
+			}
+		}
+		if compactions > 0 {
+			t.Errorf("runs without anything to remove have written the state file anew %d times", compactions)
 		}
 		time.Sleep(time.Hour)
 		w.AddGift("T-new", "bob@acme.example", 0)

@@ -88,7 +88,7 @@ func (r *eventRun) eraseContacts(ctx context.Context, contacts []string) (byHand
 		return byHand, err
 	}
 	// A process may have died after it had removed them from the journal.
-	if did, err := finishErasures(ctx, r.run); err != nil || did || !bared {
+	if compacted, err := finishErasures(ctx, r.run); err != nil || compacted || !bared {
 		return byHand, err
 	}
 	_, err = r.run.cfg().Archive.Compact()

@@ -257,6 +257,9 @@ func (r *run) finish(runErr error) (Report, error) {
 		rep.Warnings = append(rep.Warnings, p.String())
 		r.log.Warn("a field of Thnks's rows could not be used in most of them", "field", p.Field, logCount, p.Dropped, "rows", p.Rows)
 	}
+	if err := r.counts.deletions.erasure; err != nil {
+		rep.Warnings = append(rep.Warnings, fmt.Sprintf("an erasure is not finished, and the next run tries again: %v", err))
+	}
 	orphans, err := r.journal.OrphanCounts()
 	if err != nil {
 		return rep, err

@@ -45,6 +45,9 @@ func (noSuppressed) Path() string               { return "" }
 // everything that it asks for was done, a [suppressed.Mark].
 const erasedEntry = "erased"
 
+// compactedEntry is that for its mark when the state file was last written anew for it.
+const compactedEntry = "erased-bytes"
+
 // readSuppressed reads the list of erased people, and reports whether an erasure
 // that it asks for is still to be done: one that a crash has interrupted, or one
 // that this state file does not know because it was restored or rebuilt. A portal

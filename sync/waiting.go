@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"thnks-hubspot-sync/store"
@@ -41,6 +42,7 @@ func tryWaitingOnce(ctx context.Context, r *run, due func([]plan.Gift) ([]plan.G
 		w = newWindow()
 		return r.process(ctx, in, upcoming{}, store.Commit{})
 	}
+	down := false
 	for q, err := range r.cfg().Quarantine.Quarantine(ctx) {
 		if err != nil {
 			return err
@@ -48,9 +50,23 @@ func tryWaitingOnce(ctx context.Context, r *run, due func([]plan.Gift) ([]plan.G
 		if _, sent := plan.SendOf(q.TransactionID); sent || q.Class != ClassNeedsContact { // a send is tried by each run
 			continue
 		}
-		rows, from, err := waitingRows(ctx, r, q, due)
+		if len(q.Row) == 0 { // Thnks is asked if the gift may be due, which was sent before it was set aside
+			gifts, err := due([]plan.Gift{{ID: q.TransactionID, CreatedAt: q.First}})
+			if err != nil {
+				return err
+			}
+			if len(gifts) == 0 || down {
+				continue
+			}
+		}
+		rows, from, _, err := rowsOf(ctx, r, q)
 		if err != nil {
-			return err
+			if ctx.Err() != nil || IsFatal(err) {
+				return err
+			}
+			r.log.Warn("Thnks could not be asked for a gift that waits for a contact; it waits on", logTransaction, q.TransactionID, logError, err)
+			down = isDown(err)
+			continue
 		}
 		for _, row := range rows {
 			s, bad := normalize(row, from)
@@ -72,22 +88,11 @@ func tryWaitingOnce(ctx context.Context, r *run, due func([]plan.Gift) ([]plan.G
 	return flush()
 }
 
-// waitingRows returns the rows of a gift that waits; none where they cannot be had. What
-// has to be asked of Thnks is if it may be due: the gift was sent before it was set aside.
-// Where Thnks fails the gift waits on, and keeps nothing behind it waiting.
-func waitingRows(ctx context.Context, r *run, q store.Quarantined, due func([]plan.Gift) ([]plan.Gift, error)) ([]thnksapi.Row, reading, error) {
-	if len(q.Row) == 0 {
-		gifts, err := due([]plan.Gift{{ID: q.TransactionID, CreatedAt: q.First}})
-		if err != nil || len(gifts) == 0 {
-			return nil, reading{}, err
-		}
-	}
-	rows, from, _, err := rowsOf(ctx, r, q)
-	if err != nil && ctx.Err() == nil && !IsFatal(err) {
-		r.log.Warn("Thnks could not be asked for a gift that waits for a contact; it waits on", logTransaction, q.TransactionID, logError, err)
-		return nil, reading{}, nil
-	}
-	return rows, from, err
+// isDown reports whether Thnks fails in a way that has nothing to do with what it was asked
+// for: asking for more would take minutes each, or break a limit.
+func isDown(err error) bool {
+	e, ok := errors.AsType[*thnksapi.Error](err)
+	return ok && (e.Kind == thnksapi.Transient || e.Kind == thnksapi.Limited)
 }
 
 // A waitingPlanner plans gifts that wait for a contact: those that have none go

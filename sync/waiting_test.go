@@ -236,6 +236,50 @@ func TestWaitingGiftCannotBeAskedFor(t *testing.T) {
 	})
 }
 
+// TestWaitingGiftsOfASourceThatIsDown: of many gifts that wait for a contact without their
+// rows one is asked for, where that shows that the source is down, or wants to be left alone
+// for long. The day after all are created.
+func TestWaitingGiftsOfASourceThatIsDown(t *testing.T) {
+	t.Parallel()
+	for status, tries := range map[int]int{http.StatusServiceUnavailable: 5, http.StatusTooManyRequests: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			w := waitingWithoutRow(t, true)
+			for n := 2; n <= 20; n++ {
+				id := fmt.Sprintf("T-%d", n)
+				w.AddGift(id, "bob@example.com", 0)
+				w.Thnks.Update(id, func(tx *thnksapitest.Transaction) { tx.Sender.Email = "sam@example.com" })
+			}
+			w.Must(giftsync.Incremental)
+			w.Portal.AddContact("bob@example.com", nil)
+			down, asked := true, 0
+			w.WrapThnks = func(next http.RoundTripper) http.RoundTripper {
+				return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+					if !down || !strings.Contains(req.URL.Path, "/transactions/T-") {
+						return next.RoundTrip(req)
+					}
+					asked++
+					res := simulation.Reply(req, status, "")
+					res.Header.Set("Retry-After", "3600")
+					if status == http.StatusServiceUnavailable {
+						res.Header.Del("Retry-After")
+					}
+					return res, nil
+				})
+			}
+			time.Sleep(25 * time.Hour)
+			w.Must(giftsync.Reassociate)
+			if asked != tries || len(w.Quarantine()) != 20 {
+				t.Errorf("%d: asked %d times, want %d; %d wait", status, asked, tries, len(w.Quarantine()))
+			}
+			down = false
+			time.Sleep(25 * time.Hour)
+			if rep := w.Must(giftsync.Reassociate); rep.Created != 20 {
+				t.Errorf("%d: %d are created, want 20", status, rep.Created)
+			}
+		})
+	}
+}
+
 // waitingWithoutRow is a world in which T-1 waits for a contact, bob@example.com, without
 // its row, as its sender was erased. Thnks can be asked for it where detail is set.
 func waitingWithoutRow(t *testing.T, detail bool) *simulation.World {
