@@ -47,31 +47,13 @@ func TestGeneration(t *testing.T) {
 			s, _ := openForSending(t, path)
 			defer s.Close()
 			addSend(t, s, aSend("r"))
-			e, _, _ := s.Send("r")
-			begun := e
-			begun.State = SendSending
-			free := obstruct(t, beside)
-			for range 3 {
-				if err := s.ChangeSend(SendScheduled, begun, nil); !errors.Is(err, ErrSendNotCounted) {
-					t.Errorf("begun: %v", err)
-				}
-				check(t, s.ChangeSend(SendSending, e, nil))
-			}
+			free := beginUncounted(t, s, beside, 3)
 			free()
 		}, ""},
 		"a backup of the time when nothing could be counted": {func(t *testing.T, path, beside string) {
 			s, _ := openForSending(t, path)
 			addSend(t, s, aSend("r"))
-			e, _, _ := s.Send("r")
-			begun := e
-			begun.State = SendSending
-			free := obstruct(t, beside)
-			for range 3 {
-				if err := s.ChangeSend(SendScheduled, begun, nil); !errors.Is(err, ErrSendNotCounted) {
-					t.Errorf("begun: %v", err)
-				}
-				check(t, s.ChangeSend(SendSending, e, nil))
-			}
+			free := beginUncounted(t, s, beside, 3)
 			check(t, s.copyTo(path+".old"))
 			free()
 			move(t, s, "r", SendSending)
@@ -180,17 +162,8 @@ func backAndForth(uncounted, openings int) func(t *testing.T, path, beside strin
 	return func(t *testing.T, path, beside string) {
 		s, _ := openForSending(t, path)
 		addSend(t, s, aSend("r"))
-		e, _, _ := s.Send("r")
-		begun := e
-		begun.State = SendSending
 		check(t, s.copyTo(path+".old"))
-		free := obstruct(t, beside)
-		for range uncounted {
-			if err := s.ChangeSend(SendScheduled, begun, nil); !errors.Is(err, ErrSendNotCounted) {
-				t.Errorf("begun: %v", err)
-			}
-			check(t, s.ChangeSend(SendSending, e, nil))
-		}
+		free := beginUncounted(t, s, beside, uncounted)
 		free()
 		s.Close()
 		copyFile(t, path, path+".aside")
@@ -208,6 +181,23 @@ func backAndForth(uncounted, openings int) func(t *testing.T, path, beside strin
 		s.Close()
 		copyFile(t, path+".aside", path)
 	}
+}
+
+// beginUncounted begins the send r so many times while the file beside the state file
+// cannot be written, and takes it back each time, until free is called.
+func beginUncounted(t *testing.T, s *Store, beside string, times int) (free func()) {
+	t.Helper()
+	e, _, _ := s.Send("r")
+	begun := e
+	begun.State = SendSending
+	free = obstruct(t, beside)
+	for range times {
+		if err := s.ChangeSend(SendScheduled, begun, nil); !errors.Is(err, ErrSendNotCounted) {
+			t.Errorf("begun: %v", err)
+		}
+		check(t, s.ChangeSend(SendSending, e, nil))
+	}
+	return free
 }
 
 // obstruct keeps the file beside the state file from being written, until free is called.

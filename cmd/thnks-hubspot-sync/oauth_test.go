@@ -471,7 +471,7 @@ func TestTokenFile(t *testing.T) {
 	if fatal := new(giftsync.Fatal); !errors.As(err, &fatal) || !strings.Contains(err.Error(), "belongs to account 62515, but this portal is bound to account 1") {
 		t.Errorf("a token of another account: %q, %v", got, err)
 	}
-	if _, err := use(62515, "pat-before", "pat-of-nobody"); err == nil {
+	if _, err := use(62515, "pat-before", "pat-of-no-account"); err == nil {
 		t.Error("a token that HubSpot does not know is used")
 	}
 }
@@ -521,9 +521,9 @@ func TestTokenFileWaits(t *testing.T) {
 			t.Errorf("once HubSpot answers: %v, %v", token, err)
 		}
 		silent = true
-		write("pat-of-nobody")
+		write("pat-of-no-account")
 		if token, err := f.Token(); err == nil {
-			t.Errorf("a token of nobody is used: %v", token)
+			t.Errorf("a token of no account is used: %v", token)
 		}
 		silent = false
 		write("pat-newer")

@@ -305,7 +305,7 @@ func TestPassesSettle(t *testing.T) {
 
 // TestSnapshotWithoutStatus: a snapshot that says nothing of the status, nor of when one was
 // reached, changes neither, whatever other snapshots and events had said, also of a gift that was
-// read back from HubSpot. Where events alone have told of the gift it is the first snapshot.
+// read back from HubSpot. Where the gift is known from events alone it is the first snapshot.
 func TestSnapshotWithoutStatus(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		have := genGift("T-1").Filter(func(g Gift) bool { return !g.saysNothing() || g.Behind != nil }).Draw(t, "have")

@@ -39,7 +39,7 @@ func (d *Desk) Take(ctx context.Context, orders []Order) ([]Taken, error) {
 	if err != nil {
 		return nil, err
 	}
-	waits := false // some gift does, for its time; others are told of when they are sent
+	waits := false // some gift does, for its time; Changed is called for others when they are sent
 	defer func() {
 		if waits {
 			d.cfg.Changed()

@@ -178,7 +178,7 @@ func TestRepeatIsNotAudited(t *testing.T) {
 	}
 }
 
-// TestChangedIsTold: whoever shows the ledger is told of each change in it, also where what
+// TestChangedIsTold: the one that shows the ledger hears of each change in it, also where what
 // follows it fails.
 func TestChangedIsTold(t *testing.T) {
 	w := newWorld(t)
@@ -188,7 +188,7 @@ func TestChangedIsTold(t *testing.T) {
 	}
 	lost := errors.New("the key is lost")
 	good := 0                                // so many times it is still there
-	seen := make(map[string]store.SendState) // by whoever was told last
+	seen := make(map[string]store.SendState) // as it was when Changed was called last
 	desk, err := send.New(send.Config{
 		Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: w.store, Journal: w.store,
 		Senders: map[string]send.Key{"": func() (send.API, error) {
