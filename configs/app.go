@@ -57,14 +57,15 @@ func (c *Config) NextMasterKeyFile() string { return c.MasterKeyFile + ".next" }
 func (c *Config) ReadMasterKeys() (MasterKeys, error) {
 	var keys MasterKeys
 	var err error
+	// A rotation ends by giving the next key the name of the current one. Who reads them in
+	// the other order, one before and one after, has the old key alone.
+	if keys.Next, err = c.readKey(c.NextMasterKeyFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return MasterKeys{}, err
+	}
 	if keys.Current, err = c.readKey(c.MasterKeyFile); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w; a new one is made by: openssl rand -base64 %d", err, masterKeyLen)
 		}
-		return MasterKeys{}, err
-	}
-	keys.Next, err = c.readKey(c.NextMasterKeyFile())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return MasterKeys{}, err
 	}
 	return keys, nil

@@ -2,6 +2,8 @@ package configs
 
 import (
 	"encoding/base64"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -82,4 +84,37 @@ func TestMasterKeys(t *testing.T) {
 	}
 	put(t, credentials, "key.next", "garbage", 0o440)
 	refused("a broken next key", "key.next")
+}
+
+// TestMasterKeysAtTheEndOfARotation: who reads the keys while the next one takes the place
+// of the current one has the next one. With the old key alone it would seal tokens with
+// what is about to be destroyed.
+func TestMasterKeysAtTheEndOfARotation(t *testing.T) {
+	dir := t.TempDir()
+	old, next := strings.Repeat("o", 32), strings.Repeat("n", 32)
+	cfg := &Config{dir: dir, MasterKeyFile: "key"}
+	for round := range 200 {
+		for name, key := range map[string]string{"key": old, "key.next": next} {
+			put(t, dir, name, base64.StdEncoding.EncodeToString([]byte(key)), 0o600)
+		}
+		renamed := make(chan error, 1)
+		go func() { renamed <- os.Rename(filepath.Join(dir, "key.next"), filepath.Join(dir, "key")) }()
+		for ended := false; !ended; {
+			select {
+			case err := <-renamed:
+				if err != nil {
+					t.Fatal(err)
+				}
+				ended = true // it is read once more
+			default:
+			}
+			keys, err := cfg.ReadMasterKeys()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if keys.Current.Reveal() != next && keys.Next.Reveal() != next {
+				t.Fatalf("round %d: the old key is read alone", round)
+			}
+		}
+	}
 }
