@@ -23,7 +23,8 @@ type Standing struct {
 	// it in words, with what to do.
 	Faults  []string
 	Problem string
-	// LastPass is when the last pass without error ended; zero if none has.
+	// LastPass is when the last pass without error ended, also before a restart; zero if
+	// none has.
 	LastPass time.Time
 	// Backfilled is whether the first backfill has finished; nil if that is not known
 	// yet. Gifts and Quarantined are what it has left.

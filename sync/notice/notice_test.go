@@ -231,6 +231,72 @@ func TestNotifier(t *testing.T) {
 	}
 }
 
+// TestWellSinceTheStart: what an earlier process found well is no recovery. A restart knows
+// no fault yet, and of two that stand it may find one only.
+func TestWellSinceTheStart(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "notices")
+	synctest.Test(t, func(t *testing.T) {
+		b := new(board)
+		at := Standing{Portal: "acme"}
+		var mu sync.Mutex
+		change := func(faults []string, passed bool) {
+			mu.Lock()
+			at.Faults = faults
+			if passed {
+				at.LastPass = time.Now()
+			}
+			mu.Unlock()
+			time.Sleep(time.Hour)
+		}
+		life := func(f func()) {
+			n, err := Open(path, map[string]Channel{"board": b}, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute) // in which the process before ends its pass
+			mu.Lock()
+			at.LastPass = time.Now()
+			mu.Unlock()
+			time.Sleep(time.Minute)
+			ctx, end := context.WithCancel(t.Context())
+			var kept sync.WaitGroup
+			kept.Go(func() {
+				n.Keep(ctx, func() []Standing {
+					mu.Lock()
+					defer mu.Unlock()
+					return []Standing{at}
+				})
+			})
+			f()
+			end()
+			kept.Wait()
+		}
+		heard := []string{"Portal acme needs attention"}
+		hears := func(when string, more ...string) {
+			t.Helper()
+			heard = append(heard, more...)
+			if got := b.seen(); !slices.Equal(got, heard) {
+				t.Fatalf("%s: the channel heard %q, want %q", when, got, heard)
+			}
+		}
+		life(func() {
+			change([]string{"disk", "hubspot"}, false)
+			change([]string{"disk", "hubspot"}, true) // which met neither
+			hears("two faults")
+		})
+		life(func() {
+			change(nil, false)
+			hears("nothing is known yet")
+			change([]string{"hubspot"}, false)
+			change([]string{"disk", "hubspot"}, false)
+			hears("one is found before the other")
+			change(nil, true)
+			hears("a pass has ended well", "Portal acme is well again")
+		})
+	})
+}
+
 // TestOldNewsIsNotSent: a portal that was backfilled before anyone asked for notices is no
 // news, nor is it when what was sent before cannot be read.
 func TestOldNewsIsNotSent(t *testing.T) {

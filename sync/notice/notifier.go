@@ -32,6 +32,7 @@ type Notifier struct {
 	channels map[string]Channel // by name
 	known    map[string]map[string]told
 	waits    map[string]wait
+	began    time.Time // when it began to look
 	log      *slog.Logger
 }
 
@@ -64,6 +65,7 @@ func Open(path string, channels map[string]Channel, log *slog.Logger) (*Notifier
 
 // Keep tells the channels what has changed until ctx ends.
 func (n *Notifier) Keep(ctx context.Context, standings func() []Standing) {
+	n.began = time.Now().Round(0) // by the clock that passes are stamped with
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
@@ -85,6 +87,12 @@ func (n *Notifier) Keep(ctx context.Context, standings func() []Standing) {
 // a crash, and not noted, is sent again.
 func (n *Notifier) tell(ctx context.Context, name string, s Standing) error {
 	now := time.Now()
+	if n.began.After(now) { // our clock was ahead
+		n.began = now.Round(0)
+	}
+	if !s.LastPass.After(n.began) { // an earlier process found well what this one does not know yet
+		s.LastPass = time.Time{}
+	}
 	before := n.known[name][s.Portal]
 	notices, after := due(s, before, now.UTC())
 	if reflect.DeepEqual(before, after) || len(notices) > 0 && now.Before(n.waits[name].until) {
