@@ -30,6 +30,10 @@ var (
 	ErrForged   = errors.New("the signature was not made with this app's client secret, for this address and body")
 )
 
+// ErrNoSecret says that it cannot be told whether a request is HubSpot's, because a
+// client secret cannot be read. Ask for it again.
+var ErrNoSecret = errors.New("the signature cannot be checked")
+
 // A StaleError says that the signature is good, and that the clocks differ by more
 // than 300 s.
 type StaleError struct {

@@ -31,6 +31,8 @@ type grants struct {
 	mu   sync.Mutex
 	apps map[appAt]*hubspot.App
 	of   map[string]heldGrant // by portal
+
+	verifiers map[string]*verifier // by app
 }
 
 // An appAt is an app at one of HubSpot's servers.

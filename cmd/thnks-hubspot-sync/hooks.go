@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"thnks-hubspot-sync/configs"
-	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/daemon"
 	"thnks-hubspot-sync/sync/webhook"
@@ -27,7 +26,7 @@ func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
 			scheme, err := s.scheme(h)
 			if err != nil {
 				problem := fmt.Sprintf("webhooks.%s: %v; fix it, then reload the service", h.dialect, err)
-				d.SetProblem(p.Name, problem)
+				d.AddProblem(p.Name, func() string { return problem })
 				s.log.Error("portal needs attention", logPortal, p.Name, logProblem, problem)
 				down[webhook.Prefix+p.Name+"/"+h.dialect] = true
 				continue
@@ -42,11 +41,7 @@ func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
 			o.Sources = append(o.Sources, source)
 		}
 	}
-	var unread bool
-	if o.Apps, unread = s.hubspotApps(d); unread {
-		down[webhook.HubSpotPath] = true
-		o.Apps = nil // an event of that app would be taken for a forged one
-	}
+	o.Apps = s.hubspotApps(d)
 	if len(o.Sources)+len(o.Apps)+len(down) == 0 {
 		return nil, nil
 	}
@@ -67,30 +62,26 @@ func (s *session) public(d *daemon.Daemon) (http.Handler, error) {
 }
 
 // hubspotApps returns the apps that portals are connected through, whose webhooks
-// HubSpot sends, and whether the secret of one cannot be read.
-func (s *session) hubspotApps(d *daemon.Daemon) (apps []webhook.App, unread bool) {
+// HubSpot sends. Their portals need attention while the secret cannot be read.
+func (s *session) hubspotApps(d *daemon.Daemon) (apps []webhook.App) {
 	for _, app := range s.cfg.HubSpotApps {
+		check := s.grants.verifier(app.Name)
 		portals := make(map[int64][]webhook.Destination)
 		for _, p := range s.cfg.Portals {
 			if p.HubSpot.App == app.Name {
+				d.AddProblem(p.Name, check.problem)
 				portals[p.HubSpot.AccountID] = append(portals[p.HubSpot.AccountID], webhook.Destination{Portal: p.Name, Inbox: d.Inbox(p.Name)})
 			}
 		}
 		if len(portals) == 0 {
 			continue
 		}
-		with, err := s.grants.app(app.Name)
-		if err != nil {
-			unread = true
-			s.log.Error("HubSpot's webhooks are not received", logProblem, err.Error())
-			continue
+		if problem := check.problem(); problem != "" {
+			s.log.Error("app needs attention", logProblem, problem)
 		}
-		apps = append(apps, webhook.App{
-			Name: app.Name, ID: app.AppID, Portals: portals,
-			Verify: func(r hubspot.SignedRequest, now time.Time) error { return r.Verify(with.secret.Reveal(), now) },
-		})
+		apps = append(apps, webhook.App{Name: app.Name, ID: app.AppID, Portals: portals, Verify: check.verify})
 	}
-	return apps, unread
+	return apps
 }
 
 // A hook is one of a portal's sources of events, in the words of the only one that

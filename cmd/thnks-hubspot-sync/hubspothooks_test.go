@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,8 @@ import (
 	"thnks-hubspot-sync/configs"
 	"thnks-hubspot-sync/hubspot/hubspottest"
 	giftsync "thnks-hubspot-sync/sync"
+	"thnks-hubspot-sync/sync/card"
+	"thnks-hubspot-sync/sync/daemon"
 	"thnks-hubspot-sync/sync/webhook"
 )
 
@@ -28,9 +31,9 @@ import (
 // the portals that name the app which has signed it, and have the account.
 func TestHubSpotHooks(t *testing.T) {
 	t.Parallel()
-	d, hooks, logs := hubspotHooksOf(t, "")
+	side := hubspotSideOf(t, "")
 	post := func(secret string, account int) int {
-		return postHubSpot(hooks, secret, fmt.Sprintf(`[{"eventId":1,"portalId":%d,"occurredAt":1,"subscriptionType":"contact.creation","objectId":%d}]`, account, time.Now().UnixNano()))
+		return postHubSpot(side, secret, fmt.Sprintf(`[{"eventId":1,"portalId":%d,"occurredAt":1,"subscriptionType":"contact.creation","objectId":%d}]`, account, time.Now().UnixNano()))
 	}
 	for _, tt := range []struct {
 		secret  string
@@ -49,39 +52,127 @@ func TestHubSpotHooks(t *testing.T) {
 		}
 	}
 	for portal, want := range map[string]int{"one": 1, "two": 1, "three": 1} {
-		list, err := d.Events(t.Context(), portal, giftsync.EventQuery{Source: webhook.HubSpot})
+		list, err := side.daemon.Events(t.Context(), portal, giftsync.EventQuery{Source: webhook.HubSpot})
 		if err != nil || len(list.Events) != want {
 			t.Errorf("portal %s has %d events, want %d (%v)", portal, len(list.Events), want, err)
 		}
 	}
-	if strings.Contains(logs.String(), "canary") {
-		t.Errorf("the log says %s", logs)
+	if strings.Contains(side.logs.String(), "canary") {
+		t.Errorf("the log says %s", side.logs)
 	}
 }
 
 // TestHubSpotSecretUnreadable: while the secret of an app cannot be read, HubSpot is
-// asked to send its events again later, as they might be that app's.
+// asked to make the requests again that might be that app's, and its portals need
+// attention. When the file is put right both are over, without a reload.
 func TestHubSpotSecretUnreadable(t *testing.T) {
 	t.Parallel()
-	_, hooks, logs := hubspotHooksOf(t, "other.client-secret")
-	for _, secret := range []string{"canary-main", "canary-other"} {
-		if code := postHubSpot(hooks, secret, `[]`); code != http.StatusServiceUnavailable {
-			t.Errorf("%s is answered %d", secret, code)
-		}
+	const file = "other.client-secret"
+	side := hubspotSideOf(t, file)
+	side.want(t, "canary-main", true)
+	side.want(t, "canary-other", false, http.StatusServiceUnavailable)
+	side.want(t, "canary", false, http.StatusServiceUnavailable)
+	if got := postHubSpot(side, "", `[]`); got != http.StatusServiceUnavailable {
+		t.Errorf("what is signed with an empty secret is answered %d", got)
 	}
-	if said := logs.String(); strings.Count(said, "HubSpot's webhooks are not received") != 1 || strings.Contains(said, "canary") {
+	if got := side.named(t, file); !slices.Equal(got, []string{"three"}) {
+		t.Errorf("%q need the file", got)
+	}
+	if said := side.logs.String(); strings.Count(said, "app needs attention") != 1 || strings.Contains(said, "canary") {
 		t.Errorf("the log says %s", said)
+	}
+	side.put(t, file, "canary-other", 0o600)
+	side.want(t, "canary-other", true)
+	side.want(t, "canary", false, http.StatusUnauthorized)
+	if got := side.named(t, file); len(got) > 0 {
+		t.Errorf("%q still need the file", got)
 	}
 }
 
-// hubspotHooksOf returns the daemon and the public side of two apps and three
-// portals, without one of the files with secrets.
-func hubspotHooksOf(t *testing.T, without string) (d interface {
-	Events(ctx context.Context, portal string, q giftsync.EventQuery) (giftsync.EventList, error)
-}, hooks http.Handler, logs *bytes.Buffer,
-) {
+// TestHubSpotSecretReplaced: a replaced secret counts at the next request, and the one
+// before no more. While the file cannot be read, the last one that was read counts.
+func TestHubSpotSecretReplaced(t *testing.T) {
+	t.Parallel()
+	const file = "other.client-secret"
+	side := hubspotSideOf(t, "")
+	side.want(t, "canary-other", true)
+	side.put(t, file, "canary-new", 0o600)
+	side.want(t, "canary-new", true)
+	side.want(t, "canary-other", false, http.StatusUnauthorized)
+	if err := os.Remove(filepath.Join(side.dir, file)); err != nil {
+		t.Fatal(err)
+	}
+	side.want(t, "canary-new", true)
+	side.put(t, file, "canary-newest", 0o644) // which others can read, so that we do not
+	side.want(t, "canary-new", true)
+	side.want(t, "canary-newest", false, http.StatusServiceUnavailable)
+	if got := side.named(t, file); !slices.Equal(got, []string{"three"}) {
+		t.Errorf("%q need the file", got)
+	}
+	if err := os.Chmod(filepath.Join(side.dir, file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	side.want(t, "canary-newest", true)
+	side.want(t, "canary-new", false, http.StatusUnauthorized)
+	if strings.Contains(side.logs.String(), "canary") {
+		t.Errorf("the log says %s", side.logs)
+	}
+}
+
+// A hubspotSide is the public side of two apps and three portals.
+type hubspotSide struct {
+	http.Handler
+	daemon *daemon.Daemon
+	logs   *bytes.Buffer
+	dir    string // of the files
+}
+
+// want makes a webhook and a page's request, both signed with a secret, and checks whether
+// they are taken, or what they are answered.
+func (s *hubspotSide) want(t *testing.T, secret string, taken bool, refused ...int) {
 	t.Helper()
-	dir := t.TempDir()
+	hook, page := http.StatusOK, http.StatusBadRequest // as it does not say who asks
+	if !taken {
+		hook, page = refused[0], refused[0]
+	}
+	if got := postHubSpot(s, secret, `[]`); got != hook {
+		t.Errorf("a webhook signed with %s is answered %d, want %d", secret, got, hook)
+	}
+	r := httptest.NewRequest(http.MethodGet, card.CardPrefix+"gifts", nil)
+	signHubSpot(r, secret, "https://sync.example.com/thnks"+card.CardPrefix+"gifts", "")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	if w.Code != page {
+		t.Errorf("a page's request signed with %s is answered %d, want %d: %s", secret, w.Code, page, w.Body)
+	}
+}
+
+// named returns the portals whose problem names a file.
+func (s *hubspotSide) named(t *testing.T, file string) (portals []string) {
+	t.Helper()
+	all, err := s.daemon.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range all {
+		if strings.Contains(at.Problem, file) {
+			portals = append(portals, at.Portal)
+		}
+	}
+	return portals
+}
+
+func (s *hubspotSide) put(t *testing.T, file, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, file), []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hubspotSideOf returns the public side, without one of the files with secrets.
+func hubspotSideOf(t *testing.T, without string) *hubspotSide {
+	t.Helper()
+	side := &hubspotSide{dir: t.TempDir(), logs: new(bytes.Buffer)}
 	for name, text := range map[string]string{
 		"main.client-secret": "canary-main", "other.client-secret": "canary-other", "key": "canary-key", "key2": "canary-key-2", "key3": "canary-key-3",
 		"config.yaml": `state_dir: state
@@ -98,25 +189,23 @@ portals:
 		if name == without {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		side.put(t, name, text, 0o600)
 	}
-	cfg, err := configs.Load(filepath.Join(dir, "config.yaml"))
+	cfg, err := configs.Load(filepath.Join(side.dir, "config.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	logs = new(bytes.Buffer)
-	s := newSession(cfg, cfg.Portals, logs, false)
-	daemon, err := s.newDaemon()
+	s := newSession(cfg, cfg.Portals, side.logs, false)
+	if side.daemon, err = s.newDaemon(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(side.daemon.Close)
+	public, err := s.public(side.daemon)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(daemon.Close)
-	if hooks, err = s.public(daemon); err != nil {
-		t.Fatal(err)
-	}
-	return daemon, hooks, logs
+	side.Handler = withCards(s.cards(side.daemon), public)
+	return side
 }
 
 // TestHubSpotEventsReachTheDaemon lets HubSpot send its webhooks, some twice and out of order,

@@ -86,7 +86,7 @@ type App struct {
 	Name string // in the log
 	ID   int64  // HubSpot's
 	// Verify checks that HubSpot has made a request for the app; see
-	// [hubspot.SignedRequest.Verify].
+	// [hubspot.SignedRequest.Verify]. Its error may be [hubspot.ErrNoSecret].
 	Verify func(r hubspot.SignedRequest, now time.Time) error
 	// Portals are those that are connected through the app, by the id of their
 	// HubSpot account.
@@ -253,15 +253,19 @@ func (s *Server) verified(r *http.Request, to route, body []byte) (*App, error) 
 			case err == nil:
 				app = &s.apps[i]
 			case !errors.Is(err, hubspot.ErrForged) || errors.Is(why, hubspot.ErrUnsigned):
-				why = err // of all reasons, a wrong clock says most
+				why = err // of all reasons, a wrong clock and a secret that cannot be read say most
 			}
 		}
 	}
-	if app == nil {
+	switch {
+	case app != nil:
+		return app, nil
+	case errors.Is(why, hubspot.ErrNoSecret):
+		return nil, why // HubSpot asks again
+	default:
 		s.note("HubSpot app refused", r.URL.Path, keyReason, why.Error())
 		return nil, problem(Unauthorized, "HubSpot has not signed this request.")
 	}
-	return app, nil
 }
 
 // account returns the account that a visit is from, and notes who makes it.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -64,9 +63,27 @@ func (d *Daemon) Close() {
 	all.Wait()
 }
 
-// SetProblem says why a portal's webhooks are not served. Call it before Keep.
-func (d *Daemon) SetProblem(portal, problem string) {
-	d.byName[portal].problem = problem
+// AddProblem has a portal need attention while its webhooks are not served: problem says
+// why, "" when they are, and is asked each time. Call it before Keep.
+func (d *Daemon) AddProblem(portal string, problem func() string) {
+	p := d.byName[portal]
+	p.problems = append(p.problems, problem)
+}
+
+// withProblems adds to how a portal stands why its webhooks are not served.
+func (p *managedPortal) withProblems(s giftsync.Status) giftsync.Status {
+	for _, problem := range p.problems {
+		why := problem()
+		if why == "" {
+			continue
+		}
+		s.Ready = false
+		if s.Problem != "" {
+			s.Problem += "; "
+		}
+		s.Problem += why
+	}
+	return s
 }
 
 // Hint asks for an incremental run of a portal and does not wait for it; see
@@ -161,11 +178,7 @@ func (d *Daemon) state(name string) (*managedPortal, *store.Store, error) {
 func (d *Daemon) Status(context.Context) ([]giftsync.Status, error) {
 	all := make([]giftsync.Status, len(d.portals))
 	for i, p := range d.portals {
-		all[i] = p.loop.Status()
-		if p.problem != "" {
-			all[i].Ready = false
-			all[i].Problem = strings.Join(slices.DeleteFunc([]string{all[i].Problem, p.problem}, func(s string) bool { return s == "" }), "; ")
-		}
+		all[i] = p.withProblems(p.loop.Status())
 	}
 	return all, nil
 }
@@ -176,7 +189,7 @@ func (d *Daemon) Figures() []Figures {
 	all := make([]Figures, len(d.portals))
 	for i, p := range d.portals {
 		all[i] = p.loop.Figures()
-		all[i].Status.Ready = all[i].Status.Ready && p.problem == ""
+		all[i].Status = p.withProblems(all[i].Status)
 		if j := p.opened.Load(); j != nil {
 			all[i].Holdings = holdingsOf(j, p.cfg.Desk != nil)
 		}

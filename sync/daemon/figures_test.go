@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -203,10 +204,16 @@ func TestFiguresOpenNothing(t *testing.T) {
 			return store.Open(path, store.Options{Create: true})
 		},
 	}})
-	d.SetProblem("acme", "its webhooks are not served")
+	problem := "its webhooks are not served"
+	d.AddProblem("acme", func() string { return problem })
 	f := d.Figures()
-	if len(f) != 1 || f[0].Status.Portal != "acme" || f[0].Holdings != nil || opens != 0 || f[0].Status.Ready {
+	if len(f) != 1 || f[0].Status.Portal != "acme" || f[0].Holdings != nil || opens != 0 || f[0].Status.Ready || !strings.Contains(f[0].Status.Problem, problem) {
 		t.Fatalf("%+v after opening %d times", f, opens)
+	}
+	ready := daemon.New([]daemon.PortalConfig{{Loop: daemon.LoopConfig{Portal: "acme", Schedule: cron.Every(time.Hour), Logger: slog.New(slog.DiscardHandler)}}}).Figures()[0].Status
+	problem = ""
+	if got := d.Figures()[0].Status; got.Ready != ready.Ready || got.Problem != ready.Problem {
+		t.Errorf("once they are served: %+v, want %+v", got, ready)
 	}
 	event := simulation.Event("T-1", plan.Refunded)
 	if _, err := d.Inbox("acme").Receive(t.Context(), event); err != nil {

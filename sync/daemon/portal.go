@@ -63,7 +63,7 @@ type managedPortal struct {
 	loop  *Loop
 	sends sends
 
-	problem string // why its webhooks are not served; "" when they are, or there are none
+	problems []func() string // why its webhooks are not served, each "" when they are
 
 	mu       sync.Mutex
 	journal  *store.Store   // once opened, held until the daemon ends or it breaks

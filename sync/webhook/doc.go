@@ -34,8 +34,9 @@
 //	400 or 408 a body that does not arrive, or not within 3 s
 //	401 no signature or token, a wrong one, or a time more than 300 s off
 //	200 the event is in the inbox, or was there already
-//	503 the inbox cannot take it, or its time needs a zone that is not known yet;
-//	    Retry-After says when to try again
+//	503 the inbox cannot take it, its time needs a zone that is not known yet, or the
+//	    client secret that it may be signed with cannot be read; Retry-After says when
+//	    to try again
 //
 // An address that sends many bad signatures gets 429 with Retry-After, and so does
 // one that has more than 64 requests under way, for a good one among them. Only the

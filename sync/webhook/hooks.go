@@ -194,13 +194,17 @@ func (h *Hooks) checked(w http.ResponseWriter, r *http.Request, s *Source, from 
 
 // refuse answers a request that does not prove where it comes from. The answer
 // does not depend on the reason; it changes only after too many bad signatures.
-// A good signature with a wrong time is not counted: it is not a forgery.
+// A good signature with a wrong time is not counted: it is not a forgery. One that
+// cannot be checked may be good, so its sender is to try again.
 func (h *Hooks) refuse(s *Source, from sender, bad refusal, now time.Time) *answer {
 	if h.watch.first(note{s.Portal, s.Dialect, string(bad.why) + bad.form}, now) {
 		h.log.Warn("webhook refused", slices.Concat(bad.attrs(), s.attrs(), []any{keyClient, from.String()})...)
 	}
-	if bad.why == stale {
+	switch bad.why {
+	case stale:
 		return &unauthorized
+	case unchecked:
+		return &later
 	}
 	tooMany, alarm := h.watch.bad(h.proxies.client(from), now)
 	if alarm {

@@ -30,7 +30,8 @@ type App struct {
 	Name string // in the log
 	ID   int64  // HubSpot's
 	// Verify checks that HubSpot has made a request for the app; see
-	// [hubspot.SignedRequest.Verify].
+	// [hubspot.SignedRequest.Verify]. Where its error is [hubspot.ErrNoSecret], HubSpot
+	// is asked to send the request again.
 	Verify func(r hubspot.SignedRequest, now time.Time) error
 	// Portals are those that are connected through the app, by the id of their
 	// HubSpot account. Events of other accounts are dropped.
@@ -92,9 +93,12 @@ func (h *Hooks) appOf(r *http.Request, body []byte, now time.Time) (app *App, ba
 		case errors.As(err, &late):
 			bad = refusal{why: stale, off: late.Off}
 		case bad.why == stale: // of another app, whose signature is good
+		case bad.why == unproven: // whatever the secret
 		case errors.Is(err, hubspot.ErrUnsigned):
 			bad = malformed("%v", err)
-		default:
+		case errors.Is(err, hubspot.ErrNoSecret):
+			bad = refusal{why: unchecked}
+		case bad.why != unchecked: // which may have been signed for that other app
 			bad = refusal{why: forged}
 		}
 	}

@@ -403,3 +403,36 @@ func FuzzHubSpot(f *testing.F) {
 		}
 	})
 }
+
+// TestHubSpotSecretsThatCannotBeRead: a request is called forged only when no secret that
+// cannot be read may have signed it, whatever the order of the apps.
+func TestHubSpotSecretsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	unread := fmt.Errorf("%w: no such file", hubspot.ErrNoSecret)
+	for _, tt := range []struct {
+		says [2]error
+		code int
+	}{
+		{[2]error{nil, unread}, http.StatusOK},
+		{[2]error{hubspot.ErrForged, unread}, http.StatusServiceUnavailable},
+		{[2]error{unread, unread}, http.StatusServiceUnavailable},
+		{[2]error{hubspot.ErrUnsigned, unread}, http.StatusUnauthorized},
+		{[2]error{&hubspot.StaleError{Off: time.Hour}, unread}, http.StatusUnauthorized},
+		{[2]error{hubspot.ErrForged, hubspot.ErrForged}, http.StatusUnauthorized},
+	} {
+		for _, first := range []int{0, 1} {
+			s := &site{log: new(syncBuffer)}
+			var apps []webhook.App
+			for i := range tt.says {
+				err := tt.says[(first+i)%2]
+				apps = append(apps, webhook.App{Name: "main", Verify: func(hubspot.SignedRequest, time.Time) error { return err }})
+			}
+			s.Hooks = must(webhook.New(webhook.Options{Log: logger(s.log), PublicURL: publicURL, Apps: apps}))
+			r := httptest.NewRequest(http.MethodPost, webhook.HubSpotPath, strings.NewReader("[]"))
+			r.Header.Set("Content-Type", "application/json")
+			if code := s.answer(r).StatusCode; code != tt.code {
+				t.Errorf("%v, from %d: answered %d, want %d", tt.says, first, code, tt.code)
+			}
+		}
+	}
+}

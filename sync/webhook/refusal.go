@@ -17,6 +17,8 @@ const (
 	unproven verdict = "no signature"    // missing, doubled or malformed
 	forged   verdict = "wrong signature" // not made with one of the secrets
 	stale    verdict = "clock"           // made with one of the secrets, more than 300 s off
+
+	unchecked verdict = "not checked" // a secret that it may be made with cannot be read
 )
 
 // A refusal says why a request does not prove where it comes from. It goes to
@@ -38,6 +40,8 @@ func (f refusal) attrs() []any {
 	switch f.why {
 	case forged:
 		return []any{keyReason, string(f.why), keyForm, "as configured: the secret differs, or what is signed with it"}
+	case unchecked:
+		return []any{keyReason, string(f.why)}
 	case stale:
 		side := "ahead"
 		if f.off < 0 {
