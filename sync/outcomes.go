@@ -18,7 +18,7 @@ import (
 // the deals that gifts are linked to, how deals end whose contacts were sent no
 // gift, and what the recipients' companies are called.
 type Outcomes struct {
-	At            time.Time          // when the listing ended; zero for never
+	At            time.Time          // when the last listing with the deals ended; zero for never
 	Calls         int                // that it took, repeated ones left out
 	Deals         map[string]Outcome // by id
 	WithoutWon    int                // of WithoutClosed
@@ -138,7 +138,9 @@ func refreshOutcomes(ctx context.Context, r *run) error {
 	return nil
 }
 
-// listOutcomes is the daily listing.
+// listOutcomes is the daily listing. Where HubSpot forbids reading deals, as their scope may be
+// left out, what is known of them stays as of when it was listed, and companies are named
+// all the same.
 func listOutcomes(ctx context.Context, r *run) error {
 	deals, contacts, companies, err := giftedRecords(ctx, r.journal)
 	if err != nil {
@@ -160,14 +162,21 @@ func listOutcomes(ctx context.Context, r *run) error {
 		}
 		return nil
 	})
+	allowed := !portal.KindIs(err, hubspot.Forbidden)
+	if !allowed {
+		r.log.Info("HubSpot forbids listing deals for the statistics; companies are named all the same", logError, err)
+		o, err = RecallOutcomes(r.journal)
+	}
 	if err != nil {
 		return err
 	}
 	if o.Companies, err = sales.CompanyNames(ctx, slices.Sorted(maps.Keys(companies))); err != nil {
 		return err
 	}
-	o.At, o.Calls = time.Now().UTC(), sales.Made
-	r.log.Info("deals and companies listed for the statistics", "deals", len(o.Deals), "companies", len(o.Companies), "calls", o.Calls)
+	if allowed {
+		o.At, o.Calls = time.Now().UTC(), sales.Made
+		r.log.Info("deals and companies listed for the statistics", "deals", len(o.Deals), "companies", len(o.Companies), "calls", o.Calls)
+	}
 	return o.remember(r)
 }
 

@@ -188,6 +188,39 @@ func TestListingThatFails(t *testing.T) {
 	})
 }
 
+// TestListingWithoutTheScopeOfDeals: companies are named where deals may not be read, too, and
+// what is known of deals stays as of when it was listed.
+func TestListingWithoutTheScopeOfDeals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newListed(t, true)
+		w.Portal.SetScopes(scopesWithout("crm.objects.deals.read")...)
+		w.Must(giftsync.Backfill)
+		w.Must(giftsync.Incremental)
+		if got := w.outcomes(); len(got.Companies) != 30 || !got.At.IsZero() || got.Calls != 0 {
+			t.Errorf("%d companies have names, want 30; deals listed at %v in %d calls", len(got.Companies), got.At, got.Calls)
+		}
+		w.Portal.SetScopes(hubspottest.DefaultScopes()...)
+		w.Must(giftsync.ReassociateAll)
+		time.Sleep(25 * time.Hour)
+		w.Must(giftsync.Incremental)
+		known := w.outcomes()
+		if known.At.IsZero() || len(known.Deals) == 0 || len(known.Companies) != 30 {
+			t.Errorf("with the scope: %+v", known)
+		}
+		w.Portal.SetScopes(scopesWithout("crm.objects.deals.read")...)
+		for id := range known.Companies {
+			w.Portal.UpdateProperties("companies", id, map[string]string{"name": "Renamed " + id})
+			known.Companies[id] = "Renamed " + id
+		}
+		time.Sleep(25 * time.Hour)
+		w.Must(giftsync.Incremental)
+		if d := cmp.Diff(known, w.outcomes()); d != "" {
+			t.Errorf("without the scope again:\n%s", d)
+		}
+	})
+}
+
 // TestListingWithoutToken: a token that HubSpot no longer accepts ends each pass,
 // though it has nothing to write, until there is a new one.
 func TestListingWithoutToken(t *testing.T) {

@@ -115,7 +115,7 @@ type Health struct {
 	CallsLimit    *int       `json:"calls_limit"`    // a day, of all programs with such access; null where HubSpot names none
 	CallsLeft     *int       `json:"calls_left"`     // of the limit
 	CallsAsOf     *time.Time `json:"calls_as_of"`    // when the calls were counted; null for never
-	ListedAt      *time.Time `json:"listed_at"`      // when deals and companies were listed; null for never
+	ListedAt      *time.Time `json:"listed_at"`      // when deals were listed, and companies with them; null for never
 	ListingCalls  int        `json:"listing_calls"`  // that took
 }
 
