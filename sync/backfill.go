@@ -99,9 +99,15 @@ func listAll(ctx context.Context, r *run, name string, cp *store.Checkpoint, see
 			continue
 		}
 		if cp.Source != s.Key {
+			begun := isBegun(*cp)
 			cp.Source, cp.Cursor = s.Key, ""
 			seen(s.Key, &window{clock: r.started})
-			if err := r.moveCheckpoint(name, *cp); err != nil {
+			c := checkpoint(name, *cp)
+			if !begun { // what the last listing has left says nothing of this one
+				c.Meta = Meta(shownEntry(name), 0)
+				maps.Copy(c.Meta, Meta(sampleEntry(name), r.counts.sample))
+			}
+			if err := r.recorder.Commit(c); err != nil {
 				return err
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -194,6 +196,41 @@ func TestResweepAfterAKeyWasRenamed(t *testing.T) {
 		w.Keys = []string{"renamed"}
 		if rep := w.Must(giftsync.Incremental); rep.Mode != giftsync.Resweep || rep.Fetched < 50 {
 			t.Errorf("mode %s fetched %d: the weekly listing was ticked off without listing anything", rep.Mode, rep.Fetched)
+		}
+	})
+}
+
+// TestSmallListingBehindAnOutage: a weekly listing that failed before its first window, and
+// is resumed, counts nothing of what the last one showed: it is seen to be small.
+func TestSmallListingBehindAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.Quiet(t, 20)
+		w.Must(giftsync.Backfill)
+		time.Sleep(8 * simulation.Day)
+		w.Must(giftsync.Incremental) // a weekly one that ends well
+		for _, tx := range w.Thnks.Transactions()[:18] {
+			w.Thnks.Delete(tx.ID)
+		}
+		time.Sleep(8 * simulation.Day)
+		w.WrapThnks = func(http.RoundTripper) http.RoundTripper {
+			return simulation.RoundTripper(func(req *http.Request) (*http.Response, error) {
+				return simulation.Reply(req, http.StatusBadGateway, ""), nil
+			})
+		}
+		if _, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental}); err == nil {
+			t.Fatal("a run of a source that is down ends well")
+		}
+		w.WrapThnks = nil
+		time.Sleep(time.Hour)
+		_, err := w.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental})
+		if !giftsync.IsFatal(err) || !strings.Contains(err.Error(), "2 of 20") {
+			t.Errorf("%v, want the listing not to be believed", err)
+		}
+		st := w.Open()
+		defer st.Close()
+		if small, err := giftsync.SmallListing(st); err != nil || small == "" {
+			t.Errorf("the small listing is not remembered: %v", err)
 		}
 	})
 }
