@@ -31,6 +31,10 @@ func shownEntry(checkpoint string) string { return checkpoint + "_shown" }
 // checkpoint.
 func sampleEntry(checkpoint string) string { return checkpoint + "_sample" }
 
+// linksEntry names the entry with the rules by which an unfinished re-association links, a
+// [portal.LinkRules], next to its checkpoint.
+func linksEntry(checkpoint string) string { return checkpoint + "_links" }
+
 // A recorder makes commits durable.
 type recorder interface {
 	Commit(store.Commit) error

@@ -94,25 +94,46 @@ func orphanCount(j History) (n int, err error) {
 }
 
 // resumable goes through gifts of the journal under a checkpoint of its own:
-// its cursor is the last transaction processed. An unfinished pass is resumed,
-// a finished one starts over.
+// its cursor is the last transaction processed. An unfinished pass is resumed where
+// what it did still counts; any other starts over.
 func (r *run) resumable(ctx context.Context, name string, newPlanner func() planner, need foreseeGifts, from func(after string) iter.Seq2[[]plan.Gift, error]) error {
 	cp, _, err := r.resume(name)
 	if err != nil {
 		return err
+	}
+	counts, err := stillCounts(r, name, cp)
+	if err != nil {
+		return err
+	}
+	if !counts {
+		cp = store.Checkpoint{Started: r.started}
 	}
 	if cp.Cursor != "" { // how many are behind it is not known
 		r.counts.progress.update(func(now *Progress) { now.PhaseTotal = 0 })
 	}
 	err = r.overJournal(ctx, policy{uncounted: true}, from(cp.Cursor), newPlanner, need, func(last string) store.Commit {
 		cp.Cursor = last
-		return checkpoint(name, cp)
+		c := checkpoint(name, cp)
+		c.Meta = Meta(linksEntry(name), r.portal.Links)
+		return c
 	})
 	if err != nil {
 		return err
 	}
 	cp.Cursor, cp.Finished = "", time.Now().UTC()
 	return r.moveCheckpoint(name, cp)
+}
+
+// stillCounts reports whether what a pass did before its cursor need not be done again: it was
+// begun in the last week, and it linked by the rules of today. An admin who asks for a
+// re-association after a scope was granted, or a setting changed, means all gifts.
+func stillCounts(r *run, name string, cp store.Checkpoint) (bool, error) {
+	if r.olderThan(cp.Started, weekly) {
+		return false, nil
+	}
+	var linked portal.LinkRules
+	_, err := Recall(r.journal, linksEntry(name), &linked)
+	return linked == r.portal.Links, err
 }
 
 // overJournal does the work for windows of gifts of the journal, under a policy

@@ -224,40 +224,49 @@ func TestCrashAtEveryStepOfAReassociation(t *testing.T) {
 }
 
 // TestReassociationsResume: a run that ended early goes on behind the gifts
-// that it has committed.
+// that it has committed, but for one of long ago: then all are looked at.
 func TestReassociationsResume(t *testing.T) {
 	t.Parallel()
 	for mode, name := range map[giftsync.Mode]string{giftsync.Reassociate: giftsync.ReassociateCheckpoint, giftsync.ReassociateAll: giftsync.ReassociateAllCheckpoint} {
-		synctest.Test(t, func(t *testing.T) {
-			w := simulation.New(t, hubspottest.Options{Seed: 25}, thnksapitest.Options{})
-			w.Bounds.WindowRows = 10
-			w.Thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 25, N: 35, Recipients: 35})...)
-			w.Must(giftsync.Backfill)
-			ctx, cancel := context.WithCancel(t.Context())
-			w.Configure = func(c *giftsync.Config) {
-				c.Progress = func(p giftsync.Progress) {
-					if p.Mode == mode && p.Done == 20 {
-						cancel()
-					}
+		for wait, left := range map[time.Duration]int{23 * time.Hour: 15, 8 * simulation.Day: 35} {
+			synctest.Test(t, func(t *testing.T) {
+				w := simulation.New(t, hubspottest.Options{Seed: 25}, thnksapitest.Options{})
+				w.Bounds.WindowRows = 10
+				w.Thnks.Add(thnksapitest.Generate(thnksapitest.Data{Seed: 25, N: 35, Recipients: 35})...)
+				w.Must(giftsync.Backfill)
+				interruptAt(w, mode, 20)
+				time.Sleep(wait)
+				if rep := w.Must(mode); rep.Fetched != left {
+					t.Errorf("%s after %v: %d gifts, want %d", mode, wait, rep.Fetched, left)
 				}
-			}
-			if _, err := w.Run(ctx, giftsync.Request{Mode: mode}); err == nil || !strings.Contains(err.Error(), "interrupted") {
-				t.Fatalf("%s: %v, want an interruption", mode, err)
-			}
-			w.Configure = nil
-			if rep := w.Must(mode); rep.Fetched != 15 {
-				t.Errorf("%s: resumed with %d gifts, want the 15 left", mode, rep.Fetched)
-			}
-			if rep := w.Must(mode); rep.Fetched != 35 {
-				t.Errorf("%s: started over with %d gifts, want all 35", mode, rep.Fetched)
-			}
-			st := w.Open()
-			defer st.Close()
-			if cp, ok, err := st.Checkpoint(name); err != nil || !ok || cp.Finished.IsZero() {
-				t.Errorf("checkpoint %s: %+v, %v, %v", name, cp, ok, err)
-			}
-		})
+				if rep := w.Must(mode); rep.Fetched != 35 {
+					t.Errorf("%s: started over with %d gifts, want all 35", mode, rep.Fetched)
+				}
+				st := w.Open()
+				defer st.Close()
+				if cp, ok, err := st.Checkpoint(name); err != nil || !ok || cp.Finished.IsZero() {
+					t.Errorf("checkpoint %s: %+v, %v, %v", name, cp, ok, err)
+				}
+			})
+		}
 	}
+}
+
+// interruptAt interrupts a run of a mode once it has done so many gifts.
+func interruptAt(w *simulation.World, mode giftsync.Mode, done int) {
+	w.T.Helper()
+	ctx, cancel := context.WithCancel(w.T.Context())
+	w.Configure = func(c *giftsync.Config) {
+		c.Progress = func(p giftsync.Progress) {
+			if p.Mode == mode && p.Done >= done {
+				cancel()
+			}
+		}
+	}
+	if _, err := w.Run(ctx, giftsync.Request{Mode: mode}); err == nil || !strings.Contains(err.Error(), "interrupted") {
+		w.T.Fatalf("%s: %v, want an interruption", mode, err)
+	}
+	w.Configure = nil
 }
 
 // TestOrphansHealByThemselves: those sent lately within a day, all others

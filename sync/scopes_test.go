@@ -139,6 +139,38 @@ func syncWithout(t *testing.T, unlisted bool, lacking []string) {
 	check(ids, true)
 }
 
+// TestScopeGrantedBehindAnInterruption: a re-association that was interrupted while a scope was
+// missing starts over once it is granted: the links of all gifts are made.
+func TestScopeGrantedBehindAnInterruption(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{Seed: 73}, thnksapitest.Options{})
+		w.Bounds.WindowRows = 10
+		links := make(map[string]map[string][]string)
+		for n := range 35 {
+			id, email := simulation.ID(n), fmt.Sprintf("p%d@acme.example", n)
+			contact, company, deal := w.AddPerson(email)
+			w.AddGift(id, email, time.Hour)
+			links[id] = map[string][]string{"contacts": {contact}, "companies": {company}, "deals": {deal}}
+		}
+		w.Portal.SetScopes(scopesWithout("crm.objects.deals.read")...)
+		w.Must(giftsync.Backfill)
+		interruptAt(w, giftsync.ReassociateAll, 20)
+		if rep := w.Must(giftsync.ReassociateAll); rep.Fetched != 15 { // the scope is still missing
+			t.Errorf("resumed with %d gifts, want the 15 left", rep.Fetched)
+		}
+		interruptAt(w, giftsync.ReassociateAll, 20)
+		w.Portal.SetScopes(hubspottest.DefaultScopes()...)
+		time.Sleep(time.Hour)
+		if rep := w.Must(giftsync.ReassociateAll); rep.Fetched != 35 {
+			t.Errorf("%d gifts, want all 35", rep.Fetched)
+		}
+		for id, want := range links {
+			w.WantLinked(id, want)
+		}
+	})
+}
+
 // TestDealEventsWithoutTheirScope: HubSpot's events about deals do not fail for want of their scope.
 func TestDealEventsWithoutTheirScope(t *testing.T) {
 	t.Parallel()
