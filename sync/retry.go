@@ -17,17 +17,22 @@ import (
 
 // retryPass tries quarantined rows again: all of them, or those asked for. What
 // gets through leaves the quarantine; the rest stays, with one more attempt and
-// the reason of today.
+// the reason of today. An admin learns at the end what Thnks could not be asked for.
 func retryPass(ctx context.Context, r *run) error {
-	return retryRows(ctx, r, func(q store.Quarantined) bool {
+	left, err := retryRows(ctx, r, func(q store.Quarantined) bool {
 		return len(r.req.Keys) == 0 || slices.Contains(r.req.Keys, q.Key)
 	})
+	if err != nil {
+		return err
+	}
+	return left.failure()
 }
 
 // retryCulprits is the part of every daily pass that tries the records again at
-// which HubSpot failed.
+// which HubSpot failed. Those that Thnks cannot be asked for wait for the next one.
 func retryCulprits(ctx context.Context, r *run) error {
-	return retryRows(ctx, r, func(q store.Quarantined) bool { return q.Class == classBreaks && !q.Last.Equal(r.started) })
+	_, err := retryRows(ctx, r, func(q store.Quarantined) bool { return q.Class == classBreaks && !q.Last.Equal(r.started) })
+	return err
 }
 
 // withSuspects returns a context for trying rows again: those at which HubSpot
@@ -51,11 +56,11 @@ func withSuspects(ctx context.Context, r *run, asked func(store.Quarantined) boo
 	return ctx, rows, nil
 }
 
-// retryRows tries the rows again that are asked for.
-func retryRows(ctx context.Context, r *run, asked func(store.Quarantined) bool) error {
+// retryRows tries the rows again that are asked for. It returns what it did without.
+func retryRows(ctx context.Context, r *run, asked func(store.Quarantined) bool) (left leftOut, err error) {
 	ctx, n, err := withSuspects(ctx, r, asked)
 	if err != nil || n == 0 {
-		return err
+		return left, err
 	}
 	var rows []readRow
 	contradictory := make(map[string]string) // ids whose rows are tried only one by one, when asked for
@@ -77,22 +82,22 @@ func retryRows(ctx context.Context, r *run, asked func(store.Quarantined) bool) 
 		rows, keys = nil, nil
 		return err
 	}
-	left := 0
+	untried := 0
 	bytes := 0
 	decoded := make(map[string]bool) // rows: recipients of one request share theirs
 	for q, err := range r.cfg().Quarantine.Quarantine(ctx) {
 		if err != nil {
-			return err
+			return left, err
 		}
 		if _, sent := plan.SendOf(q.TransactionID); sent || !asked(q) { // each run tries all sends
 			continue
 		}
-		again, from, ok, err := rowsOf(ctx, r, q)
+		again, from, ok, err := rowsOf(ctx, r, q, &left)
 		if err != nil {
-			return err
+			return left, err
 		}
 		if !ok {
-			left++
+			untried++
 			continue
 		}
 		if len(q.Row) == 0 || !decoded[q.RowDigest] {
@@ -109,21 +114,21 @@ func retryRows(ctx context.Context, r *run, asked func(store.Quarantined) bool) 
 		}
 		if bytes += len(q.Row); len(rows) >= r.windowRows() || bytes >= windowBytes {
 			if err := flush(); err != nil {
-				return err
+				return left, err
 			}
 			if err := r.turn.Round(ctx); err != nil {
-				return err
+				return left, err
 			}
 			bytes = 0
 		}
 	}
 	if err := flush(); err != nil {
-		return err
+		return left, err
 	}
-	if left > 0 {
-		r.log.Warn("quarantined transactions were not tried again, as Thnks cannot be asked for them now", logCount, left)
+	if untried > 0 {
+		r.log.Warn("quarantined transactions were not tried again, as Thnks cannot be asked for them now", logCount, untried)
 	}
-	return r.finishSearch(ctx)
+	return left, r.finishSearch(ctx)
 }
 
 // release takes rows out of the quarantine that had no id before and are gifts
@@ -139,7 +144,7 @@ func release(r *run, keys []string) error {
 // journal alone was read, as by a reassociation, has no row there: that is the
 // source's of today. It reports false where neither can be had. A kept row is as
 // old as when it was read.
-func rowsOf(ctx context.Context, r *run, q store.Quarantined) (rows []thnksapi.Row, from reading, ok bool, err error) {
+func rowsOf(ctx context.Context, r *run, q store.Quarantined, left *leftOut) (rows []thnksapi.Row, from reading, ok bool, err error) {
 	if len(q.Row) > 0 {
 		decode, ok := rowDecoder(r, q.Row)
 		if !ok {
@@ -147,7 +152,7 @@ func rowsOf(ctx context.Context, r *run, q store.Quarantined) (rows []thnksapi.R
 		}
 		return decode(q.Row), reading{at: q.Last, clock: r.started}, true, nil
 	}
-	row, from, err := fetchTransaction(ctx, r, q.TransactionID)
+	row, from, _, err := left.fetch(ctx, r, q.TransactionID)
 	if errors.Is(err, thnksapi.ErrNoDetail) || err == nil && row == nil {
 		return nil, reading{}, false, nil
 	}
@@ -182,12 +187,14 @@ const classDeleted = "deleted_in_hubspot"
 
 // restorePass creates records again that users deleted in HubSpot: those of the
 // transactions asked for, or all. What they say comes from the source, as the
-// journal does not keep messages.
+// journal does not keep messages. What the source cannot be asked for is left out,
+// and the pass fails at its end.
 func restorePass(ctx context.Context, r *run) error {
 	asked := make(map[string]bool, len(r.req.Keys))
 	for _, id := range r.req.Keys {
 		asked[id] = true
 	}
+	var left leftOut
 	w := newWindow()
 	flush := func() error {
 		err := r.process(ctx, w.input(policy{tryQuarantined: true, recreate: true, countFailures: true}), upcoming{}, store.Commit{})
@@ -207,12 +214,14 @@ func restorePass(ctx context.Context, r *run) error {
 			r.counts.tally.add(s.Gift.ID, countedDeleted)
 			continue
 		}
-		row, from, err := fetchDeleted(ctx, r, s.Gift.ID)
+		row, from, ok, err := fetchDeleted(ctx, r, s.Gift.ID, &left)
 		if err != nil {
 			return err
 		}
 		if row == nil {
-			r.log.Warn("Thnks no longer has the transaction; its record is not restored", logTransaction, s.Gift.ID)
+			if ok {
+				r.log.Warn("Thnks no longer has the transaction; its record is not restored", logTransaction, s.Gift.ID)
+			}
 			r.counts.tally.add(s.Gift.ID, countedDeleted)
 			continue
 		}
@@ -232,24 +241,73 @@ func restorePass(ctx context.Context, r *run) error {
 	if err := r.finishSearch(ctx); err != nil {
 		return err
 	}
-	if len(asked) == 0 {
-		return nil
+	if err := left.failure(); err != nil || len(asked) == 0 {
+		return err
 	}
 	none := slices.Sorted(maps.Keys(asked))
 	return &RequestError{"no record of these transactions is known to have been deleted in HubSpot: " + strings.Join(none, ", ")}
 }
 
-// fetchDeleted is fetchTransaction for a restore, which cannot do without.
-func fetchDeleted(ctx context.Context, r *run, id string) (*thnksapi.Row, reading, error) {
-	row, from, err := fetchTransaction(ctx, r, id)
+// fetchDeleted is [leftOut.fetch] for a restore, which cannot do without the call.
+func fetchDeleted(ctx context.Context, r *run, id string, left *leftOut) (row *thnksapi.Row, from reading, ok bool, err error) {
+	row, from, ok, err = left.fetch(ctx, r, id)
 	if errors.Is(err, thnksapi.ErrNoDetail) {
-		return nil, reading{}, &Fatal{
+		return nil, reading{}, false, &Fatal{
 			What:   "the account's Thnks API has no call for a single transaction (thnks.dialect.detail_path is empty), which restoring needs",
 			Remedy: "restore the records in HubSpot, where they can be found for 90 days under Restore records",
 			Err:    err,
 		}
 	}
-	return row, from, err
+	return row, from, ok, err
+}
+
+// A leftOut counts the transactions that a pass goes on without, because Thnks fails when
+// it is asked for them: one of them must not keep those behind it waiting for ever.
+type leftOut struct {
+	n     int
+	down  int   // failures in a row that need not be the transactions'
+	first error // the first failure
+}
+
+// isDown is after how many failures in a row nothing more is asked for, which could take
+// minutes each. A single one may be its transaction's.
+const isDown = 2
+
+// fetch is [fetchTransaction] for such a pass. It reports false where Thnks fails.
+func (l *leftOut) fetch(ctx context.Context, r *run, id string) (row *thnksapi.Row, from reading, ok bool, err error) {
+	if l.down >= isDown {
+		l.n++
+		return nil, reading{}, false, nil
+	}
+	row, from, err = fetchTransaction(ctx, r, id)
+	if err == nil {
+		l.down = 0
+		return row, from, true, nil
+	}
+	if errors.Is(err, thnksapi.ErrNoDetail) || ctx.Err() != nil || IsFatal(err) {
+		return nil, reading{}, false, err
+	}
+	r.log.Warn("Thnks could not be asked for a transaction; the pass goes on without it", logTransaction, id, logError, err)
+	switch te, _ := errors.AsType[*thnksapi.Error](err); {
+	case te != nil && te.Kind == thnksapi.Limited:
+		l.down = isDown
+	case te != nil && te.Kind == thnksapi.Transient:
+		l.down++
+	default:
+		l.down = 0
+	}
+	if l.n++; l.first == nil {
+		l.first = err
+	}
+	return nil, reading{}, false, nil
+}
+
+// failure tells an admin who asked for them; nil if nothing was left out.
+func (l *leftOut) failure() error {
+	if l.n == 0 {
+		return nil
+	}
+	return fmt.Errorf("transactions left as they are, as Thnks could not be asked for them: %d; the first: %w", l.n, l.first)
 }
 
 // fetchTransaction returns a transaction as the source has it now, from the

@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"thnks-hubspot-sync/store"
@@ -42,7 +41,7 @@ func tryWaitingOnce(ctx context.Context, r *run, due func([]plan.Gift) ([]plan.G
 		w = newWindow()
 		return r.process(ctx, in, upcoming{}, store.Commit{})
 	}
-	down := false
+	var left leftOut // they wait on
 	for q, err := range r.cfg().Quarantine.Quarantine(ctx) {
 		if err != nil {
 			return err
@@ -55,18 +54,13 @@ func tryWaitingOnce(ctx context.Context, r *run, due func([]plan.Gift) ([]plan.G
 			if err != nil {
 				return err
 			}
-			if len(gifts) == 0 || down {
+			if len(gifts) == 0 {
 				continue
 			}
 		}
-		rows, from, _, err := rowsOf(ctx, r, q)
+		rows, from, _, err := rowsOf(ctx, r, q, &left)
 		if err != nil {
-			if ctx.Err() != nil || IsFatal(err) {
-				return err
-			}
-			r.log.Warn("Thnks could not be asked for a gift that waits for a contact; it waits on", logTransaction, q.TransactionID, logError, err)
-			down = isDown(err)
-			continue
+			return err
 		}
 		for _, row := range rows {
 			s, bad := normalize(row, from)
@@ -86,13 +80,6 @@ func tryWaitingOnce(ctx context.Context, r *run, due func([]plan.Gift) ([]plan.G
 		}
 	}
 	return flush()
-}
-
-// isDown reports whether Thnks fails in a way that has nothing to do with what it was asked
-// for: asking for more would take minutes each, or break a limit.
-func isDown(err error) bool {
-	e, ok := errors.AsType[*thnksapi.Error](err)
-	return ok && (e.Kind == thnksapi.Transient || e.Kind == thnksapi.Limited)
 }
 
 // A waitingPlanner plans gifts that wait for a contact: those that have none go

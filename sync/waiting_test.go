@@ -237,11 +237,11 @@ func TestWaitingGiftCannotBeAskedFor(t *testing.T) {
 }
 
 // TestWaitingGiftsOfASourceThatIsDown: of many gifts that wait for a contact without their
-// rows one is asked for, where that shows that the source is down, or wants to be left alone
-// for long. The day after all are created.
+// rows two are asked for, where that shows that the source is down, and one where it wants to
+// be left alone for long. The day after all are created.
 func TestWaitingGiftsOfASourceThatIsDown(t *testing.T) {
 	t.Parallel()
-	for status, tries := range map[int]int{http.StatusServiceUnavailable: 5, http.StatusTooManyRequests: 1} {
+	for status, tries := range map[int]int{http.StatusServiceUnavailable: 2 * 5, http.StatusTooManyRequests: 1} {
 		synctest.Test(t, func(t *testing.T) {
 			w := waitingWithoutRow(t, true)
 			for n := 2; n <= 20; n++ {
