@@ -86,7 +86,7 @@ func (e *Engine) eraseAll(ctx context.Context, emails []string) (Erasure, error)
 	r := e.newRun(Request{Mode: erasing})
 	rep := Erasure{Portal: e.cfg.Portal, At: r.started}
 	if e.cfg.Archive == nil {
-		return rep, errors.New("there is no state file to erase anyone from")
+		return rep, errNoStateFile
 	}
 	err := newEraser(r, &rep).erase(hubspot.WithCulprits(hubspot.Urgent(ctx), hubspot.NewCulprits(maxCulprits)), emails)
 	if err != nil {
@@ -100,14 +100,20 @@ func (e *Engine) eraseAll(ctx context.Context, emails []string) (Erasure, error)
 	return rep, err
 }
 
+// errNoStateFile says that no one can be erased from a journal that is no file.
+var errNoStateFile = errors.New("there is no state file to erase anyone from")
+
 // An eraser does the work of an erasure and fills its report in.
 type eraser struct {
-	run  *run
-	list Suppressed
-	rep  *Erasure
+	run      *run
+	list     Suppressed
+	rep      *Erasure
+	finished bool // everything that the list asks for was done
 }
 
-func newEraser(r *run, rep *Erasure) *eraser { return &eraser{r, r.cfg().Suppressed, rep} }
+func newEraser(r *run, rep *Erasure) *eraser {
+	return &eraser{run: r, list: r.cfg().Suppressed, rep: rep}
+}
 
 func (e *eraser) erase(ctx context.Context, emails []string) error {
 	r, list := e.run, e.list
@@ -160,8 +166,9 @@ func suppress(list Suppressed, emails []string) (addresses []string, err error) 
 
 // finishErasures does what the list of erased people asks for and was not done. An
 // erasure under way does it by itself. It reports whether it wrote the state file anew.
-// Records that HubSpot neither finds nor confirms to be deleted do not keep a run from the
-// rest of its work: if HubSpot has no other record left, no run could ever confirm it.
+// Records that HubSpot does not let be blanked do not keep a run from the rest of its work,
+// whose report then warns of them; nor do those that it neither finds nor confirms to be
+// deleted: if it has no other record left, no run could ever confirm it.
 func finishErasures(ctx context.Context, r *run) (compacted bool, err error) {
 	due, err := readSuppressed(r.cfg().Suppressed, r.journal, r.req.DryRun)
 	if err != nil || !due || r.req.DryRun || r.cfg().Archive == nil || !r.engine.erasing.TryLock() {
@@ -177,15 +184,29 @@ func finishErasures(ctx context.Context, r *run) (compacted bool, err error) {
 	// It comes before all else that a run does: the record that HubSpot has failed to
 	// blank may be the only one, and must not keep everything behind it from being done.
 	ctx = hubspot.WithCulprits(ctx, hubspot.NewSuspects(maxCulprits))
-	if err := newEraser(r, &rep).apply(ctx, nil); errors.Is(err, errNotDeleted) && r.mode != byEvents && ctx.Err() == nil && !IsFatal(err) {
+	e := newEraser(r, &rep)
+	err = e.apply(ctx, nil)
+	refused := err == nil && rep.Refused > 0
+	if refused {
+		err = fmt.Errorf("HubSpot does not let %s of erased people be blanked (see the log): take away the rule, or the requirement, in HubSpot that wants a value there; a record at which HubSpot fails can be deleted", records(rep.Refused))
+	}
+	switch {
+	case refused, canWait(err) && r.mode != byEvents && ctx.Err() == nil:
 		r.log.Warn("an erasure could not be finished; the run goes on, and the next one tries again", logError, err)
 		r.counts.deletions.erasure = err
-		return false, nil
-	} else if err != nil {
+	case err != nil:
 		return false, fmt.Errorf("finishing an erasure: %w", err)
+	case e.finished:
+		r.log.Info("erasure finished that was interrupted, or that the state file did not know", "received", rep.Received, "sent", rep.Sent, "blanked", rep.Blanked)
 	}
-	r.log.Info("erasure finished that was interrupted, or that the state file did not know", "received", rep.Received, "sent", rep.Sent, "blanked", rep.Blanked, "refused", rep.Refused)
 	return rep.File != (Compaction{}), nil
+}
+
+// canWait reports whether an erasure that ended with err may wait while the portal's other
+// work goes on: HubSpot refuses to blank the records, or does not confirm that they are
+// deleted.
+func canWait(err error) bool {
+	return errors.As(err, new(*hubspot.Systematic)) || errors.Is(err, errNotDeleted) && !IsFatal(err)
 }
 
 // apply removes everyone on the list from the state file and from
@@ -233,7 +254,11 @@ func (e *eraser) apply(ctx context.Context, addresses []string) error {
 	if known, err := JournalKnown(r.journal); err != nil || !known {
 		return err // a journal that is still being rebuilt may lack gifts of erased people
 	}
-	return r.memory().Remember(erasedEntry, mark)
+	if err := r.memory().Remember(erasedEntry, mark); err != nil {
+		return err
+	}
+	e.finished = true
+	return nil
 }
 
 // compact writes the state file anew, and notes for which list. Where that was done for the

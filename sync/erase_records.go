@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"thnks-hubspot-sync/hubspot"
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/plan"
 	"thnks-hubspot-sync/sync/portal"
@@ -41,6 +42,7 @@ func (e *eraser) blank(ctx context.Context, ids []string) error {
 		}
 	}
 	outcomes, updateErr := r.portal.Records.Update(ctx, changes)
+	suspect := errors.As(updateErr, new(*hubspot.Systematic)) // the definition, as it may lack a property
 	audit := auditLog{run: r.id}
 	dead, err := e.tombstones(ctx, outcomes)
 	updateErr = errors.Join(updateErr, err)
@@ -59,6 +61,7 @@ func (e *eraser) blank(ctx context.Context, ids []string) error {
 			s.Deleted, s.Links = r.started, nil
 		case portal.Refused:
 			rep.Refused++
+			suspect = suspect || portal.IsRefused(o.Err)
 			r.log.Warn("HubSpot does not let a record be blanked whose recipient was erased", logTransaction, s.Gift.ID, logObject, s.ObjectID)
 			continue
 		default:
@@ -68,6 +71,11 @@ func (e *eraser) blank(ctx context.Context, ids []string) error {
 			s.Mapping = plan.Mapping
 		}
 		done.Gifts = append(done.Gifts, s)
+	}
+	if suspect {
+		if err := r.portal.Object.RecheckLater(); err != nil {
+			updateErr = errors.Join(updateErr, err)
+		}
 	}
 	for _, entry := range audit.entries {
 		done.Audit = append(done.Audit, *entry)

@@ -586,26 +586,6 @@ func TestEraseDeletedRecord(t *testing.T) {
 	})
 }
 
-// TestEraseRefused: a record that HubSpot does not let be blanked is tried again by
-// every run, until it does.
-func TestEraseRefused(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newErasureWorld(t)
-		w.Portal.AddConditionalRule("thnks", "status", "sent", "recipient_name")
-		if rep := erase(t, w); rep.Refused != 2 || rep.Blanked != 1 {
-			t.Errorf("the report says %+v", rep)
-		}
-		if bytes.Contains(rawState(t, w), []byte("Canary")) {
-			t.Error("the state file holds the person because HubSpot does")
-		}
-		w.Portal.ClearRules()
-		time.Sleep(time.Hour)
-		w.Must(giftsync.Incremental)
-		checkErased(t, w)
-	})
-}
-
 // TestHeldOfAPerson: what is held of a person is found wherever it is, and nothing is once
 // she is erased.
 func TestHeldOfAPerson(t *testing.T) {

@@ -43,11 +43,11 @@ func (r *eventRun) eraseGone(ctx context.Context, f *followed) error {
 	if len(about) == 0 {
 		return nil
 	}
-	byHand, err := r.eraseContacts(ctx, slices.Sorted(maps.Keys(about)))
+	byHand, err := r.eraseContacts(ctx, f, slices.Sorted(maps.Keys(about)))
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case IsFatal(err):
+	case IsFatal(err) && !canWait(err):
 		return Classify(err)
 	case err != nil:
 		r.run.log.Warn("people who were deleted in HubSpot could not be erased; it is tried again", logCount, len(about), logError, err)
@@ -74,12 +74,19 @@ const listedByHand = 20
 // eraseContacts erases the people of contacts that are gone, and returns, by contact,
 // the gifts that were linked to it by hand and stay. An erasure that was interrupted
 // is finished.
-func (r *eventRun) eraseContacts(ctx context.Context, contacts []string) (byHand map[string][]string, err error) {
-	bared, err := r.bareContacts(ctx, contacts)
+func (r *eventRun) eraseContacts(ctx context.Context, f *followed, contacts []string) (byHand map[string][]string, err error) {
+	told, parts, err := pastOf(ctx, r.run, contacts)
 	if err != nil {
 		return nil, err
 	}
-	addresses, byHand, err := peopleOf(r.run, contacts)
+	if err := doubtParts(ctx, r.run, f, parts); err != nil {
+		return nil, err
+	}
+	bared, err := bareContacts(r.run, told, parts)
+	if err != nil {
+		return nil, err
+	}
+	addresses, byHand, err := peopleOf(r.run, parts)
 	if err != nil {
 		return nil, err
 	}
@@ -96,32 +103,35 @@ func (r *eventRun) eraseContacts(ctx context.Context, contacts []string) (byHand
 }
 
 // peopleOf returns the addresses of the people of contacts, and, by contact, the gifts
-// of others that users linked to it by hand.
-func peopleOf(r *run, contacts []string) (addresses []string, byHand map[string][]string, err error) {
+// of others that users linked to it by hand. parts are the ids of each contact: gifts may
+// still be linked to one that was merged into it.
+func peopleOf(r *run, parts map[string][]string) (addresses []string, byHand map[string][]string, err error) {
 	var since time.Time
 	if _, err := Recall(r.journal, store.OriginsEntry, &since); err != nil {
 		return nil, nil, err
 	}
 	others := make(map[string]map[string]string) // addresses by gift, by contact
-	for _, contact := range contacts {
-		ids, err := r.cfg().People.ByContact(contact)
-		if err != nil {
-			return nil, nil, err
-		}
-		have, err := r.journal.Gifts(ids)
-		if err != nil {
-			return nil, nil, err
-		}
+	for contact := range parts {
 		others[contact] = make(map[string]string)
-		for _, id := range ids {
-			s := have[id]
-			a, ok := plan.CanonicalEmail(s.Gift.Recipient.Email)
-			switch {
-			case !s.Erased.IsZero():
-			case ok && matchedTo(s, contact, since):
-				addresses = append(addresses, a)
-			default:
-				others[contact][id] = a
+		for _, part := range parts[contact] {
+			ids, err := r.cfg().People.ByContact(part)
+			if err != nil {
+				return nil, nil, err
+			}
+			have, err := r.journal.Gifts(ids)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, id := range ids {
+				s := have[id]
+				a, ok := plan.CanonicalEmail(s.Gift.Recipient.Email)
+				switch {
+				case !s.Erased.IsZero():
+				case ok && matchedTo(s, part, since):
+					addresses = append(addresses, a)
+				default:
+					others[contact][id] = a
+				}
 			}
 		}
 	}
@@ -135,21 +145,20 @@ func peopleOf(r *run, contacts []string) (addresses []string, byHand map[string]
 	return addresses, byHand, nil
 }
 
-// bareContacts removes what earlier events say of contacts that are gone, such as their
-// addresses, and of those that were merged into them: of a person without a gift nothing
-// else points to them. Who erases an address finds only events that name it. It reports
-// whether there are such events, also where nothing was left to remove: a process may
-// have died after it had removed it, and the file's raw bytes still have it.
-func (r *eventRun) bareContacts(ctx context.Context, contacts []string) (bared bool, err error) {
-	archive := r.run.cfg().Archive
+// pastOf returns the earlier events that say something of contacts, by the id that they
+// have for the contact, and of each of the contacts that are gone the ids that it had: its
+// own, and those of all that were merged into it. An event that has lost what it said still
+// names them.
+func pastOf(ctx context.Context, r *run, gone []string) (told map[string][]uint64, parts map[string][]string, err error) {
+	archive := r.cfg().Archive
 	if archive == nil {
-		return false, nil
+		return nil, nil, errNoStateFile
 	}
-	of := make(map[string][]uint64)     // events with something to say, by contact
+	told = make(map[string][]uint64)
 	merged := make(map[string][]string) // contacts, by the one that they became
 	for e, err := range archive.Events(ctx, store.EventFilter{}) {
 		if err != nil {
-			return false, err
+			return nil, nil, err
 		}
 		if !strings.HasPrefix(e.Kind, contactKinds) || e.Kind == privacyDeletion {
 			continue
@@ -157,32 +166,72 @@ func (r *eventRun) bareContacts(ctx context.Context, contacts []string) (bared b
 		ids := e.RecordIDs
 		if len(ids) == 0 && !e.BodyDropped { // it is listed only, such as that of a name
 			if ids, err = objectOf(archive, e.Seq); err != nil {
-				return false, err
+				return nil, nil, err
 			}
 		}
 		for _, id := range ids {
-			of[id] = append(of[id], e.Seq)
+			told[id] = append(told[id], e.Seq)
 			if id != ids[0] {
 				merged[ids[0]] = append(merged[ids[0]], id)
 			}
 		}
 	}
-	var events []uint64
-	met := make(map[string]bool)
-	for all := slices.Clone(contacts); len(all) > 0; {
-		contact := all[0]
-		all = all[1:]
-		if met[contact] {
+	parts = make(map[string][]string)
+	for _, contact := range gone {
+		met := map[string]bool{contact: true}
+		all := []string{contact}
+		for i := 0; i < len(all); i++ {
+			for _, id := range merged[all[i]] {
+				if !met[id] {
+					met[id] = true
+					all = append(all, id)
+				}
+			}
+		}
+		parts[contact] = all
+	}
+	return told, parts, nil
+}
+
+// doubtParts takes out of the parts of contacts those that HubSpot shows: an event alone
+// makes no one part of a contact that is erased. A contact at one of whose parts HubSpot
+// fails counts as failed, and is left out.
+func doubtParts(ctx context.Context, r *run, f *followed, parts map[string][]string) error {
+	var merged []string
+	for _, ids := range parts {
+		merged = append(merged, ids[1:]...)
+	}
+	shown, failed, err := r.portal.Directory.Contacts(ctx, distinct(merged))
+	if err != nil {
+		return err
+	}
+	for contact, ids := range parts {
+		if i := slices.IndexFunc(ids, func(id string) bool { return failed[id] != nil }); i >= 0 {
+			f.failed[contact] = failed[ids[i]]
+			delete(parts, contact)
 			continue
 		}
-		met[contact] = true
-		events = append(events, of[contact]...)
-		all = append(all, merged[contact]...)
+		parts[contact] = slices.DeleteFunc(ids, func(id string) bool { _, ok := shown[id]; return ok })
+	}
+	return nil
+}
+
+// bareContacts removes what earlier events say of contacts that are gone, such as their
+// addresses, and of those that were merged into them: of a person without a gift nothing
+// else points to them. Who erases an address finds only events that name it. It reports
+// whether there are such events, also where nothing was left to remove: a process may
+// have died after it had removed it, and the file's raw bytes still have it.
+func bareContacts(r *run, told map[string][]uint64, parts map[string][]string) (bared bool, err error) {
+	var events []uint64
+	for _, ids := range parts {
+		for _, id := range ids {
+			events = append(events, told[id]...)
+		}
 	}
 	slices.Sort(events)
 	events = slices.Compact(events)
 	for some := range slices.Chunk(events, commitGifts) {
-		if err := r.run.recorder.Commit(store.Commit{Bared: some}); err != nil {
+		if err := r.recorder.Commit(store.Commit{Bared: some}); err != nil {
 			return false, err
 		}
 	}

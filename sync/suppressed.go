@@ -45,7 +45,8 @@ func (noSuppressed) Path() string               { return "" }
 // everything that it asks for was done, a [suppressed.Mark].
 const erasedEntry = "erased"
 
-// compactedEntry is that for its mark when the state file was last written anew for it.
+// compactedEntry is that for its mark when the state file was last written anew for it,
+// which an erasure does before it has HubSpot's records blanked.
 const compactedEntry = "erased-bytes"
 
 // readSuppressed reads the list of erased people, and reports whether an erasure
@@ -58,18 +59,24 @@ func readSuppressed(list Suppressed, j metaReader, look bool) (due bool, err err
 	if _, err := Recall(j, erasedEntry, &done); err != nil {
 		return false, err
 	}
+	var had suppressed.Mark
+	if known, err := Recall(j, compactedEntry, &had); err != nil {
+		return false, err
+	} else if !known { // by an older release, or by no one
+		had = done
+	}
 	switch err := list.Refresh(); {
-	case errors.Is(err, fs.ErrNotExist) && done.Addresses+done.Gifts == 0:
+	case errors.Is(err, fs.ErrNotExist) && had.Addresses+had.Gifts == 0:
 		if look {
 			return false, nil
 		}
 		return false, list.Create()
 	case err != nil:
-		return false, lostSuppressed(list, done, err)
+		return false, lostSuppressed(list, had, err)
 	}
 	now := list.Mark()
-	if lacks(now, done) {
-		return false, lostSuppressed(list, done, nil)
+	if lacks(now, had) {
+		return false, lostSuppressed(list, had, nil)
 	}
 	return now.Addresses+now.Gifts > 0 && now != done, nil
 }
@@ -82,15 +89,15 @@ func lacks(now, had suppressed.Mark) bool {
 
 // SuppressedFault returns what is wrong with a portal's list of erased people, as a
 // [*Fatal] error; nil if nothing is, or if no one was ever erased. It also reports
-// how many people are on the list.
-func SuppressedFault(view View) (people int, err error) {
-	_, err = readSuppressed(view.Config.Suppressed, view.Config.Journal, true)
-	return view.Config.Suppressed.Mark().Addresses, err
+// how many people are on the list, and whether an erasure is still to be finished.
+func SuppressedFault(view View) (people int, due bool, err error) {
+	due, err = readSuppressed(view.Config.Suppressed, view.Config.Journal, true)
+	return view.Config.Suppressed.Mark().Addresses, due, err
 }
 
 // lostSuppressed is the error of a list that is missing, cannot be read, or lacks
 // what it has had.
-func lostSuppressed(list Suppressed, done suppressed.Mark, err error) error {
+func lostSuppressed(list Suppressed, had suppressed.Mark, err error) error {
 	what := fmt.Sprintf("the list of erased people, %s, lacks what was on it", list.Path())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -99,7 +106,7 @@ func lostSuppressed(list Suppressed, done suppressed.Mark, err error) error {
 		what = err.Error()
 	}
 	return &Fatal{
-		What: fmt.Sprintf("%s; %d people were on it, and without it they would be copied to HubSpot again", what, done.Addresses),
+		What: fmt.Sprintf("%s; %d people were on it, and without it they would be copied to HubSpot again", what, had.Addresses),
 		Remedy: "put back the newest copy of the file; if there is none, run `erase` again for each person who was erased: " +
 			"the first of these runs begins a new list, and the portal works again after it",
 		Err: err,

@@ -127,7 +127,7 @@ func triggersOf(p configs.Portal) []send.Trigger {
 // lacks what was on it is an error: it is unknown then who must get nothing.
 func erasedFrom(e *giftsync.Engine, list *suppressed.List) func(string) (bool, error) {
 	return func(canonical string) (bool, error) {
-		if _, err := giftsync.SuppressedFault(e.View()); err != nil {
+		if _, _, err := giftsync.SuppressedFault(e.View()); err != nil {
 			return false, err
 		}
 		return list.Address(canonical), nil

@@ -124,7 +124,7 @@ func TestCheckDuringARun(t *testing.T) {
 
 // TestCheckErasedPeople: a list of erased people that was lost is a failing line, and
 // says what to do; one that is there is a good one, and so is that of a portal from
-// which no one was erased.
+// which no one was erased. One that HubSpot does not let be finished is warned of.
 func TestCheckErasedPeople(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -140,6 +140,21 @@ func TestCheckErasedPeople(t *testing.T) {
 		}
 		st.Close()
 		if f := finding(t, examine(w), checkErased); f.Level != doctor.OK || !strings.Contains(f.What, "1 address") {
+			t.Errorf("%+v", f)
+		}
+		w.Portal.AddConditionalRule("thnks", "status", "sent", "recipient_name")
+		st = w.Open()
+		tx, _ = w.Thnks.Transaction(simulation.ID(2))
+		if _, err := w.Engine(st).Erase(t.Context(), giftsync.Person{Email: tx.Recipient.Email}); err != nil {
+			t.Fatal(err)
+		}
+		st.Close()
+		if f := finding(t, examine(w), checkErased); f.Level != doctor.Warn || !strings.Contains(f.What, "2 addresses") || !strings.Contains(f.What, "not finished") || !strings.Contains(f.Remedy, "rule") {
+			t.Errorf("%+v", f)
+		}
+		w.Portal.ClearRules()
+		w.Must(giftsync.Incremental)
+		if f := finding(t, examine(w), checkErased); f.Level != doctor.OK || !strings.Contains(f.What, "2 addresses") {
 			t.Errorf("%+v", f)
 		}
 		if err := os.Remove(w.Erased.Path()); err != nil {
