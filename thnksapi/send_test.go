@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -219,8 +220,27 @@ func TestSendUnreached(t *testing.T) {
 			cancel()
 			return nil, r.Context().Err()
 		})
-		if r := sender(t, "https://thnks.test", stopping).Send(ctx, coffee()); r.Outcome != thnksapi.SendUnknown {
+		if r := sender(t, "https://thnks.test", stopping).Send(ctx, coffee()); r.Outcome != thnksapi.SendUnknown || !strings.Contains(r.Problem, "did not wait for it any longer") {
 			t.Errorf("%+v, want unknown", r)
+		}
+	})
+	t.Run("stopped in the answer", func(t *testing.T) {
+		stopping := roundTripper(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusUnprocessableEntity, Body: io.NopCloser(iotest.ErrReader(context.Canceled))}, nil
+		})
+		if r := sender(t, "https://thnks.test", stopping).Send(t.Context(), coffee()); r.Outcome != thnksapi.SendUnknown || !strings.Contains(r.Problem, "did not wait for it any longer") {
+			t.Errorf("%+v, want unknown", r)
+		}
+	})
+	t.Run("stopped while it connects", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		stopping := roundTripper(func(r *http.Request) (*http.Response, error) {
+			httptrace.ContextClientTrace(r.Context()).GetConn("")
+			cancel()
+			return nil, r.Context().Err()
+		})
+		if r := sender(t, "https://thnks.test", stopping).Send(ctx, coffee()); r.Outcome != thnksapi.SendNot || r.Status != 0 {
+			t.Errorf("%+v, want not sent", r)
 		}
 	})
 }

@@ -39,6 +39,8 @@ func transportProblem(err error) string {
 		return "its host ended the TLS handshake"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
 		return "it did not come in time"
+	case errors.Is(err, context.Canceled):
+		return "the program did not wait for it any longer"
 	case errors.As(err, &op) && op.Op == "proxyconnect":
 		return "the proxy does not lead to its host"
 	case isAny(err, syscall.ECONNREFUSED):

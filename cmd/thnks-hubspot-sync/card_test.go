@@ -124,7 +124,7 @@ func TestCardsWithoutApp(t *testing.T) {
 	}
 	defer s.close()
 	s.cfg.Portals[0].HubSpot.App = ""
-	d, err := s.newDaemon()
+	d, err := s.newDaemon(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,9 @@ import (
 	"thnks-hubspot-sync/sync/stats"
 )
 
-// newDaemon returns the daemon of all configured portals.
-func (s *session) newDaemon() (*daemon.Daemon, error) {
+// newDaemon returns the daemon of all configured portals, which begins no gift once life
+// has ended.
+func (s *session) newDaemon(life context.Context) (*daemon.Daemon, error) {
 	schedule, err := configs.ParseSchedule(s.cfg.Schedule)
 	if err != nil {
 		return nil, usagef("schedule: %w", err)
@@ -47,7 +48,7 @@ func (s *session) newDaemon() (*daemon.Daemon, error) {
 			Stats: func(ctx context.Context, j *store.Store, q stats.Query) (stats.Report, error) {
 				return query(ctx, s, p, j, q)
 			},
-			Desk:         deskOf(s, p),
+			Desk:         deskOf(life, s, p),
 			SendRules:    func(j *store.Store) send.Rules { return sendRules(p, j) },
 			Access:       s.grants.watch(p),
 			CheckSecrets: func() []doctor.Finding { return s.checkSecrets(p) },

@@ -30,7 +30,7 @@ const lookAfter = 1500 * time.Millisecond
 // webhook, from a sender that doubles, delays, reorders and loses some; a pass
 // finds those that it loses.
 func (s *session) demoLive(ctx context.Context, w io.Writer, b *sandbox) (err error) {
-	d, err := s.newDaemon()
+	d, err := s.newDaemon(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,9 +24,9 @@ import (
 const stopFile = "sending-stop"
 
 // deskOf returns the function that opens the desk of a portal, nil where its
-// configuration lets nothing be sent. The desk calls changed, which may be nil, when its
-// ledger has changed.
-func deskOf(s *session, p configs.Portal) func(j *store.Store, changed func()) (*send.Desk, error) {
+// configuration lets nothing be sent. The desk ends with life, and calls changed, which
+// may be nil, when its ledger has changed.
+func deskOf(life context.Context, s *session, p configs.Portal) func(j *store.Store, changed func()) (*send.Desk, error) {
 	if p.Sending == nil {
 		return nil
 	}
@@ -39,6 +40,7 @@ func deskOf(s *session, p configs.Portal) func(j *store.Store, changed func()) (
 			return nil, err
 		}
 		return send.New(send.Config{
+			Life:     life,
 			Portal:   p.Name,
 			Rules:    func() send.Rules { return sendRules(p, j) },
 			Ledger:   j,

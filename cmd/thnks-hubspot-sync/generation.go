@@ -31,13 +31,19 @@ type generation struct {
 
 // newGeneration makes a generation and opens nothing, so that an error leaves
 // everything as it is.
-func newGeneration(ctx context.Context, s *session) (*generation, error) {
+func newGeneration(ctx context.Context, s *session) (_ *generation, err error) {
 	token, err := s.adminToken()
 	if err != nil {
 		return nil, err
 	}
 	g := &generation{s: s, kept: make(chan struct{})}
-	if g.daemon, err = s.newDaemon(); err != nil {
+	g.life, g.end = context.WithCancel(ctx)
+	defer func() {
+		if err != nil {
+			g.end()
+		}
+	}()
+	if g.daemon, err = s.newDaemon(g.life); err != nil {
 		return nil, err
 	}
 	if g.public, err = s.public(g.daemon); err != nil {
@@ -58,7 +64,6 @@ func newGeneration(ctx context.Context, s *session) (*generation, error) {
 		options.Access = by
 		g.public = withInstalls(by.installer, g.public)
 	}
-	g.life, g.end = context.WithCancel(ctx)
 	g.commands = admin.Handler(g.life, g.daemon, options)
 	g.pages = admin.Pages(g.daemon, admin.PagesOptions{
 		Hosts: []string{s.cfg.AdminListen}, Token: token, Logger: s.log,

@@ -80,7 +80,7 @@ portals:
 		t.Fatal(err)
 	}
 	s := newSession(cfg, cfg.Portals, io.Discard, false)
-	d, err := s.newDaemon()
+	d, err := s.newDaemon(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ portals:
 			}
 			var logs bytes.Buffer
 			s := newSession(cfg, cfg.Portals, &logs, false)
-			d, err := s.newDaemon()
+			d, err := s.newDaemon(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

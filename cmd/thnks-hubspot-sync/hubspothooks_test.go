@@ -196,7 +196,7 @@ portals:
 		t.Fatal(err)
 	}
 	s := newSession(cfg, cfg.Portals, side.logs, false)
-	if side.daemon, err = s.newDaemon(); err != nil {
+	if side.daemon, err = s.newDaemon(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(side.daemon.Close)

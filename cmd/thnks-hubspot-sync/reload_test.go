@@ -215,10 +215,9 @@ func TestReloadInABackfill(t *testing.T) {
 	}
 }
 
-// TestReloadWhileSending: the configuration is read anew while Thnks takes its time over a
-// gift that a command sends. Its outcome is known then, and the gift is sent once.
-func TestReloadWhileSending(t *testing.T) {
-	t.Parallel()
+// sending starts the daemon with a portal that sends gifts.
+func sending(t *testing.T) *hall {
+	t.Helper()
 	h := newHall(t)
 	h.first.config += `    sending:
       test_mode: false
@@ -231,26 +230,68 @@ func TestReloadWhileSending(t *testing.T) {
 	h.write(t, "", h.first.config)
 	h.reload(t)
 	await(t, "the portal sends", func() bool { return h.said("the configuration was reloaded") })
-	h.first.thnks.Fault(thnksapitest.Fault{Path: "/gift_requests", Effect: thnksapitest.SlowAfter, Delay: letEnd + time.Second})
-	start(t, exec.Command("thnks-hubspot-sync", "send", "--config", filepath.Join(h.dir, "config.yaml"), "--portal", "first",
-		"--gift", "5659", "--to", "bea@acme.example", "--message", "Thanks", "--request-id", "r"))
-	await(t, "Thnks has the gift", func() bool { return len(h.first.thnks.Gifts()) == 1 })
-	h.reload(t)
-	await(t, "the gift's outcome is known", func() bool {
+	return h
+}
+
+// outcome waits until the outcome of the only gift is recorded.
+func (h *hall) outcome(t *testing.T) (state store.SendState) {
+	t.Helper()
+	await(t, "the gift's outcome is recorded", func() bool {
 		d, err := admin.Dial(h.socket)
 		if err != nil {
 			return false
 		}
 		list, err := d.Sends(t.Context(), "first", send.Query{})
-		if err != nil || len(list.Sends) != 1 || list.Sends[0].State == store.SendSending {
+		if err != nil || len(list.Sends) != 1 {
 			return false
 		}
-		if s := list.Sends[0].State; s != store.SendSent {
-			t.Fatalf("it is %s", s)
-		}
-		return true
+		state = list.Sends[0].State
+		return state != store.SendScheduled && state != store.SendSending
 	})
 	if n := len(h.first.thnks.Gifts()); n != 1 {
 		t.Errorf("%d gifts were sent", n)
 	}
+	return state
+}
+
+// TestReloadWhileSending: the configuration is read anew while Thnks takes its time over a
+// gift that a command sends. Its outcome is known then, and the gift is sent once.
+func TestReloadWhileSending(t *testing.T) {
+	t.Parallel()
+	h := sending(t)
+	h.first.thnks.Fault(thnksapitest.Fault{Path: "/gift_requests", Effect: thnksapitest.SlowAfter, Delay: letEnd + time.Second})
+	start(t, exec.Command("thnks-hubspot-sync", "send", "--config", filepath.Join(h.dir, "config.yaml"), "--portal", "first",
+		"--gift", "5659", "--to", "bea@acme.example", "--message", "Thanks", "--request-id", "r"))
+	await(t, "Thnks has the gift", func() bool { return len(h.first.thnks.Gifts()) == 1 })
+	h.reload(t)
+	if s := h.outcome(t); s != store.SendSent {
+		t.Errorf("it is %s", s)
+	}
+}
+
+// TestReloadBesideASilentThnks: the configuration is read anew while Thnks does not answer
+// for a gift that was due. That ends no daemon.
+func TestReloadBesideASilentThnks(t *testing.T) {
+	t.Parallel()
+	h := sending(t)
+	h.first.thnks.Fault(thnksapitest.Fault{Path: "/gift_requests", Effect: thnksapitest.SlowAfter, Delay: time.Hour})
+	d, err := admin.Dial(h.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Send(t.Context(), "first", send.Order{
+		Request: "r", Gift: 5659, Message: "Thanks", Cause: send.Command,
+		To: []send.Recipient{{Email: "bea@acme.example"}}, At: time.Now().Add(5 * time.Second).Format(time.RFC3339),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "Thnks has the gift", func() bool { return len(h.first.thnks.Gifts()) == 1 })
+	h.reload(t)
+	if s := h.outcome(t); s != store.SendUnknown {
+		t.Errorf("it is %s", s)
+	}
+	if err := h.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	h.ends(t, done)
 }

@@ -266,7 +266,7 @@ func (l localService) ChangeSends(ctx context.Context, name string, c send.Chang
 
 func (l localService) atDesk(ctx context.Context, name string, f func(*send.Desk) ([]store.Send, error)) ([]send.Row, error) {
 	p := l.portal(name)
-	open := deskOf(l.s, p)
+	open := deskOf(ctx, l.s, p)
 	if open == nil {
 		return nil, errNoSending
 	}

@@ -355,6 +355,31 @@ func TestStop(t *testing.T) {
 	})
 }
 
+// TestStopBesideASilentThnks: a server that stops leaves a gift over which Thnks takes very
+// long. Its outcome is unknown, and the workflow waits for it.
+func TestStopBesideASilentThnks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		w.life = ctx
+		w.restart()
+		bea := w.contact("bea@beta.example", "Bea", "Smith")
+		w.thnks.Fault(thnksapitest.Fault{Path: "gift_requests", Effect: thnksapitest.SlowAfter, Delay: 50 * time.Second})
+		stopped := make(chan struct{})
+		go func() { defer close(stopped); w.server.KeepAnswering(ctx) }()
+		e := w.portal.Enrol(t.Context(), w.workflow(), bea, inputs("5659"))
+		before := time.Now()
+		cancel()
+		<-stopped
+		if took := time.Since(before); took > 6*time.Second {
+			t.Errorf("the server stopped after %v", took)
+		}
+		if s, _, err := w.store.Send(e.CallbackID); err != nil || s.State != store.SendUnknown || w.portal.Await(ended(t), e).State != hubspottest.Blocked {
+			t.Errorf("the gift is %s: %v", s.State, err)
+		}
+	})
+}
+
 // TestOptions: the options of the action's fields are the catalogue and the senders,
 // searchable, in pages.
 func TestOptions(t *testing.T) {

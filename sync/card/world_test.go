@@ -44,8 +44,9 @@ type world struct {
 	other  *store.Store // of beta
 	rules  send.Rules
 	desk   *send.Desk
-	noDesk error // why there is none
-	ended  bool  // the portal was disconnected
+	noDesk error           // why there is none
+	life   context.Context // that of the desk; nil for one without end
+	ended  bool            // the portal was disconnected
 	server *card.Server
 	object string
 	log    *lines
@@ -113,7 +114,7 @@ func (w *world) start() {
 		senders[sender] = func() (send.API, error) { return api, nil }
 	}
 	w.desk, err = send.New(send.Config{
-		Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: w.store, Journal: w.store, Senders: senders, Logger: slog.New(slog.DiscardHandler),
+		Life: w.life, Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: w.store, Journal: w.store, Senders: senders, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		w.t.Fatal(err)

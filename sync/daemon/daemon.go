@@ -53,8 +53,8 @@ func (d *Daemon) Keep(ctx context.Context, log *slog.Logger) {
 }
 
 // Close gives the state files back. Later calls get errors, so that another
-// daemon can have them. It waits for the gifts that commands are sending; once their
-// contexts have ended they begin no other.
+// daemon can have them. It waits for the gifts that commands are sending; once the life
+// of their desks has ended they begin no other.
 func (d *Daemon) Close() {
 	var all sync.WaitGroup
 	for _, p := range d.portals {

@@ -244,17 +244,13 @@ func (p *managedPortal) giveUp(err error) {
 	p.loop.lostState(withoutRemedy(err))
 }
 
-// sendsWithin is how long the end of a portal waits for the gifts that commands are
-// sending, less than the nine seconds in which a daemon has to end or to reload.
-const sendsWithin = 7 * time.Second
-
-// close waits for the gifts that commands are sending, but not for ever, and gives the
-// state file back. The outcome of a gift that Thnks takes longer over is unknown.
+// close waits for the gifts that commands are sending, which are over soon after their
+// desk's life, and gives the state file back.
 func (p *managedPortal) close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	p.sends.await(sendsWithin)
+	p.sends.asked.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.open != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"thnks-hubspot-sync/store"
 	giftsync "thnks-hubspot-sync/sync"
@@ -54,19 +53,6 @@ func (p *managedPortal) ask() (over func(), err error) {
 	}
 	p.sends.asked.Add(1)
 	return p.sends.asked.Done, nil
-}
-
-// await returns once the calls of commands are over, or after a time.
-func (s *sends) await(d time.Duration) {
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		s.asked.Wait()
-	}()
-	select {
-	case <-over:
-	case <-time.After(d):
-	}
 }
 
 // keepSends sends what becomes due until ctx ends.

@@ -48,6 +48,9 @@ type Key func() (API, error)
 
 // Config is everything that a [Desk] works with.
 type Config struct {
+	// Life is that of what the desk is part of: once it has ended, no gift is begun, and
+	// Thnks has five seconds left to answer for one under way. Nil has no end.
+	Life    context.Context
 	Portal  string
 	Rules   func() Rules // of today: the zone is learnt by the first run
 	Ledger  Ledger
@@ -94,6 +97,9 @@ func New(cfg Config) (*Desk, error) {
 	}
 	if cfg.Changed == nil {
 		cfg.Changed = func() {}
+	}
+	if cfg.Life == nil {
+		cfg.Life = context.Background()
 	}
 	cfg.Logger = cfg.Logger.With(logPortal, cfg.Portal)
 	sending, err := cfg.Ledger.OpenSending(time.Now().UTC())

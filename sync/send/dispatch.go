@@ -10,6 +10,10 @@ import (
 	"thnks-hubspot-sync/thnksapi"
 )
 
+// endWithin is how long a request under way has for its answer once the desk's life has
+// ended: less than the nine seconds in which a daemon has to stop or to reload.
+const endWithin = 5 * time.Second
+
 // Due lets triggers fire, sends what is due, and returns when the next send will be:
 // zero if none is waiting for a time. Its error is the first one; the other sends were
 // tried. Before a run has looked what an earlier state file knew, nothing is done.
@@ -56,9 +60,11 @@ func (d *Desk) Dispatch(ctx context.Context, s store.Send) (store.Send, error) {
 }
 
 // dispatch sends a scheduled send if it is due and the guards let it pass. Another
-// caller that has taken it up meanwhile keeps it, and once ctx has ended it stays for the
-// next [Desk.Due]. It returns the send as it is then.
+// caller that has taken it up meanwhile keeps it, and once ctx or the desk's life has ended
+// it stays for the next [Desk.Due]. It returns the send as it is then.
 func (d *Desk) dispatch(ctx context.Context, s store.Send) (store.Send, error) {
+	ctx, cancel := d.untilEnd(ctx)
+	defer cancel()
 	if s.State != store.SendScheduled || s.At.After(time.Now()) || ctx.Err() != nil {
 		return s, nil
 	}
@@ -77,14 +83,47 @@ func (d *Desk) dispatch(ctx context.Context, s store.Send) (store.Send, error) {
 	if err != nil || !begun {
 		return s, err
 	}
-	// A request that is under way is not broken off: that would make its outcome
-	// unknown.
-	receipt := api.Send(context.WithoutCancel(ctx), thnksapi.GiftRequest{
+	receipt, cut := d.request(ctx, api, s)
+	if cut && receipt.Outcome == thnksapi.SendNot && receipt.Status == 0 {
+		// Thnks was not even reached: the gift is sent as if it had not been begun.
+		again := s
+		again.State, again.Begun = store.SendScheduled, time.Time{}
+		if err := d.cfg.Ledger.ChangeSend(store.SendSending, again, nil); !errors.Is(err, store.ErrSendMoved) {
+			return again, err
+		}
+	}
+	return d.conclude(s, receipt)
+}
+
+// untilEnd returns ctx, which ends with the desk's life, too.
+func (d *Desk) untilEnd(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	if d.cfg.Life.Err() != nil {
+		cancel()
+	}
+	stop := context.AfterFunc(d.cfg.Life, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// request makes the request of a send that was begun, and reports whether it cut that off.
+// It does not when ctx ends, as the outcome would be unknown, but [endWithin] after the end
+// of the desk's life.
+func (d *Desk) request(ctx context.Context, api API, s store.Send) (receipt thnksapi.Receipt, cut bool) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(d.cfg.Life, func() {
+		select {
+		case <-time.After(endWithin):
+			cancel()
+		case <-ctx.Done():
+		}
+	})()
+	receipt = api.Send(ctx, thnksapi.GiftRequest{
 		GiftID:    s.Gift,
 		Recipient: thnksapi.Recipient{Email: s.Recipient, FirstName: s.FirstName, LastName: s.LastName},
 		Message:   s.Message,
 	})
-	return d.conclude(s, receipt)
+	return receipt, ctx.Err() != nil
 }
 
 // begin judges a send at the time of its sending and puts the intent to send it on
