@@ -498,6 +498,9 @@ func TestListOfErasedLost(t *testing.T) {
 			if !giftsync.IsFatal(err) || !strings.Contains(err.Error(), "erase") {
 				t.Errorf("%s: the run ended with %v", name, err)
 			}
+			if _, err := os.Stat(w.Erased.Path()); text == nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("another list was begun: %v", err)
+			}
 			if err := os.WriteFile(w.Erased.Path(), list, 0o600); err != nil {
 				t.Fatal(err)
 			}
