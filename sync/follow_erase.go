@@ -86,7 +86,11 @@ func (r *eventRun) eraseContacts(ctx context.Context, f *followed, contacts []st
 	if err != nil {
 		return nil, err
 	}
-	addresses, byHand, err := peopleOf(r.run, parts)
+	asked, err := askedFor(ctx, r.run, parts)
+	if err != nil {
+		return nil, err
+	}
+	addresses, byHand, err := peopleOf(r.run, parts, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -102,14 +106,35 @@ func (r *eventRun) eraseContacts(ctx context.Context, f *followed, contacts []st
 	return byHand, err
 }
 
-// peopleOf returns the addresses of the people of contacts, and, by contact, the gifts
-// of others that users linked to it by hand. parts are the ids of each contact: gifts may
-// still be linked to one that was merged into it.
-func peopleOf(r *run, parts map[string][]string) (addresses []string, byHand map[string][]string, err error) {
+// askedFor returns the addresses that gifts were asked for to the parts of contacts, sent or
+// not: of one that was stopped, or waits, only the ledger of sends knows.
+func askedFor(ctx context.Context, r *run, parts map[string][]string) (addresses []string, err error) {
+	theirs := make(map[string]bool)
+	for _, ids := range parts {
+		for _, id := range ids {
+			theirs[id] = true
+		}
+	}
+	for s, err := range r.cfg().Archive.Sends(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if a, ok := plan.CanonicalEmail(s.Recipient); ok && theirs[s.Contact] {
+			addresses = append(addresses, a)
+		}
+	}
+	return addresses, nil
+}
+
+// peopleOf returns the addresses of the people of contacts, with those that are known to be
+// theirs, and, by contact, the gifts of others that users linked to it by hand. parts are
+// the ids of each contact: gifts may still be linked to one that was merged into it.
+func peopleOf(r *run, parts map[string][]string, known []string) (addresses []string, byHand map[string][]string, err error) {
 	var since time.Time
 	if _, err := Recall(r.journal, store.OriginsEntry, &since); err != nil {
 		return nil, nil, err
 	}
+	addresses = known
 	others := make(map[string]map[string]string) // addresses by gift, by contact
 	for contact := range parts {
 		others[contact] = make(map[string]string)

@@ -424,6 +424,46 @@ func TestFollowPrivacyDeletionWithoutGift(t *testing.T) {
 	})
 }
 
+// TestFollowPrivacyDeletionOfASend: of a person who was deleted for privacy only the
+// ledger of sends knows: a gift that was refused, one that waits for a person, and one
+// under the contact that was merged into hers. Nothing of her stays, and nothing is sent.
+func TestFollowPrivacyDeletionOfASend(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFollowedWorld(t, hubspottest.Options{Seed: 12}, "ann@acme.example")
+		young, other := f.Portal.AddContact("canary@bird.example", nil), f.Portal.AddContact("old@bird.example", nil)
+		both := f.Portal.Merge("contacts", other, young)
+		f.follow(0, records("contact.merge", "contact", both, other, young))
+		l := ledger{t, f.st}
+		for id, to := range map[string]string{"refused": "Canary@bird.example", "held": "canary@bird.example", "merged": "old@bird.example", "kept": "ann@acme.example"} {
+			s := coffee(id, to)
+			s.FirstName, s.Message, s.Contact, s.State = "Canary", "For Canary", both, store.SendHeld
+			switch id {
+			case "refused":
+				s.State, s.FirstName, s.Message = store.SendRefused, "", ""
+			case "merged":
+				s.Contact = young
+			case "kept":
+				s.Contact, s.FirstName, s.Message = "1", "Ann", "For Ann"
+			}
+			l.ask(s)
+		}
+		f.Portal.Archive("contacts", both)
+		f.follow(3*time.Minute, records("contact.privacyDeletion", "contact", both))
+		left := rawState(t, f.World)
+		for _, p := range []string{"canary@bird.example", "Canary@bird.example", "old@bird.example", "Canary"} {
+			if bytes.Contains(left, []byte(p)) {
+				t.Errorf("the state file holds %q", p)
+			}
+		}
+		for id, want := range map[string]store.SendState{"refused": store.SendRefused, "held": store.SendCancelled, "merged": store.SendCancelled, "kept": store.SendHeld} {
+			if s := l.send(id); s.State != want || (s.Recipient == "") == (id == "kept") {
+				t.Errorf("%+v, want it %s", s, want)
+			}
+		}
+	})
+}
+
 // TestFollowPrivacyDeletionOfOldLinks: of links that an older release made it is not
 // known whether people made them. Their gifts are named, and not erased.
 func TestFollowPrivacyDeletionOfOldLinks(t *testing.T) {
