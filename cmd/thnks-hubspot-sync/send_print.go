@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -10,7 +11,7 @@ import (
 // printSends writes what became of each send.
 func printSends(w io.Writer, portal string, rows []send.Row) {
 	for _, r := range rows {
-		fmt.Fprintln(w, printable(fmt.Sprintf("%s: send %s to %s: %s%s", portal, r.ID, r.Recipient, r.State, detail(r))))
+		fmt.Fprintln(w, printable(fmt.Sprintf("%s: send %s to %s: %s%s", portal, r.ID, toWhom(r), r.State, detail(r))))
 		if r.Reason != "" {
 			printWrapped(w, "  ", reason(r))
 		}
@@ -50,12 +51,15 @@ func printLedger(w io.Writer, l send.List) {
 	}
 	for _, r := range l.Sends {
 		fmt.Fprintln(w, printable(fmt.Sprintf("  %s  %-9s  %s", minute(r.Created), r.State, r.ID)))
-		printWrapped(w, "    ", "to "+r.Recipient+detail(r))
+		printWrapped(w, "    ", "to "+toWhom(r)+detail(r))
 		if r.Reason != "" {
 			printWrapped(w, "    ", reason(r))
 		}
 	}
 }
+
+// toWhom is who gets a gift, as far as the ledger says.
+func toWhom(r send.Row) string { return cmp.Or(r.Recipient, "someone who was erased") }
 
 // detail is what a line says of a gift behind its state.
 func detail(r send.Row) string {

@@ -174,6 +174,7 @@ func (s *Server) send(ctx context.Context, v visit) (any, error) {
 			shown.State, shown.Reason = string(store.SendRefused), said(t.Err)
 		default:
 			*shown = *sendOf(t.Sends[0])
+			shown.Contact = people[of[i]].Contact // also of someone erased, which the ledger does not say
 			list.count(t.Sends[0])
 		}
 	}

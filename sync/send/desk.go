@@ -312,9 +312,14 @@ func sentAt(g plan.Gift) time.Time {
 	return cmp.Or(g.Times[plan.Sent], g.Times[plan.Scheduled], g.CreatedAt, g.UpdatedAt)
 }
 
-// stop gives a send the verdict of a guard.
-func (d *Desk) stop(s *store.Send, v Verdict) {
+// stop gives a send the verdict of a guard. To whom it was to go is not written down where
+// that person was erased: repeats to erased people agree with one another, and with nothing
+// else.
+func (d *Desk) stop(s *store.Send, v Verdict, f Facts) {
 	s.Guard, s.Reason = v.Guard, v.Reason
+	if f.Erased {
+		s.Recipient, s.Contact, s.Digest = "", "", ""
+	}
 	if v.Hold {
 		s.State = store.SendHeld
 		return

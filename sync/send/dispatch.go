@@ -149,7 +149,7 @@ func (d *Desk) begin(s store.Send, optedOut string) (store.Send, bool, error) {
 		v = Verdict{Guard: GuardSender, Reason: unknownSender(s.Sender)}
 	}
 	if v.Guard != "" {
-		d.stop(&s, v)
+		d.stop(&s, v, facts)
 		err := d.change(store.SendScheduled, s, "send "+string(s.State))
 		s, err = d.reread(s, err)
 		return s, false, err

@@ -1,10 +1,13 @@
 package send_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +17,8 @@ import (
 
 	"thnks-hubspot-sync/store"
 	"thnks-hubspot-sync/sync/send"
+	"thnks-hubspot-sync/thnksapi"
+	"thnks-hubspot-sync/thnksapi/thnksapitest"
 )
 
 // audited returns the reasons of the audit entries of an action.
@@ -124,6 +129,96 @@ func TestPlusTag(t *testing.T) {
 	if sends, err := desk.Ask(t.Context(), order("out", tagged)); err != nil || sends[0].Guard != send.GuardOptOut {
 		t.Errorf("the address without its tag has opted out: %+v, %v", sends, err)
 	}
+}
+
+// TestErasedIsNotWrittenDown: an order to someone who was erased is refused, and nothing in
+// the ledger, the audit or the log tells to whom it was, whatever else would have refused it.
+// Its repeat is refused as well, and its request id is no one else's.
+func TestErasedIsNotWrittenDown(t *testing.T) {
+	for name, stop := range map[string]bool{"sending": false, "stopped": true} {
+		w := newWorld(t)
+		w.rules.Stop = stop
+		var log bytes.Buffer
+		w.desk = erasing(w, &log)
+		o := order("r", "Canary@bird.example", "bea@acme.example")
+		o.To[0].FirstName, o.To[0].LastName, o.To[0].Contact = "Canary", "Bird", "40414243"
+		o.To[1].FirstName = "Bea"
+		o.Message = "For {first_name}"
+		for range 2 {
+			sends, err := w.desk.Ask(t.Context(), o)
+			if err != nil || len(sends) != 2 {
+				t.Fatalf("%s: %+v, %v", name, sends, err)
+			}
+			s, _, err := w.store.Send("r.1")
+			if s.State != store.SendRefused || !stop && s.Guard != send.GuardErased || s.Recipient+s.Contact+s.Digest != "" || err != nil {
+				t.Errorf("%s: the ledger has %+v, %v", name, s, err)
+			}
+			if s, _, err := w.store.Send("r.2"); s.Recipient != "bea@acme.example" || s.Digest == "" || err != nil {
+				t.Errorf("%s: the other's is %+v, %v", name, s, err)
+			}
+		}
+		other := o
+		other.To = []send.Recipient{{Email: "carl@acme.example", FirstName: "Canary"}, o.To[1]}
+		if _, err := w.desk.Ask(t.Context(), other); !errors.Is(err, store.ErrSendDiffers) {
+			t.Errorf("%s: the id for someone else: %v", name, err)
+		}
+		all, err := w.desk.Foresee(t.Context(), []send.Order{order("f", "canary@bird.example")})
+		if err != nil || !stop && all[0].Verdict.Guard != send.GuardErased {
+			t.Errorf("%s: foreseen %+v, %v", name, all, err)
+		}
+		w.end()
+		state, err := os.ReadFile(w.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, text := range map[string][]byte{"state file": state, "log": log.Bytes()} {
+			for _, p := range []string{"anary", "bird.example", "40414243"} {
+				if bytes.Contains(text, []byte(p)) {
+					t.Errorf("%s: the %s holds %q", name, what, p)
+				}
+			}
+		}
+	}
+}
+
+// TestErasedBeforeItsTime: the recipient of a gift that waits is erased, by the address
+// without its plus tag. When it is due it is refused, and the ledger forgets to whom.
+func TestErasedBeforeItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		o := order("r", "canary+2@bird.example")
+		o.At = time.Now().Add(time.Hour).Format(time.RFC3339)
+		w.rules.Allow = []string{"*"}
+		if s := ask(t, w, o)[0]; s.State != store.SendScheduled {
+			t.Fatalf("%+v", s)
+		}
+		w.desk = erasing(w, io.Discard)
+		time.Sleep(2 * time.Hour)
+		w.due()
+		if s, _, err := w.store.Send("r"); s.Guard != send.GuardErased || s.Recipient+s.Contact+s.Digest != "" || err != nil {
+			t.Errorf("the ledger has %+v, %v", s, err)
+		}
+		w.end()
+	})
+}
+
+// erasing is a desk on the world's ledger to which canary@bird.example was erased.
+func erasing(w *world, log io.Writer) *send.Desk {
+	w.t.Helper()
+	api, err := thnksapi.NewSender(thnksapi.SenderConfig{BaseURL: "https://thnks.test", Key: "key-of-ann", Transport: thnksapitest.Transport(w.thnks)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	desk, err := send.New(send.Config{
+		Portal: "acme", Rules: func() send.Rules { return w.rules }, Ledger: w.store, Journal: w.store,
+		Senders: map[string]send.Key{"": func() (send.API, error) { return api, nil }},
+		Erased:  func(canonical string) (bool, error) { return canonical == "canary@bird.example", nil },
+		Logger:  slog.New(slog.NewJSONHandler(log, nil)),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return desk
 }
 
 // TestApprovalOfAPrice: who has approved a gift has not approved a higher price.

@@ -134,7 +134,7 @@ func (d *Desk) judge(rules Rules, s *store.Send, others []store.Send, optedOut m
 	}
 	v := rules.Judge(*s, facts)
 	if v.Guard != "" {
-		d.stop(s, v)
+		d.stop(s, v, facts)
 	}
 	return v, nil
 }
