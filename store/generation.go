@@ -31,6 +31,11 @@ import (
 // keyGeneration is the generation's key in the meta bucket.
 const keyGeneration = "sends"
 
+// SendsOwedEntry is the entry of [Store.Meta], true, that says that HubSpot may show sends
+// which the ledger does not know: an older state file was put back. It is removed once a
+// run has looked.
+const SendsOwedEntry = "sends_owed"
+
 // sendLock is held while the generation is raised in both places.
 type sendLock struct {
 	sync.Mutex
@@ -127,6 +132,9 @@ func (s *Store) OpenSending(now time.Time) (Sending, error) {
 		}
 		if off != "" && g.Off == "" {
 			g.Off, g.Since = off, stamp{now}
+			if err := put(w.meta, []byte(prefixRun+SendsOwedEntry), []byte("true")); err != nil {
+				return err
+			}
 		}
 		if err := w.interruptSends(now, off != ""); err != nil {
 			return err

@@ -249,8 +249,11 @@ func rebuild(ctx context.Context, r *run) error {
 		}
 		c := checkpoint(rebuildCheckpoint, cp)
 		c.Gifts = last
+		if !cp.Finished.IsZero() {
+			c.Meta = sendsFound()
+		}
 		for _, s := range gifts {
-			if lost, ok := lostSend(s, r.started); ok {
+			if lost, ok := lostSend(s, r.started, rebuilt); ok {
 				c.LostSends = append(c.LostSends, lost)
 			}
 		}

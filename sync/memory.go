@@ -192,9 +192,28 @@ func LastSync(j History) time.Time {
 	return t
 }
 
+// OweSends is what a commit says, in its Meta, that puts an older state file back: HubSpot
+// may show sends that it does not know, and the next run has to look: see [lookForSends].
+func OweSends() map[string][]byte { return Meta(store.SendsOwedEntry, true) }
+
+// sendsFound is the Meta of a commit after which no look is owed.
+func sendsFound() map[string][]byte { return map[string][]byte{store.SendsOwedEntry: nil} }
+
 // JournalKnown reports whether the journal knows what HubSpot holds. That of a new state
-// file does not: a run has to look first whether there are records of an earlier one.
+// file does not: a run has to look first whether there are records of an earlier one. Nor
+// does that of an older one that was put back, before a run has looked for sends of a
+// newer one.
 func JournalKnown(j History) (known bool, err error) {
+	var owed bool
+	if _, err := Recall(j, store.SendsOwedEntry, &owed); err != nil || owed {
+		return false, err
+	}
+	return journalBegun(j)
+}
+
+// journalBegun reports whether the journal is one that knew what HubSpot held, now or when
+// it was copied.
+func journalBegun(j History) (known bool, err error) {
 	cp, begun, err := j.Checkpoint(rebuildCheckpoint)
 	if err != nil || begun && cp.Finished.IsZero() {
 		return false, err

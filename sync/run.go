@@ -145,16 +145,24 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.portal.Object.Complement(ctx); err != nil {
 		return err
 	}
-	if err := showSends(ctx, r); err != nil {
+	if err := catchUp(ctx, r); err != nil {
 		return err
 	}
 	if err := r.pass(ctx); err != nil {
 		return err
 	}
-	if err := showSends(ctx, r); err != nil { // the first run knows only now what HubSpot holds
+	if err := catchUp(ctx, r); err != nil { // the first run knows only now what HubSpot holds
 		return err
 	}
 	return payDebt(ctx, r)
+}
+
+// catchUp brings the ledger of sends and what HubSpot shows of it together.
+func catchUp(ctx context.Context, r *run) error {
+	if err := lookForSends(ctx, r); err != nil {
+		return err
+	}
+	return showSends(ctx, r)
 }
 
 // pass does the pass itself. An incremental run of a portal whose first backfill

@@ -89,28 +89,6 @@ func isShown(s store.Send) bool {
 	return false
 }
 
-// lostSend is the send of an earlier state file that a record in HubSpot shows, and
-// false where it was stopped. What may have been sent since is unknown.
-func lostSend(s plan.Stored, now time.Time) (lost store.Send, ok bool) {
-	id, ok := plan.SendOf(s.Gift.ID)
-	if !ok || !s.Deleted.IsZero() || plan.NeverSent(s.Gift) {
-		return store.Send{}, false
-	}
-	g := s.Gift
-	at := cmp.Or(g.Times[plan.Sent], g.Times[plan.Scheduled], now)
-	request, _, _ := strings.Cut(id, ".")
-	lost = store.Send{
-		ID: id, Request: request, Cause: "rebuild",
-		GiftName: g.Name, Price: g.Amount, Sender: g.Sender.Email, Recipient: g.Recipient.Email, Message: g.Message,
-		State: store.SendUnknown, Reason: "the state file was rebuilt from HubSpot's records, and an earlier one may have sent this",
-		Created: at, Begun: at,
-	}
-	if g.Shown() == plan.Sent {
-		lost.State, lost.Reason = store.SendSent, ""
-	}
-	return lost, true
-}
-
 // ShowSends writes into HubSpot what the ledger of sends says and HubSpot does not show
 // yet. It works concurrently with a run of the same engine. Before the first run it
 // does nothing: what HubSpot holds is not known then.

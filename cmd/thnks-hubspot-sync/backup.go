@@ -152,9 +152,9 @@ func restoreCommand(a *app) *cobra.Command {
 stays beside it under another name. The daemon must be stopped. The list of erased
 people is taken from beside the copy only where there is none: the newer one stays.
 
-The next pass finds what has changed since the copy was made. Gifts that were sent
-since are not known to it, and so sending is off until a person has looked: see send
-resolve.`,
+The next pass finds what has changed since the copy was made, and takes back into the
+ledger what HubSpot shows of gifts that were sent since. HubSpot does not show it of
+all, and so sending is off until a person has looked: see send resolve.`,
 		Example: `  thnks-hubspot-sync restore --portal acme --from /var/backups/thnks-hubspot-sync/acme.db`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -192,6 +192,7 @@ func restore(ctx context.Context, a *app, s *session, p configs.Portal, from str
 		// Where the counter of sends is missing, too, as on a new machine, a copy from
 		// before the first gift looks like a portal that has sent nothing yet.
 		return j.Commit(store.Commit{
+			Meta:    giftsync.OweSends(),
 			Audit:   []store.AuditEntry{{At: now, Action: "restored", Reasons: []string{"asked for by an admin"}}},
 			Sending: store.Sending{Off: "the state file was restored from a backup", Since: now},
 		})
@@ -206,7 +207,7 @@ func restore(ctx context.Context, a *app, s *session, p configs.Portal, from str
 	if aside != "" {
 		fmt.Fprintf(a.stdout, "  the state file of before is %s: delete it when all is well, it holds personal data\n", printable(aside))
 	}
-	fmt.Fprintln(a.stdout, "  the next pass finds what has changed since the copy was made; before gifts are sent: send resolve")
+	fmt.Fprintln(a.stdout, "  the next pass finds what has changed since the copy was made, and reads all records in HubSpot for gifts that were sent since; before gifts are sent: send resolve")
 	return nil
 }
 

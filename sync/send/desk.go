@@ -68,8 +68,8 @@ type Config struct {
 	// Stopped says why all sending is stopped at this moment, "" if it is not. Nil
 	// where only the configuration stops it.
 	Stopped func() string
-	// Known reports whether the state file knows what was sent before: a new one does
-	// not, before a run has looked. Nil where that is not asked.
+	// Known reports whether the state file knows what was sent before: a new or restored
+	// one does not, before a run has looked. Nil where that is not asked.
 	Known    func() (bool, error)
 	Triggers []Trigger
 	Events   Events // that triggers watch; nil where there is no trigger
@@ -244,7 +244,7 @@ func (d *Desk) facts(rules Rules, s store.Send, when time.Time, optedOut string,
 	if known, err := d.known(); err != nil {
 		return f, err
 	} else if !known && rules.Live && f.LedgerOff == "" { // in test mode nothing could be sent twice
-		f.LedgerOff = "the state file is new, and no run has looked yet whether gifts were sent before: run sync, then ask again"
+		f.LedgerOff = "the state file is new or was restored, and no run has looked yet whether gifts were sent that it does not know: run sync, then ask again"
 	}
 	for _, address := range addressesOf(s) {
 		if d.cfg.Erased == nil || f.Erased {
