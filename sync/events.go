@@ -329,8 +329,9 @@ func (r *eventRun) ready() (bool, error) {
 
 // takesEvents reports whether what is not a run can be written, or that it lacks
 // properties of the custom object. It cannot before the first backfill (we do not know
-// what HubSpot holds) or while the journal is being rebuilt. The object's definition is
-// maintained by runs and only read here.
+// what HubSpot holds), while the journal is being rebuilt, or before a run has looked for
+// sends that an older journal lacks. The object's definition is maintained by runs and only
+// read here.
 func takesEvents(r *run) (ready, lacking bool, err error) {
 	if _, err := readSuppressed(r.cfg().Suppressed, r.journal, false); err != nil {
 		return false, false, err
