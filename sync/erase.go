@@ -197,6 +197,7 @@ func finishErasures(ctx context.Context, r *run) (compacted bool, err error) {
 	case err != nil:
 		return false, fmt.Errorf("finishing an erasure: %w", err)
 	case e.finished:
+		r.counts.deletions.erasure = nil // an earlier part of the run could not
 		r.log.Info("erasure finished that was interrupted, or that the state file did not know", "received", rep.Received, "sent", rep.Sent, "blanked", rep.Blanked)
 	}
 	return rep.File != (Compaction{}), nil

@@ -149,9 +149,9 @@ func (e *eraser) sends(ctx context.Context) (under bool, err error) {
 			continue
 		}
 		was := s.State
-		s.Message, s.FirstName, s.LastName, s.Digest, s.Contact = "", "", "", "", ""
-		if to {
-			s.Recipient = ""
+		s.Message, s.FirstName, s.LastName, s.Digest = "", "", "", ""
+		if to { // the contact of a recipient who stays tells of whom the send is
+			s.Recipient, s.Contact = "", ""
 		}
 		if from {
 			s.Sender = ""

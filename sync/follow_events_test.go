@@ -435,7 +435,7 @@ func TestFollowPrivacyDeletionOfASend(t *testing.T) {
 		both := f.Portal.Merge("contacts", other, young)
 		f.follow(0, records("contact.merge", "contact", both, other, young))
 		l := ledger{t, f.st}
-		for id, to := range map[string]string{"refused": "Canary@bird.example", "held": "canary@bird.example", "merged": "old@bird.example", "kept": "ann@acme.example"} {
+		for id, to := range map[string]string{"refused": "Canary@bird.example", "held": "canary@bird.example", "merged": "old@bird.example", "of an erased sender": "third@bird.example", "kept": "ann@acme.example"} {
 			s := coffee(id, to)
 			s.FirstName, s.Message, s.Contact, s.State = "Canary", "For Canary", both, store.SendHeld
 			switch id {
@@ -443,20 +443,25 @@ func TestFollowPrivacyDeletionOfASend(t *testing.T) {
 				s.State, s.FirstName, s.Message = store.SendRefused, "", ""
 			case "merged":
 				s.Contact = young
+			case "of an erased sender":
+				s.Sender = "kim@acme.example"
 			case "kept":
 				s.Contact, s.FirstName, s.Message = "1", "Ann", "For Ann"
 			}
 			l.ask(s)
 		}
+		if _, err := f.e.Erase(t.Context(), giftsync.Person{Email: "kim@acme.example"}); err != nil {
+			t.Fatal(err)
+		}
 		f.Portal.Archive("contacts", both)
 		f.follow(3*time.Minute, records("contact.privacyDeletion", "contact", both))
 		left := rawState(t, f.World)
-		for _, p := range []string{"canary@bird.example", "Canary@bird.example", "old@bird.example", "Canary"} {
+		for _, p := range []string{"canary@bird.example", "Canary@bird.example", "old@bird.example", "third@bird.example", "Canary"} {
 			if bytes.Contains(left, []byte(p)) {
 				t.Errorf("the state file holds %q", p)
 			}
 		}
-		for id, want := range map[string]store.SendState{"refused": store.SendRefused, "held": store.SendCancelled, "merged": store.SendCancelled, "kept": store.SendHeld} {
+		for id, want := range map[string]store.SendState{"refused": store.SendRefused, "held": store.SendCancelled, "merged": store.SendCancelled, "of an erased sender": store.SendCancelled, "kept": store.SendHeld} {
 			if s := l.send(id); s.State != want || (s.Recipient == "") == (id == "kept") {
 				t.Errorf("%+v, want it %s", s, want)
 			}

@@ -31,9 +31,9 @@ func shownEntry(checkpoint string) string { return checkpoint + "_shown" }
 // checkpoint.
 func sampleEntry(checkpoint string) string { return checkpoint + "_sample" }
 
-// linksEntry names the entry with the rules by which an unfinished re-association links, a
-// [portal.LinkRules], next to its checkpoint.
-func linksEntry(checkpoint string) string { return checkpoint + "_links" }
+// linkedByEntry names the entry with what an unfinished re-association went by, a [linkedBy],
+// next to its checkpoint.
+func linkedByEntry(checkpoint string) string { return checkpoint + "_linked_by" }
 
 // A recorder makes commits durable.
 type recorder interface {

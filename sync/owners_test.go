@@ -44,6 +44,31 @@ func TestOwners(t *testing.T) {
 	})
 }
 
+// TestOwnersScopeGrantedBehindAnInterruption: a re-association that was interrupted before
+// the scope was granted gives owners to all gifts.
+func TestOwnersScopeGrantedBehindAnInterruption(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.New(t, hubspottest.Options{Seed: 64, Scopes: scopesWithout("crm.objects.owners.read")}, thnksapitest.Options{})
+		w.Bounds.WindowRows = 10
+		kim := w.Portal.AddOwner("kim@example.com", "Kim", "Lee")
+		for n := range 35 {
+			w.AddGiftFrom(simulation.ID(n), "kim@example.com")
+		}
+		w.Must(giftsync.Backfill)
+		interruptAt(w, giftsync.ReassociateAll, 20)
+		w.Portal.SetScopes(hubspottest.DefaultScopes()...)
+		if rep := w.Must(giftsync.ReassociateAll); rep.Fetched != 35 {
+			t.Errorf("%d gifts, want all 35", rep.Fetched)
+		}
+		for n := range 35 {
+			if id := simulation.ID(n); owner(w, id) != kim {
+				t.Errorf("%s has owner %q, want Kim", id, owner(w, id))
+			}
+		}
+	})
+}
+
 // TestRetryOfWhatHasNoRow: what was refused when the journal alone was gone
 // through is tried again with the source's row of today.
 func TestRetryOfWhatHasNoRow(t *testing.T) {

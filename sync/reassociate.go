@@ -49,6 +49,11 @@ func reassociateAllPass(ctx context.Context, r *run) error {
 		return err
 	}
 	r.counts.progress.begin(PhaseReview, n)
+	if n > 0 { // what an unfinished pass did may have been without owners
+		if err := r.portal.Directory.LearnOwners(ctx); err != nil {
+			return err
+		}
+	}
 	err = r.resumable(ctx, reassociateAllCheckpoint, newPlanner, contactsOf, func(after string) iter.Seq2[[]plan.Gift, error] {
 		return chunks(gifts(after), r.windowRows)
 	})
@@ -114,7 +119,7 @@ func (r *run) resumable(ctx context.Context, name string, newPlanner func() plan
 	err = r.overJournal(ctx, policy{uncounted: true}, from(cp.Cursor), newPlanner, need, func(last string) store.Commit {
 		cp.Cursor = last
 		c := checkpoint(name, cp)
-		c.Meta = Meta(linksEntry(name), r.portal.Links)
+		c.Meta = Meta(linkedByEntry(name), linkedBy{r.portal.Links, r.portal.Directory.OwnersKnown()})
 		return c
 	})
 	if err != nil {
@@ -124,16 +129,23 @@ func (r *run) resumable(ctx context.Context, name string, newPlanner func() plan
 	return r.moveCheckpoint(name, cp)
 }
 
+// linkedBy is what a re-association went by.
+type linkedBy struct {
+	Links  portal.LinkRules
+	Owners bool // whether it knew the portal's users
+}
+
 // stillCounts reports whether what a pass did before its cursor need not be done again: it was
-// begun in the last week, and it linked by the rules of today. An admin who asks for a
-// re-association after a scope was granted, or a setting changed, means all gifts.
+// begun in the last week, it linked by the rules of today, and it knew the portal's users if
+// they are known today. An admin who asks for a re-association after a scope was granted, or
+// a setting changed, means all gifts.
 func stillCounts(r *run, name string, cp store.Checkpoint) (bool, error) {
 	if r.olderThan(cp.Started, weekly) {
 		return false, nil
 	}
-	var linked portal.LinkRules
-	_, err := Recall(r.journal, linksEntry(name), &linked)
-	return linked == r.portal.Links, err
+	var by linkedBy
+	_, err := Recall(r.journal, linkedByEntry(name), &by)
+	return by.Links == r.portal.Links && (by.Owners || !r.portal.Directory.OwnersKnown()), err
 }
 
 // overJournal does the work for windows of gifts of the journal, under a policy
