@@ -32,21 +32,24 @@ func (b *batch) setAside() error {
 
 // setUnreadableAside puts gifts into quarantine at whose recipient's address HubSpot
 // fails: who does not answer for an address does not say that no contact has it. Gifts
-// of the journal stay as they are.
+// of the journal stay as they are. What events claim of such a gift, which names no
+// recipient, is set aside with its row: a record of the claim alone would say nothing else.
 func (b *batch) setUnreadableAside() {
 	if b.in.policy.fromJournal {
 		return
 	}
-	b.loaded.gifts = slices.DeleteFunc(slices.Clone(b.loaded.gifts), func(g plan.Gift) bool {
+	aside := make(map[string]bool)
+	for _, g := range b.loaded.gifts {
 		a, _ := plan.CanonicalEmail(g.Recipient.Email)
 		err := b.run.portal.Directory.Broken(a)
 		have, known := b.loaded.have[g.ID]
-		if err == nil || known && have.Orphan == "" {
-			return false
+		if err == nil || known && have.Orphan == "" || aside[g.ID] {
+			continue
 		}
+		aside[g.ID] = true
 		b.res.quarantine(plan.Change{Gift: g}, err)
-		return true
-	})
+	}
+	b.loaded.gifts = slices.DeleteFunc(slices.Clone(b.loaded.gifts), func(g plan.Gift) bool { return aside[g.ID] })
 }
 
 // setChangeAside puts the gift of a change into quarantine because HubSpot fails at

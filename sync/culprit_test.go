@@ -11,6 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"thnks-hubspot-sync/store"
+	"thnks-hubspot-sync/sync/plan"
+
 	giftsync "thnks-hubspot-sync/sync"
 	"thnks-hubspot-sync/sync/simulation"
 	"thnks-hubspot-sync/thnksapi/thnksapitest"
@@ -165,6 +168,42 @@ func TestCulpritAddress(t *testing.T) {
 			w.Check()
 		})
 	}
+}
+
+// TestCulpritAddressBesideAnEvent: of a gift that is set aside, no record is made that says
+// only what an event claims. The event goes through with the gift.
+func TestCulpritAddressBesideAnEvent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulation.Quiet(t, 20)
+		tx, _ := w.Thnks.Transaction(simulation.ID(7))
+		st := w.Open()
+		w.Receive(st, simulation.Event(tx.ID, plan.Delivered))
+		w.ApplyEvents(w.Engine(st)) // it waits for its gift
+		st.Close()
+		w.WrapHubSpot = failingCalls(func(path, body string) bool {
+			return strings.HasSuffix(path, "/contacts/batch/read") && strings.Contains(body, `"`+tx.Recipient.Email+`"`)
+		})
+		if rep := w.Must(giftsync.Backfill); rep.Created != 19 || rep.Quarantined != 1 {
+			t.Errorf("report %+v, want it in quarantine and the others created", rep)
+		}
+		for r := range w.Portal.Records("thnks") {
+			if r.Properties["thnks_transaction_id"] == tx.ID {
+				t.Errorf("a record was made of the event: %v", r.Properties)
+			}
+		}
+		w.WrapHubSpot = nil
+		w.Must(giftsync.Retry)
+		time.Sleep(time.Hour)
+		st = w.Open()
+		defer st.Close()
+		w.ApplyEvents(w.Engine(st))
+		w.WantEventStates(st, store.EventApplied)
+		g, _, err := st.Gift(tx.ID)
+		if g := g.Gift; err != nil || g.Name == "" || g.Shown() != plan.Delivered {
+			t.Errorf("%+v, %v, want the row and what the event claims", g, err)
+		}
+	})
 }
 
 // TestCulpritOfAnUpdate keeps what HubSpot holds until it goes through.
