@@ -155,15 +155,16 @@ func unwrap(err error) error {
 // TestUnreachable: the classes of failures without an answer.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	plain := serveRaw(t, "HTTP/1.1 400 Bad Request\r\n\r\n")
+	// The port of our end of a connection takes none, and no one else gets it meanwhile.
+	taken, err := net.Dial("tcp", strings.TrimPrefix(plain, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	closed.Close()
-	plain := serveRaw(t, "HTTP/1.1 400 Bad Request\r\n\r\n")
+	defer taken.Close()
 	var all sync.WaitGroup
 	for base, problem := range map[string]string{
-		"http://" + closed.Addr().String():               "the connection was refused",
+		"http://" + taken.LocalAddr().String():           "the connection was refused",
 		strings.Replace(plain, "http://", "https://", 1): "does not speak TLS",
 		"https://canary.invalid":                         "cannot be resolved",
 	} {
