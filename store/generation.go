@@ -130,8 +130,10 @@ func (s *Store) OpenSending(now time.Time) (Sending, error) {
 		} else {
 			g.raise(was.Number)
 		}
-		if off != "" && g.Off == "" {
-			g.Off, g.Since = off, stamp{now}
+		if off != "" {
+			if g.Off == "" {
+				g.Off, g.Since = off, stamp{now}
+			}
 			if err := put(w.meta, []byte(prefixRun+SendsOwedEntry), []byte("true")); err != nil {
 				return err
 			}
@@ -183,6 +185,13 @@ func (s *Store) isFirstOpening() (bool, error) {
 	return g.opensFirst(s.generation.last), err
 }
 
+// mayBeSent is the reason of a send that waited in a state file which may be an older one.
+const mayBeSent = "the state file may be an older one, and a newer one may have sent this"
+
+// IsDoubted reports whether a send waited until its state file was opened for sending, which
+// may be an older one: its outcome is unknown for that reason alone.
+func (s Send) IsDoubted() bool { return s.State == SendUnknown && s.Reason == mayBeSent }
+
 // interruptSends makes unknown what was under way. If the state file may be an
 // older one, so becomes everything that could have been sent since it was made.
 func (w *writer) interruptSends(now time.Time, restored bool) error {
@@ -196,7 +205,7 @@ func (w *writer) interruptSends(now time.Time, restored bool) error {
 		case e.State == SendSending:
 			e.Reason = "the program ended during the request"
 		case restored && (e.State == SendHeld || e.State == SendScheduled && !e.At.After(now)):
-			e.Reason = "the state file may be an older one, and a newer one may have sent this"
+			e.Reason = mayBeSent
 			if e.Begun.IsZero() {
 				e.Begun = e.When()
 			}

@@ -99,7 +99,7 @@ func (w *writer) putSends(c Commit) error {
 }
 
 // putLostSend puts a send into the ledger that an earlier state file had, unless
-// the ledger has begun it itself. One that was asked for again meanwhile, and was
+// the ledger has begun it itself, or doubts it. One that was asked for again meanwhile, and was
 // refused or waits, gives way: else its next repeat would send the gift once more. The
 // workflow that waits for it is told what became of the gift. What HubSpot shows of a
 // lost send is where it is from.
@@ -108,7 +108,7 @@ func (w *writer) putLostSend(e Send) error {
 		return err
 	}
 	have, err := w.sendByID(e.ID)
-	if err != nil || have != nil && !have.Begun.IsZero() {
+	if err != nil || have != nil && !have.Begun.IsZero() && !have.IsDoubted() {
 		return err
 	}
 	if have != nil {

@@ -214,6 +214,12 @@ func canWait(err error) bool {
 // HubSpot. addresses are those that were just put on it.
 func (e *eraser) apply(ctx context.Context, addresses []string) error {
 	r, rep, archive := e.run, e.rep, e.run.cfg().Archive
+	// A journal that a run still fills may lack gifts of erased people: what it gets after
+	// they were looked for, the next run erases.
+	known, err := JournalKnown(r.journal)
+	if err != nil {
+		return err
+	}
 	ids, err := e.gifts(ctx)
 	if err == nil {
 		err = e.rows(ctx)
@@ -249,11 +255,8 @@ func (e *eraser) apply(ctx context.Context, addresses []string) error {
 			return fmt.Errorf("the state file holds nothing of the person any more, but the records in HubSpot do; the next run goes on with them: %w", err)
 		}
 	}
-	if rep.Refused > 0 || under {
+	if rep.Refused > 0 || under || !known {
 		return nil // and the next run goes on with these
-	}
-	if known, err := JournalKnown(r.journal); err != nil || !known {
-		return err // a journal that is still being rebuilt may lack gifts of erased people
 	}
 	if err := r.memory().Remember(erasedEntry, mark); err != nil {
 		return err

@@ -106,14 +106,23 @@ func takeSends(ctx context.Context, r *run, records []plan.Stored) error {
 		}
 		var c store.Commit
 		for _, s := range records {
-			if _, recorded := have[s.Gift.ID]; !recorded {
-				c.Gifts = append(c.Gifts, s)
-			}
-			lost, ok, err := forgotten(r, s)
+			id, _ := plan.SendOf(s.Gift.ID)
+			of, known, err := r.cfg().Sends.Send(id)
 			if err != nil {
 				return err
 			}
-			if ok {
+			if known && of.TransactionID != "" {
+				continue // the journal has the record under the transaction's id already
+			}
+			was, recorded := have[s.Gift.ID]
+			if !recorded {
+				c.Gifts = append(c.Gifts, s)
+			}
+			if lost, ok := forgotten(s, of, known, r.started); ok {
+				if recorded && was.Deleted.IsZero() && was.Erased.IsZero() { // as old as the ledger
+					was.Gift, was.ObjectID = s.Gift, s.ObjectID
+					c.Gifts = append(c.Gifts, was)
+				}
 				c.LostSends = append(c.LostSends, lost)
 				c.Audit = append(c.Audit, store.AuditEntry{
 					At: time.Now().UTC(), Run: r.id, Action: "send " + string(lost.State),
@@ -125,26 +134,22 @@ func takeSends(ctx context.Context, r *run, records []plan.Stored) error {
 	})
 }
 
-// forgotten is what the ledger is to say of the send of a record, and false where it knows
-// enough: that the send was begun or is over, or that it waits, as the record says too.
-// Whether one that waits was sent meanwhile, the opening for sending decides.
-func forgotten(r *run, s plan.Stored) (store.Send, bool, error) {
-	id, _ := plan.SendOf(s.Gift.ID)
-	have, known, err := r.cfg().Sends.Send(id)
-	if err != nil {
-		return store.Send{}, false, err
-	}
-	waits := known && (have.State == store.SendHeld || have.State == store.SendScheduled)
+// forgotten is what the ledger is to say of the send of a record, and false where what it
+// has, if the send is known to it, is enough: that it was begun or is over, or that it waits,
+// as the record says too. Of a send that waited, and that the opening for sending made
+// unknown, the record knows whether it was sent or stopped meanwhile.
+func forgotten(s plan.Stored, have store.Send, known bool, now time.Time) (store.Send, bool) {
+	doubted := known && have.IsDoubted()
+	waits := known && (doubted || have.State == store.SendHeld || have.State == store.SendScheduled)
 	switch {
-	case known && !have.Begun.IsZero():
-		return have, false, nil
+	case known && !have.Begun.IsZero() && !doubted:
+		return have, false
 	case waits && plan.NeverSent(s.Gift):
-		have.State, have.Guard, have.Reason, have.Ended = store.SendCancelled, "", stoppedSince, r.started
+		have.State, have.Guard, have.Reason, have.Begun, have.Ended = store.SendCancelled, "", stoppedSince, time.Time{}, now
 		have.Message, have.FirstName, have.LastName = "", "", ""
-		return have, true, nil
+		return have, true
 	case waits && s.Gift.Shown() == plan.Scheduled:
-		return have, false, nil
+		return have, false
 	}
-	lost, ok := lostSend(s, r.started, restored)
-	return lost, ok, nil
+	return lostSend(s, now, restored)
 }

@@ -1,10 +1,13 @@
 package sync_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,6 +49,18 @@ func TestSendsMadeSinceABackup(t *testing.T) {
 	t.Parallel()
 	for name, back := range map[string]func(w *simulation.World, from string){
 		"by the command": putBack,
+		"by hand, with sending off already, and opened for sending": func(w *simulation.World, from string) {
+			if err := os.Rename(from, w.Path); err != nil {
+				w.T.Fatal(err)
+			}
+			l := ledger{w.T, w.Open()}
+			if err := l.st.StopSending("an earlier restore", time.Now()); err != nil {
+				w.T.Fatal(err)
+			}
+			l.st.Close()
+			time.Sleep(time.Minute)
+			openLedger(w).st.Close()
+		},
 		"by hand, and opened for sending": func(w *simulation.World, from string) {
 			if err := os.Rename(from, w.Path); err != nil {
 				w.T.Fatal(err)
@@ -102,15 +117,21 @@ func TestSendsMadeSinceABackup(t *testing.T) {
 
 // TestLedgerOfABackup: what HubSpot shows of gifts is in the restored ledger, before
 // sending can be turned on: what it did not know, and what was stopped meanwhile. A gift
-// that waits as it did stays.
+// that waits as it did stays; one that was due before the ledger was opened is unknown,
+// unless HubSpot shows that it was stopped.
 func TestLedgerOfABackup(t *testing.T) {
 	t.Parallel()
-	for _, shown := range []bool{false, true} {
+	for _, test := range []struct{ shown, due bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
+		shown := test.shown
+		waits, after := store.SendScheduled, 2*simulation.Day
+		if test.due {
+			waits, after = store.SendUnknown, 30*time.Minute
+		}
 		synctest.Test(t, func(t *testing.T) {
 			w, _, _, _ := sending(t)
 			later := func(id string) store.Send {
 				s := coffee(id, id+"@acme.example")
-				s.At = time.Now().Add(2 * simulation.Day)
+				s.At = time.Now().Add(after)
 				return s
 			}
 			l := openLedger(w)
@@ -138,12 +159,15 @@ func TestLedgerOfABackup(t *testing.T) {
 			l.st.Close()
 			putBack(w, backup)
 			time.Sleep(time.Hour)
+			if test.due { // as the daemon does before its first run
+				openLedger(w).st.Close()
+			}
 			w.Must(giftsync.Incremental)
 
 			l = openLedger(w)
 			defer l.st.Close()
 			for id, want := range map[string]store.SendState{
-				"waits": store.SendScheduled, "cancelled": store.SendCancelled, "refused": store.SendCancelled,
+				"waits": waits, "cancelled": store.SendCancelled, "refused": store.SendCancelled,
 				"new": store.SendUnknown, "sent": store.SendSent, "asked-again": store.SendUnknown,
 			} {
 				if s := l.send(id); s.State != want || want == store.SendCancelled && (s.Message != "" || s.Ended.IsZero()) {
@@ -157,6 +181,9 @@ func TestLedgerOfABackup(t *testing.T) {
 				t.Errorf("asked for again: %v", err)
 			}
 			wantShown(w, "send-cancelled", map[string]string{"status": "unknown", "status_raw": "cancelled"})
+			if have, err := l.st.Gifts([]string{"send-cancelled"}); err != nil || !plan.NeverSent(have["send-cancelled"].Gift) {
+				t.Errorf("the journal has %+v, %v, want it stopped", have, err)
+			}
 			if err := l.st.Check(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -190,6 +217,90 @@ func TestErasedSinceABackup(t *testing.T) {
 		defer l.st.Close()
 		if s := l.send("r"); s.Recipient != "" || s.Message != "" || s.State != store.SendSent {
 			t.Errorf("the ledger has %+v", s)
+		}
+	})
+}
+
+// An archiveBeside calls beside once, before it forgets the summary, which an erasure asks
+// for between the state file and HubSpot.
+type archiveBeside struct {
+	giftsync.Archive
+	beside func()
+}
+
+func (a *archiveBeside) ForgetSummary() error {
+	if beside := a.beside; beside != nil {
+		a.beside = nil
+		beside()
+	}
+	return a.Archive.ForgetSummary()
+}
+
+// TestErasureBesideALook: what a run finds of a person while she is erased, the next one
+// blanks.
+func TestErasureBesideALook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, _, _, _ := sending(t)
+		backup := backUp(w)
+		l := openLedger(w)
+		l.ask(coffee("r", "bea@acme.example"))
+		l.becomes("r", store.SendSending, store.SendSent)
+		l.show(w)
+		l.st.Close()
+		putBack(w, backup)
+		l = ledger{t, w.Open()}
+		var e *giftsync.Engine
+		w.Configure = withConfigure(w.Configure, func(c *giftsync.Config) {
+			c.Archive = &archiveBeside{c.Archive, func() {
+				if _, err := e.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental}); err != nil {
+					t.Error(err)
+				}
+			}}
+		})
+		e = w.Engine(l.st)
+		if _, err := e.Erase(t.Context(), giftsync.Person{Email: "bea@acme.example"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental}); err != nil {
+			t.Fatal(err)
+		}
+		l.st.Close()
+		wantShown(w, "send-r", map[string]string{"recipient_email": "", "recipient_name": "", "message": ""})
+	})
+}
+
+// TestLookBesideARecordToBeRekeyed: a record that HubSpot shows as a send's, and the journal
+// has under its transaction, is that one.
+func TestLookBesideARecordToBeRekeyed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, _, _, _ := sending(t)
+		before := keys(w)
+		l := openLedger(w)
+		l.ask(coffee("r", "bea@acme.example"))
+		l.becomes("r", store.SendSending, store.SendSent)
+		l.show(w)
+		l.st.Close()
+		record := w.Record("send-r")
+		appears(w, "T-9", "bea@acme.example")
+		time.Sleep(time.Hour)
+		w.WrapHubSpot = failingCalls(func(path, body string) bool { return strings.HasSuffix(path, "/batch/update") && strings.Contains(body, record) })
+		_, _ = w.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental}) // whether it ends or sets the gift aside
+		w.WrapHubSpot = nil
+		wantKeys(w, "HubSpot has failed", append(before, "send-r")...)
+		l = ledger{t, w.Open()}
+		if err := l.st.Commit(store.Commit{Meta: giftsync.OweSends()}); err != nil {
+			t.Fatal(err)
+		}
+		var logged bytes.Buffer
+		w.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+		l.st.Close()
+		time.Sleep(time.Hour)
+		w.Must(giftsync.Incremental)
+		wantKeys(w, "looked", append(before, "T-9")...)
+		if strings.Contains(logged.String(), "two records") {
+			t.Errorf("a person is to delete the only record: %s", &logged)
 		}
 	})
 }
