@@ -285,7 +285,9 @@ func TestLookBesideARecordToBeRekeyed(t *testing.T) {
 		record := w.Record("send-r")
 		appears(w, "T-9", "bea@acme.example")
 		time.Sleep(time.Hour)
-		w.WrapHubSpot = failingCalls(func(path, body string) bool { return strings.HasSuffix(path, "/batch/update") && strings.Contains(body, record) })
+		w.WrapHubSpot = failingCalls(func(path, body string) bool {
+			return strings.HasSuffix(path, "/batch/update") && strings.Contains(body, record)
+		})
 		_, _ = w.Run(t.Context(), giftsync.Request{Mode: giftsync.Incremental}) // whether it ends or sets the gift aside
 		w.WrapHubSpot = nil
 		wantKeys(w, "HubSpot has failed", append(before, "send-r")...)
