@@ -83,8 +83,12 @@ func (v *verifier) verify(r hubspot.SignedRequest, now time.Time) error {
 
 // problem says why the app's requests may not be served, "" where they are.
 func (v *verifier) problem() string {
-	if _, err := v.secret(); err != nil {
+	switch last, err := v.secret(); {
+	case err == nil:
+		return ""
+	case last.Reveal() != "":
+		return fmt.Sprintf("HubSpot's webhooks, pages and workflows are checked with the client secret that was read last, and answered 503 where another has signed them: %v", err)
+	default:
 		return fmt.Sprintf("HubSpot's webhooks, pages and workflows are answered 503: %v", err)
 	}
-	return ""
 }

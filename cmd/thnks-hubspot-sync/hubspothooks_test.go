@@ -106,8 +106,10 @@ func TestHubSpotSecretReplaced(t *testing.T) {
 	side.put(t, file, "canary-newest", 0o644) // which others can read, so that we do not
 	side.want(t, "canary-new", true)
 	side.want(t, "canary-newest", false, http.StatusServiceUnavailable)
-	if got := side.named(t, file); !slices.Equal(got, []string{"three"}) {
-		t.Errorf("%q need the file", got)
+	for _, text := range []string{file, "that was read last"} {
+		if got := side.named(t, text); !slices.Equal(got, []string{"three"}) {
+			t.Errorf("the problems of %q have %q", got, text)
+		}
 	}
 	if err := os.Chmod(filepath.Join(side.dir, file), 0o600); err != nil {
 		t.Fatal(err)
@@ -148,14 +150,14 @@ func (s *hubspotSide) want(t *testing.T, secret string, taken bool, refused ...i
 }
 
 // named returns the portals whose problem names a file.
-func (s *hubspotSide) named(t *testing.T, file string) (portals []string) {
+func (s *hubspotSide) named(t *testing.T, text string) (portals []string) {
 	t.Helper()
 	all, err := s.daemon.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, at := range all {
-		if strings.Contains(at.Problem, file) {
+		if strings.Contains(at.Problem, text) {
 			portals = append(portals, at.Portal)
 		}
 	}

@@ -269,6 +269,30 @@ func TestReloadWhileSending(t *testing.T) {
 	}
 }
 
+// TestInterruptedSend: an interrupted command that sends without a daemon waits for the
+// answer of Thnks, however long after a daemon would have ended.
+func TestInterruptedSend(t *testing.T) {
+	t.Parallel()
+	h := sending(t)
+	if err := h.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	h.ends(t, done)
+	h.first.thnks.Fault(thnksapitest.Fault{Path: "/gift_requests", Effect: thnksapitest.SlowAfter, Delay: 7 * time.Second})
+	config := filepath.Join(h.dir, "config.yaml")
+	p := start(t, exec.Command("thnks-hubspot-sync", "send", "--config", config, "--portal", "first",
+		"--gift", "5659", "--to", "bea@acme.example", "--message", "Thanks", "--request-id", "r"))
+	await(t, "Thnks has the gift", func() bool { return len(h.first.thnks.Gifts()) == 1 })
+	if err := p.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = p.Process.Wait() // what it says in the end is another test's
+	list, err := exec.Command("thnks-hubspot-sync", "send", "list", "--config", config, "--portal", "first", "--json").CombinedOutput()
+	if err != nil || !strings.Contains(string(list), `"state": "sent"`) {
+		t.Errorf("%v: %s", err, list)
+	}
+}
+
 // TestReloadBesideASilentThnks: the configuration is read anew while Thnks does not answer
 // for a gift that was due. That ends no daemon.
 func TestReloadBesideASilentThnks(t *testing.T) {

@@ -266,7 +266,9 @@ func (l localService) ChangeSends(ctx context.Context, name string, c send.Chang
 
 func (l localService) atDesk(ctx context.Context, name string, f func(*send.Desk) ([]store.Send, error)) ([]send.Row, error) {
 	p := l.portal(name)
-	open := deskOf(ctx, l.s, p)
+	// An interrupt lets no other gift begin. The answer for one under way is waited for, as
+	// no daemon has to be gone in time.
+	open := deskOf(context.WithoutCancel(ctx), l.s, p)
 	if open == nil {
 		return nil, errNoSending
 	}
