@@ -149,7 +149,7 @@ func (s *hubspotSide) want(t *testing.T, secret string, taken bool, refused ...i
 	}
 }
 
-// named returns the portals whose problem names a file.
+// named returns the portals whose problem has a text.
 func (s *hubspotSide) named(t *testing.T, text string) (portals []string) {
 	t.Helper()
 	all, err := s.daemon.Status(t.Context())
