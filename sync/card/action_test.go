@@ -345,6 +345,7 @@ func TestStop(t *testing.T) {
 		go func() { defer close(stopped); w.server.KeepAnswering(ctx) }()
 		first := w.portal.Enrol(t.Context(), w.workflow(), bea, inputs("5659"))
 		cancel()
+		synctest.Wait() // until the server knows
 		second := w.portal.Enrol(t.Context(), w.workflow(), cyd, inputs("5659"))
 		<-stopped
 		for e, want := range map[*hubspottest.Execution]store.SendState{first: store.SendSent, second: store.SendScheduled} {
