@@ -121,6 +121,9 @@ func takeSends(ctx context.Context, r *run, records []plan.Stored) error {
 			if lost, ok := forgotten(s, of, known, r.started); ok {
 				if recorded && was.Deleted.IsZero() && was.Erased.IsZero() { // as old as the ledger
 					was.Gift, was.ObjectID = s.Gift, s.ObjectID
+					if s.Mapping == 0 { // HubSpot may still have an erased sender
+						was.Mapping = 0
+					}
 					c.Gifts = append(c.Gifts, was)
 				}
 				c.LostSends = append(c.LostSends, lost)
