@@ -99,10 +99,10 @@ func (w *writer) putSends(c Commit) error {
 }
 
 // putLostSend puts a send into the ledger that an earlier state file had, unless
-// the ledger has begun it itself, or doubts it. One that was asked for again meanwhile, and was
-// refused or waits, gives way: else its next repeat would send the gift once more. The
-// workflow that waits for it is told what became of the gift. What HubSpot shows of a
-// lost send is where it is from.
+// the ledger has begun it itself; see [Send.IsDoubted]. One that was asked for again
+// meanwhile, and was refused or waits, gives way: else its next repeat would send the gift
+// once more. The workflow that waits for it is told what became of the gift. What HubSpot
+// shows of a lost send is where it is from.
 func (w *writer) putLostSend(e Send) error {
 	if err := validSendID(e.ID); err != nil {
 		return err

@@ -23,8 +23,8 @@ const privacyDeletion = "contact.privacyDeletion"
 // the state file anew.
 //
 // A person is known by the addresses of the gifts that this program has linked to
-// the contact, or was asked to send to it. Gifts that users linked by hand may be of someone else: the event
-// names them, for a person to decide.
+// the contact, or was asked to send to it. Gifts that users linked by hand may be of
+// someone else: the event names them, for a person to decide.
 func (r *eventRun) eraseGone(ctx context.Context, f *followed) error {
 	about := make(map[string][]*store.Event) // by contact that is gone
 	for i := range f.events {

@@ -191,6 +191,18 @@ func TestLedgerOfABackup(t *testing.T) {
 	}
 }
 
+// sendSinceABackup sends a gift and puts the state file of before back.
+func sendSinceABackup(w *simulation.World) {
+	w.T.Helper()
+	backup := backUp(w)
+	l := openLedger(w)
+	l.ask(coffee("r", "bea@acme.example"))
+	l.becomes("r", store.SendSending, store.SendSent)
+	l.show(w)
+	l.st.Close()
+	putBack(w, backup)
+}
+
 // TestErasedSinceABackup: the recipient of a gift that a restored state file does not
 // know is erased before a run has looked. The run blanks the record, and the ledger gets
 // nothing of the person.
@@ -198,14 +210,8 @@ func TestErasedSinceABackup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, _, _, _ := sending(t)
-		backup := backUp(w)
-		l := openLedger(w)
-		l.ask(coffee("r", "bea@acme.example"))
-		l.becomes("r", store.SendSending, store.SendSent)
-		l.show(w)
-		l.st.Close()
-		putBack(w, backup)
-		l = ledger{t, w.Open()}
+		sendSinceABackup(w)
+		l := ledger{t, w.Open()}
 		if _, err := w.Engine(l.st).Erase(t.Context(), giftsync.Person{Email: "bea@acme.example"}); err != nil {
 			t.Fatal(err)
 		}
@@ -242,14 +248,8 @@ func TestErasureBesideALook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, _, _, _ := sending(t)
-		backup := backUp(w)
-		l := openLedger(w)
-		l.ask(coffee("r", "bea@acme.example"))
-		l.becomes("r", store.SendSending, store.SendSent)
-		l.show(w)
-		l.st.Close()
-		putBack(w, backup)
-		l = ledger{t, w.Open()}
+		sendSinceABackup(w)
+		l := ledger{t, w.Open()}
 		var e *giftsync.Engine
 		w.Configure = withConfigure(w.Configure, func(c *giftsync.Config) {
 			c.Archive = &archiveBeside{c.Archive, func() {

@@ -118,7 +118,7 @@ func TestEndWaitsForSends(t *testing.T) {
 }
 
 // TestEndLeavesASendThatHangs: a gift over which Thnks takes very long holds no daemon
-// up, whoever has asked for it. Its outcome is unknown, and recorded as that.
+// up, by whatever way it was asked for. Its outcome is unknown, and recorded as that.
 func TestEndLeavesASendThatHangs(t *testing.T) {
 	t.Parallel()
 	for name, due := range map[string]bool{"of a command": false, "that was due": true} {
